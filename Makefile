@@ -1,0 +1,112 @@
+# Millrace. `make` prints the targets. Needs Go, make and git; `race` needs a C compiler too.
+# The development tools (staticcheck, benchstat) are pinned in the tool block of go.mod.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+# Every nested module, as a folder: its tests run too, but an embedder never downloads it.
+MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/testdata/*' -not -path './.git/*')))
+
+ARGS ?=
+DATA ?= ./data
+CRASH_POINTS ?= 100000
+CRASH_RUN ?= Crash
+CRASH_FLAGS ?= -crash.points=$(CRASH_POINTS)
+FUZZTIME ?= 30s
+BENCH ?= .
+BENCHTIME ?= 1s
+BENCHCOUNT ?= 1
+COVER_OUT ?= cover.out
+COMPARE_OUT ?= docs/benchmarks.md
+COMPARE_FLAGS ?=
+# Set by .ci/run: a machine without a C compiler then skips `race` and says so.
+RACE_OPTIONAL ?=
+
+.PHONY: help
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ## the main job: take in a week of earthquakes durably, stop, reopen, read it all back
+	@$(GO) run ./examples/broker run -dir $(DATA) $(ARGS)
+
+.PHONY: serve
+serve: ## the broker as an HTTP server on a loopback port, with a live page and /metrics
+	@$(GO) run ./examples/broker serve -dir $(DATA) $(ARGS)
+
+.PHONY: test
+test: ## every test of the root module and of the nested modules
+	CGO_ENABLED=0 $(GO) test ./...
+	@for module in $(MODULES); do \
+		echo "== $$module"; \
+		( cd "$$module" && CGO_ENABLED=0 $(GO) vet ./... && CGO_ENABLED=0 $(GO) test ./... ); \
+	done
+
+.PHONY: race
+race: ## the root module's tests under the race detector (needs a C compiler)
+	@compiler=$$($(GO) env CC); compiler=$${compiler%% *}; \
+	if ! command -v "$$compiler" >/dev/null 2>&1; then \
+		message="the race detector needs a C compiler, and $$compiler is not on this machine"; \
+		if [ -n "$(RACE_OPTIONAL)" ]; then echo "race: skipped: $$message"; exit 0; fi; \
+		echo "race: $$message" >&2; exit 1; \
+	fi; \
+	CGO_ENABLED=1 $(GO) test -race -short ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet (linux, darwin, windows), staticcheck, no sleeps in tests
+	@echo "== gofmt"
+	@unformatted=$$(find . -name '*.go' -not -path './.git/*' -print0 | xargs -0 "$$($(GO) env GOROOT)/bin/gofmt" -l); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" >&2; echo "$$unformatted" >&2; exit 1; fi
+	@for system in linux darwin windows; do \
+		echo "== go vet for $$system"; \
+		CGO_ENABLED=0 GOOS=$$system $(GO) vet ./...; \
+	done
+	@echo "== staticcheck"
+	@staticcheck=$$($(GO) tool -n staticcheck); \
+	for module in . $(MODULES); do \
+		if [ "$$module" != . ]; then echo "== $$module: go vet, staticcheck"; fi; \
+		( cd "$$module" && $(GO) vet ./... && "$$staticcheck" ./... ); \
+	done
+	@echo "== no sleeps in tests"
+	@if grep -rn --include='*_test.go' 'time\.Sleep(' .; then \
+		echo "wait for the event instead (testing/synctest, channels)" >&2; exit 1; \
+	fi
+
+.PHONY: bench
+bench: ## the benchmarks of the root module (BENCH, BENCHTIME, BENCHCOUNT)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -benchmem ./...
+
+.PHONY: compare
+compare: ## the peers beside us in one run; writes docs/benchmarks.md
+	cd examples/compare && $(GO) run . -out $(abspath $(COMPARE_OUT)) $(COMPARE_FLAGS)
+
+.PHONY: crash
+crash: ## the crash sweep over at least CRASH_POINTS crash points
+	$(GO) test ./actors -run '$(CRASH_RUN)' -count=1 -timeout 120m -v $(CRASH_FLAGS)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	@found=0; \
+	for package in $$($(GO) list ./...); do \
+		targets=$$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); \
+		for target in $$targets; do \
+			found=$$((found + 1)); \
+			echo "== $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done; \
+	echo "$$found fuzz targets"
+
+.PHONY: cover
+cover: ## statement coverage of the root module
+	$(GO) test -coverpkg=./... -coverprofile=$(COVER_OUT) ./...
+	@$(GO) tool cover -func=$(COVER_OUT) | tail -n 1
+
+.PHONY: tidy-check
+tidy-check: ## go.mod and go.sum of every module say what the code needs
+	@for module in . $(MODULES); do \
+		echo "== $$module: go mod tidy -diff"; \
+		( cd "$$module" && $(GO) mod tidy -diff ); \
+	done
