@@ -1,0 +1,94 @@
+package repotest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowedImports says which of our own packages each layer may import, tests included: the direction is
+// examples -> actors -> {engine, blockio} and metrics -> actors. A package below a layer may import
+// its own layer (blocktest its blockio).
+var allowedImports = map[string][]string{
+	"engine":  {"engine"},
+	"blockio": {"blockio"},
+	"actors":  {"actors", "engine", "blockio"},
+	"metrics": {"metrics", "actors"},
+}
+
+// clientGolang is what an embedder that does not want metrics must never have to compile.
+const clientGolang = "github.com/prometheus/client_golang"
+
+// checkImports returns one sentence per import of file that points the wrong way.
+func checkImports(file sourceFile) []string {
+	_, parsed, err := file.parse()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	layer, _, _ := strings.Cut(file.path, "/")
+	var found []string
+	for _, imported := range importedPaths(parsed) {
+		if imported == clientGolang || strings.HasPrefix(imported, clientGolang+"/") {
+			if layer != "metrics" && layer != "examples" {
+				found = append(found, fmt.Sprintf("%s imports %s: only metrics and examples may", file.path, imported))
+			}
+			continue
+		}
+		own, isOwn := strings.CutPrefix(imported, modulePath+"/")
+		if !isOwn && imported != modulePath {
+			continue
+		}
+		target, _, _ := strings.Cut(own, "/")
+		if allowed, isLayer := allowedImports[layer]; isLayer && !slices.Contains(allowed, target) {
+			found = append(found, fmt.Sprintf("%s imports %s: %s may import only %v of ours", file.path, imported, layer, allowed))
+		}
+		if layer != "examples" && target == "examples" {
+			found = append(found, fmt.Sprintf("%s imports %s: nothing may import an example", file.path, imported))
+		}
+	}
+	return found
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	for _, file := range readTree(t) {
+		if !file.isGo() {
+			continue
+		}
+		for _, finding := range checkImports(file) {
+			t.Error(finding)
+		}
+	}
+}
+
+func TestImportCheckFindsPlantedViolations(t *testing.T) {
+	ours := func(name string) string { return modulePath + "/" + name }
+	for _, row := range []struct {
+		name, path, imported string
+		wrong                bool
+	}{
+		{"actors joins the two", "actors/store.go", ours("engine"), false},
+		{"a helper of a layer", "blockio/blocktest/fs.go", ours("blockio"), false},
+		{"a layer's helper in its tests", "actors/store_test.go", ours("blockio/blocktest"), false},
+		{"metrics reads stats", "metrics/collector.go", ours("actors"), false},
+		{"metrics uses client_golang", "metrics/collector.go", clientGolang + "/prometheus", false},
+		{"an example uses promhttp", "examples/broker/http.go", clientGolang + "/prometheus/promhttp", false},
+		{"an example uses anything", "examples/broker/http.go", ours("metrics"), false},
+		{"engine imports blockio", "engine/engine.go", ours("blockio"), true},
+		{"engine imports blockio in a test", "engine/engine_test.go", ours("blockio"), true},
+		{"blockio imports engine", "blockio/block.go", ours("engine"), true},
+		{"a helper of blockio imports actors", "blockio/blocktest/fs.go", ours("actors"), true},
+		{"actors imports metrics", "actors/store.go", ours("metrics"), true},
+		{"actors imports client_golang", "actors/store.go", clientGolang + "/prometheus", true},
+		{"metrics imports engine", "metrics/collector.go", ours("engine"), true},
+		{"a library imports an example", "actors/store.go", ours("examples/broker"), true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			file := sourceFile{path: row.path, text: fmt.Sprintf("package p\n\nimport _ %q\n", row.imported)}
+			found := checkImports(file)
+			if row.wrong != (len(found) > 0) {
+				t.Errorf("found %q, want a finding: %v", found, row.wrong)
+			}
+		})
+	}
+}
