@@ -1,0 +1,120 @@
+package engine
+
+// block is what the engine knows of one block file.
+type block struct {
+	id       uint32
+	firstMsg uint64 // sequence of the first message record, 0 when there is none
+	last     uint64 // highest sequence that the block accounts for
+	msgs     uint64 // live messages
+	bytes    uint64 // their accounted size
+	size     int64  // length of the records in it, written or not
+
+	firstLive uint64 // lowest live sequence, while msgs > 0
+	firstTime int64  // its time
+	maxTime   int64  // highest time of a message in the block
+
+	// deleted holds the sequences in (firstMsg, last] that are not live,
+	// ascending and disjoint. What head removal takes is not listed: it lies
+	// below the stream's first sequence.
+	deleted []SequenceRange
+
+	// Records of sequences below tailFrom are known to the file only, and to old
+	// when that is loaded; oldSize is where they end. The others are in live.
+	tailFrom uint64
+	oldSize  int64
+	old      *Table
+	loading  bool
+	retryAt  int64 // a load failed; no other one before this time
+	live     *Table
+	cursor   int  // index in old or live of the first live record
+	inLive   bool // cursor counts in live
+
+	memory memory
+	codec  BlockCodec
+	view   *BlockView
+	// sealed blocks take no more records.
+	sealed bool
+}
+
+// table returns the table that lists a sequence, or reports that it has to be
+// loaded.
+func (b *block) table(sequence uint64) (t *Table, loaded bool) {
+	if sequence >= b.tailFrom {
+		return b.live, true
+	}
+	return b.old, b.old != nil
+}
+
+// head returns the table and index of the block's first live record.
+func (b *block) head() (t *Table, i int, loaded bool) {
+	t, loaded = b.table(b.firstLive)
+	if !loaded {
+		return nil, 0, false
+	}
+	inLive := b.firstLive >= b.tailFrom
+	if inLive != b.inLive || b.cursor >= t.n || t.sequenceAt(b.cursor) != b.firstLive {
+		b.inLive, b.cursor = inLive, t.Search(b.firstLive)
+	}
+	return t, b.cursor, b.cursor < t.n && t.sequenceAt(b.cursor) == b.firstLive
+}
+
+// advance moves firstLive past the record at the cursor. It reports false when
+// the tables in memory hold no further live record.
+func (b *block) advance() bool {
+	for {
+		t := b.old
+		if b.inLive {
+			t = b.live
+		}
+		b.cursor++
+		if b.cursor >= t.n {
+			if b.inLive || b.live == nil {
+				return false
+			}
+			b.inLive, b.cursor = true, -1
+			continue
+		}
+		if sequence := t.sequenceAt(b.cursor); len(b.deleted) == 0 || !inRanges(b.deleted, sequence) {
+			b.firstLive, b.firstTime = sequence, t.timeAt(b.cursor)
+			return true
+		}
+	}
+}
+
+// addDeleted records that the sequences first..last, all above those recorded
+// so far, are not live.
+func (b *block) addDeleted(first, last uint64) {
+	if n := len(b.deleted); n > 0 && b.deleted[n-1].Last+1 == first {
+		b.deleted[n-1].Last = last
+		return
+	}
+	b.deleted = append(b.deleted, SequenceRange{first, last})
+}
+
+// remember accounts a message record that was added to the block.
+func (b *block) remember(sequence uint64, time int64, size uint64) {
+	if b.firstMsg == 0 {
+		b.firstMsg = sequence
+	} else if sequence > b.last+1 {
+		b.addDeleted(b.last+1, sequence-1)
+	}
+	if b.msgs == 0 {
+		b.firstLive, b.firstTime = sequence, time
+	}
+	b.maxTime = max(b.maxTime, time)
+	b.msgs++
+	b.bytes += size
+	b.last = sequence
+}
+
+// publishDeleted lets readers see the block's deletions.
+func (b *block) publishDeleted() {
+	ranges := append([]SequenceRange(nil), b.deleted...)
+	b.view.removed.Store(&ranges)
+}
+
+// forgetTables leaves the block's records to the file.
+func (b *block) forgetTables() {
+	b.live, b.old, b.inLive = nil, nil, false
+	b.tailFrom, b.oldSize = b.last+1, b.size
+}

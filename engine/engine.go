@@ -1,0 +1,287 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Engine is one stream. See the package comment for who may call it and when.
+type Engine struct {
+	cfg Config
+	pub *Published
+
+	blocks []*block // ascending; the last one may be the tail
+	tail   *block   // takes records; nil when the next record starts a block
+	lastID uint32   // highest block number ever used
+
+	numbers  [counters]uint64 // state and totals, staged commands included
+	subjects subjects
+	now      int64 // time of this turn
+	stamp    int64 // highest time given to a message
+
+	current  *group  // gathers
+	inflight *group  // on the commit lane
+	spare    *group  // to be used again
+	out      []Reply // for the next Ready
+	sent     []Reply // of the last Ready
+	ready    Ready
+
+	work        []Work // maintenance to hand out
+	pending     map[WorkID]Work
+	nextID      WorkID
+	parked      []Command // waiting for a table, in order
+	derivedGone bool
+	viewChanged bool
+	opening     *opening // what is left to do before the stream serves
+
+	durability durability
+	expiry     expiry
+
+	chunkHint  int // memory that a new tail starts with
+	spareSlots []*slotChunk
+
+	lostAtOpen uint64 // lost messages that recovery found
+
+	failed  error
+	stopped bool
+}
+
+const (
+	// MaxBatchBytes bounds the records of one batch, in bytes.
+	MaxBatchBytes = 32 << 20
+	// idleAfter is how long a stream must not have been written to until the
+	// memory of its tail is dropped.
+	idleAfter = int64(10 * time.Second)
+	// retryLoad is the distance of attempts to read a table that could not be
+	// read.
+	retryLoad = int64(time.Second)
+	// never is a time that does not come.
+	never = int64(math.MaxInt64)
+)
+
+// New returns the engine of a stream that has no blocks. It publishes into pub.
+func New(cfg Config, pub *Published, now int64) *Engine {
+	return NewRecovery(cfg, pub).Finish(now)
+}
+
+func newEngine(cfg Config, pub *Published) *Engine {
+	e := &Engine{
+		cfg: cfg, pub: pub, subjects: newSubjects(),
+		current: &group{}, spare: &group{},
+		pending:   make(map[WorkID]Work),
+		chunkHint: smallestChunk,
+	}
+	none := NoTime
+	e.numbers[countFirstTime], e.numbers[countLastTime] = uint64(none), uint64(none)
+	e.expiry.due, e.durability.due = never, never
+	// Totals go on when an engine takes over from a failed one.
+	for c := countStored; c < countUnacknowledged; c++ {
+		e.numbers[c] = pub.written[c]
+	}
+	return e
+}
+
+// Published returns where the engine publishes.
+func (e *Engine) Published() *Published { return e.pub }
+
+// Failed returns the error that made the engine fail, or nil.
+func (e *Engine) Failed() error { return e.failed }
+
+// Tick tells the engine the time, in nanoseconds since the epoch, and lets it
+// do what has come due. The shell calls it at the start of each turn and at
+// NextTick.
+func (e *Engine) Tick(now int64) {
+	e.now = now
+	if e.failed != nil {
+		return
+	}
+	if now >= e.expiry.due {
+		e.expire()
+	}
+	if now >= e.durability.due {
+		e.durability.due = never
+		e.syncInBackground()
+	}
+	e.dropIdleMemory()
+}
+
+// NextTick returns when Tick has something to do, or false when it has not.
+func (e *Engine) NextTick() (int64, bool) {
+	if e.failed != nil {
+		return 0, false
+	}
+	next := min(e.expiry.due, e.durability.due)
+	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && !e.current.staged() {
+		next = min(next, e.durability.lastWrite+idleAfter)
+	}
+	return next, next != never
+}
+
+// Step takes one command. It never blocks; what follows from it is in the next
+// Ready.
+func (e *Engine) Step(c *Command) {
+	switch {
+	case e.failed != nil:
+		e.reply(Reply{Tag: c.Tag, Err: e.failed})
+	case len(e.parked) > 0:
+		e.parked = append(e.parked, *c)
+	case !e.apply(c):
+		e.parked = append(e.parked, *c)
+	}
+}
+
+// apply carries out one command, or reports false when a table is missing that
+// it needs; nothing has changed then.
+func (e *Engine) apply(c *Command) bool {
+	if e.stopped {
+		e.replyInOrder(Reply{Tag: c.Tag, Err: ErrStopped})
+		return true
+	}
+	switch c.Kind {
+	case CommandStore, CommandStoreRaw:
+		return e.store(c)
+	case CommandStoreBatch:
+		return e.storeBatch(c)
+	case CommandSkip:
+		e.skip(c)
+	case CommandFlush:
+		e.flush(c)
+	case CommandBarrier:
+		e.replyInOrder(Reply{Tag: c.Tag, Sequence: e.last()})
+	case CommandStop:
+		e.stop(c)
+	default:
+		e.reply(Reply{Tag: c.Tag, Err: fmt.Errorf("engine: unknown command %v", c.Kind)})
+	}
+	return true
+}
+
+// unpark goes on with the commands that waited for a table.
+func (e *Engine) unpark() {
+	for i := range e.parked {
+		if !e.apply(&e.parked[i]) {
+			rest := copy(e.parked, e.parked[i:])
+			clear(e.parked[rest:])
+			e.parked = e.parked[:rest]
+			return
+		}
+	}
+	clear(e.parked)
+	e.parked = e.parked[:0]
+}
+
+func (e *Engine) last() uint64 { return e.numbers[countLast] }
+
+// reply sends a reply with the next Ready.
+func (e *Engine) reply(r Reply) {
+	if r.Tag != nil {
+		e.out = append(e.out, r)
+	}
+}
+
+// replyInOrder sends a reply after those of all commands before it.
+func (e *Engine) replyInOrder(r Reply) {
+	switch {
+	case r.Tag == nil:
+	case e.current.staged() || len(e.current.replies) > 0:
+		e.current.replies = append(e.current.replies, r)
+	case e.inflight != nil && e.cfg.Level != SyncNever:
+		e.inflight.replies = append(e.inflight.replies, r)
+	default:
+		e.out = append(e.out, r)
+	}
+}
+
+// schedule hands out maintenance work.
+func (e *Engine) schedule(kind WorkKind, block uint32, size int64) WorkID {
+	e.nextID++
+	w := Work{ID: e.nextID, Kind: kind, Block: block, Size: size}
+	e.work = append(e.work, w)
+	e.pending[w.ID] = w
+	return w.ID
+}
+
+// Done takes the completion of one piece of work.
+func (e *Engine) Done(d Done) {
+	if e.inflight != nil && d.ID == e.inflight.commit.ID {
+		if d.Err != nil {
+			e.fail(d.Err)
+			return
+		}
+		e.committed()
+		return
+	}
+	w, ok := e.pending[d.ID]
+	if !ok {
+		return
+	}
+	delete(e.pending, d.ID)
+	if e.failed != nil {
+		return
+	}
+	if w.Kind == WorkLoad {
+		e.loaded(w, d)
+		return
+	}
+	if d.Err != nil {
+		e.fail(fmt.Errorf("%v: %w", w, d.Err))
+		return
+	}
+	e.maintained(w)
+}
+
+// fail makes the engine refuse everything from now on, and answers all that
+// wait.
+func (e *Engine) fail(err error) {
+	e.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+	refuse := func(replies []Reply) {
+		for _, r := range replies {
+			e.reply(Reply{Tag: r.Tag, Err: e.failed})
+		}
+	}
+	if e.inflight != nil {
+		refuse(e.inflight.replies)
+		refuse(e.inflight.flushes)
+	}
+	refuse(e.current.replies)
+	refuse(e.current.flushes)
+	for _, w := range e.durability.waiting {
+		e.reply(Reply{Tag: w.reply.Tag, Err: e.failed})
+	}
+	for i := range e.parked {
+		e.reply(Reply{Tag: e.parked[i].Tag, Err: e.failed})
+	}
+	if e.durability.stop.Tag != nil {
+		e.reply(Reply{Tag: e.durability.stop.Tag, Err: e.failed})
+	}
+	e.inflight, e.current, e.spare = nil, nil, nil
+	e.parked, e.durability.waiting, e.durability.stop = nil, nil, Reply{}
+	e.work = e.work[:0]
+	clear(e.pending)
+}
+
+// Ready returns what has to happen now.
+func (e *Engine) Ready() *Ready {
+	e.ready = Ready{}
+	if e.failed == nil {
+		e.open()
+		if e.cfg.Level == SyncNever {
+			e.publishStaged()
+		}
+		if e.inflight == nil {
+			e.ready.Commit = e.seal()
+		}
+		e.durability.settle(e)
+		e.publishGauges()
+	}
+	// Two slices take turns, so that the shell may read one while the engine
+	// fills the other.
+	clear(e.sent)
+	e.sent, e.out = e.out, e.sent[:0]
+	e.ready.Replies = e.sent
+	if len(e.work) > 0 {
+		e.ready.Maintenance, e.work = e.work, nil
+	}
+	return &e.ready
+}

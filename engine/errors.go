@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Refusals leave the stream as it was; the message may be offered again.
+var (
+	// ErrMaxMsgs: the stream holds MaxMsgs messages and discards new ones.
+	ErrMaxMsgs = errors.New("engine: maximum number of messages reached")
+	// ErrMaxBytes: the message would take the stream above MaxBytes and it
+	// discards new messages.
+	ErrMaxBytes = errors.New("engine: maximum number of bytes reached")
+	// ErrTooLarge: the message or the batch is above a size limit.
+	ErrTooLarge = errors.New("engine: too large")
+	// ErrSequenceMismatch: the sequence given, or expected, is not the one that
+	// comes next.
+	ErrSequenceMismatch = errors.New("engine: sequence mismatch")
+	// ErrEmptyBatch: a batch without messages.
+	ErrEmptyBatch = errors.New("engine: empty batch")
+)
+
+var (
+	// ErrStopped: the stream was stopped before the command was accepted.
+	ErrStopped = errors.New("engine: stopped")
+	// ErrFailed: a write or a sync failed. Commands that were not acknowledged
+	// by then may or may not be in the stream after recovery.
+	ErrFailed = errors.New("engine: storage failed")
+)
+
+// SequenceError is the detail of ErrSequenceMismatch.
+type SequenceError struct {
+	What string // "expected last sequence" or "next sequence"
+	Want uint64 // what the caller asked for
+	Have uint64 // what the stream has
+}
+
+func (e *SequenceError) Error() string {
+	return fmt.Sprintf("engine: sequence mismatch: %s %d, stream has %d", e.What, e.Want, e.Have)
+}
+
+// Unwrap makes errors.Is(err, ErrSequenceMismatch) true.
+func (e *SequenceError) Unwrap() error { return ErrSequenceMismatch }
+
+// LimitError is the detail of ErrMaxMsgs, ErrMaxBytes and ErrTooLarge.
+type LimitError struct {
+	Limit string // the limit's name
+	Value int64  // what the command would have needed
+	Max   int64  // what is allowed
+	Err   error  // the sentinel
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%v: %s %d, at most %d", e.Err, e.Limit, e.Value, e.Max)
+}
+
+// Unwrap returns the sentinel.
+func (e *LimitError) Unwrap() error { return e.Err }

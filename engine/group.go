@@ -1,0 +1,366 @@
+package engine
+
+import "math"
+
+// group is what one commit makes durable: the records staged since the last one
+// was sealed, and the replies that wait for them.
+type group struct {
+	commit  Commit
+	pieces  []piece
+	data    [][]byte // backing of the pieces' data in commit.Ops
+	replies []Reply
+	flushes []Reply // wait until the group is durable, whatever the level
+	size    int64   // of the records, without marks
+	held    bool    // SyncNever: not shown yet, too much is unwritten
+
+	evicted []uint32 // blocks that readers no longer see
+	release []*block // blocks whose memory goes once the group is written
+	rolled  []*block // sealed by this group, to be synced by the maintenance lane
+
+	numbers     [counters]uint64 // what to publish
+	view        *View            // what to publish, if it changed
+	force, stop bool             // sync whatever the level; seal the tail
+}
+
+// piece is what a group writes to one block.
+type piece struct {
+	block    *block
+	from, to int64
+	create   bool
+	seal     bool
+	slots    int // records of the block that readers may see afterwards
+}
+
+// staged reports whether the group holds records, or other changes that readers
+// must not see before it is done.
+func (g *group) staged() bool {
+	return g != nil && (len(g.pieces) > 0 || len(g.evicted) > 0 || g.stop)
+}
+
+func (g *group) reset() {
+	clear(g.pieces)
+	clear(g.data)
+	clear(g.replies)
+	clear(g.flushes)
+	clear(g.release)
+	clear(g.rolled)
+	clear(g.commit.Ops)
+	*g = group{
+		commit: Commit{Ops: g.commit.Ops[:0]},
+		pieces: g.pieces[:0], data: g.data[:0],
+		replies: g.replies[:0], flushes: g.flushes[:0],
+		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0],
+	}
+}
+
+// pieceFor returns the group's last piece, which is in block b.
+func (g *group) pieceFor(b *block) *piece {
+	if n := len(g.pieces); n > 0 && g.pieces[n-1].block == b {
+		return &g.pieces[n-1]
+	}
+	g.pieces = append(g.pieces, piece{block: b, from: b.size, to: b.size})
+	return &g.pieces[len(g.pieces)-1]
+}
+
+// closeFrame ends the open frame: its mark is filled in, or taken back when a
+// single record needs none.
+func (e *Engine) closeFrame() {
+	b := e.tail
+	if b == nil || !b.memory.frame.open {
+		return
+	}
+	m := &b.memory
+	f := m.frame
+	m.frame = frame{}
+	length := b.size - f.offset - emptyRecord
+	chunk := m.chunks[f.chunk].bytes
+	if f.records == 1 && !looksCompressed(f.offset, length) {
+		copy(chunk[f.at:], chunk[f.at+emptyRecord:f.at+emptyRecord+int(length)])
+		m.used -= emptyRecord
+		b.size -= emptyRecord
+		if f.slots == 1 {
+			i := b.live.n - 1
+			b.live.chunks[i/slotsPerChunk].offset[i%slotsPerChunk] -= emptyRecord
+		}
+	} else {
+		b.codec.PutGroupMark(chunk[f.at:f.at+emptyRecord], f.records, uint32(length))
+	}
+	e.current.pieceFor(b).to = b.size
+}
+
+// looksCompressed reports whether a record of this length at the start of a
+// block would be taken for the header of a compressed block, whose first three
+// bytes are "cmp". A group mark before it prevents that.
+func looksCompressed(offset, length int64) bool {
+	return offset == 0 && length&0xffffff == 'c'|'m'<<8|'p'<<16
+}
+
+// openFrame makes room for a record of n bytes in the tail, in an open frame.
+func (e *Engine) openFrame(n int) {
+	b := e.tail
+	m := &b.memory
+	if m.tail == nil {
+		e.startMemory(b)
+	}
+	if m.frame.open {
+		m.room(n, b.size, e.chunkHint, e.cfg.Buffers)
+		return
+	}
+	e.current.pieceFor(b)
+	m.room(emptyRecord+n, b.size, e.chunkHint, e.cfg.Buffers)
+	m.frame = frame{open: true, chunk: len(m.chunks) - 1, at: m.used, offset: b.size}
+	m.used += emptyRecord
+	b.size += emptyRecord
+}
+
+// appended accounts for a record of n bytes that was encoded into the tail.
+func (e *Engine) appended(n int) {
+	b := e.tail
+	b.memory.used += n
+	b.memory.frame.records++
+	b.size += int64(n)
+	p := e.current.pieceFor(b)
+	p.to = b.size
+	e.current.commit.Records++
+	e.current.size += int64(n)
+	e.numbers[countUnacknowledged] += uint64(n)
+}
+
+// startMemory gives a block memory for the records from now on.
+func (e *Engine) startMemory(b *block) {
+	b.memory.tail = &Tail{}
+	b.tailFrom, b.oldSize = e.last()+1, b.size
+	b.live = &Table{}
+	b.view = e.viewOf(b)
+	e.viewChanged = true
+}
+
+// viewOf returns a reader's view of a block, as it is now.
+func (e *Engine) viewOf(b *block) *BlockView {
+	v := &BlockView{ID: b.id, Tail: b.memory.tail}
+	if b.view != nil {
+		v.First = b.view.First
+		v.removed.Store(b.view.removed.Load())
+	} else {
+		v.First = e.last() + 1
+	}
+	return v
+}
+
+// roll seals the tail and starts the next block.
+func (e *Engine) roll() {
+	if old := e.tail; old != nil {
+		e.closeFrame()
+		p := e.current.pieceFor(old)
+		p.seal = true
+		if old.live != nil {
+			p.slots = old.live.n
+		}
+		old.sealed = true
+		e.current.release = append(e.current.release, old)
+		if n := len(old.memory.chunks); n > 0 {
+			e.chunkHint = len(old.memory.chunks[n-1].bytes)
+		}
+	}
+	e.lastID++
+	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, codec: e.cfg.Codec.Block(e.lastID)}
+	e.blocks = append(e.blocks, b)
+	e.tail = b
+	b.memory.tail = &Tail{}
+	b.live = &Table{}
+	b.tailFrom = e.last() + 1
+	b.view = e.viewOf(b)
+	e.viewChanged = true
+	e.current.pieceFor(b).create = true
+}
+
+// seal turns the current group into a commit. It returns nil when there is
+// nothing to write; what waits for nothing but the group before is then done.
+func (e *Engine) seal() *Commit {
+	g := e.current
+	if !g.staged() && !g.force {
+		e.out = append(e.out, g.replies...)
+		clear(g.replies)
+		g.replies = g.replies[:0]
+		return nil
+	}
+	e.closeFrame()
+	e.snapshot(g)
+	e.operations(g)
+	e.current, e.spare = e.spare, nil
+	if e.current == nil {
+		e.current = &group{}
+	}
+	e.inflight = g
+	if len(g.commit.Ops) == 0 {
+		e.committed()
+		return nil
+	}
+	e.nextID++
+	g.commit.ID = e.nextID
+	return &g.commit
+}
+
+// snapshot fixes what the group publishes.
+func (e *Engine) snapshot(g *group) {
+	for i := range g.pieces {
+		if p := &g.pieces[i]; !p.seal && p.block.live != nil {
+			p.slots = p.block.live.n
+		}
+	}
+	e.fillNumbers()
+	g.numbers = e.numbers
+	if e.viewChanged {
+		e.viewChanged = false
+		g.view = e.currentView()
+	}
+}
+
+func (e *Engine) fillNumbers() {
+	e.numbers[countSubjects] = uint64(e.subjects.len())
+	e.numbers[countBlocks] = uint64(len(e.blocks))
+	e.numbers[countDurable] = e.durability.durable
+}
+
+func (e *Engine) currentView() *View {
+	v := &View{blocks: make([]*BlockView, len(e.blocks))}
+	for i, b := range e.blocks {
+		v.blocks[i] = b.view
+	}
+	return v
+}
+
+// operations lists what the commit lane has to do for the group.
+func (e *Engine) operations(g *group) {
+	always := e.cfg.Level == SyncAlways
+	if !e.derivedGone && len(g.pieces) > 0 && len(e.cfg.Derived) > 0 {
+		g.add(Op{Kind: OpRemoveDerived})
+	}
+	for i := range g.pieces {
+		p := &g.pieces[i]
+		if p.create {
+			g.add(Op{Kind: OpCreate, Block: p.block.id})
+		}
+		if p.to > p.from {
+			start := len(g.data)
+			g.data = p.block.memory.pieces(g.data, p.from, p.to)
+			g.add(Op{
+				Kind: OpWrite, Block: p.block.id, Offset: p.from,
+				Data: g.data[start:len(g.data):len(g.data)],
+				Sync: always && !p.seal,
+			})
+			g.commit.Bytes += int(p.to - p.from)
+		}
+		if p.seal {
+			if always {
+				g.add(Op{Kind: OpSeal, Block: p.block.id, Offset: p.to})
+			} else {
+				g.rolled = append(g.rolled, p.block)
+			}
+		}
+	}
+	if e.tail == nil {
+		return
+	}
+	switch {
+	case g.stop:
+		g.add(Op{Kind: OpSeal, Block: e.tail.id, Offset: e.tail.size})
+	case g.force && !always:
+		g.add(Op{Kind: OpSync, Block: e.tail.id})
+	}
+}
+
+func (g *group) add(op Op) { g.commit.Ops = append(g.commit.Ops, op) }
+
+// publishStaged shows readers what SyncNever has acknowledged: all that is
+// staged, unless too much of it waits to be written.
+func (e *Engine) publishStaged() {
+	g := e.current
+	if !g.staged() {
+		return
+	}
+	behind := e.inflight != nil && e.inflight.held
+	if g.held = behind || int64(e.numbers[countUnacknowledged]) > e.cfg.MaxUnwritten; g.held {
+		return
+	}
+	e.closeFrame()
+	e.snapshot(g)
+	e.publish(g)
+	g.view = nil
+	e.out = append(e.out, g.replies...)
+	clear(g.replies)
+	g.replies = g.replies[:0]
+}
+
+// publish makes a group visible.
+func (e *Engine) publish(g *group) {
+	if e.opening != nil {
+		return
+	}
+	if g.view != nil {
+		e.pub.view.Store(g.view)
+	}
+	for i := range g.pieces {
+		if p := &g.pieces[i]; p.block.memory.tail != nil {
+			p.block.memory.tail.visible.Store(int64(p.slots))
+		}
+	}
+	e.pub.publish(&g.numbers)
+}
+
+// publishGauges brings the numbers up to date that do not depend on what is
+// staged.
+func (e *Engine) publishGauges() {
+	n := e.pub.written
+	for c := countRefusedMsgs; c < counters; c++ {
+		n[c] = e.numbers[c]
+	}
+	n[countDurable] = e.durability.durable
+	e.pub.publish(&n)
+}
+
+// committed completes the group in flight.
+func (e *Engine) committed() {
+	g := e.inflight
+	e.inflight = nil
+	if len(g.commit.Ops) > 0 && g.commit.Ops[0].Kind == OpRemoveDerived {
+		e.derivedGone = true
+	}
+	e.numbers[countUnacknowledged] -= uint64(g.size)
+	e.durability.committed(e, g)
+	if e.cfg.Level != SyncNever || g.held {
+		g.numbers[countDurable] = e.durability.durable
+		e.publish(g)
+	}
+	for _, b := range g.release {
+		e.releaseMemory(b)
+	}
+	e.out = append(e.out, g.replies...)
+	g.reset()
+	e.spare = g
+}
+
+// releaseMemory drops the memory of a block that takes no more records. Its
+// table stays when a limit is about to need it.
+func (e *Engine) releaseMemory(b *block) {
+	keep := e.cfg.Limits.evicts() && e.nearHead(b)
+	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, keep)
+	if !keep {
+		b.forgetTables()
+	}
+}
+
+// dropIdleMemory drops the memory of a tail that nobody has written to for a
+// while. Readers find its records in the file.
+func (e *Engine) dropIdleMemory() {
+	b := e.tail
+	if b == nil || b.memory.tail == nil || e.inflight != nil || e.current.staged() ||
+		e.now < e.durability.lastWrite+idleAfter {
+		return
+	}
+	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, false)
+	b.forgetTables()
+	e.spareSlots, e.chunkHint = nil, smallestChunk
+	e.current, e.spare, e.sent = &group{}, nil, nil
+	e.prefetch()
+}

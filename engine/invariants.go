@@ -1,0 +1,120 @@
+package engine
+
+import "fmt"
+
+// CheckInvariants returns what is wrong with the engine's state, or nil. It is
+// for tests, and costs time in proportion to the number of blocks and to the
+// records whose tables are in memory.
+func (e *Engine) CheckInvariants() error {
+	if e.failed != nil {
+		return nil
+	}
+	n := &e.numbers
+	var msgs, bytes uint64
+	last := uint64(0)
+	for i, b := range e.blocks {
+		msgs, bytes = msgs+b.msgs, bytes+b.bytes
+		if i > 0 && b.id <= e.blocks[i-1].id {
+			return fmt.Errorf("block %d follows block %d", b.id, e.blocks[i-1].id)
+		}
+		if err := e.checkBlock(b, last); err != nil {
+			return fmt.Errorf("block %d: %w", b.id, err)
+		}
+		last = max(last, b.last)
+	}
+	switch {
+	case msgs != n[countMessages]:
+		return fmt.Errorf("blocks hold %d messages, the stream %d", msgs, n[countMessages])
+	case bytes != n[countBytes]:
+		return fmt.Errorf("blocks hold %d bytes, the stream %d", bytes, n[countBytes])
+	case len(e.blocks) > 0 && last > n[countLast]:
+		return fmt.Errorf("blocks end at %d, the stream at %d", last, n[countLast])
+	}
+	if err := e.checkFirst(); err != nil {
+		return err
+	}
+	return e.checkSubjects()
+}
+
+func (e *Engine) checkFirst() error {
+	n := &e.numbers
+	none := NoTime
+	if n[countMessages] == 0 {
+		if n[countFirst] != n[countLast]+1 && (n[countFirst] != 0 || n[countLast] != 0) {
+			return fmt.Errorf("empty, first %d, last %d", n[countFirst], n[countLast])
+		}
+		if n[countFirstTime] != uint64(none) {
+			return fmt.Errorf("empty, first time %d", int64(n[countFirstTime]))
+		}
+		return nil
+	}
+	b := e.head()
+	if b.firstLive != n[countFirst] || uint64(b.firstTime) != n[countFirstTime] {
+		return fmt.Errorf("first is %d, of its block %d", n[countFirst], b.firstLive)
+	}
+	if n[countFirst] > n[countLast] || n[countMessages] > n[countLast]-n[countFirst]+1 {
+		return fmt.Errorf("%d messages in %d..%d", n[countMessages], n[countFirst], n[countLast])
+	}
+	var deleted uint64
+	for _, r := range e.Deleted() {
+		deleted += r.Last - r.First + 1
+	}
+	if n[countMessages]+deleted+e.lostUnlisted() != n[countLast]-n[countFirst]+1 {
+		return fmt.Errorf("%d messages and %d deleted in %d..%d",
+			n[countMessages], deleted, n[countFirst], n[countLast])
+	}
+	return nil
+}
+
+// lostUnlisted counts messages that were lost from blocks after they were
+// scanned, which no list of deletions names.
+func (e *Engine) lostUnlisted() uint64 { return e.numbers[countLostMessages] - e.lostAtOpen }
+
+func (e *Engine) checkBlock(b *block, before uint64) error {
+	if b.msgs == 0 {
+		if b.bytes != 0 {
+			return fmt.Errorf("no messages, %d bytes", b.bytes)
+		}
+		return nil
+	}
+	if b.firstMsg <= before || b.firstLive < b.firstMsg || b.firstLive > b.last {
+		return fmt.Errorf("holds %d (live from %d) to %d after %d", b.firstMsg, b.firstLive, b.last, before)
+	}
+	for i, r := range b.deleted {
+		if r.First > r.Last || r.Last > b.last || i > 0 && r.First <= b.deleted[i-1].Last {
+			return fmt.Errorf("deleted range %d..%d", r.First, r.Last)
+		}
+	}
+	if b.old == nil && b.tailFrom > b.firstLive {
+		return nil
+	}
+	var msgs, bytes uint64
+	for _, t := range [...]*Table{b.old, b.live} {
+		if t == nil {
+			continue
+		}
+		for i := t.Search(b.firstLive); i < t.n; i++ {
+			if !inRanges(b.deleted, t.sequenceAt(i)) {
+				msgs, bytes = msgs+1, bytes+t.sizeAt(i)
+			}
+		}
+	}
+	if msgs != b.msgs || bytes != b.bytes {
+		return fmt.Errorf("tables hold %d messages, %d bytes; counted %d, %d", msgs, bytes, b.msgs, b.bytes)
+	}
+	return nil
+}
+
+func (e *Engine) checkSubjects() error {
+	var total uint64
+	for name, id := range e.subjects.ids {
+		if e.subjects.counts[id] == 0 || e.subjects.names[id] != name {
+			return fmt.Errorf("a subject without messages is counted")
+		}
+		total += e.subjects.counts[id]
+	}
+	if total > e.numbers[countMessages]+e.lostUnlisted() {
+		return fmt.Errorf("subjects count %d messages, the stream %d", total, e.numbers[countMessages])
+	}
+	return nil
+}

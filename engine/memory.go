@@ -1,0 +1,128 @@
+package engine
+
+// memory holds the bytes and the table of the block that takes records, and
+// shares them with readers through a Tail.
+type memory struct {
+	tail   *Tail
+	chunks []dataChunk
+	used   int // bytes used of the last chunk
+
+	// The open frame: a group mark was reserved at markAt of the last chunk that
+	// existed then, records follow.
+	frame frame
+}
+
+// frame is a group as it is being gathered, see docs/recovery.md.
+type frame struct {
+	open    bool
+	chunk   int   // index of the chunk that holds the mark
+	at      int   // where the mark is in it
+	offset  int64 // where the mark is in the block
+	records uint32
+	slots   int // message records among them
+}
+
+// smallestChunk is the size of a block's first chunk of memory, in bytes.
+const smallestChunk = 4 << 10
+
+// room makes sure that n bytes fit behind each other in the last chunk. offset
+// is where they go in the block, hint what the stream needed before.
+func (m *memory) room(n int, offset int64, hint int, buffers Buffers) {
+	if k := len(m.chunks); k > 0 && len(m.chunks[k-1].bytes)-m.used >= n {
+		return
+	}
+	size := smallestChunk
+	if k := len(m.chunks); k > 0 {
+		size = 2 * len(m.chunks[k-1].bytes)
+	}
+	size = max(size, hint)
+	var bytes []byte
+	switch {
+	case n > BufferSize:
+		bytes = make([]byte, n)
+	case size >= BufferSize || n > size:
+		bytes = buffers.Get()
+	default:
+		bytes = make([]byte, size)
+	}
+	m.chunks = append(m.chunks, dataChunk{start: offset, bytes: bytes})
+	m.used = 0
+	// Readers get a list of their own: this one still grows.
+	list := append([]dataChunk(nil), m.chunks...)
+	m.tail.data.Store(&list)
+}
+
+// free returns the unused part of the last chunk.
+func (m *memory) free() []byte {
+	c := m.chunks[len(m.chunks)-1].bytes
+	return c[m.used:m.used:len(c)]
+}
+
+// slotRoom makes sure that the table has room for one more record, and that
+// readers will find it.
+func (m *memory) slotRoom(t *Table, spare *[]*slotChunk) {
+	if t.n < len(t.chunks)*slotsPerChunk {
+		return
+	}
+	var c *slotChunk
+	if k := len(*spare); k > 0 {
+		c, *spare = (*spare)[k-1], (*spare)[:k-1]
+	} else {
+		c = new(slotChunk)
+	}
+	if len(t.chunks) == cap(t.chunks) {
+		grown := make([]*slotChunk, len(t.chunks), max(4, 2*cap(t.chunks)))
+		copy(grown, t.chunks)
+		t.chunks = grown
+	}
+	t.chunks = append(t.chunks, c)
+	// Storing the slice header anew is enough: entries below its length never
+	// change, and readers stop at visible.
+	list := t.chunks
+	m.tail.slots.Store(&list)
+}
+
+// pieces appends the parts of memory that hold the bytes from..to of the block.
+func (m *memory) pieces(into [][]byte, from, to int64) [][]byte {
+	for i := range m.chunks {
+		c := &m.chunks[i]
+		end := c.start + int64(len(c.bytes))
+		if i+1 < len(m.chunks) {
+			end = m.chunks[i+1].start
+		} else {
+			end = min(end, c.start+int64(m.used))
+		}
+		a, b := max(from, c.start), min(to, end)
+		if a < b {
+			into = append(into, c.bytes[a-c.start:b-c.start])
+		}
+	}
+	return into
+}
+
+// drop forgets the memory. What no reader can hold goes back for reuse.
+func (m *memory) drop(t *Table, buffers Buffers, spare *[]*slotChunk, keepTable bool) {
+	if m.tail == nil {
+		return
+	}
+	m.tail.data.Store(nil)
+	m.tail.slots.Store(nil)
+	untouched := !m.tail.touched.Load()
+	for _, c := range m.chunks {
+		if untouched && len(c.bytes) == BufferSize {
+			buffers.Put(c.bytes)
+		}
+	}
+	if untouched && !keepTable && t != nil {
+		for _, c := range t.chunks {
+			if len(*spare) < maxSpareSlots {
+				*spare = append(*spare, c)
+			}
+		}
+	}
+	m.chunks, m.used, m.tail = nil, 0, nil
+}
+
+// maxSpareSlots bounds the chunks of tables that are kept for reuse: as many as
+// one full block of small records needs.
+const maxSpareSlots = 512

@@ -1,0 +1,124 @@
+package engine
+
+import "fmt"
+
+// WorkID names one piece of work, of either lane.
+type WorkID uint64
+
+// OpKind names an operation of the commit lane.
+type OpKind uint8
+
+const (
+	// OpRemoveDerived removes the files of Config.Derived and syncs their
+	// directory. It comes before the first change of a stream's blocks.
+	OpRemoveDerived OpKind = iota + 1
+	// OpCreate creates an empty block file and syncs the directory.
+	OpCreate
+	// OpWrite writes Data at Offset and, if Sync, syncs the file.
+	OpWrite
+	// OpSync syncs what was written to the block.
+	OpSync
+	// OpSeal cuts the block to Size, syncs and closes it.
+	OpSeal
+)
+
+var opNames = [...]string{
+	OpRemoveDerived: "remove derived", OpCreate: "create", OpWrite: "write", OpSync: "sync", OpSeal: "seal",
+}
+
+// String returns the operation's name.
+func (k OpKind) String() string {
+	if int(k) < len(opNames) && opNames[k] != "" {
+		return opNames[k]
+	}
+	return fmt.Sprintf("OpKind(%d)", uint8(k))
+}
+
+// Op is one operation of the commit lane.
+type Op struct {
+	Kind   OpKind
+	Block  uint32
+	Offset int64    // write: where; seal: the block's final size
+	Data   [][]byte // write: pieces that follow each other
+	Sync   bool     // write
+}
+
+// String prints the operation without its data.
+func (o Op) String() string {
+	switch o.Kind {
+	case OpWrite:
+		n := 0
+		for _, d := range o.Data {
+			n += len(d)
+		}
+		s := fmt.Sprintf("write %d [%d..%d)", o.Block, o.Offset, o.Offset+int64(n))
+		if o.Sync {
+			s += " sync"
+		}
+		return s
+	case OpSeal:
+		return fmt.Sprintf("seal %d at %d", o.Block, o.Offset)
+	case OpRemoveDerived:
+		return o.Kind.String()
+	}
+	return fmt.Sprintf("%s %d", o.Kind, o.Block)
+}
+
+// Commit is the work of one group.
+type Commit struct {
+	ID      WorkID
+	Ops     []Op
+	Records int // message, skip and tombstone records in it
+	Bytes   int
+}
+
+// WorkKind names work of the maintenance lane.
+type WorkKind uint8
+
+const (
+	// WorkLoad scans the first Size bytes of a block into a Table.
+	WorkLoad WorkKind = iota + 1
+	// WorkSync syncs what was written to a block.
+	WorkSync
+	// WorkSeal cuts a block to Size, syncs and closes it.
+	WorkSeal
+	// WorkRemove removes a block's file and syncs the directory.
+	WorkRemove
+)
+
+var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove"}
+
+// String returns the kind's name.
+func (k WorkKind) String() string {
+	if int(k) < len(workNames) && workNames[k] != "" {
+		return workNames[k]
+	}
+	return fmt.Sprintf("WorkKind(%d)", uint8(k))
+}
+
+// Work is one item of the maintenance lane.
+type Work struct {
+	ID    WorkID
+	Kind  WorkKind
+	Block uint32
+	Size  int64
+}
+
+// String prints the work in one line.
+func (w Work) String() string { return fmt.Sprintf("%s %d", w.Kind, w.Block) }
+
+// Done completes one piece of work.
+type Done struct {
+	ID  WorkID
+	Err error
+	// Table is what WorkLoad found.
+	Table *Table
+}
+
+// Ready is what has to happen outside: replies to send, then work to start. It
+// is valid until the next call of Engine.Ready.
+type Ready struct {
+	Replies     []Reply
+	Commit      *Commit // nil when there is none, or one is still in flight
+	Maintenance []Work
+}

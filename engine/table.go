@@ -1,0 +1,84 @@
+package engine
+
+// Table lists the message records of one block in order of sequence. The table
+// of the tail block grows as the engine appends; those of older blocks come from
+// the shell, scanned off the engine's turn, when a limit is about to reach them.
+type Table struct {
+	chunks []*slotChunk
+	n      int
+	// names and ids translate the subject numbers of a scanned table, which are
+	// its own, to the engine's. A table that the engine filled has neither.
+	names []string
+	ids   []uint32
+	// perName counts the records of each own subject number.
+	perName []uint64
+	index   map[string]uint32
+}
+
+// unresolved marks a subject number that was not looked up yet.
+const unresolved = noSubject - 1
+
+// newScannedTable returns an empty table for a block that is being scanned.
+func newScannedTable() *Table { return &Table{index: make(map[string]uint32)} }
+
+// Len returns the number of records.
+func (t *Table) Len() int { return t.n }
+
+// Record returns the sequence, place and size of record i.
+func (t *Table) Record(i int) (sequence uint64, offset int64, size int) {
+	c, at := t.chunks[i/slotsPerChunk], i%slotsPerChunk
+	return c.sequence[at], int64(c.offset[at]), int(c.size[at])
+}
+
+// Search returns the index of the first record at or after sequence.
+func (t *Table) Search(sequence uint64) int { return findSlot(t.chunks, t.n, sequence) }
+
+// add appends a record; the chunk for it must exist.
+func (t *Table) add(sequence uint64, time int64, offset int64, size int, subject uint32) {
+	c, at := t.chunks[t.n/slotsPerChunk], t.n%slotsPerChunk
+	c.sequence[at], c.time[at] = sequence, time
+	c.offset[at], c.size[at], c.subject[at] = uint32(offset), uint32(size), subject
+	t.n++
+}
+
+// scanned appends a record of a block that is being scanned.
+func (t *Table) scanned(sequence uint64, time int64, offset int64, size int, subject []byte) {
+	if t.n == len(t.chunks)*slotsPerChunk {
+		t.chunks = append(t.chunks, new(slotChunk))
+	}
+	id := noSubject
+	if len(subject) > 0 {
+		known, ok := t.index[string(subject)]
+		if !ok {
+			name := string(subject)
+			known = uint32(len(t.names))
+			t.names, t.perName = append(t.names, name), append(t.perName, 0)
+			t.index[name] = known
+		}
+		t.perName[known]++
+		id = known
+	}
+	t.add(sequence, time, offset, size, id)
+}
+
+// subjectOf returns the engine's number for the subject of record i.
+func (t *Table) subjectOf(s *subjects, i int) uint32 {
+	own := t.chunks[i/slotsPerChunk].subject[i%slotsPerChunk]
+	if t.names == nil || own == noSubject {
+		return own
+	}
+	if t.ids == nil {
+		t.ids = make([]uint32, len(t.names))
+		for j := range t.ids {
+			t.ids[j] = unresolved
+		}
+	}
+	if t.ids[own] == unresolved || t.ids[own] == noSubject {
+		t.ids[own] = s.lookup(t.names[own])
+	}
+	return t.ids[own]
+}
+
+func (t *Table) sequenceAt(i int) uint64 { return slotSequence(t.chunks, i) }
+func (t *Table) timeAt(i int) int64      { return t.chunks[i/slotsPerChunk].time[i%slotsPerChunk] }
+func (t *Table) sizeAt(i int) uint64     { return uint64(t.chunks[i/slotsPerChunk].size[i%slotsPerChunk]) }

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// NoTime stands for "no time" wherever the engine keeps nanoseconds since the
+// Unix epoch: the first time of an empty stream, the last time of a stream that
+// never held a message. It is what Go's zero time.Time yields as nanoseconds,
+// and what nats-server writes in its place.
+const NoTime int64 = -6795364578871345152
+
+// SyncLevel says what a reply promises.
+type SyncLevel uint8
+
+const (
+	// SyncAlways: synced to the disk. Survives power loss. The default.
+	SyncAlways SyncLevel = iota
+	// SyncInterval: handed to the operating system; synced in the background.
+	// Survives a crash of the process, not of the machine.
+	SyncInterval
+	// SyncNever: held in memory and handed to the writer within milliseconds.
+	// A crash of the process loses what the writer had not written yet.
+	SyncNever
+)
+
+// String returns the level's name.
+func (l SyncLevel) String() string {
+	switch l {
+	case SyncAlways:
+		return "always"
+	case SyncInterval:
+		return "interval"
+	case SyncNever:
+		return "never"
+	}
+	return fmt.Sprintf("SyncLevel(%d)", uint8(l))
+}
+
+// DiscardPolicy says what happens when MaxMsgs or MaxBytes is reached.
+type DiscardPolicy uint8
+
+const (
+	// DiscardOld removes the oldest messages to make room.
+	DiscardOld DiscardPolicy = iota
+	// DiscardNew refuses the new message.
+	DiscardNew
+)
+
+// String returns the policy's name as JetStream spells it.
+func (d DiscardPolicy) String() string {
+	if d == DiscardNew {
+		return "new"
+	}
+	return "old"
+}
+
+// Limits bound a stream. Zero or negative values mean unlimited.
+type Limits struct {
+	MaxMsgs    int64         // live messages
+	MaxBytes   int64         // accounted bytes of live messages
+	MaxAge     time.Duration // since a message's time
+	MaxMsgSize int           // header block plus payload, in bytes
+	Discard    DiscardPolicy
+}
+
+// evicts reports whether a limit can remove messages.
+func (l Limits) evicts() bool {
+	return l.MaxAge > 0 || (l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0))
+}
+
+// State is a stream at one instant.
+type State struct {
+	Messages      uint64 // live messages
+	Bytes         uint64 // sum of the record sizes of live messages
+	FirstSequence uint64 // lowest live sequence; LastSequence+1 when empty; 0 in a new stream
+	FirstTime     int64  // nanoseconds since the epoch, or NoTime
+	LastSequence  uint64 // highest sequence ever used
+	LastTime      int64  // nanoseconds since the epoch, or NoTime
+	Deleted       uint64 // sequences in [FirstSequence, LastSequence] that are not live
+	Subjects      uint64 // distinct non-empty subjects of live messages
+	LostMessages  uint64 // messages known to be lost through damage
+	LostBytes     uint64 // bytes of damaged records
+	Durable       uint64 // highest sequence known to be on stable storage
+}
+
+// SequenceRange is a closed range of sequences.
+type SequenceRange struct{ First, Last uint64 }
+
+// Tombstone records that a sequence is gone, wherever its message was.
+type Tombstone struct {
+	Sequence uint64
+	Time     int64
+}
+
+// Codec encodes records. Its functions are pure: the same arguments give the
+// same bytes.
+type Codec interface {
+	// Size returns the length of a message record with these part lengths.
+	Size(subject, header, payload int) int
+	// Check refuses part lengths that no record can hold.
+	Check(subject, header, payload int) error
+	// Block returns the encoder for the records of one block.
+	Block(id uint32) BlockCodec
+}
+
+// BlockCodec encodes records of one block. Append functions extend dst within
+// its capacity when there is room.
+type BlockCodec interface {
+	AppendMessage(dst []byte, sequence uint64, time int64, subject string, header, payload []byte) []byte
+	AppendSkip(dst []byte, sequence uint64, time int64) []byte
+	AppendTombstone(dst []byte, sequence uint64, time int64) []byte
+	PutGroupMark(dst []byte, records, bytes uint32)
+}
+
+// emptyRecord is the size of a skip, a tombstone and a group mark.
+const emptyRecord = 30
+
+// Buffers lends the engine the large byte slices that hold the tail block.
+// Implementations may be shared by engines of different goroutines.
+type Buffers interface {
+	// Get returns a slice of length BufferSize.
+	Get() []byte
+	// Put takes back a slice that nobody refers to any more.
+	Put([]byte)
+}
+
+// BufferSize is the length of the slices that Buffers hands out, in bytes.
+const BufferSize = 512 << 10
+
+// Config is fixed for the life of an Engine.
+type Config struct {
+	Limits    Limits
+	BlockSize int64 // soft limit of a block, in bytes
+	Level     SyncLevel
+	SyncEvery time.Duration // SyncInterval: longest time that written data stays unsynced
+	Codec     Codec
+	Buffers   Buffers
+	// FirstSequence is the sequence of the first message of a new stream; 0 and
+	// 1 mean 1. It does not touch a stream that has used a sequence already.
+	FirstSequence uint64
+	// MaxUnwritten bounds the bytes that SyncNever may acknowledge before they
+	// are written. Beyond it replies wait for the write.
+	MaxUnwritten int64
+	// Derived names files that describe the blocks and would be wrong after the
+	// first change; the first commit removes them.
+	Derived []string
+}
