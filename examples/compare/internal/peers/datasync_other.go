@@ -1,0 +1,9 @@
+//go:build !linux
+
+package peers
+
+import "os"
+
+func datasync(file *os.File) error {
+	return file.Sync()
+}

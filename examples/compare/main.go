@@ -1,0 +1,91 @@
+// Command compare runs Millrace and its peers over the same tasks, in one process and in turns, and
+// prints one table with the ratios.
+//
+//	go run . -runs 3 -out ../../docs/benchmarks.md
+//
+// With -rows only the rows whose names match run: durable-1, durable-64, durable-1024,
+// durable-batch-1, durable-batch-64, nosync-pipelined, nosync-64, scan, open.
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// notes is what is said about the numbers by hand. It is put into the report below the table.
+//
+//go:embed notes.md
+var notes string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the command with its arguments and its output.
+func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
+	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
+	pattern := flags.String("rows", "", "run only the rows whose names match this regular expression")
+	runs := flags.Int("runs", 3, "how often each store does each row; the median counts")
+	parent := flags.String("dir", ".", "the folder in which the stores get folders of their own, removed at the end")
+	small := flags.Bool("short", false, "do less: under a minute, for a first look")
+	report := flags.String("out", "", "the file to write the report to, besides the table on the standard output")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	if *runs < 1 {
+		return errors.New("-runs must be at least 1")
+	}
+	rows, err := regexp.Compile(*pattern)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(*parent, "bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	place := workplace{dir: dir, size: fullSize}
+	if *small {
+		place.size = shortSize
+	}
+	var raw bytes.Buffer
+	outcomes, err := suite{rows: rows, runs: *runs, place: place, log: io.MultiWriter(&raw, out)}.run(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "\n%s", table(outcomes)); err != nil {
+		return err
+	}
+	if *report == "" {
+		return nil
+	}
+	return os.WriteFile(*report,
+		[]byte(document(outcomes, *runs, commandLine(flags), notes, raw.String(), describe(dir))), 0o644)
+}
+
+// commandLine is the command with the flags that were given, without those that name places.
+func commandLine(flags *flag.FlagSet) string {
+	words := []string{"go run ."}
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name != "out" && f.Name != "dir" {
+			words = append(words, fmt.Sprintf("-%s=%s", f.Name, f.Value))
+		}
+	})
+	return strings.Join(words, " ")
+}

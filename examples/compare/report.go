@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-d8b58eba/millrace/examples/compare/internal/measure"
+)
+
+// rawLine is the log line of one run.
+func rawLine(r row, turn int, contestant string, run measure.Run) string {
+	line := fmt.Sprintf("%-16s run %d  %-21s %12.0f msg/s  %10s for %9d msgs",
+		r.name, turn, contestant, run.Rate(), run.Elapsed.Round(10*time.Microsecond), run.Messages)
+	if run.P50 > 0 {
+		line += fmt.Sprintf("  p50 %9s  p99 %9s", duration(run.P50), duration(run.P99))
+	}
+	return line + fmt.Sprintf("  %6.2f allocs/msg  %.1f cores", run.AllocsPerItem, run.Cores)
+}
+
+// table is the Markdown table of all rows: a line for each contestant, with Millrace's rate by its
+// rate, and the targets that name it.
+func table(outcomes []outcome) string {
+	var b strings.Builder
+	b.WriteString("| row | store | messages/s | p50 | p99 | allocs/msg | cores | Millrace by it | target |\n")
+	b.WriteString("|---|---|--:|--:|--:|--:|--:|--:|---|\n")
+	for _, o := range outcomes {
+		ours, present := o.find(millraceName)
+		title := o.row.title
+		for _, l := range o.lines {
+			s := measure.Summarize(l.runs)
+			ratio := ""
+			if present && l.contestant != millraceName {
+				ratio = short(divide(ours.Rate, s.Rate)) + "x"
+			}
+			name := l.contestant
+			if name == millraceName {
+				name = "**" + name + "**"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %.1f | %s | %s |\n", title, name, rateText(o, s),
+				duration(s.P50), duration(s.P99), short(s.AllocsPerItem), s.Cores, ratio,
+				targetText(o, l.contestant, ours, s, present))
+			title = ""
+		}
+	}
+	return b.String()
+}
+
+// rateText is the rate, with the time beside it where a target is about the time.
+func rateText(o outcome, s measure.Summary) string {
+	for _, t := range o.row.targets {
+		if t.figure == timeFigure {
+			return fmt.Sprintf("%s (%s)", thousands(s.Rate), duration(s.Elapsed))
+		}
+	}
+	return thousands(s.Rate)
+}
+
+// targetText is what the targets against one contestant say, and whether they are met.
+func targetText(o outcome, contestant string, ours, theirs measure.Summary, present bool) string {
+	var texts []string
+	for _, t := range o.row.targets {
+		if t.against != contestant {
+			continue
+		}
+		text := t.String()
+		if present {
+			ratio, met := t.check(ours, theirs)
+			verdict := "not met"
+			if met {
+				verdict = "met"
+			}
+			if t.figure != rateFigure && t.figure != allocsFigure && t.figure != timeFigure {
+				verdict += " (" + short(ratio) + "x)"
+			}
+			text += ": " + verdict
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// missed lists the targets that are not met, a line each.
+func missed(outcomes []outcome) []string {
+	var lines []string
+	for _, o := range outcomes {
+		ours, present := o.find(millraceName)
+		if !present {
+			continue
+		}
+		for _, t := range o.row.targets {
+			theirs, found := o.find(t.against)
+			if !found {
+				continue
+			}
+			if ratio, met := t.check(ours, theirs); !met {
+				lines = append(lines, fmt.Sprintf("%s: %s against %s, and it is %s", o.row.title, t, t.against, short(ratio)))
+			}
+		}
+	}
+	return lines
+}
+
+// document is docs/benchmarks.md.
+func document(outcomes []outcome, runs int, command, notes, raw string, about machine) string {
+	var b strings.Builder
+	b.WriteString("# Benchmarks\n\n")
+	b.WriteString("Written by `make compare`; edits here are lost. The stores run in one process and take turns, ")
+	fmt.Fprintf(&b, "and every figure is the median of %d runs. ", runs)
+	fmt.Fprintf(&b, "Messages have %d bytes of payload and subjects that cycle through %s names. ",
+		payloadBytes, thousands(subjectCount))
+	b.WriteString("\"Cores\" is processor time by elapsed time; allocations are those of the whole process, ")
+	b.WriteString("callers included. \"Millrace by it\" is Millrace's rate divided by the rate on that line. ")
+	b.WriteString("Numbers of one machine on one day: read the ratios.\n\n")
+	fmt.Fprintf(&b, "Command: `%s`\n\n", command)
+	b.WriteString(about.markdown())
+	b.WriteString("\n## Results\n\n")
+	b.WriteString(table(outcomes))
+	if lines := missed(outcomes); len(lines) > 0 {
+		b.WriteString("\nNot met:\n\n")
+		for _, line := range lines {
+			b.WriteString("- " + line + "\n")
+		}
+	}
+	if notes = strings.TrimSpace(notes); notes != "" {
+		b.WriteString("\n" + notes + "\n")
+	}
+	b.WriteString("\n## Raw output\n\n```\n")
+	b.WriteString(strings.TrimRight(raw, "\n"))
+	b.WriteString("\n```\n")
+	return b.String()
+}
+
+// short is a number with about three digits.
+func short(value float64) string {
+	switch {
+	case value >= 100:
+		return thousands(value)
+	case value >= 10:
+		return strconv.FormatFloat(value, 'f', 1, 64)
+	}
+	text := strconv.FormatFloat(value, 'f', 2, 64)
+	return strings.TrimSuffix(strings.TrimSuffix(text, "0"), ".0")
+}
+
+// thousands is a whole number with commas.
+func thousands(value float64) string {
+	digits := strconv.FormatFloat(value, 'f', 0, 64)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// duration is a duration with about three digits, or nothing.
+func duration(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < 10*time.Microsecond:
+		return fmt.Sprintf("%.2f µs", float64(d)/1e3)
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.0f µs", float64(d)/1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", float64(d)/1e6)
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
