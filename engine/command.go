@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
 
 // CommandKind names a command.
 type CommandKind uint8
@@ -79,4 +83,25 @@ type Reply struct {
 	Count    int    // messages stored
 	Time     int64
 	Err      error
+}
+
+// clone returns a command that shares no bytes with the caller's.
+func (c *Command) clone() Command {
+	own := *c
+	own.Message = c.Message.clone()
+	if c.Batch != nil {
+		own.Batch = make([]Message, len(c.Batch))
+		for i := range c.Batch {
+			own.Batch[i] = c.Batch[i].clone()
+		}
+	}
+	return own
+}
+
+func (m *Message) clone() Message {
+	return Message{
+		Subject: strings.Clone(m.Subject),
+		Header:  bytes.Clone(m.Header),
+		Payload: bytes.Clone(m.Payload),
+	}
 }

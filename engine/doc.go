@@ -24,10 +24,8 @@
 //     refuses what comes later, and emits no further work. What it has
 //     published stays readable. The way on is a new Engine, recovered from the
 //     files, that takes over the Published of the old one.
-//  5. Byte slices of a command belong to the engine until Step returns, with
-//     one exception: a command that the engine has parked (see Load) is held
-//     until its reply. Byte slices of a Commit belong to the engine and must
-//     not be changed.
+//  5. Byte slices of a command belong to the engine until Step returns. Byte
+//     slices of a Commit belong to the engine and must not be changed.
 //  6. Replies leave in the order of their commands.
 //
 // # What is durable when

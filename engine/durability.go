@@ -18,7 +18,25 @@ type durability struct {
 	waiting  []waitingReply
 	stop     Reply
 	stopping bool
+
+	writtenTo Position // end of what was written
+	syncedTo  Position // end of what was synced
+	markedTo  Position // what a WorkSync that is out covers
 }
+
+// Position is a place in the log: an offset in a block.
+type Position struct {
+	Block  uint32
+	Offset int64
+}
+
+// WrittenTo returns where the log ended after the last commit that succeeded.
+func (e *Engine) WrittenTo() Position { return e.durability.writtenTo }
+
+// SyncedTo returns where the log ended when it was last known to be on stable
+// storage. A shell that recovers from a failed sync cuts the log here, and from
+// a failed write at WrittenTo: what lies beyond may be in the page cache only.
+func (e *Engine) SyncedTo() Position { return e.durability.syncedTo }
 
 // eviction is a block that may go once a sequence is durable.
 type eviction struct {
@@ -39,6 +57,7 @@ func (d *durability) committed(e *Engine, g *group) {
 	if n := len(g.pieces); n > 0 {
 		d.tail, d.lastWrite = g.pieces[n-1].block, e.now
 		d.dirty = e.cfg.Level != SyncAlways
+		d.writtenTo = Position{d.tail.id, g.pieces[n-1].to}
 	}
 	for _, b := range g.rolled {
 		d.unsealed = append(d.unsealed, b)
@@ -46,6 +65,7 @@ func (d *durability) committed(e *Engine, g *group) {
 	}
 	if g.force || g.stop || e.cfg.Level == SyncAlways {
 		d.synced, d.dirty = last, false
+		d.syncedTo = d.writtenTo
 	}
 	if d.dirty && e.cfg.Level == SyncInterval && d.due == never {
 		d.due = e.now + int64(e.cfg.SyncEvery)
@@ -79,7 +99,7 @@ func (e *Engine) syncInBackground() {
 	if !d.dirty || d.syncing || d.tail.sealed {
 		return
 	}
-	d.syncing, d.dirty, d.syncMark = true, false, d.written
+	d.syncing, d.dirty, d.syncMark, d.markedTo = true, false, d.written, d.writtenTo
 	e.schedule(WorkSync, d.tail.id, 0)
 }
 
@@ -90,9 +110,13 @@ func (e *Engine) maintained(w Work) {
 	case WorkSync:
 		d.syncing = false
 		d.synced = max(d.synced, d.syncMark)
+		if len(d.unsealed) == 0 {
+			d.syncedTo = d.markedTo
+		}
 	case WorkSeal:
 		// The maintenance lane keeps the order, so this is the first one.
 		d.synced = max(d.synced, d.unsealed[0].last)
+		d.syncedTo = Position{d.unsealed[0].id, d.unsealed[0].size}
 		d.unsealed = append(d.unsealed[:0], d.unsealed[1:]...)
 	}
 	d.advance()

@@ -124,10 +124,8 @@ func (e *Engine) Step(c *Command) {
 	switch {
 	case e.failed != nil:
 		e.reply(Reply{Tag: c.Tag, Err: e.failed})
-	case len(e.parked) > 0:
-		e.parked = append(e.parked, *c)
-	case !e.apply(c):
-		e.parked = append(e.parked, *c)
+	case len(e.parked) > 0 || !e.apply(c):
+		e.parked = append(e.parked, c.clone())
 	}
 }
 
@@ -261,6 +259,18 @@ func (e *Engine) fail(err error) {
 	clear(e.pending)
 }
 
+// Settled returns the replies that may leave now, without handing out work. A
+// shell that delivers them first, and lets the callers come back before it takes
+// the next Ready, gathers larger groups. They are valid until the next call of
+// Settled or Ready.
+func (e *Engine) Settled() []Reply {
+	// Two slices take turns, so that the shell may read one while the engine
+	// fills the other.
+	clear(e.sent)
+	e.sent, e.out = e.out, e.sent[:0]
+	return e.sent
+}
+
 // Ready returns what has to happen now.
 func (e *Engine) Ready() *Ready {
 	e.ready = Ready{}
@@ -275,11 +285,7 @@ func (e *Engine) Ready() *Ready {
 		e.durability.settle(e)
 		e.publishGauges()
 	}
-	// Two slices take turns, so that the shell may read one while the engine
-	// fills the other.
-	clear(e.sent)
-	e.sent, e.out = e.out, e.sent[:0]
-	e.ready.Replies = e.sent
+	e.ready.Replies = e.Settled()
 	if len(e.work) > 0 {
 		e.ready.Maintenance, e.work = e.work, nil
 	}

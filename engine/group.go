@@ -343,6 +343,9 @@ func (e *Engine) committed() {
 // releaseMemory drops the memory of a block that takes no more records. Its
 // table stays when a limit is about to need it.
 func (e *Engine) releaseMemory(b *block) {
+	if len(b.deleted) > 0 && b.memory.tail != nil {
+		b.publishDeleted()
+	}
 	keep := e.cfg.Limits.evicts() && e.nearHead(b)
 	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, keep)
 	if !keep {
@@ -357,6 +360,9 @@ func (e *Engine) dropIdleMemory() {
 	if b == nil || b.memory.tail == nil || e.inflight != nil || e.current.staged() ||
 		e.now < e.durability.lastWrite+idleAfter {
 		return
+	}
+	if len(b.deleted) > 0 {
+		b.publishDeleted()
 	}
 	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, false)
 	b.forgetTables()

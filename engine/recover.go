@@ -233,6 +233,10 @@ func (r *Recovery) Finish(now int64) *Engine {
 	last := e.last()
 	e.durability.durable, e.durability.synced, e.durability.written = last, last, last
 	e.durability.lastWrite = now
+	if n := len(e.blocks); n > 0 {
+		end := Position{e.blocks[n-1].id, e.blocks[n-1].size}
+		e.durability.writtenTo, e.durability.syncedTo = end, end
+	}
 	e.opening = &opening{tombstones: e.targets(r.pending)}
 	e.refreshFirst()
 	if last == 0 {
