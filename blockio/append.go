@@ -1,0 +1,172 @@
+package blockio
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+const (
+	// gatherSize is the buffer in which the pieces of a group become one write.
+	gatherSize = 256 << 10
+
+	// gatherPiece is the size from which a piece is written by itself: copying
+	// it costs as much as the system call that is saved.
+	gatherPiece = 64 << 10
+
+	// zeroAfter is how many synced appends a block sees before zeros are
+	// written ahead of them, so that streams with little to do stay small.
+	zeroAfter = 8
+
+	// The chunks of zeros, in bytes, double from the first to the last.
+	firstZeros = 64 << 10
+	lastZeros  = 1 << 20
+)
+
+// zeros is what is written ahead. It is never written to.
+var zeros [64 << 10]byte
+
+var gatherPool = sync.Pool{New: func() any {
+	buf := make([]byte, 0, gatherSize)
+	return &buf
+}}
+
+// zeroAhead says when zeros are written ahead of a block's records.
+//
+// A synced append that makes the file longer commits the file's size and the
+// place of its new bytes as well; one that overwrites zeros, which were synced
+// before, writes nothing but its bytes. For small groups that is about twice as
+// fast.
+type zeroAhead struct {
+	appends int   // synced appends so far
+	chunk   int64 // the last chunk written
+}
+
+// extent gives up to where zeros are to be written with the append of size
+// bytes that ends at end, when the file ends at have; or 0 for none.
+func (z *zeroAhead) extent(size, end, have, blockSize int64) int64 {
+	z.appends++
+	if end <= have || z.appends <= zeroAfter {
+		return 0
+	}
+	chunk := min(max(2*z.chunk, firstZeros), lastZeros)
+	if size > chunk/4 {
+		return 0 // the zeros would be used up at once, having been written in vain
+	}
+	limit := min(end+chunk, blockSize)
+	if limit <= end {
+		return 0
+	}
+	z.chunk = chunk
+	return limit
+}
+
+// Append writes the pieces of data, one after the other, at offset, which must
+// be the end of the block as this process knows it; another is ErrOffset, and
+// nothing is written. With sync all of the block is durable on return. data is
+// the caller's again on return.
+func (b *Blocks) Append(id uint32, offset int64, data [][]byte, sync bool) error {
+	t, err := b.begin(id, offset)
+	if err != nil {
+		return b.wrap("append to", id, err)
+	}
+	end, size, err := b.write(t, data, sync)
+	b.mu.Lock()
+	t.busy = false
+	if err == nil {
+		t.end, t.size = end, size
+	} else if t.broken == nil {
+		t.broken = err
+	}
+	b.mu.Unlock()
+	return b.wrap("append to", id, err)
+}
+
+// begin takes the block for one append.
+func (b *Blocks) begin(id uint32, offset int64) (*tail, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.open[id]
+	if err := usable(t); err != nil {
+		return nil, err
+	}
+	if t.busy {
+		return nil, errors.New("another append is under way")
+	}
+	if offset != t.end {
+		return nil, fmt.Errorf("%w: append at %d, the block ends at %d", ErrOffset, offset, t.end)
+	}
+	t.busy = true
+	return t, nil
+}
+
+// write does the I/O of an append and gives the new end and size.
+func (b *Blocks) write(t *tail, data [][]byte, sync bool) (end, size int64, err error) {
+	end = t.end
+	for _, piece := range data {
+		end += int64(len(piece))
+	}
+	if err = gather(t.file, t.end, data); err != nil {
+		return 0, 0, err
+	}
+	size = max(t.size, end)
+	if !sync {
+		return end, size, nil
+	}
+	if !b.opts.NoZeroAhead {
+		if extent := t.ahead.extent(end-t.end, end, t.size, b.opts.BlockSize); extent > 0 {
+			if err = writeZeros(t.file, end, extent); err != nil {
+				return 0, 0, err
+			}
+			size = extent
+		}
+	}
+	return end, size, t.file.Sync()
+}
+
+// gather writes the pieces at offset with as few writes as makes sense.
+func gather(file File, offset int64, data [][]byte) error {
+	if len(data) == 1 {
+		return writeAt(file, data[0], offset)
+	}
+	pooled := gatherPool.Get().(*[]byte)
+	defer gatherPool.Put(pooled)
+	buf := (*pooled)[:0]
+	for _, piece := range data {
+		if len(buf) > 0 && (len(piece) >= gatherPiece || len(buf)+len(piece) > gatherSize) {
+			if err := writeAt(file, buf, offset); err != nil {
+				return err
+			}
+			offset += int64(len(buf))
+			buf = buf[:0]
+		}
+		if len(piece) < gatherPiece {
+			buf = append(buf, piece...)
+			continue
+		}
+		if err := writeAt(file, piece, offset); err != nil {
+			return err
+		}
+		offset += int64(len(piece))
+	}
+	return writeAt(file, buf, offset)
+}
+
+func writeAt(file File, data []byte, offset int64) error {
+	if len(data) == 0 {
+		return nil
+	}
+	_, err := file.WriteAt(data, offset)
+	return err
+}
+
+func writeZeros(file File, from, to int64) error {
+	for from < to {
+		n := min(to-from, int64(len(zeros)))
+		if err := writeAt(file, zeros[:n], from); err != nil {
+			return err
+		}
+		from += n
+	}
+	return nil
+}

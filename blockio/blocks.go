@@ -1,0 +1,410 @@
+package blockio
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+const (
+	blocksDir   = "msgs"
+	blockSuffix = ".blk"
+
+	// MaxBlockFile is the largest block file, in bytes, that is read.
+	MaxBlockFile = 1 << 30
+
+	// keyCacheSize bounds the keys kept; deriving one is a SHA-256.
+	keyCacheSize = 8
+)
+
+// BlocksOptions are the options of Blocks. The zero value is usable.
+type BlocksOptions struct {
+	// BlockSize is where the store rolls to a new block, in bytes: no zeros are
+	// written ahead beyond it. 0 means 8 MiB.
+	BlockSize int64
+	// NoZeroAhead turns off writing zeros ahead of synced appends.
+	NoZeroAhead bool
+	// OnStray, if set, is told of names in the directory that look like a block
+	// and are none, such as 04.blk. nats-server refuses such a directory.
+	OnStray func(name string)
+}
+
+// A BlockInfo is one block file.
+type BlockInfo struct {
+	ID   uint32
+	Size int64 // bytes on disk, zeros written ahead included
+}
+
+// Blocks is the block files of one stream: <dir>/msgs/<number>.blk.
+//
+// It is made for two writers and any number of readers: one goroutine that
+// creates and appends, one that syncs, seals and removes, at the same time, but
+// on one block only Sync may overlap with Append. No lock is held across I/O.
+//
+// An error from a write or a sync leaves the block broken: what the file holds
+// is unknown, and Append and Sync give ErrBroken until Truncate.
+type Blocks struct {
+	fs     FS
+	dir    string // the stream's
+	stream string
+	opts   BlocksOptions
+
+	mu    sync.Mutex
+	open  map[uint32]*tail
+	keys  [keyCacheSize]cachedKey
+	evict int // which of keys goes next
+}
+
+type cachedKey struct {
+	id  uint32
+	key *BlockKey
+}
+
+// A tail is a block that is open for writing. Its fields but file are guarded
+// by Blocks.mu, or belong to the one Append that has busy set.
+type tail struct {
+	file   File
+	end    int64 // where the next record goes
+	size   int64 // of the file; all zeros from end on
+	ahead  zeroAhead
+	busy   bool
+	broken error // the first failure of a write or sync
+}
+
+// NewBlocks gives the blocks of the stream in dir, which is the directory that
+// holds the stream's meta.inf. It touches nothing.
+func NewBlocks(fsys FS, dir, stream string, opts BlocksOptions) *Blocks {
+	if opts.BlockSize <= 0 {
+		opts.BlockSize = 8 << 20
+	}
+	return &Blocks{fs: fsys, dir: dir, stream: stream, opts: opts, open: make(map[uint32]*tail)}
+}
+
+// Dir is the directory of the block files.
+func (b *Blocks) Dir() string { return filepath.Join(b.dir, blocksDir) }
+
+// Path is the file of a block.
+func (b *Blocks) Path(id uint32) string {
+	return filepath.Join(b.dir, blocksDir, strconv.FormatUint(uint64(id), 10)+blockSuffix)
+}
+
+// List gives the blocks there are, ascending. Names that are not exactly a
+// number from 1 without leading zeros and .blk are passed over; see OnStray.
+func (b *Blocks) List() ([]BlockInfo, error) {
+	entries, err := b.fs.ReadDir(b.Dir())
+	if err != nil {
+		return nil, fmt.Errorf("blockio: list blocks of %s: %w", b.stream, err)
+	}
+	var blocks []BlockInfo
+	for _, entry := range entries {
+		id, ok := blockID(entry.Name)
+		switch {
+		case ok && !entry.IsDir:
+			blocks = append(blocks, BlockInfo{ID: id, Size: entry.Size})
+		case b.opts.OnStray != nil && strings.HasSuffix(entry.Name, blockSuffix):
+			b.opts.OnStray(entry.Name)
+		}
+	}
+	slices.SortFunc(blocks, func(x, y BlockInfo) int {
+		if x.ID < y.ID {
+			return -1
+		}
+		return 1
+	})
+	return blocks, nil
+}
+
+// blockID reads the number out of a block's file name.
+func blockID(name string) (uint32, bool) {
+	digits, ok := strings.CutSuffix(name, blockSuffix)
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil || id == 0 || strconv.FormatUint(id, 10) != digits {
+		return 0, false
+	}
+	return uint32(id), true
+}
+
+// Key gives the key of a block. A few are kept.
+func (b *Blocks) Key(id uint32) *BlockKey {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, cached := range b.keys {
+		if cached.key != nil && cached.id == id {
+			return cached.key
+		}
+	}
+	key := NewBlockKey(b.stream, id)
+	b.keys[b.evict] = cachedKey{id: id, key: key}
+	b.evict = (b.evict + 1) % keyCacheSize
+	return key
+}
+
+// ReadAll reads a whole block into buf, which is replaced when it is too small.
+// A file above MaxBlockFile is refused with ErrTooLarge.
+func (b *Blocks) ReadAll(id uint32, buf []byte) ([]byte, error) {
+	data, err := readFile(b.fs, b.Path(id), MaxBlockFile, buf)
+	if err != nil {
+		return nil, b.wrap("read", id, err)
+	}
+	return data, nil
+}
+
+// wrap adds what was done to which block.
+func (b *Blocks) wrap(what string, id uint32, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("blockio: %s block %d of %s: %w", what, id, b.stream, err)
+}
+
+// Create makes a new, empty block and keeps it open for appending. On return
+// its directory entry is durable. It is an error, fs.ErrExist, when there is
+// such a file.
+func (b *Blocks) Create(id uint32) error {
+	file, err := b.fs.OpenFile(b.Path(id), ModeCreate)
+	if err != nil {
+		return b.wrap("create", id, err)
+	}
+	if err = b.fs.SyncDir(b.Dir()); err != nil {
+		return b.wrap("create", id, errors.Join(err, file.Close()))
+	}
+	return b.wrap("create", id, b.hold(id, &tail{file: file}))
+}
+
+// OpenTail opens a block for appending at end, which recovery found. What the
+// file has behind end must be zeros; anything else is an error, ErrOffset, and
+// so is a file that is shorter.
+func (b *Blocks) OpenTail(id uint32, end int64) error {
+	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
+	if err != nil {
+		return b.wrap("open", id, err)
+	}
+	size, err := file.Size()
+	if err == nil {
+		err = checkZeros(file, end, size)
+	}
+	if err != nil {
+		return b.wrap("open", id, errors.Join(err, file.Close()))
+	}
+	return b.wrap("open", id, b.hold(id, &tail{file: file, end: end, size: size}))
+}
+
+// checkZeros: the file is at least from long, and all zeros after that.
+func checkZeros(file File, from, size int64) error {
+	if from < 0 || size < from {
+		return fmt.Errorf("%w: %d, the file has %d bytes", ErrOffset, from, size)
+	}
+	buf := make([]byte, min(size-from, 64<<10))
+	for at := from; at < size; {
+		n, err := file.ReadAt(buf[:min(size-at, int64(len(buf)))], at)
+		if n == 0 && err != nil {
+			return err
+		}
+		if end := trimZeros(buf[:n]); end > 0 {
+			return fmt.Errorf("%w: %d, there is data up to %d", ErrOffset, from, at+int64(end))
+		}
+		at += int64(n)
+	}
+	return nil
+}
+
+// hold adds an open block. A second handle for one block is refused.
+func (b *Blocks) hold(id uint32, t *tail) error {
+	b.mu.Lock()
+	_, taken := b.open[id]
+	if !taken {
+		b.open[id] = t
+	}
+	b.mu.Unlock()
+	if taken {
+		return errors.Join(fmt.Errorf("already open for writing: %w", fs.ErrExist), t.file.Close())
+	}
+	return nil
+}
+
+// Sync makes durable what was appended to an open block before it.
+func (b *Blocks) Sync(id uint32) error {
+	b.mu.Lock()
+	t := b.open[id]
+	err := usable(t)
+	b.mu.Unlock()
+	if err != nil {
+		return b.wrap("sync", id, err)
+	}
+	if err = t.file.Sync(); err != nil {
+		b.fail(t, err)
+	}
+	return b.wrap("sync", id, err)
+}
+
+// usable: the block is open, and nothing failed. Blocks.mu is held.
+func usable(t *tail) error {
+	switch {
+	case t == nil:
+		return ErrNotOpen
+	case t.broken != nil:
+		return fmt.Errorf("%w: %w", ErrBroken, t.broken)
+	}
+	return nil
+}
+
+func (b *Blocks) fail(t *tail, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.broken == nil {
+		t.broken = err
+	}
+}
+
+// Seal ends the appending to a block: zeros written ahead are cut off, the file
+// is synced, and the handle closed. size must be the end of its records, else
+// nothing is done and the error is ErrOffset. A block that is not open, as one
+// of an earlier process, is sealed as well.
+func (b *Blocks) Seal(id uint32, size int64) error {
+	b.mu.Lock()
+	t := b.open[id]
+	err := error(nil)
+	if t != nil {
+		if err = usable(t); err == nil && t.end != size {
+			err = fmt.Errorf("%w: seal at %d, the block ends at %d", ErrOffset, size, t.end)
+		}
+		if err == nil {
+			delete(b.open, id)
+		}
+	}
+	b.mu.Unlock()
+	if err != nil {
+		return b.wrap("seal", id, err)
+	}
+	if t == nil {
+		return b.wrap("seal", id, b.sealClosed(id, size))
+	}
+	if t.size > size {
+		err = t.file.Truncate(size)
+	}
+	if err == nil {
+		err = t.file.Sync()
+	}
+	return b.wrap("seal", id, errors.Join(err, t.file.Close()))
+}
+
+func (b *Blocks) sealClosed(id uint32, size int64) error {
+	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
+	if err != nil {
+		return err
+	}
+	have, err := file.Size()
+	if err == nil {
+		err = checkZeros(file, size, have)
+	}
+	if err == nil && have > size {
+		err = file.Truncate(size)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// Truncate cuts a block to size bytes, whatever is behind that, and makes it
+// durable: for recovery, and after a failed append. A write handle of the block
+// is closed; OpenTail opens it again. A size beyond the end is ErrOffset.
+func (b *Blocks) Truncate(id uint32, size int64) error {
+	closeErr := b.drop(id) // of a handle that may be broken: no news
+	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
+	if err != nil {
+		return b.wrap("truncate", id, errors.Join(err, closeErr))
+	}
+	have, err := file.Size()
+	if err == nil && (size < 0 || size > have) {
+		err = fmt.Errorf("%w: truncate to %d, the file has %d bytes", ErrOffset, size, have)
+	}
+	if err == nil {
+		err = file.Truncate(size)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return b.wrap("truncate", id, errors.Join(err, file.Close()))
+}
+
+// drop closes the write handle of a block, if there is one.
+func (b *Blocks) drop(id uint32) error {
+	b.mu.Lock()
+	t := b.open[id]
+	delete(b.open, id)
+	b.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	return t.file.Close()
+}
+
+// Remove removes the files of blocks, and is durable on return. Blocks that are
+// not there are as good as removed. All are tried, also after an error.
+func (b *Blocks) Remove(ids ...uint32) error {
+	var errs []error
+	removed := false
+	for _, id := range ids {
+		closeErr := b.drop(id)
+		err := b.fs.Remove(b.Path(id))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		} else if err == nil {
+			removed = true
+		}
+		errs = append(errs, b.wrap("remove", id, errors.Join(err, closeErr)))
+	}
+	if removed {
+		if err := b.fs.SyncDir(b.Dir()); err != nil {
+			errs = append(errs, fmt.Errorf("blockio: remove blocks of %s: %w", b.stream, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RemoveDerived removes files that can be made again, such as index.db, by
+// their names in the directory of the blocks, and is durable on return. What is
+// missing is fine.
+func (b *Blocks) RemoveDerived(names ...string) error {
+	removed := false
+	for _, name := range names {
+		err := b.fs.Remove(filepath.Join(b.Dir(), name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("blockio: remove %s of %s: %w", name, b.stream, err)
+		}
+		removed = true
+	}
+	if !removed {
+		return nil
+	}
+	if err := b.fs.SyncDir(b.Dir()); err != nil {
+		return fmt.Errorf("blockio: remove derived files of %s: %w", b.stream, err)
+	}
+	return nil
+}
+
+// Close closes all write handles. It neither syncs nor seals. It may be called
+// again; blocks can be opened again after it.
+func (b *Blocks) Close() error {
+	b.mu.Lock()
+	open := b.open
+	b.open = make(map[uint32]*tail)
+	b.mu.Unlock()
+	var errs []error
+	for id, t := range open {
+		errs = append(errs, b.wrap("close", id, t.file.Close()))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,78 @@
+package blockio
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+
+	"github.com/minio/highwayhash"
+)
+
+// scratchSize bounds what is copied onto the stack so that the hashed bytes,
+// which are not contiguous in a record, become so. Above it the copy costs more
+// than hashing in two steps does.
+const scratchSize = 256
+
+// A BlockKey computes the checksums of the records of one block. The key is
+// public (it is the name of the stream and the number of the block): it finds
+// damage, and records that were moved between blocks; it keeps nobody out.
+//
+// A BlockKey is immutable after NewBlockKey and safe for concurrent use.
+type BlockKey struct {
+	key  [sha256.Size]byte
+	seed highwayhash.Digest64 // keyed and empty; copied for each use
+}
+
+// NewBlockKey derives the key of a block of a stream.
+func NewBlockKey(stream string, block uint32) *BlockKey {
+	return newKey(stream + "-" + strconv.FormatUint(uint64(block), 10))
+}
+
+func newKey(name string) *BlockKey {
+	k := &BlockKey{key: sha256.Sum256([]byte(name))}
+	if d, err := highwayhash.NewDigest64(k.key[:]); err == nil { // a 32 byte key cannot fail
+		k.seed = *d
+	}
+	return k
+}
+
+// nameSum is the checksum of whole files (meta.sum), keyed by a name.
+func nameSum(name string, data []byte) uint64 {
+	key := sha256.Sum256([]byte(name))
+	return highwayhash.Sum64(data, key[:])
+}
+
+// sum hashes a record that lies in read-only memory: sequence and time, then
+// the subject, then the rest without the header's length field.
+func (k *BlockKey) sum(record []byte, subjectLength int, header bool) uint64 {
+	end := len(record) - checksumSize
+	if end <= scratchSize {
+		var scratch [scratchSize]byte
+		n := copy(scratch[:16], record[4:20])
+		if header {
+			n += copy(scratch[n:], record[headSize:headSize+subjectLength])
+			n += copy(scratch[n:], record[headSize+subjectLength+4:end])
+		} else {
+			n += copy(scratch[n:], record[headSize:end])
+		}
+		return highwayhash.Sum64(scratch[:n], k.key[:])
+	}
+	digest := k.seed
+	_, _ = digest.Write(record[4:20]) // a digest's Write cannot fail
+	if header {
+		_, _ = digest.Write(record[headSize : headSize+subjectLength])
+		_, _ = digest.Write(record[headSize+subjectLength+4 : end])
+	} else {
+		_, _ = digest.Write(record[headSize:end])
+	}
+	return digest.Sum64()
+}
+
+// sealInPlace hashes bytes that the caller laid out contiguously.
+func (k *BlockKey) sealInPlace(hashed []byte) uint64 {
+	return highwayhash.Sum64(hashed, k.key[:])
+}
+
+func storedSum(record []byte) uint64 {
+	return binary.LittleEndian.Uint64(record[len(record)-checksumSize:])
+}

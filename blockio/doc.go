@@ -1,0 +1,2 @@
+// Package blockio is the files of a stream.
+package blockio

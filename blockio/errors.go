@@ -1,0 +1,136 @@
+package blockio
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Sentinels. Every error of this package is, or wraps, one of these or an
+// error of the file system below; test with errors.Is.
+var (
+	// ErrCorrupt: bytes on disk do not say what they must. What and where is
+	// in the CorruptionError around it, when the place is known.
+	ErrCorrupt = errors.New("blockio: corrupt")
+
+	// ErrShort: the buffer ends before the record that starts in it. It wraps
+	// ErrCorrupt: whether that is a torn tail or damage is for the scan to say.
+	ErrShort = fmt.Errorf("%w: record is cut short", ErrCorrupt)
+
+	// ErrTooLarge: a subject or a record is over a limit of the format.
+	// Nothing was written. The details are in the SizeError.
+	ErrTooLarge = errors.New("blockio: too large")
+
+	// ErrLocked: somebody else holds the lock. Who is in the LockedError.
+	ErrLocked = errors.New("blockio: locked")
+
+	// ErrOffset: an append or a seal named another end of the block than the
+	// one this process knows. Nothing was written.
+	ErrOffset = errors.New("blockio: unexpected offset")
+
+	// ErrNotOpen: the block has no write handle; Create or OpenTail it first.
+	ErrNotOpen = errors.New("blockio: block is not open for writing")
+
+	// ErrBroken: an earlier write or sync of this block failed, so what the
+	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it.
+	ErrBroken = errors.New("blockio: block failed before")
+
+	// ErrEncrypted: the file can be read only with the stream's key.
+	ErrEncrypted = errors.New("blockio: encrypted")
+
+	// ErrName: the stream's meta file names another stream than its directory.
+	ErrName = errors.New("blockio: stream name differs from its directory")
+)
+
+// Reasons why a record is not one. They carry no place: Decode does not know
+// it. All wrap ErrCorrupt.
+var (
+	errLength        = reason("record length out of range")
+	errSubjectLength = reason("subject length out of range")
+	errHeaderLength  = reason("header length out of range")
+	errFlags         = reason("record is both skip and tombstone")
+	errChecksum      = reason("checksum mismatch")
+)
+
+// A reasonError is a constant cause of corruption.
+type reasonError struct{ text string }
+
+func reason(text string) error { return &reasonError{text} }
+
+func (e *reasonError) Error() string { return "blockio: " + e.text }
+
+func (e *reasonError) Unwrap() error { return ErrCorrupt }
+
+// reasonText is the cause without the package's prefix, for a CorruptionError.
+func reasonText(err error) string {
+	var re *reasonError
+	switch {
+	case errors.As(err, &re):
+		return re.text
+	case errors.Is(err, ErrShort):
+		return "record is cut short"
+	default:
+		return "corrupt"
+	}
+}
+
+// A CorruptionError says which bytes on disk are damaged. It holds no payload.
+// errors.Is(err, ErrCorrupt) is true for it.
+type CorruptionError struct {
+	Path     string // the file
+	Block    uint32 // number of the block; 0 when the file is not a block
+	Offset   int64  // first damaged byte in the file
+	Sequence uint64 // sequence of the damaged record; 0 when it cannot be told
+	Reason   string // what is wrong, in a few words
+	Err      error  // the cause below, if any
+}
+
+// Error implements error.
+func (e *CorruptionError) Error() string {
+	if e.Block == 0 {
+		return fmt.Sprintf("blockio: corrupt: %s: offset %d: %s", e.Path, e.Offset, e.Reason)
+	}
+	if e.Sequence == 0 {
+		return fmt.Sprintf("blockio: corrupt: %s: block %d: offset %d: %s", e.Path, e.Block, e.Offset, e.Reason)
+	}
+	return fmt.Sprintf("blockio: corrupt: %s: block %d: offset %d: sequence %d: %s",
+		e.Path, e.Block, e.Offset, e.Sequence, e.Reason)
+}
+
+// Unwrap gives the cause.
+func (e *CorruptionError) Unwrap() error { return e.Err }
+
+// Is makes every CorruptionError an ErrCorrupt, whatever its cause.
+func (e *CorruptionError) Is(target error) bool { return target == ErrCorrupt }
+
+// A SizeError says which limit of the format a record would break.
+// errors.Is(err, ErrTooLarge) is true for it.
+type SizeError struct {
+	What  string // "subject", "header", "payload" or "record"
+	Size  int    // bytes asked for
+	Limit int    // bytes allowed
+}
+
+// Error implements error.
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("blockio: too large: %s of %d bytes, limit %d", e.What, e.Size, e.Limit)
+}
+
+// Unwrap gives ErrTooLarge.
+func (e *SizeError) Unwrap() error { return ErrTooLarge }
+
+// A LockedError says who holds a lock. errors.Is(err, ErrLocked) is true.
+type LockedError struct {
+	Path   string // the lock file
+	Holder string // what the holder wrote about itself; empty when unreadable
+}
+
+// Error implements error.
+func (e *LockedError) Error() string {
+	if e.Holder == "" {
+		return "blockio: locked: " + e.Path + ": by another process"
+	}
+	return "blockio: locked: " + e.Path + ": held by " + e.Holder
+}
+
+// Unwrap gives ErrLocked.
+func (e *LockedError) Unwrap() error { return ErrLocked }

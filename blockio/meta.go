@@ -1,0 +1,186 @@
+package blockio
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+)
+
+const (
+	metaFile     = "meta.inf"
+	metaSumFile  = "meta.sum"
+	metaKeyFile  = "meta.key"
+	indexFile    = "index.db"
+	maxMetaSize  = 8 << 20 // bytes; the format allows 128 KiB of metadata and 4 KiB of description
+	metaSumBytes = 16
+)
+
+// StreamMeta is what meta.inf says of a stream, as far as a store needs it. All
+// else that an existing file says is kept, byte for byte and in its order, when
+// the file is written again.
+type StreamMeta struct {
+	Created            time.Time
+	Name               string
+	Subjects           []string
+	Retention          string        // "limits", "interest" or "workqueue"
+	MaxMsgs            int64         // -1 for no limit
+	MaxBytes           int64         // -1 for no limit
+	MaxAge             time.Duration // 0 for no limit
+	MaxMsgsPerSubject  int64         // -1 for no limit
+	MaxMsgSize         int32         // bytes; -1 for no limit
+	Discard            string        // "old" or "new"
+	DiscardNewPerSubj  bool          // discard new also per subject
+	Storage            string        // "file"
+	Replicas           int
+	DuplicateWindow    time.Duration
+	Compression        string // "none" or "s2"
+	FirstSeq           uint64
+	Sealed             bool
+	DenyDelete         bool
+	DenyPurge          bool
+	AllowRollup        bool
+	AllowMsgTTL        bool
+	DeleteMarkerTTL    time.Duration // subject_delete_marker_ttl
+	AllowMsgCounter    bool
+	AllowAtomicPublish bool
+	AllowMsgSchedules  bool
+
+	fields []metaField // the file as it was read, in order
+}
+
+// NewStreamMeta gives the meta of a new stream without limits, stored in files,
+// as nats-server 2.14 writes it. Its one subject is its name.
+func NewStreamMeta(stream string, created time.Time) *StreamMeta {
+	m := &StreamMeta{
+		Created: created.UTC(), Name: stream, Subjects: []string{stream},
+		Retention: "limits", MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1,
+		Discard: "old", Storage: "file", Replicas: 1, DuplicateWindow: 2 * time.Minute, Compression: "none",
+	}
+	add := func(key, value string) {
+		m.fields = append(m.fields, metaField{key: json.RawMessage(`"` + key + `"`), name: key, value: json.RawMessage(value)})
+	}
+	// What a store does not need, but nats-server always writes.
+	add("max_consumers", "-1")
+	add("allow_direct", "false")
+	add("mirror_direct", "false")
+	add("consumer_limits", "{}")
+	add("metadata", `{"_nats.req.level":"0"}`)
+	return m
+}
+
+// ReadMeta reads and checks meta.inf and meta.sum of the stream in dir. A
+// missing file is fs.ErrNotExist. A file that is not what its sum says, or not
+// JSON, is a *CorruptionError; a name that is not stream is ErrName; an
+// encrypted stream is ErrEncrypted.
+func ReadMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
+	path := filepath.Join(dir, metaFile)
+	data, err := readFile(fsys, path, maxMetaSize, nil)
+	if err != nil {
+		return nil, fmt.Errorf("blockio: read meta of %s: %w", stream, err)
+	}
+	sumPath := filepath.Join(dir, metaSumFile)
+	sum, err := readFile(fsys, sumPath, maxMetaSize, nil)
+	if err != nil {
+		return nil, fmt.Errorf("blockio: read meta of %s: %w", stream, err)
+	}
+	if len(sum) != metaSumBytes {
+		return nil, &CorruptionError{Path: sumPath, Reason: fmt.Sprintf("%d bytes, want %d", len(sum), metaSumBytes), Err: ErrCorrupt}
+	}
+	if string(sum) != metaSum(stream, data) {
+		return nil, &CorruptionError{Path: path, Reason: "differs from meta.sum", Err: errChecksum}
+	}
+	m, err := parseMeta(data)
+	if err != nil {
+		if encrypted(fsys, dir) {
+			return nil, fmt.Errorf("%w: %s", ErrEncrypted, path)
+		}
+		return nil, &CorruptionError{Path: path, Reason: "no stream meta: " + err.Error(), Err: ErrCorrupt}
+	}
+	if m.Name != stream {
+		return nil, fmt.Errorf("%w: %s names %q, want %q", ErrName, path, m.Name, stream)
+	}
+	return m, nil
+}
+
+func encrypted(fsys FS, dir string) bool {
+	features, err := ReadDirectoryFeatures(fsys, dir)
+	return err == nil && features.Encrypted
+}
+
+// WriteMeta writes meta.inf, and then meta.sum, of the stream in dir, each all
+// or nothing, and is durable on return. A crash in between leaves an old sum:
+// ReadMeta says so, and writing again heals it. m.Name must be stream.
+func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
+	if m.Name != stream {
+		return fmt.Errorf("%w: %q, want %q", ErrName, m.Name, stream)
+	}
+	data, err := m.encode()
+	if err != nil {
+		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
+	}
+	if err = ReplaceFile(fsys, filepath.Join(dir, metaFile), data); err != nil {
+		return err
+	}
+	return ReplaceFile(fsys, filepath.Join(dir, metaSumFile), []byte(metaSum(stream, data)))
+}
+
+// metaSum is the content of meta.sum: no newline, or nats-server skips the
+// stream.
+func metaSum(stream string, data []byte) string {
+	sum := nameSum(stream, data)
+	var b [checksumSize]byte
+	for i := range b {
+		b[i] = byte(sum >> (8 * i))
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// DirectoryFeatures says what else the directory of a stream holds that decides
+// whether and how it can be opened.
+type DirectoryFeatures struct {
+	Encrypted    bool // meta.key: the stream can be read only with its key
+	HasBlocks    bool // msgs: there is a directory of blocks
+	HasIndex     bool // msgs/index.db: nats-server's cached state
+	HasTTL       bool // msgs/thw.db: nats-server's list of messages that expire
+	HasSchedules bool // msgs/sched.db: nats-server's list of scheduled messages
+	PurgeCut     bool // __new_msgs__ or __msgs__: a purge by nats-server was cut short
+}
+
+// ReadDirectoryFeatures looks at the directory of a stream. A missing directory
+// is fs.ErrNotExist.
+func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
+	var features DirectoryFeatures
+	entries, err := fsys.ReadDir(dir)
+	if err != nil {
+		return features, fmt.Errorf("blockio: look at %s: %w", dir, err)
+	}
+	for _, entry := range entries {
+		switch entry.Name {
+		case metaKeyFile:
+			features.Encrypted = true
+		case blocksDir:
+			features.HasBlocks = entry.IsDir
+		case "__new_msgs__", "__msgs__":
+			features.PurgeCut = true
+		}
+	}
+	entries, err = fsys.ReadDir(filepath.Join(dir, blocksDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return features, fmt.Errorf("blockio: look at %s: %w", dir, err)
+	}
+	for _, entry := range entries {
+		switch entry.Name {
+		case indexFile:
+			features.HasIndex = true
+		case "thw.db":
+			features.HasTTL = true
+		case "sched.db":
+			features.HasSchedules = true
+		}
+	}
+	return features, nil
+}

@@ -1,0 +1,134 @@
+package blockio
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+const (
+	filePerm = 0o600
+	dirPerm  = 0o700
+)
+
+// OS is the file system of the machine.
+var OS FS = osFS{}
+
+type osFS struct{}
+
+var openFlags = map[OpenMode]int{
+	ModeRead:      os.O_RDONLY,
+	ModeReadWrite: os.O_RDWR,
+	ModeCreate:    os.O_RDWR | os.O_CREATE | os.O_EXCL,
+	ModeReplace:   os.O_RDWR | os.O_CREATE | os.O_TRUNC,
+}
+
+func (osFS) OpenFile(name string, mode OpenMode) (File, error) {
+	flags, ok := openFlags[mode]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	file, err := os.OpenFile(name, flags, filePerm)
+	if err != nil {
+		return nil, err
+	}
+	f := &osFile{File: file}
+	if err := f.prepareSync(); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return f, nil
+}
+
+func (osFS) Remove(name string) error { return os.Remove(name) }
+
+func (osFS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
+
+// MkdirAll goes from the top down, so that what a crash leaves is a prefix of
+// the path.
+func (o osFS) MkdirAll(name string) error {
+	name = filepath.Clean(name)
+	switch info, err := os.Stat(name); {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	parent := filepath.Dir(name)
+	if parent == name {
+		return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrNotExist}
+	}
+	if err := o.MkdirAll(parent); err != nil {
+		return err
+	}
+	// Somebody else may be making the same directory: theirs is as good.
+	if err := os.Mkdir(name, dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return o.SyncDir(parent)
+}
+
+func (osFS) ReadDir(name string) ([]Entry, error) {
+	list, err := os.ReadDir(name) // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(list))
+	for _, item := range list {
+		entry := Entry{Name: item.Name(), IsDir: item.IsDir()}
+		if !entry.IsDir {
+			info, err := item.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // removed since it was listed
+			}
+			if err != nil {
+				return nil, err
+			}
+			entry.Size = info.Size()
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+func (osFS) SyncDir(name string) error { return syncDir(name) }
+
+// An osFile is a File on the machine's file system.
+type osFile struct {
+	*os.File
+	sync syncState
+}
+
+func (f *osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// lockError wraps what went wrong with a lock file, other than its being held.
+func lockError(name string, err error) error {
+	return fmt.Errorf("blockio: lock %s: %w", name, err)
+}
+
+// holderLimit bounds what is read of a lock file: it is somebody else's text.
+const holderLimit = 1024
+
+func readHolder(file *os.File) string {
+	text := make([]byte, holderLimit)
+	n, _ := file.ReadAt(text, 0) // a holder that cannot be read stays unnamed
+	return string(text[:n])
+}
+
+func writeHolder(file *os.File, holder string) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt([]byte(holder), 0)
+	return err
+}

@@ -1,0 +1,51 @@
+package blockio
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// syncDir does nothing: Windows has no way to flush a directory; NTFS journals
+// the changes of names itself.
+func syncDir(name string) error {
+	_, err := os.Stat(name)
+	return err
+}
+
+// lockAt is where the locked byte is. A locked range cannot be read by others
+// on Windows, so it lies far behind the text that says who holds the lock.
+const lockAt = 1 << 30
+
+// Lock uses LockFileEx on one byte, for this process alone and without waiting.
+func (osFS) Lock(name, holder string) (io.Closer, error) {
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, filePerm)
+	if err != nil {
+		return nil, err
+	}
+	at := windows.Overlapped{Offset: lockAt}
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	err = windows.LockFileEx(windows.Handle(file.Fd()), flags, 0, 1, 0, &at)
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+		err = &LockedError{Path: name, Holder: readHolder(file)}
+		return nil, errors.Join(err, file.Close())
+	}
+	if err == nil {
+		err = writeHolder(file, holder)
+	}
+	if err != nil {
+		return nil, errors.Join(lockError(name, err), file.Close())
+	}
+	return &osLock{file: file}, nil
+}
+
+// An osLock is a held lock. The file is left behind, empty: removing it would
+// let two processes lock two files of one name.
+type osLock struct{ file *os.File }
+
+// Close releases the lock.
+func (l *osLock) Close() error {
+	return errors.Join(l.file.Truncate(0), l.file.Close())
+}

@@ -1,0 +1,99 @@
+package blockio
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// SetAsideLimit is the most bytes kept of one cut.
+	SetAsideLimit = 1 << 20
+
+	// SetAsideFiles is how many cuts of a stream are kept: the newest.
+	SetAsideFiles = 8
+
+	setAsideDir = "lost+found"
+)
+
+// SetAside copies the bytes from..to of a block, which recovery is about to cut
+// off, to <stream dir>/lost+found/<block>-<from>-<n>.bin, where n counts up. At
+// most SetAsideLimit bytes are kept of one cut, the first, and SetAsideFiles
+// cuts, the newest. A stretch of zeros is not worth a file.
+func (b *Blocks) SetAside(id uint32, from, to int64) error {
+	return b.wrap("set aside part of", id, b.setAside(id, from, to))
+}
+
+func (b *Blocks) setAside(id uint32, from, to int64) error {
+	if from < 0 || to <= from {
+		return nil
+	}
+	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
+	if err != nil {
+		return err
+	}
+	data := make([]byte, min(to-from, SetAsideLimit))
+	n, err := file.ReadAt(data, from)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err = errors.Join(err, file.Close()); err != nil || allZero(data[:n]) {
+		return err
+	}
+	dir := filepath.Join(b.dir, setAsideDir)
+	if err = b.fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	kept, err := b.listAside(dir)
+	if err != nil {
+		return err
+	}
+	count := uint64(1)
+	if len(kept) > 0 {
+		count = kept[len(kept)-1].count + 1
+	}
+	name := fmt.Sprintf("%d-%d-%d.bin", id, from, count)
+	if err = ReplaceFile(b.fs, filepath.Join(dir, name), data[:n]); err != nil {
+		return err
+	}
+	for len(kept) >= SetAsideFiles {
+		err = b.fs.Remove(filepath.Join(dir, kept[0].name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		kept = kept[1:]
+	}
+	return nil
+}
+
+type asideFile struct {
+	name  string
+	count uint64
+}
+
+// listAside gives the files in dir that SetAside made, the oldest first.
+func (b *Blocks) listAside(dir string) ([]asideFile, error) {
+	entries, err := b.fs.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []asideFile
+	for _, entry := range entries {
+		stem, ok := strings.CutSuffix(entry.Name, ".bin")
+		parts := strings.Split(stem, "-")
+		if !ok || len(parts) != 3 || entry.IsDir {
+			continue
+		}
+		if count, err := strconv.ParseUint(parts[2], 10, 63); err == nil {
+			files = append(files, asideFile{name: entry.Name, count: count})
+		}
+	}
+	slices.SortFunc(files, func(x, y asideFile) int { return cmp.Compare(x.count, y.count) })
+	return files, nil
+}
