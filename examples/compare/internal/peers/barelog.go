@@ -25,6 +25,9 @@ const recordOverhead = 30
 // prezeroBytes is the size of the file that is overwritten, from the start again when it is full.
 const prezeroBytes = 64 << 20
 
+// gatherBytes is the size from which a group does not wait for more: the disk takes longer for more.
+const gatherBytes = 256 << 10
+
 // BareLog is write and fdatasync with group commit across callers, and nothing else: no sequence,
 // checksum, index or limit. It is what a durable store cannot pass on this disk.
 func BareLog(mode FileMode) Peer {
@@ -120,8 +123,8 @@ func (b *bareLog) commit(group *commitGroup, leads bool) error {
 	if b.busy {
 		b.mu.Unlock()
 		<-group.lead
-		runtime.Gosched() // those whom the last group released come along
 		b.mu.Lock()
+		b.gather(group)
 	}
 	b.busy = true
 	b.gathering = nil
@@ -139,6 +142,17 @@ func (b *bareLog) commit(group *commitGroup, leads bool) error {
 	}
 	b.mu.Unlock()
 	return group.err
+}
+
+// gather yields as long as that brings callers into the group: those whom the last group released
+// come along, unless the group is large already. The lock is held, and let go meanwhile.
+func (b *bareLog) gather(group *commitGroup) {
+	for before := -1; len(group.buffer) > before && len(group.buffer) < gatherBytes; {
+		before = len(group.buffer)
+		b.mu.Unlock()
+		runtime.Gosched()
+		b.mu.Lock()
+	}
 }
 
 // write is called by one leader at a time.
