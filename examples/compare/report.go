@@ -132,16 +132,17 @@ func document(outcomes []outcome, runs int, command, notes, raw string, about ma
 	return b.String()
 }
 
-// short is a number with about three digits.
+// short is a number with about three digits, without zeros at its end.
 func short(value float64) string {
+	decimals := 2
 	switch {
 	case value >= 100:
 		return thousands(value)
 	case value >= 10:
-		return strconv.FormatFloat(value, 'f', 1, 64)
+		decimals = 1
 	}
-	text := strconv.FormatFloat(value, 'f', 2, 64)
-	return strings.TrimSuffix(strings.TrimSuffix(text, "0"), ".0")
+	text := strconv.FormatFloat(value, 'f', decimals, 64)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
 // thousands is a whole number with commas.

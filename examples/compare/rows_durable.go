@@ -12,7 +12,9 @@ const batchSize = 100
 
 // durableRows are the rows in which every message is on disk before it is acknowledged.
 func durableRows() []row {
-	bareName := peers.BareLog(peers.MillraceFileMode).Name
+	// Millrace overwrites zeros with small groups and appends large ones, so that the bare log to
+	// compare it with differs.
+	bareSmall, bareLarge := peers.BareLog(peers.Prezero).Name, peers.BareLog(peers.Grow).Name
 	everyone := []peers.Peer{
 		peers.BareLog(peers.Grow), peers.BareLog(peers.Prezero), peers.NATS(peers.NATSSyncAlways),
 		peers.Pebble(), peers.RaftWAL(), peers.Tidwall(), peers.Millrace(peers.Durable),
@@ -29,7 +31,7 @@ func durableRows() []row {
 			name: "durable-1", title: "durable, 1 writer",
 			contestants: each(everyone, func(p peers.Peer) contestant { return &storing{peer: p, callers: 1} }),
 			targets: []target{
-				{against: bareName, figure: p50Figure, bound: 1.2},
+				{against: bareSmall, figure: p50Figure, bound: 1.2},
 				{against: "raft-wal", figure: rateFigure, bound: 0.9},
 				{against: "nats sync-always", figure: rateFigure, bound: 1},
 			},
@@ -58,7 +60,7 @@ func durableRows() []row {
 		{
 			name: "durable-batch-64", title: "durable, 64 callers, batches of 100",
 			contestants: each(manyBatchers, func(p peers.Peer) contestant { return &batching{peer: p, callers: 64} }),
-			targets:     []target{{against: bareName, figure: rateFigure, bound: 0.5}},
+			targets:     []target{{against: bareLarge, figure: rateFigure, bound: 0.5}},
 		},
 	}
 }

@@ -141,7 +141,7 @@ func countMarks(t *testing.T, data []byte) (marks, wrong int) {
 	return marks, wrong
 }
 
-// oracleVersion is logged, so that a run says what it judged by.
+// TestMain prints the server's version, so that a run says what it judged by.
 func TestMain(m *testing.M) {
 	fmt.Println("nats-server", oracle.Version())
 	m.Run()

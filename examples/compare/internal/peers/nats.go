@@ -45,12 +45,12 @@ func fileStoreStop(fs unsafe.Pointer) error
 
 // natsMessage has the fields of server.StoreMsg, which are not exported. A test compares the two.
 type natsMessage struct {
-	subject  string
-	header   []byte
-	payload  []byte
-	buffer   []byte
-	sequence uint64
-	nanos    int64
+	_       string // subject
+	_       []byte // header
+	payload []byte
+	_       []byte // buffer
+	_       uint64 // sequence
+	_       int64  // time
 }
 
 // NATSVersion is the version of nats-server whose file store is measured.
