@@ -201,7 +201,7 @@ func (e *Engine) skipTo(last uint64, time int64) {
 	if b.firstMsg != 0 {
 		b.addDeleted(b.last+1, last)
 	}
-	b.last = last
+	b.last, b.proves = last, last
 	e.numbers[countLast], e.numbers[countLastTime] = last, uint64(time)
 	if e.numbers[countMessages] == 0 {
 		e.numbers[countFirst] = last + 1
@@ -213,6 +213,7 @@ func (e *Engine) tombstone(sequence uint64, time int64) {
 	e.roomForEmpty()
 	b := e.tail
 	b.codec.AppendTombstone(b.memory.free(), sequence, time)
+	b.proves = max(b.proves, sequence)
 	e.appended(emptyRecord)
 }
 

@@ -2,7 +2,12 @@ package engine
 
 // block is what the engine knows of one block file.
 type block struct {
-	id       uint32
+	id uint32
+	// createdIn is the group that created the file, 0 when recovery found it.
+	createdIn uint64
+	// proves is the highest sequence that a record of this block shows to have
+	// been used: the last sequence survives while such a block does.
+	proves   uint64
 	firstMsg uint64 // sequence of the first message record, 0 when there is none
 	last     uint64 // highest sequence that the block accounts for
 	msgs     uint64 // live messages
@@ -102,6 +107,7 @@ func (b *block) remember(sequence uint64, time int64, size uint64) {
 		b.firstLive, b.firstTime = sequence, time
 	}
 	b.maxTime = max(b.maxTime, time)
+	b.proves = sequence
 	b.msgs++
 	b.bytes += size
 	b.last = sequence

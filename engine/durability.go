@@ -3,25 +3,49 @@ package engine
 // durability follows what is on stable storage, and holds back what must wait
 // for it: flushes, and the removal of evicted blocks.
 type durability struct {
-	durable   uint64 // every sequence up to here is on stable storage
-	written   uint64 // every sequence up to here is in the files
-	synced    uint64 // the tail was synced when it held this sequence
+	written mark // what is in the files
+	synced  mark // what was synced, if all blocks before it were
+	durable mark // what is on stable storage
+
 	tail      *block // block that was written to last
 	dirty     bool   // it was written to since its last sync
 	syncing   bool   // a WorkSync is out
-	syncMark  uint64 // what it covers
+	syncMark  mark   // what it covers
 	due       int64  // when SyncInterval syncs next
 	lastWrite int64
 
-	unsealed []*block // rolled, their WorkSeal is out; SyncInterval and SyncNever
+	unsealed []unsealed // SyncInterval and SyncNever
 	evicted  []eviction
 	waiting  []waitingReply
 	stop     Reply
 	stopping bool
+}
 
-	writtenTo Position // end of what was written
-	syncedTo  Position // end of what was synced
-	markedTo  Position // what a WorkSync that is out covers
+// mark is a moment in the life of the log. What has to wait counts groups, not
+// sequences: the record that preserves the last sequence uses up none.
+type mark struct {
+	group    uint64 // groups with records that were written until then
+	sequence uint64 // last sequence
+	end      Position
+}
+
+// combine joins two marks, each of which holds: it returns the later of each
+// part.
+func (m mark) combine(other mark) mark {
+	m.group, m.sequence = max(m.group, other.group), max(m.sequence, other.sequence)
+	if m.end.before(other.end) {
+		m.end = other.end
+	}
+	return m
+}
+
+// limit returns the earlier of each part of two marks.
+func (m mark) limit(other mark) mark {
+	m.group, m.sequence = min(m.group, other.group), min(m.sequence, other.sequence)
+	if other.end.before(m.end) {
+		m.end = other.end
+	}
+	return m
 }
 
 // Position is a place in the log: an offset in a block.
@@ -30,51 +54,72 @@ type Position struct {
 	Offset int64
 }
 
-// WrittenTo returns where the log ended after the last commit that succeeded.
-func (e *Engine) WrittenTo() Position { return e.durability.writtenTo }
-
-// SyncedTo returns where the log ended when it was last known to be on stable
-// storage. A shell that recovers from a failed sync cuts the log here, and from
-// a failed write at WrittenTo: what lies beyond may be in the page cache only.
-func (e *Engine) SyncedTo() Position { return e.durability.syncedTo }
-
-// eviction is a block that may go once a sequence is durable.
-type eviction struct {
-	block    uint32
-	sequence uint64
+func (p Position) before(other Position) bool {
+	return p.Block < other.Block || p.Block == other.Block && p.Offset < other.Offset
 }
 
-// waitingReply is a reply that may go once a sequence is durable.
+// WrittenTo returns where the log ended after the last commit that succeeded.
+func (e *Engine) WrittenTo() Position { return e.durability.written.end }
+
+// SyncedTo returns where the log ended when all of it was last known to be on
+// stable storage. A shell that recovers from a failed sync cuts the log here,
+// and from a failed write at WrittenTo: what lies beyond may be in the page
+// cache only.
+func (e *Engine) SyncedTo() Position { return e.durability.durable.end }
+
+// unsealed is a block that was rolled and is not synced yet; its WorkSeal is out.
+type unsealed struct {
+	block  *block
+	before mark // holds whatever happens to the block
+	after  mark // holds once the block, and those before it, are sealed
+}
+
+// eviction is a block that may go once a group is durable.
+type eviction struct {
+	block uint32
+	group uint64
+}
+
+// waitingReply is a reply that may go once a group is durable.
 type waitingReply struct {
-	sequence uint64
-	reply    Reply
+	group uint64
+	reply Reply
 }
 
 // committed notes that a group is written and, at SyncAlways, synced.
 func (d *durability) committed(e *Engine, g *group) {
-	last := g.numbers[countLast]
-	d.written = last
+	before := d.written.group
 	if n := len(g.pieces); n > 0 {
 		d.tail, d.lastWrite = g.pieces[n-1].block, e.now
 		d.dirty = e.cfg.Level != SyncAlways
-		d.writtenTo = Position{d.tail.id, g.pieces[n-1].to}
+		d.written = mark{before + 1, g.numbers[countLast], Position{d.tail.id, g.pieces[n-1].to}}
+	}
+	for i := range g.pieces {
+		if p := &g.pieces[i]; p.create {
+			p.block.createdIn = d.written.group
+		}
 	}
 	for _, b := range g.rolled {
-		d.unsealed = append(d.unsealed, b)
+		u := unsealed{
+			block: b,
+			// What this group did to later blocks is not covered by the seal.
+			after: mark{before, b.last, Position{b.id, b.size}},
+		}
+		if b.createdIn > 0 {
+			u.before = mark{b.createdIn - 1, b.view.First - 1, Position{b.id, 0}}
+		}
+		d.unsealed = append(d.unsealed, u)
 		e.schedule(WorkSeal, b.id, b.size)
 	}
 	if g.force || g.stop || e.cfg.Level == SyncAlways {
-		d.synced, d.dirty = last, false
-		d.syncedTo = d.writtenTo
+		d.synced, d.dirty = d.written, false
 	}
-	if d.dirty && e.cfg.Level == SyncInterval && d.due == never {
-		d.due = e.now + int64(e.cfg.SyncEvery)
-	}
+	d.armSync(e)
 	for _, id := range g.evicted {
-		d.evicted = append(d.evicted, eviction{id, last})
+		d.evicted = append(d.evicted, eviction{id, d.written.group})
 	}
 	for _, r := range g.flushes {
-		d.waiting = append(d.waiting, waitingReply{last, r})
+		d.waiting = append(d.waiting, waitingReply{d.written.group, r})
 	}
 	if g.stop {
 		d.stopping = true
@@ -82,24 +127,31 @@ func (d *durability) committed(e *Engine, g *group) {
 	d.advance()
 }
 
+// armSync sets the next background sync of SyncInterval.
+func (d *durability) armSync(e *Engine) {
+	if d.dirty && !d.syncing && e.cfg.Level == SyncInterval && d.due == never {
+		d.due = e.now + int64(e.cfg.SyncEvery)
+	}
+}
+
 // advance moves the durable mark: to what was synced, but not into a block that
 // is not synced yet.
 func (d *durability) advance() {
-	mark := d.synced
+	reached := d.synced
 	if len(d.unsealed) > 0 {
-		mark = min(mark, d.unsealed[0].view.First-1)
+		reached = reached.limit(d.unsealed[0].before)
 	}
-	d.durable = max(d.durable, mark)
+	d.durable = d.durable.combine(reached)
 }
 
 // syncInBackground asks the maintenance lane to sync the tail.
 func (e *Engine) syncInBackground() {
 	d := &e.durability
 	// A sealed block is synced by its seal.
-	if !d.dirty || d.syncing || d.tail.sealed {
+	if !d.dirty || d.syncing || d.tail.sealed || e.stopped {
 		return
 	}
-	d.syncing, d.dirty, d.syncMark, d.markedTo = true, false, d.written, d.writtenTo
+	d.syncing, d.dirty, d.syncMark = true, false, d.written
 	e.schedule(WorkSync, d.tail.id, 0)
 }
 
@@ -109,33 +161,30 @@ func (e *Engine) maintained(w Work) {
 	switch w.Kind {
 	case WorkSync:
 		d.syncing = false
-		d.synced = max(d.synced, d.syncMark)
-		if len(d.unsealed) == 0 {
-			d.syncedTo = d.markedTo
-		}
+		d.synced = d.synced.combine(d.syncMark)
+		d.armSync(e)
 	case WorkSeal:
 		// The maintenance lane keeps the order, so this is the first one.
-		d.synced = max(d.synced, d.unsealed[0].last)
-		d.syncedTo = Position{d.unsealed[0].id, d.unsealed[0].size}
-		d.unsealed = append(d.unsealed[:0], d.unsealed[1:]...)
+		d.synced = d.synced.combine(d.unsealed[0].after)
+		d.unsealed = shift(d.unsealed, 1)
 	}
 	d.advance()
 }
 
 // settle hands out what waited for durability.
 func (d *durability) settle(e *Engine) {
-	for len(d.waiting) > 0 && d.waiting[0].sequence <= d.durable {
-		e.reply(d.waiting[0].reply)
-		d.waiting = append(d.waiting[:0], d.waiting[1:]...)
-	}
 	n := 0
-	for n < len(d.evicted) && d.evicted[n].sequence <= d.durable {
+	for n < len(d.waiting) && d.waiting[n].group <= d.durable.group {
+		e.reply(d.waiting[n].reply)
+		n++
+	}
+	d.waiting = shift(d.waiting, n)
+	n = 0
+	for n < len(d.evicted) && d.evicted[n].group <= d.durable.group {
 		e.schedule(WorkRemove, d.evicted[n].block, 0)
 		n++
 	}
-	if n > 0 {
-		d.evicted = append(d.evicted[:0], d.evicted[n:]...)
-	}
+	d.evicted = shift(d.evicted, n)
 	if len(d.evicted) > 0 && e.inflight == nil {
 		e.syncInBackground()
 	}
@@ -143,6 +192,16 @@ func (d *durability) settle(e *Engine) {
 		e.reply(d.stop)
 		d.stop = Reply{}
 	}
+}
+
+// shift takes the first n elements out of a list and keeps its memory.
+func shift[T any](list []T, n int) []T {
+	if n == 0 {
+		return list
+	}
+	rest := copy(list, list[n:])
+	clear(list[rest:])
+	return list[:rest]
 }
 
 // idleMaintenance reports whether no work but loads is out.
@@ -163,7 +222,7 @@ func (e *Engine) flush(c *Command) {
 		e.replyInOrder(r)
 		return
 	}
-	if !e.current.staged() && e.inflight == nil && !d.dirty && !d.syncing && len(d.unsealed) == 0 {
+	if !e.current.staged() && e.inflight == nil && d.durable.group == d.written.group {
 		e.reply(r)
 		return
 	}

@@ -74,7 +74,7 @@ func newEngine(cfg Config, pub *Published) *Engine {
 	}
 	none := NoTime
 	e.numbers[countFirstTime], e.numbers[countLastTime] = uint64(none), uint64(none)
-	e.expiry.due, e.durability.due = never, never
+	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
 	// Totals go on when an engine takes over from a failed one.
 	for c := countStored; c < countUnacknowledged; c++ {
 		e.numbers[c] = pub.written[c]
@@ -93,10 +93,17 @@ func (e *Engine) Failed() error { return e.failed }
 // NextTick.
 func (e *Engine) Tick(now int64) {
 	e.now = now
-	if e.failed != nil {
+	if e.failed != nil || e.stopped {
 		return
 	}
-	if now >= e.expiry.due {
+	if now >= e.expiry.retry {
+		e.expiry.retry = never
+		if e.opening == nil {
+			e.catchUp()
+			e.expire()
+		}
+	}
+	if now >= e.expiry.due && e.opening == nil {
 		e.expire()
 	}
 	if now >= e.durability.due {
@@ -108,11 +115,11 @@ func (e *Engine) Tick(now int64) {
 
 // NextTick returns when Tick has something to do, or false when it has not.
 func (e *Engine) NextTick() (int64, bool) {
-	if e.failed != nil {
+	if e.failed != nil || e.stopped {
 		return 0, false
 	}
-	next := min(e.expiry.due, e.durability.due)
-	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && !e.current.staged() {
+	next := min(e.expiry.due, e.expiry.retry, e.durability.due)
+	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && e.current.idle() {
 		next = min(next, e.durability.lastWrite+idleAfter)
 	}
 	return next, next != never
@@ -124,7 +131,7 @@ func (e *Engine) Step(c *Command) {
 	switch {
 	case e.failed != nil:
 		e.reply(Reply{Tag: c.Tag, Err: e.failed})
-	case len(e.parked) > 0 || !e.apply(c):
+	case e.opening != nil || len(e.parked) > 0 || !e.apply(c):
 		e.parked = append(e.parked, c.clone())
 	}
 }
@@ -150,7 +157,7 @@ func (e *Engine) apply(c *Command) bool {
 	case CommandStop:
 		e.stop(c)
 	default:
-		e.reply(Reply{Tag: c.Tag, Err: fmt.Errorf("engine: unknown command %v", c.Kind)})
+		e.replyInOrder(Reply{Tag: c.Tag, Err: fmt.Errorf("engine: unknown command %v", c.Kind)})
 	}
 	return true
 }
@@ -184,7 +191,7 @@ func (e *Engine) replyInOrder(r Reply) {
 	case r.Tag == nil:
 	case e.current.staged() || len(e.current.replies) > 0:
 		e.current.replies = append(e.current.replies, r)
-	case e.inflight != nil && e.cfg.Level != SyncNever:
+	case e.inflight != nil && (e.cfg.Level != SyncNever || e.inflight.held):
 		e.inflight.replies = append(e.inflight.replies, r)
 	default:
 		e.out = append(e.out, r)
@@ -279,7 +286,8 @@ func (e *Engine) Ready() *Ready {
 		if e.cfg.Level == SyncNever {
 			e.publishStaged()
 		}
-		if e.inflight == nil {
+		// The last seal closes the file, which a sync may still be using.
+		if e.inflight == nil && !(e.current.stop && e.durability.syncing) {
 			e.ready.Commit = e.seal()
 		}
 		e.durability.settle(e)
@@ -290,4 +298,12 @@ func (e *Engine) Ready() *Ready {
 		e.ready.Maintenance, e.work = e.work, nil
 	}
 	return &e.ready
+}
+
+// Abort makes the engine fail from outside: every waiter gets an error that
+// wraps ErrFailed and err.
+func (e *Engine) Abort(err error) {
+	if e.failed == nil {
+		e.fail(err)
+	}
 }

@@ -12,6 +12,7 @@ type group struct {
 	flushes []Reply // wait until the group is durable, whatever the level
 	size    int64   // of the records, without marks
 	held    bool    // SyncNever: not shown yet, too much is unwritten
+	removed bool    // messages went that no record names
 
 	evicted []uint32 // blocks that readers no longer see
 	release []*block // blocks whose memory goes once the group is written
@@ -34,8 +35,11 @@ type piece struct {
 // staged reports whether the group holds records, or other changes that readers
 // must not see before it is done.
 func (g *group) staged() bool {
-	return g != nil && (len(g.pieces) > 0 || len(g.evicted) > 0 || g.stop)
+	return len(g.pieces) > 0 || len(g.evicted) > 0 || g.removed || g.stop
 }
+
+// idle reports whether nothing waits for the group.
+func (g *group) idle() bool { return !g.staged() && !g.force && len(g.replies) == 0 }
 
 func (g *group) reset() {
 	clear(g.pieces)
@@ -128,7 +132,7 @@ func (e *Engine) appended(n int) {
 
 // startMemory gives a block memory for the records from now on.
 func (e *Engine) startMemory(b *block) {
-	b.memory.tail = &Tail{}
+	b.memory.tail = &Tail{from: e.last() + 1}
 	b.tailFrom, b.oldSize = e.last()+1, b.size
 	b.live = &Table{}
 	b.view = e.viewOf(b)
@@ -166,7 +170,7 @@ func (e *Engine) roll() {
 	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, codec: e.cfg.Codec.Block(e.lastID)}
 	e.blocks = append(e.blocks, b)
 	e.tail = b
-	b.memory.tail = &Tail{}
+	b.memory.tail = &Tail{from: e.last() + 1}
 	b.live = &Table{}
 	b.tailFrom = e.last() + 1
 	b.view = e.viewOf(b)
@@ -219,7 +223,7 @@ func (e *Engine) snapshot(g *group) {
 func (e *Engine) fillNumbers() {
 	e.numbers[countSubjects] = uint64(e.subjects.len())
 	e.numbers[countBlocks] = uint64(len(e.blocks))
-	e.numbers[countDurable] = e.durability.durable
+	e.numbers[countDurable] = e.durability.durable.sequence
 }
 
 func (e *Engine) currentView() *View {
@@ -233,7 +237,7 @@ func (e *Engine) currentView() *View {
 // operations lists what the commit lane has to do for the group.
 func (e *Engine) operations(g *group) {
 	always := e.cfg.Level == SyncAlways
-	if !e.derivedGone && len(g.pieces) > 0 && len(e.cfg.Derived) > 0 {
+	if !e.derivedGone && len(g.pieces)+len(g.evicted) > 0 && len(e.cfg.Derived) > 0 {
 		g.add(Op{Kind: OpRemoveDerived})
 	}
 	for i := range g.pieces {
@@ -305,6 +309,8 @@ func (e *Engine) publish(g *group) {
 			p.block.memory.tail.visible.Store(int64(p.slots))
 		}
 	}
+	// Gauges have been published since the group was sealed; they do not go back.
+	e.fillGauges(&g.numbers)
 	e.pub.publish(&g.numbers)
 }
 
@@ -312,11 +318,15 @@ func (e *Engine) publish(g *group) {
 // staged.
 func (e *Engine) publishGauges() {
 	n := e.pub.written
+	e.fillGauges(&n)
+	e.pub.publish(&n)
+}
+
+func (e *Engine) fillGauges(n *[counters]uint64) {
 	for c := countRefusedMsgs; c < counters; c++ {
 		n[c] = e.numbers[c]
 	}
-	n[countDurable] = e.durability.durable
-	e.pub.publish(&n)
+	n[countDurable] = e.durability.durable.sequence
 }
 
 // committed completes the group in flight.
@@ -329,7 +339,6 @@ func (e *Engine) committed() {
 	e.numbers[countUnacknowledged] -= uint64(g.size)
 	e.durability.committed(e, g)
 	if e.cfg.Level != SyncNever || g.held {
-		g.numbers[countDurable] = e.durability.durable
 		e.publish(g)
 	}
 	for _, b := range g.release {
@@ -357,7 +366,7 @@ func (e *Engine) releaseMemory(b *block) {
 // while. Readers find its records in the file.
 func (e *Engine) dropIdleMemory() {
 	b := e.tail
-	if b == nil || b.memory.tail == nil || e.inflight != nil || e.current.staged() ||
+	if b == nil || b.memory.tail == nil || e.inflight != nil || !e.current.idle() ||
 		e.now < e.durability.lastWrite+idleAfter {
 		return
 	}

@@ -1,7 +1,11 @@
 package engine
 
 // expiry says when messages expire next.
-type expiry struct{ due int64 }
+type expiry struct {
+	due int64
+	// retry is when a table that could not be read is worth another attempt.
+	retry int64
+}
 
 // expiryDistance is the least time between two runs that remove expired
 // messages, in nanoseconds.
@@ -47,6 +51,7 @@ func (e *Engine) request(b *block) bool {
 		return true
 	}
 	if e.now < b.retryAt {
+		e.expiry.retry = min(e.expiry.retry, b.retryAt)
 		return false
 	}
 	b.loading = true
@@ -63,9 +68,7 @@ func (e *Engine) loaded(w Work, d Done) {
 		b.loading = false
 		if d.Err != nil {
 			b.retryAt = e.now + retryLoad
-			if e.cfg.Limits.MaxAge > 0 {
-				e.expiry.due = min(e.expiry.due, b.retryAt)
-			}
+			e.expiry.retry = min(e.expiry.retry, b.retryAt)
 		} else if b.old == nil && w.Size == b.oldSize {
 			b.old, b.inLive, b.cursor = d.Table, false, 0
 		}
@@ -73,6 +76,7 @@ func (e *Engine) loaded(w Work, d Done) {
 	if e.opening != nil {
 		return
 	}
+	e.catchUp()
 	if e.expiry.due == never {
 		e.armExpiry()
 	}
@@ -118,6 +122,13 @@ func (e *Engine) prefetch() {
 	}
 }
 
+// catchUp applies limits that could not be applied when they were reached.
+func (e *Engine) catchUp() {
+	if e.tablesReady(0, 0) {
+		e.enforce()
+	}
+}
+
 // enforce applies MaxMsgs and MaxBytes from the head of the stream.
 func (e *Engine) enforce() {
 	l := &e.cfg.Limits
@@ -152,9 +163,7 @@ func (e *Engine) expire() {
 			break
 		}
 		if _, loaded := b.table(b.firstLive); !loaded {
-			if !e.request(b) {
-				e.expiry.due = b.retryAt
-			}
+			e.request(b) // loaded, or the retry, goes on from here
 			return
 		}
 		if !e.removeHead(countRemovedAge, func(b *block) bool { return b.maxTime <= cutoff }) {
@@ -211,9 +220,10 @@ func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
 		e.removeFirst(b, t, i, reason)
 	}
 	if b.msgs == 0 {
-		e.emptied(b)
+		e.dropEmptied()
 	}
 	e.refreshFirst()
+	e.current.removed = true
 	return true
 }
 
@@ -266,16 +276,10 @@ func (e *Engine) loseRest(b *block) {
 	b.msgs, b.bytes = 0, 0
 }
 
-// emptied drops blocks without live messages from the head of the stream. The
-// last sequence outlives the block that held it.
-func (e *Engine) emptied(b *block) {
-	if len(e.blocks) > 0 && b == e.blocks[len(e.blocks)-1] {
-		if e.last() == 0 || b.size <= emptyRecord {
-			return
-		}
-		e.roll()
-		e.tombstone(e.last(), int64(e.numbers[countLastTime]))
-	}
+// dropEmptied drops blocks without live messages from the head of the stream.
+// The last sequence outlives the block that held it.
+func (e *Engine) dropEmptied() {
+	e.preserveLast()
 	n := 0
 	for n < len(e.blocks)-1 && e.blocks[n].msgs == 0 {
 		gone := e.blocks[n]
@@ -285,11 +289,25 @@ func (e *Engine) emptied(b *block) {
 	}
 	if n > 0 {
 		e.viewChanged = true
-		rest := copy(e.blocks, e.blocks[n:])
-		clear(e.blocks[rest:])
-		e.blocks = e.blocks[:rest]
+		e.blocks = shift(e.blocks, n)
 		e.prefetch()
 	}
+}
+
+// preserveLast sees to it that the last block, which stays, shows what the last
+// sequence is. Of a stream without messages nothing but that is kept.
+func (e *Engine) preserveLast() {
+	last := e.last()
+	if last == 0 || e.numbers[countMessages] > 0 {
+		return
+	}
+	b := e.blocks[len(e.blocks)-1]
+	if b.firstMsg != 0 {
+		e.roll()
+	} else if b.proves == last {
+		return
+	}
+	e.tombstone(last, int64(e.numbers[countLastTime]))
 }
 
 // refreshFirst brings the stream's first sequence and time up to date.

@@ -22,6 +22,8 @@ type Scan struct {
 	tombstones []Tombstone
 	lost       []uint64
 	lostBytes  int64
+	timeless   bool // the last record was of an erased message: it kept no time
+	trimmed    bool
 }
 
 // NewScan starts the scan of a block.
@@ -43,7 +45,7 @@ func (s *Scan) Message(sequence uint64, time int64, offset int64, size int, subj
 	s.table.scanned(sequence, time, offset, size, subject)
 	s.msgs++
 	s.bytes += uint64(size)
-	s.last, s.lastTime = sequence, time
+	s.last, s.lastTime, s.timeless = sequence, time, false
 	s.maxTime = max(s.maxTime, time)
 }
 
@@ -58,11 +60,11 @@ func (s *Scan) Skip(sequence uint64, time int64) {
 	} else {
 		s.gap(s.last+1, sequence)
 	}
-	// An erased message keeps no time.
-	if time == 0 {
-		time = NoTime
+	s.last = sequence
+	// An erased message keeps no time; its tombstone has it.
+	if s.timeless = time == 0; !s.timeless {
+		s.lastTime = time
 	}
-	s.last, s.lastTime = sequence, time
 }
 
 func (s *Scan) gap(first, last uint64) {
@@ -88,11 +90,11 @@ func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int6
 	s.table.index = nil
 	// A tombstone proves that its sequence was in use once.
 	for _, t := range s.tombstones {
-		if t.Sequence > s.last || t.Sequence == s.last && s.lastTime == NoTime {
+		if t.Sequence > s.last || t.Sequence == s.last && s.timeless {
 			if s.msgs > 0 && t.Sequence > s.last {
 				s.gap(s.last+1, t.Sequence)
 			}
-			s.last, s.lastTime = t.Sequence, t.Time
+			s.last, s.lastTime, s.timeless = t.Sequence, t.Time, false
 		}
 	}
 }
@@ -106,7 +108,7 @@ func (s *Scan) Messages() uint64 { return s.msgs }
 // trim drops records that an earlier block has used already.
 func (s *Scan) trim(last uint64) {
 	old := s.table
-	trimmed := Scan{id: s.id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64}
+	trimmed := Scan{id: s.id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64, trimmed: true}
 	for i := 0; i < old.n; i++ {
 		sequence, offset, size := old.Record(i)
 		var subject []byte
@@ -119,6 +121,7 @@ func (s *Scan) trim(last uint64) {
 	}
 	if s.last > trimmed.last && s.last > last {
 		trimmed.Skip(s.last, s.lastTime)
+		trimmed.lastTime, trimmed.timeless = s.lastTime, s.timeless
 	}
 	trimmed.tombstones = s.tombstones
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)
@@ -127,22 +130,21 @@ func (s *Scan) trim(last uint64) {
 
 // Recovery builds an engine from the blocks of a directory.
 type Recovery struct {
-	e        *Engine
-	lastTime int64
-	atLeast  uint64
-	empty    []uint32
-	kept     int // records in tables that are still in memory
-	pending  []Tombstone
-	open     bool // the last block added may take records
+	e       *Engine
+	atLeast uint64
+	empty   []uint32
+	kept    int // records in tables that are still in memory
+	pending []Tombstone
+	open    bool // the last block added may take records
 }
 
 // keepRecords bounds the tables that recovery keeps until it knows which it
-// needs, in records.
-const keepRecords = 1 << 20
+// needs, in records. Tests lower it.
+var keepRecords = 1 << 20
 
 // NewRecovery starts a recovery. The engine that comes out publishes into pub.
 func NewRecovery(cfg Config, pub *Published) *Recovery {
-	return &Recovery{e: newEngine(cfg, pub), lastTime: NoTime}
+	return &Recovery{e: newEngine(cfg, pub)}
 }
 
 // AtLeast makes the last sequence at least this one. An engine that takes over
@@ -167,7 +169,7 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	r.open = false
-	if s.first == 0 && s.last == 0 && s.lostBytes == 0 {
+	if s.first == 0 && s.last == 0 && s.lostBytes == 0 && !s.trimmed {
 		r.empty = append(r.empty, s.id)
 		if s.size > 0 || !s.appendable {
 			return
@@ -175,7 +177,7 @@ func (r *Recovery) Add(s *Scan) {
 		// An empty file at the end takes the next records; see EmptyBlocks.
 	}
 	b := &block{
-		id: s.id, last: max(s.last, last), msgs: s.msgs, bytes: s.bytes, size: s.size,
+		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, deleted: s.deleted, oldSize: s.size,
 		view: &BlockView{ID: s.id, First: last + 1}, sealed: true,
 	}
@@ -192,7 +194,10 @@ func (r *Recovery) Add(s *Scan) {
 		}
 	}
 	if s.last >= last && s.last > 0 {
-		e.numbers[countLast], e.numbers[countLastTime] = s.last, uint64(s.lastTime)
+		e.numbers[countLast] = s.last
+		if s.lastTime != NoTime {
+			e.numbers[countLastTime] = uint64(s.lastTime)
+		}
 	}
 	e.numbers[countMessages] += s.msgs
 	e.numbers[countBytes] += s.bytes
@@ -231,19 +236,19 @@ func (r *Recovery) Finish(now int64) *Engine {
 		e.tail.codec = e.cfg.Codec.Block(e.tail.id)
 	}
 	last := e.last()
-	e.durability.durable, e.durability.synced, e.durability.written = last, last, last
+	found := mark{sequence: last}
 	e.durability.lastWrite = now
 	if n := len(e.blocks); n > 0 {
-		end := Position{e.blocks[n-1].id, e.blocks[n-1].size}
-		e.durability.writtenTo, e.durability.syncedTo = end, end
+		found.end = Position{e.blocks[n-1].id, e.blocks[n-1].size}
 	}
+	e.durability.durable, e.durability.synced, e.durability.written = found, found, found
 	e.opening = &opening{tombstones: e.targets(r.pending)}
 	e.refreshFirst()
 	if last == 0 {
 		e.numbers[countFirst] = 0
 	}
 	switch first := e.cfg.FirstSequence; {
-	case last == 0 && first > 1 && first < maxSequence:
+	case last == 0 && first > 1 && first < maxSequence && r.atLeast < first:
 		e.numbers[countLast], e.numbers[countFirst] = first-1, first
 		e.tombstone(first-1, NoTime)
 		e.tail.last = first - 1
@@ -338,20 +343,18 @@ func (e *Engine) opened() {
 	e.viewChanged = false
 	e.pub.view.Store(e.currentView())
 	e.pub.publish(&e.numbers)
+	e.unpark()
 }
 
 // refreshHead finds the head after tombstones were applied.
 func (e *Engine) refreshHead() {
-	if len(e.blocks) > 0 {
-		first := e.numbers[countFirst]
-		if last := e.blocks[len(e.blocks)-1]; last.msgs == 0 || e.blocks[0].msgs == 0 {
-			e.emptied(last)
-		}
-		e.refreshFirst()
-		if e.last() == 0 {
-			e.numbers[countFirst] = first
-		}
+	if len(e.blocks) == 0 || e.last() == 0 {
+		return
 	}
+	if e.blocks[0].msgs == 0 {
+		e.dropEmptied()
+	}
+	e.refreshFirst()
 }
 
 // bury removes the messages that tombstones name from a block whose table is in
@@ -377,7 +380,9 @@ func (e *Engine) bury(b *block, targets []uint64) {
 	b.publishDeleted()
 	if b.msgs > 0 && inRanges(b.deleted, b.firstLive) {
 		b.inLive, b.cursor = false, b.old.Search(b.firstLive)
-		b.advance()
+		if !b.advance() {
+			e.loseRest(b)
+		}
 	}
 }
 

@@ -217,6 +217,7 @@ type Tail struct {
 	// it before they load the pointers below; the engine clears the pointers
 	// before it looks.
 	touched atomic.Bool
+	from    uint64       // records of earlier sequences are in the file only
 	visible atomic.Int64 // slots that readers may look at
 	slots   atomic.Pointer[[]*slotChunk]
 	data    atomic.Pointer[[]dataChunk]
@@ -240,6 +241,10 @@ type slotChunk struct {
 	subject  [slotsPerChunk]uint32
 }
 
+// From returns the first sequence that the table may list. Records of the block
+// with earlier sequences are in its file only.
+func (t *Tail) From() uint64 { return t.from }
+
 func (t *Tail) touch() {
 	if !t.touched.Load() {
 		t.touched.Store(true)
@@ -247,9 +252,12 @@ func (t *Tail) touch() {
 }
 
 // Locate returns where the record of sequence lies in the block. found is false
-// when the block's table has no such record; known is false when the table is
-// no longer in memory.
+// when the block's table has no such record; known is false when the table does
+// not reach that far back, or is no longer in memory: then the file tells.
 func (t *Tail) Locate(sequence uint64) (offset int64, size int, found, known bool) {
+	if sequence < t.from {
+		return 0, 0, false, false
+	}
 	t.touch()
 	// The count first: the table loaded after it holds at least as many slots.
 	n := int(t.visible.Load())
@@ -287,8 +295,12 @@ func (t *Tail) Bytes(offset int64, size int) []byte {
 }
 
 // Records calls visit for each visible record from sequence on, in order, until
-// visit returns false. It reports whether the table was in memory.
+// visit returns false. It reports whether the table is in memory and reaches back
+// to from, and visits nothing when it does not.
 func (t *Tail) Records(from uint64, visit func(sequence uint64, offset int64, size int) bool) (known bool) {
+	if from < t.from {
+		return false
+	}
 	t.touch()
 	n := int(t.visible.Load())
 	chunks := t.slots.Load()
