@@ -152,14 +152,15 @@ func (w *walker) whole(from, to int) bool {
 	return w.key.sum(record, subjectLength, header) == storedSum(record)
 }
 
-// wholeToEnd: all that is left from there on is one record with a bad length.
-func (w *walker) wholeToEnd(from int) bool {
+// wholeToEnd: all that is left from there on is one record with a bad length,
+// which ends at to.
+func (w *walker) wholeToEnd(from int) (to int, ok bool) {
 	for to := w.end; to < w.end+checksumSize; to++ {
 		if w.whole(from, to) {
-			return true
+			return to, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 func (w *walker) spend(size int) bool {

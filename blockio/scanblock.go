@@ -109,6 +109,9 @@ func (s *blockScan) damageEnd(from, limit int) int {
 	if limit < s.end {
 		return limit
 	}
+	if to, ok := s.wholeToEnd(from); ok && to <= limit {
+		return to
+	}
 	if size, _ := s.claim(from); size > 0 && s.landsOnEnd(from+size) && from+size <= limit {
 		return from + size
 	}

@@ -204,9 +204,10 @@ func (s *blockScan) tornSingle(at int) bool {
 	if sector := at - at%sectorSize + sectorSize; sector-at < sectorSize && !whole && allZero(s.data[at:min(sector, s.end)]) {
 		return true // its first sector
 	}
-	switch {
-	case s.wholeToEnd(at):
+	if _, ok := s.wholeToEnd(at); ok {
 		return false // all there but for the length, which no tear changes
+	}
+	switch {
 	case size == 0 || end < s.end:
 		return s.lostSector(at, at, s.end, s.end)
 	case end > len(s.data) || s.end <= end-checksumSize:
@@ -219,8 +220,8 @@ func (s *blockScan) tornSingle(at int) bool {
 // lostMark: what is damaged at at, up to the record at to, looks like the mark
 // of a group whose sector did not reach the disk while others of the group did.
 func (s *blockScan) lostMark(at, to int) bool {
-	if size, _ := s.claim(at); at+size == to || s.whole(at, to) {
-		return false // one damaged record, to the byte
+	if size, _ := s.claim(at); at+size == to || s.whole(at, to) && !likeMark(s.data[at:], 4, EmptyRecordSize) {
+		return false // one damaged record, to the byte, and not a mark
 	}
 	first := at - at%sectorSize + sectorSize // where at's sector ends
 	seen := first - at                       // bytes of the frame in it

@@ -1,0 +1,280 @@
+package blockio
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A testBlock is a block made of frames, with what is in it.
+type testBlock struct {
+	key     *BlockKey
+	data    []byte
+	starts  []int // of the frames
+	records []testRecord
+	last    uint64
+	random  *rand.Rand
+}
+
+type testRecord struct {
+	offset int
+	frame  int
+	Record
+}
+
+func newTestBlock(seed int64) *testBlock {
+	return &testBlock{key: NewBlockKey("TEST", 9), random: rand.New(rand.NewSource(seed))}
+}
+
+// frame adds a group of messages with payloads of these sizes.
+func (b *testBlock) frame(payloads ...int) *testBlock {
+	var group []byte
+	start := len(b.data)
+	b.starts = append(b.starts, start)
+	offset := start
+	if len(payloads) > 1 {
+		offset += EmptyRecordSize
+	}
+	for _, size := range payloads {
+		b.last++
+		payload := make([]byte, size)
+		for i := range payload {
+			payload[i] = byte(1 + b.random.Intn(255))
+		}
+		var header []byte
+		if b.last%3 == 0 {
+			header = []byte("NATS/1.0\r\nA: b\r\n\r\n")
+		}
+		subject := fmt.Sprintf("sub.%d", b.last)
+		at := len(group)
+		group = b.key.AppendMessage(group, b.last, int64(goldenTime+b.last), subject, header, payload)
+		b.added(offset+at, group[at:])
+	}
+	if len(payloads) > 1 {
+		mark := make([]byte, EmptyRecordSize)
+		b.key.PutGroupMark(mark, uint32(len(payloads)), uint32(len(group)))
+		b.data = append(b.data, mark...)
+	}
+	b.data = append(b.data, group...)
+	return b
+}
+
+// tombstone adds a frame that is a tombstone.
+func (b *testBlock) tombstone(sequence uint64) *testBlock {
+	b.starts = append(b.starts, len(b.data))
+	raw := b.key.AppendTombstone(nil, sequence, goldenTime)
+	b.added(len(b.data), raw)
+	b.data = append(b.data, raw...)
+	return b
+}
+
+func (b *testBlock) added(offset int, raw []byte) {
+	r, err := b.key.Decode(bytes.Clone(raw))
+	if err != nil {
+		panic(err)
+	}
+	b.records = append(b.records, testRecord{offset: offset, frame: len(b.starts) - 1, Record: r})
+}
+
+// scan gives the result and what was visited.
+func (b *testBlock) scan(data []byte, tail bool) (BlockScan, []testRecord) {
+	var got []testRecord
+	scan := ScanBlock("9.blk", 9, b.key, data, tail, func(offset int64, r Record) {
+		got = append(got, testRecord{offset: int(offset), Record: r})
+	})
+	return scan, got
+}
+
+// same: the record is the original, or differs by the lengths' window alone:
+// the checksum does not cover where subject, header and payload meet.
+func (b *testBlock) same(want, got testRecord) bool {
+	join := func(r Record) string { return string(r.Subject) + string(r.Header) + string(r.Payload) }
+	return want.Kind == got.Kind && want.Sequence == got.Sequence && want.Time == got.Time &&
+		want.Size == got.Size && want.offset == got.offset && join(want.Record) == join(got.Record)
+}
+
+// requireRecords: got is exactly the records for which keep is true.
+func (b *testBlock) requireRecords(t *testing.T, got []testRecord, keep func(testRecord) bool, note string, args ...any) {
+	t.Helper()
+	i := 0
+	for _, want := range b.records {
+		if !keep(want) {
+			continue
+		}
+		if i >= len(got) || !b.same(want, got[i]) {
+			require.Failf(t, "record missing or wrong", "offset %d sequence %d: %s", want.offset, want.Sequence, fmt.Sprintf(note, args...))
+		}
+		i++
+	}
+	if i != len(got) {
+		require.Failf(t, "record that should not be there", "offset %d sequence %d: %s", got[i].offset, got[i].Sequence, fmt.Sprintf(note, args...))
+	}
+}
+
+func all(testRecord) bool { return true }
+
+func TestScanKeepsAWholeBlock(t *testing.T) {
+	b := newTestBlock(1).frame(10).frame(20, 30, 40).tombstone(2).frame(1000).frame(0, 0)
+	for _, tail := range []bool{false, true} {
+		for _, zeros := range []int{0, 1, 7, 8, 29, 30, 512, 5000} {
+			scan, got := b.scan(append(bytes.Clone(b.data), make([]byte, zeros)...), tail)
+			require.Equal(t, BlockScan{End: int64(len(b.data))}, scan)
+			b.requireRecords(t, got, all, "zeros %d", zeros)
+		}
+	}
+	scan, got := b.scan(nil, true)
+	require.Equal(t, BlockScan{}, scan)
+	require.Empty(t, got)
+	scan, _ = b.scan(make([]byte, 100), true)
+	require.Equal(t, BlockScan{}, scan)
+}
+
+func TestScannerGivesEveryRecord(t *testing.T) {
+	b := newTestBlock(1).frame(10).frame(20, 30)
+	s := NewScanner(b.key, append(bytes.Clone(b.data), 0, 0))
+	var kinds []Kind
+	for s.Next() {
+		kinds = append(kinds, s.Record().Kind)
+	}
+	require.Equal(t, []Kind{KindMessage, KindGroupMark, KindMessage, KindMessage}, kinds)
+	end, at, why := s.End()
+	require.Equal(t, EndClean, end)
+	require.Equal(t, int64(len(b.data)), at)
+	require.Empty(t, why)
+	require.False(t, s.Resync())
+}
+
+func TestScannerStopsAndGoesOn(t *testing.T) {
+	b := newTestBlock(1).frame(10).frame(20).frame(30)
+	b.data[b.starts[1]+40]++
+	s := NewScanner(b.key, b.data)
+	require.True(t, s.Next())
+	require.False(t, s.Next())
+	end, at, why := s.End()
+	require.Equal(t, EndDamage, end)
+	require.Equal(t, int64(b.starts[1]), at)
+	require.Equal(t, "checksum mismatch", why)
+	require.True(t, s.Resync())
+	require.Equal(t, int64(b.starts[2]), s.Offset())
+	require.Equal(t, uint64(3), s.Record().Sequence)
+	require.False(t, s.Next())
+	end, _, _ = s.End()
+	require.Equal(t, EndClean, end)
+
+	s = NewScanner(b.key, b.data[:b.starts[2]+25])
+	require.True(t, s.Next() && !s.Next() && !s.Resync())
+	end, _, _ = s.End()
+	require.Equal(t, EndDamage, end)
+	s = NewScanner(b.key, b.data[:b.starts[1]+25])
+	require.True(t, s.Next() && !s.Next())
+	end, _, why = s.End()
+	require.Equal(t, EndTorn, end)
+	require.Equal(t, "record is cut short", why)
+}
+
+// TestSequencesGoForward: what every reader of the format ignores is not
+// visited, and is not damage either.
+func TestSequencesGoForward(t *testing.T) {
+	key := NewBlockKey("TEST", 9)
+	var data []byte
+	for _, sequence := range []uint64{5, 6, 6, 3, 9} {
+		data = key.AppendMessage(data, sequence, 1, "a", nil, nil)
+	}
+	data = key.AppendSkip(data, 8, 1)
+	data = key.AppendSkip(data, 12, 1)
+	data = key.AppendTombstone(data, 5, 1)
+	for _, tail := range []bool{false, true} {
+		var got []uint64
+		scan := ScanBlock("9.blk", 9, key, data, tail, func(_ int64, r Record) { got = append(got, r.Sequence) })
+		require.Equal(t, []uint64{5, 6, 9, 12, 5}, got)
+		require.Equal(t, BlockScan{End: int64(len(data))}, scan)
+	}
+}
+
+// TestAnyFlippedBitCostsItsRecord goes through every bit of small blocks. A flip
+// costs the record it is in, or nothing; it is never taken for a torn tail; and
+// what is kept is what was written, but for the lengths' window.
+func TestAnyFlippedBitCostsItsRecord(t *testing.T) {
+	blocks := map[string]*testBlock{
+		"singles":          newTestBlock(2).frame(10).frame(70).frame(0).frame(33).frame(5),
+		"group last":       newTestBlock(3).frame(10).frame(600, 20, 30),
+		"single last":      newTestBlock(4).frame(20, 30, 40).frame(700),
+		"groups":           newTestBlock(5).frame(20, 30).frame(1, 2, 3).frame(9, 9),
+		"tombstones":       newTestBlock(6).frame(20, 30).tombstone(1).frame(8).tombstone(2),
+		"one record":       newTestBlock(7).frame(20),
+		"a group alone":    newTestBlock(8).frame(20, 600),
+		"lengths near 512": newTestBlock(9).frame(512 - 35 - 3).frame(300).frame(34 + 64),
+	}
+	for name, b := range blocks {
+		for _, tail := range []bool{false, true} {
+			for _, zeros := range []int{0, 700} {
+				t.Run(fmt.Sprintf("%s/tail=%v/zeros=%d", name, tail, zeros), func(t *testing.T) {
+					b.flipAll(t, tail, zeros)
+				})
+			}
+		}
+	}
+}
+
+func (b *testBlock) flipAll(t *testing.T, tail bool, zeros int) {
+	data := append(bytes.Clone(b.data), make([]byte, zeros)...)
+	for i := range b.data {
+		for bit := range 8 {
+			data[i] ^= 1 << bit
+			scan, got := b.scan(data, tail)
+			require.False(t, scan.Torn, "byte %d bit %d: torn %v", i, bit, scan)
+			touched := func(r testRecord) bool { return i >= r.offset && i < r.offset+r.Size }
+			if scan.DamageCount == 0 { // the lengths' window
+				b.requireRecords(t, got, all, "byte %d bit %d", i, bit)
+			} else {
+				b.requireRecords(t, got, func(r testRecord) bool { return !touched(r) }, "byte %d bit %d", i, bit)
+				require.Equal(t, 1, scan.DamageCount, "byte %d bit %d", i, bit)
+				b.requireDamage(t, scan, i, touched)
+			}
+			require.Equal(t, int64(len(b.data)), scan.End, "byte %d bit %d", i, bit)
+			data[i] ^= 1 << bit
+		}
+	}
+}
+
+// requireDamage: the report names the touched record, and its sequence unless
+// nothing can tell it.
+func (b *testBlock) requireDamage(t *testing.T, scan BlockScan, i int, touched func(testRecord) bool) {
+	damage := scan.Damage[0]
+	for n, r := range b.records {
+		if !touched(r) {
+			continue
+		}
+		require.Equal(t, int64(r.offset), damage.Offset)
+		require.Equal(t, int64(r.Size), scan.LostBytes)
+		inSequence := i >= r.offset+4 && i < r.offset+12
+		if r.Kind == KindMessage && (!inSequence || n == len(b.records)-1) {
+			require.Equal(t, []uint64{r.Sequence}, scan.Lost, "byte %d", i)
+			require.Equal(t, r.Sequence, damage.Sequence)
+		}
+		return
+	}
+	require.LessOrEqual(t, damage.Offset, int64(i)) // a mark
+	require.Equal(t, int64(EmptyRecordSize), scan.LostBytes)
+	require.Empty(t, scan.Lost)
+}
+
+// TestSealedBlockAtEveryLength: nothing of a sealed block is cut, and a record
+// that is not all there is damage.
+func TestSealedBlockAtEveryLength(t *testing.T) {
+	b := newTestBlock(2).frame(10).frame(70, 40).frame(0).frame(33)
+	ends := map[int]bool{0: true, b.starts[1] + EmptyRecordSize: true}
+	for _, r := range b.records {
+		ends[r.offset+r.Size] = true
+	}
+	for n := range len(b.data) + 1 {
+		scan, got := b.scan(b.data[:n], false)
+		require.False(t, scan.Torn)
+		require.Zero(t, scan.CutTo)
+		require.Equal(t, ends[n], scan.DamageCount == 0, "length %d", n)
+		b.requireRecords(t, got, func(r testRecord) bool { return r.offset+r.Size <= n }, "length %d", n)
+	}
+}
