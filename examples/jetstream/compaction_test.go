@@ -28,7 +28,7 @@ func TestCompactionMayOrphanMarks(t *testing.T) {
 	c := compactionCase()
 	marked, control := newRun(t, c, withMarks), newRun(t, c, withoutMarks)
 	before := len(marked.blockFiles(t)["1.blk"])
-	for _, r := range []*run{marked, control} {
+	for _, r := range []*trial{marked, control} {
 		removeAlternating(7, 299).run(t, r)
 	}
 	compare(t, "compacted", control.observe(t), marked.observe(t))
@@ -51,7 +51,7 @@ func TestBackgroundCompactionDropsMarks(t *testing.T) {
 	const interval = 200 * time.Millisecond
 	marked := newRunSyncing(t, small, withMarks, interval)
 	control := newRunSyncing(t, small, withoutMarks, interval)
-	for _, r := range []*run{marked, control} {
+	for _, r := range []*trial{marked, control} {
 		before := len(r.blockFiles(t)["1.blk"])
 		removeAlternating(1, 99).run(t, r)
 		require.Eventually(t, func() bool {
@@ -62,7 +62,7 @@ func TestBackgroundCompactionDropsMarks(t *testing.T) {
 	marks, _ := countMarks(t, marked.blockFiles(t)["1.blk"])
 	t.Logf("after background compaction: %d marks", marks)
 	require.Zero(t, marks)
-	for _, r := range []*run{marked, control} {
+	for _, r := range []*trial{marked, control} {
 		restart(false).run(t, r)
 	}
 	compare(t, "restarted", control.observe(t), marked.observe(t))

@@ -19,7 +19,7 @@ import (
 // step is something done to a stream through the server. The state is compared after each.
 type step struct {
 	name string
-	run  func(t *testing.T, r *run)
+	run  func(t *testing.T, r *trial)
 }
 
 // observation is what is compared between the stream with marks and the one without.
@@ -169,22 +169,22 @@ func imageTime(at time.Time) time.Time {
 	return at
 }
 
-// run is one server over one image.
-type run struct {
+// trial is one server over one image.
+type trial struct {
 	storeDir string
 	mark     marker
 	server   *oracle.Server
 }
 
-func newRun(t *testing.T, c markCase, mark marker) *run {
+func newRun(t *testing.T, c markCase, mark marker) *trial {
 	t.Helper()
 	return newRunSyncing(t, c, mark, time.Hour)
 }
 
 // newRunSyncing sets the server's background pass, which syncs and compacts, to the interval.
-func newRunSyncing(t *testing.T, c markCase, mark marker, interval time.Duration) *run {
+func newRunSyncing(t *testing.T, c markCase, mark marker, interval time.Duration) *trial {
 	t.Helper()
-	r := &run{storeDir: t.TempDir(), mark: mark}
+	r := &trial{storeDir: t.TempDir(), mark: mark}
 	writeImage(t, r.storeDir, c.blocks, mark, c.config)
 	var err error
 	r.server, err = oracle.Start(r.storeDir, oracle.WithSyncInterval(interval))
@@ -193,7 +193,7 @@ func newRunSyncing(t *testing.T, c markCase, mark marker, interval time.Duration
 	return r
 }
 
-func (r *run) observe(t *testing.T) observation {
+func (r *trial) observe(t *testing.T) observation {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -209,12 +209,12 @@ func (r *run) observe(t *testing.T) observation {
 	return o
 }
 
-func (r *run) streamDir() string {
+func (r *trial) streamDir() string {
 	return oracle.StreamDir(r.storeDir, imageStream)
 }
 
 // blockFiles returns the content of the stream's block files by name.
-func (r *run) blockFiles(t *testing.T) map[string][]byte {
+func (r *trial) blockFiles(t *testing.T) map[string][]byte {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(r.streamDir(), "msgs", "*.blk"))
 	require.NoError(t, err)

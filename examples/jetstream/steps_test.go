@@ -16,7 +16,7 @@ func restart(keepIndex bool) step {
 	if keepIndex {
 		name = "restart with index"
 	}
-	return step{name: name, run: func(t *testing.T, r *run) {
+	return step{name: name, run: func(t *testing.T, r *trial) {
 		t.Helper()
 		require.NoError(t, r.server.Restart(func() error {
 			if keepIndex {
@@ -29,7 +29,7 @@ func restart(keepIndex bool) step {
 
 // publish publishes messages and waits for each acknowledgement.
 func publish(count int) step {
-	return step{name: fmt.Sprintf("publish %d", count), run: func(t *testing.T, r *run) {
+	return step{name: fmt.Sprintf("publish %d", count), run: func(t *testing.T, r *trial) {
 		t.Helper()
 		for i := range count {
 			_, err := r.server.JetStream().Publish(fmt.Sprintf("marks.%d", i), fmt.Appendf(nil, "published %d", i))
@@ -40,7 +40,7 @@ func publish(count int) step {
 
 // remove deletes messages, leaving their bytes.
 func remove(sequences ...uint64) step {
-	return step{name: "remove", run: func(t *testing.T, r *run) {
+	return step{name: "remove", run: func(t *testing.T, r *trial) {
 		t.Helper()
 		for _, sequence := range sequences {
 			require.NoError(t, r.server.JetStream().DeleteMsg(imageStream, sequence))
@@ -50,7 +50,7 @@ func remove(sequences ...uint64) step {
 
 // removeRange deletes what there is of first .. last, upwards.
 func removeRange(first, last uint64) step {
-	return step{name: fmt.Sprintf("remove %d..%d", first, last), run: func(t *testing.T, r *run) {
+	return step{name: fmt.Sprintf("remove %d..%d", first, last), run: func(t *testing.T, r *trial) {
 		t.Helper()
 		for sequence := first; sequence <= last; sequence++ {
 			_ = r.server.JetStream().DeleteMsg(imageStream, sequence) // some are gone already
@@ -60,7 +60,7 @@ func removeRange(first, last uint64) step {
 
 // removeBackwards deletes last .. first, downwards.
 func removeBackwards(last, first uint64) step {
-	return step{name: fmt.Sprintf("remove %d..%d", last, first), run: func(t *testing.T, r *run) {
+	return step{name: fmt.Sprintf("remove %d..%d", last, first), run: func(t *testing.T, r *trial) {
 		t.Helper()
 		for sequence := last; sequence >= first; sequence-- {
 			require.NoError(t, r.server.JetStream().DeleteMsg(imageStream, sequence))
@@ -70,7 +70,7 @@ func removeBackwards(last, first uint64) step {
 
 // removeAlternating deletes two of three, from first to last, which leaves interior deletes.
 func removeAlternating(first, last uint64) step {
-	return step{name: fmt.Sprintf("remove 2/3 of %d..%d", first, last), run: func(t *testing.T, r *run) {
+	return step{name: fmt.Sprintf("remove 2/3 of %d..%d", first, last), run: func(t *testing.T, r *trial) {
 		t.Helper()
 		for sequence := first; sequence <= last; sequence++ {
 			if sequence%3 != 0 {
@@ -82,7 +82,7 @@ func removeAlternating(first, last uint64) step {
 
 // erase deletes messages and overwrites their bytes.
 func erase(sequences ...uint64) step {
-	return step{name: "erase", run: func(t *testing.T, r *run) {
+	return step{name: "erase", run: func(t *testing.T, r *trial) {
 		t.Helper()
 		for _, sequence := range sequences {
 			require.NoError(t, r.server.JetStream().SecureDeleteMsg(imageStream, sequence))
@@ -92,7 +92,7 @@ func erase(sequences ...uint64) step {
 
 // purge purges by the request.
 func purge(request nats.StreamPurgeRequest) step {
-	return step{name: fmt.Sprintf("purge %+v", request), run: func(t *testing.T, r *run) {
+	return step{name: fmt.Sprintf("purge %+v", request), run: func(t *testing.T, r *trial) {
 		t.Helper()
 		require.NoError(t, r.server.JetStream().PurgeStream(imageStream, &request))
 	}}
@@ -106,7 +106,7 @@ func appendOffline(index int, records *group) step {
 	if records != nil {
 		name = fmt.Sprintf("append %d records to block %d", records.records, index)
 	}
-	return step{name: name, run: func(t *testing.T, r *run) {
+	return step{name: name, run: func(t *testing.T, r *trial) {
 		t.Helper()
 		require.NoError(t, r.server.Restart(func() error {
 			block := rawblock.New(imageStream, index)

@@ -44,9 +44,13 @@ func StreamDir(storeDir, stream string) string {
 }
 
 // Place copies the stream directory source, named stream, to where a server with storeDir finds it.
-// The copies are writable, whatever the modes of the originals are.
 func Place(storeDir, stream, source string) error {
-	target := StreamDir(storeDir, stream)
+	return CopyStream(StreamDir(storeDir, stream), source)
+}
+
+// CopyStream copies the stream directory source to target. The copies are writable, whatever the
+// modes of the originals are.
+func CopyStream(target, source string) error {
 	return filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -149,7 +153,12 @@ func (s *Server) JetStream() nats.JetStreamContext {
 // RemoveIndex removes the stream's index.db, so that the next start reads the blocks. It is for
 // use between Stop and start, as in the function given to Restart.
 func (s *Server) RemoveIndex(stream string) error {
-	err := os.Remove(filepath.Join(StreamDir(s.storeDir, stream), "msgs", "index.db"))
+	return RemoveIndexFile(StreamDir(s.storeDir, stream))
+}
+
+// RemoveIndexFile removes index.db from a stream directory, if it is there.
+func RemoveIndexFile(streamDir string) error {
+	err := os.Remove(filepath.Join(streamDir, "msgs", "index.db"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
