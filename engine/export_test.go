@@ -1,0 +1,48 @@
+package engine
+
+// This file opens what the tests of package engine_test look at but callers
+// have no business with.
+
+// SetKeepRecords bounds the tables that recovery keeps, and returns what undoes
+// that.
+func SetKeepRecords(n int) (restore func()) {
+	old := keepRecords
+	keepRecords = n
+	return func() { keepRecords = old }
+}
+
+// StagedState returns the state with all that was accepted, shown or not.
+func (e *Engine) StagedState() State {
+	e.fillNumbers()
+	return stateOf(&e.numbers)
+}
+
+// Parked returns how many commands wait for a table.
+func (e *Engine) Parked() int { return len(e.parked) }
+
+// Held reports whether SyncNever holds back what is staged or in flight.
+func (e *Engine) Held() (current, inflight bool) {
+	return e.current != nil && e.current.staged() && e.current.held, e.inflight != nil && e.inflight.held
+}
+
+// MemoryBlocks returns how many blocks have bytes in memory.
+func (e *Engine) MemoryBlocks() int {
+	n := 0
+	for _, b := range e.blocks {
+		if b.memory.tail != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Tables returns how many blocks have a table in memory.
+func (e *Engine) Tables() int {
+	n := 0
+	for _, b := range e.blocks {
+		if b.old != nil || b.live != nil {
+			n++
+		}
+	}
+	return n
+}
