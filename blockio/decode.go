@@ -14,6 +14,10 @@ func (k *BlockKey) Decode(buf []byte) (Record, error) {
 	return r, err
 }
 
+// DecodeInto is Decode into a record of the caller's, which saves copying it. On
+// an error *r is of no meaning.
+func (k *BlockKey) DecodeInto(buf []byte, r *Record) error { return k.decode(buf, r) }
+
 // decode is Decode without copying the result once more.
 func (k *BlockKey) decode(buf []byte, r *Record) error {
 	size, subjectLength, header, err := frame(buf)

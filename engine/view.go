@@ -241,6 +241,10 @@ type slotChunk struct {
 	subject  [slotsPerChunk]uint32
 }
 
+// From returns the first sequence that the table may list. Records of the block
+// with earlier sequences are in its file only.
+func (t *Tail) From() uint64 { return t.from }
+
 // Covers reports whether a record of this sequence would be in the table.
 // Records of the block with earlier sequences are in its file only.
 func (t *Tail) Covers(sequence uint64) bool { return sequence >= t.from }

@@ -1,0 +1,56 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// commitWork is a commit for the block-writer. The commit belongs to the engine
+// and stays as it is until its completion.
+type commitWork struct {
+	blocks  *blockio.Blocks
+	derived []string
+	commit  *engine.Commit
+}
+
+// writerActor is the commit lane: it creates, appends, syncs and seals blocks,
+// one commit after the other.
+type writerActor struct{}
+
+// Receive implements actor.Actor.
+func (*writerActor) Receive(ctx actor.Context) {
+	if m, ok := ctx.Message().(*commitWork); ok {
+		start := time.Now()
+		err := runCommit(m.blocks, m.derived, m.commit)
+		ctx.Send(ctx.Parent(), &commitDone{
+			done: engine.Done{ID: m.commit.ID, Err: err}, took: time.Since(start),
+		})
+	}
+}
+
+// maintenanceWork is work for the flusher.
+type maintenanceWork struct {
+	blocks *blockio.Blocks
+	work   engine.Work
+}
+
+// recoveryWork asks the flusher for an attempt to recover.
+type recoveryWork struct{ attempt func() *recovered }
+
+// flusherActor is the maintenance lane: it syncs in the background, seals,
+// reads tables, removes blocks, and recovers.
+type flusherActor struct{}
+
+// Receive implements actor.Actor.
+func (*flusherActor) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *maintenanceWork:
+		ctx.Send(ctx.Parent(), &workDone{m.work, runWork(m.blocks, m.work)})
+	case *recoveryWork:
+		ctx.Send(ctx.Parent(), m.attempt())
+	}
+}

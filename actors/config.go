@@ -1,0 +1,253 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// SyncLevel says what an acknowledgement promises.
+type SyncLevel = engine.SyncLevel
+
+// The sync levels, see Config.Sync.
+const (
+	SyncAlways   = engine.SyncAlways
+	SyncInterval = engine.SyncInterval
+	SyncNever    = engine.SyncNever
+)
+
+// DiscardPolicy says what happens when MaxMsgs or MaxBytes is reached.
+type DiscardPolicy uint8
+
+// The discard policies, see Config.Discard.
+const (
+	// DiscardAsStored is the policy that the stream has; DiscardOld for a new one.
+	DiscardAsStored DiscardPolicy = iota
+	// DiscardOld removes the oldest messages to make room.
+	DiscardOld
+	// DiscardNew refuses the new message with ErrMaxMsgs or ErrMaxBytes.
+	DiscardNew
+)
+
+// Unlimited lifts a limit that an existing stream has.
+const Unlimited = -1
+
+// Config describes a stream and how to open it. Dir and Name are required; zero
+// means the default for all else. Limits are stored with the stream: a zero
+// limit keeps the stored one, Unlimited (or any negative value) lifts it.
+type Config struct {
+	// Dir holds one folder a stream; it can be the streams folder of a JetStream
+	// account. It is created when missing.
+	Dir string
+	// Name is the stream's name and the name of its folder: 1 to 255 bytes
+	// without white space, control characters, '.', '*', '>', '/' and '\'.
+	Name string
+	// Subjects are written to the stream's meta file for nats-server, which
+	// needs to know what to listen to. The store itself takes any subject.
+	// Default: as stored, for a new stream its name.
+	Subjects []string
+
+	// Sync is what an acknowledgement promises. Default SyncAlways.
+	//
+	//	SyncAlways    synced to disk     survives power loss
+	//	SyncInterval  written to the OS  survives a crash of the process; power
+	//	                                 loss costs at most SyncEvery and what one
+	//	                                 sync takes
+	//	SyncNever     in memory, handed  a crash of the process costs the last
+	//	              to the writer      milliseconds, power loss what the system
+	//	              within             has not written back; at most
+	//	              milliseconds       MaxUnwritten bytes wait at a time
+	Sync SyncLevel
+	// SyncEvery is SyncInterval's longest time between a write and its sync.
+	// Default 1 s, at least 1 ms.
+	SyncEvery time.Duration
+
+	// MaxMsgs bounds the number of messages. Default unlimited.
+	MaxMsgs int64
+	// MaxBytes bounds the bytes of the messages, see RecordSize. Default
+	// unlimited.
+	MaxBytes int64
+	// MaxAge bounds the age of messages, at least 100 ms. They go at most about
+	// 250 ms after that. Default unlimited.
+	MaxAge time.Duration
+	// MaxMsgSize bounds header block plus payload, in bytes. Default: what a
+	// record can hold, 32 MiB with subject and overhead.
+	MaxMsgSize int
+	// Discard chooses between removing old messages and refusing new ones.
+	Discard DiscardPolicy
+	// FirstSequence is the sequence of the first message of a new stream.
+	// Default 1. An existing stream ignores it.
+	FirstSequence uint64
+
+	// BlockSize is the size at which a new block file is begun, 4 KiB to 8 MiB.
+	// Default: 8 MiB, or about a quarter of MaxBytes as nats-server chooses it.
+	BlockSize int64
+	// MaxInFlight bounds the operations on their way. Default 16,384.
+	MaxInFlight int
+	// MaxInFlightBytes bounds their bytes. Default 64 MiB; a single operation
+	// may always go.
+	MaxInFlightBytes int64
+	// MaxUnwritten bounds what SyncNever acknowledges before it is written, in
+	// bytes. Default 16 MiB.
+	MaxUnwritten int64
+
+	// NoRecovery keeps a failed store failed until it is stopped and opened
+	// again. By default it recovers by itself: after RetryMin, then after twice
+	// as long each time up to RetryMax. Defaults 50 ms and 10 s.
+	NoRecovery         bool
+	RetryMin, RetryMax time.Duration
+
+	// Runtime holds what stores of a process share. Default: one for all.
+	Runtime *Runtime
+	// Logger gets what operators should know. Default: the Runtime's.
+	Logger *slog.Logger
+	// FS is the file system. Default: the operating system's. For tests.
+	FS blockio.FS
+	// NoPreallocation lets block files grow write by write. By default small
+	// writes overwrite zeros that were written ahead, which syncs faster.
+	NoPreallocation bool
+}
+
+const (
+	minBlockSize = 4 << 10
+	maxBlockSize = 8 << 20
+)
+
+// withDefaults returns the configuration with defaults filled in.
+func (c Config) withDefaults() Config {
+	def(&c.SyncEvery, time.Second)
+	def(&c.MaxInFlight, 16<<10)
+	def(&c.MaxInFlightBytes, 64<<20)
+	def(&c.MaxUnwritten, 16<<20)
+	def(&c.RetryMin, 50*time.Millisecond)
+	def(&c.RetryMax, 10*time.Second)
+	if c.Runtime == nil {
+		c.Runtime = DefaultRuntime()
+	}
+	if c.Logger == nil {
+		c.Logger = c.Runtime.logger
+	}
+	if c.FS == nil {
+		c.FS = blockio.OS
+	}
+	return c
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate returns an error that lists every problem of the configuration, or
+// nil. Open calls it.
+func (c *Config) Validate() error {
+	var problems []error
+	bad := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf(format, args...))
+	}
+	if c.Dir == "" {
+		bad("Dir is empty")
+	}
+	if err := ValidName(c.Name); err != nil {
+		problems = append(problems, err)
+	}
+	if c.Sync > SyncNever {
+		bad("Sync %d is not a sync level", c.Sync)
+	}
+	if c.Discard > DiscardNew {
+		bad("Discard %d is not a discard policy", c.Discard)
+	}
+	if c.SyncEvery != 0 && c.SyncEvery < time.Millisecond {
+		bad("SyncEvery %v is below 1ms", c.SyncEvery)
+	}
+	if c.MaxAge > 0 && c.MaxAge < 100*time.Millisecond {
+		bad("MaxAge %v is below 100ms", c.MaxAge)
+	}
+	if c.MaxMsgSize > blockio.MaxRecordSize {
+		bad("MaxMsgSize %d is above %d", c.MaxMsgSize, blockio.MaxRecordSize)
+	}
+	if c.FirstSequence >= 1<<62 {
+		bad("FirstSequence %d is not below 2^62", c.FirstSequence)
+	}
+	if c.BlockSize != 0 && (c.BlockSize < minBlockSize || c.BlockSize > maxBlockSize) {
+		bad("BlockSize %d is not within %d and %d", c.BlockSize, minBlockSize, maxBlockSize)
+	}
+	for _, p := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxInFlight", int64(c.MaxInFlight)}, {"MaxInFlightBytes", c.MaxInFlightBytes},
+		{"MaxUnwritten", c.MaxUnwritten}, {"RetryMin", int64(c.RetryMin)}, {"RetryMax", int64(c.RetryMax)},
+	} {
+		if p.value < 0 {
+			bad("%s %d is negative", p.name, p.value)
+		}
+	}
+	if c.RetryMax != 0 && c.RetryMax < c.RetryMin {
+		bad("RetryMax %v is below RetryMin %v", c.RetryMax, c.RetryMin)
+	}
+	for _, s := range c.Subjects {
+		if !validSubject(s) {
+			bad("subject %q is not valid", s)
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%w: %w", ErrConfig, errors.Join(problems...))
+	}
+	return nil
+}
+
+// ValidName returns why a name cannot be a stream's, or nil.
+func ValidName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("name is empty")
+	case len(name) > 255:
+		return fmt.Errorf("name of %d bytes is longer than 255", len(name))
+	}
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c == 0x7f || strings.IndexByte(`.*>/\`, c) >= 0 {
+			return fmt.Errorf("name %q holds %q", name, c)
+		}
+	}
+	return nil
+}
+
+// validSubject reports whether s is a subject, perhaps with wildcards.
+func validSubject(s string) bool {
+	if s == "" || strings.ContainsAny(s, " \t\r\n\f\x00") {
+		return false
+	}
+	tokens := strings.Split(s, ".")
+	for i, t := range tokens {
+		if t == "" || t == ">" && i != len(tokens)-1 {
+			return false
+		}
+	}
+	return true
+}
+
+// blockSizeFor returns the default block size, as nats-server chooses it.
+func blockSizeFor(maxBytes int64) int64 {
+	if maxBytes <= 0 {
+		return maxBlockSize
+	}
+	size := maxBytes/4 + 1
+	if r := size % 100; r != 0 {
+		size += 100 - r
+	}
+	switch {
+	case size <= 32000:
+		return 32000
+	case size >= maxBlockSize:
+		return maxBlockSize
+	}
+	return 4 << 20
+}

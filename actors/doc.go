@@ -1,0 +1,36 @@
+// Package actors is the stream store: durable, subject-addressed logs in a
+// directory, each owned by an actor.
+//
+// Open makes a Store. Its methods are for any Go program: they take a
+// context.Context, return errors, and may be called from any number of
+// goroutines. Store.PID is for actors: every operation is also a message with a
+// typed reply (see StoreRequest and its siblings), and nothing blocks.
+//
+// # Contract
+//
+//  1. One actor owns all mutable state of a stream. Operations take effect one
+//     after another, in the order in which they reach its mailbox; two calls of
+//     one goroutine keep their order.
+//  2. A store is acknowledged when it is as durable as Config.Sync says. With
+//     SyncAlways, the default, that is after fdatasync: it survives power loss.
+//     Callers that arrive while one sync runs share the next one.
+//  3. Nothing is shown before it could be acknowledged: loads, scans, state and
+//     watches see a message when its store returns, not before.
+//  4. Reads never wait for writes and never make them wait: they run on the
+//     goroutine of the caller, from memory or from the files.
+//  5. A failed write or sync fails all that wait, and everything after it, with
+//     ErrFailed, until the store has recovered from its files (by itself, unless
+//     Config.NoRecovery). An operation that ended with ErrFailed, or whose
+//     context ended while it was on its way, may or may not have happened; a
+//     refusal (ErrMaxMsgs, ErrTooLarge, ...) changed nothing.
+//  6. Work in flight is bounded. A caller beyond Config.MaxInFlight waits until
+//     there is room or its context ends; an actor beyond it is answered with
+//     ErrOverloaded.
+//  7. Slices passed in may be used again when the call returns. Messages that
+//     come back are private copies, unless Borrowed says otherwise.
+//
+// Directories are those of nats-server 2.14's file store: Config.Dir can be the
+// streams folder of a JetStream account. Only one process may have a stream
+// open; a Store holds a lock on its directory, which nats-server does not know
+// of, so stop one before you start the other.
+package actors

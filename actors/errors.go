@@ -1,0 +1,47 @@
+package actors
+
+import (
+	"errors"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Errors of a store. Test for them with errors.Is.
+var (
+	// ErrNotFound: no live message has this sequence, but one had or could have
+	// had: it was removed, skipped or lost.
+	ErrNotFound = errors.New("actors: message not found")
+	// ErrEOF: the sequence is above the last one.
+	ErrEOF = errors.New("actors: sequence above the last one")
+	// ErrOverloaded: too much work is in flight for an actor that sends by PID.
+	ErrOverloaded = errors.New("actors: too much work in flight")
+	// ErrUnsupported: the directory uses a feature that this version cannot
+	// handle. Nothing was changed.
+	ErrUnsupported = errors.New("actors: unsupported by this version")
+	// ErrConfig: the configuration is not valid. The error lists every problem.
+	ErrConfig = errors.New("actors: invalid configuration")
+	// ErrBadHeader: a header name or value that a header block cannot hold.
+	ErrBadHeader = errors.New("actors: invalid header")
+
+	// ErrStopped: the store was stopped.
+	ErrStopped = engine.ErrStopped
+	// ErrFailed: a write or a sync failed; see the package comment, rule 5.
+	ErrFailed = engine.ErrFailed
+	// ErrMaxMsgs: refused, the stream holds MaxMsgs messages.
+	ErrMaxMsgs = engine.ErrMaxMsgs
+	// ErrMaxBytes: refused, the stream would exceed MaxBytes.
+	ErrMaxBytes = engine.ErrMaxBytes
+	// ErrTooLarge: refused, the message or batch is above a size limit.
+	ErrTooLarge = engine.ErrTooLarge
+	// ErrSequenceMismatch: refused, the sequence given or expected does not match.
+	ErrSequenceMismatch = engine.ErrSequenceMismatch
+	// ErrEmptyBatch: refused, a batch without messages.
+	ErrEmptyBatch = engine.ErrEmptyBatch
+
+	// ErrLocked: another store has the directory open; the error says who.
+	ErrLocked = blockio.ErrLocked
+	// ErrCorrupt: a record or file is damaged; errors.As with
+	// *blockio.CorruptionError says where.
+	ErrCorrupt = blockio.ErrCorrupt
+)

@@ -1,0 +1,131 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// failure is what a store actor knows of the way back after a failed write.
+type failure struct {
+	cut        engine.Position // what is safe ends here
+	wait       time.Duration   // before the next attempt
+	armed      bool            // a retry is on its way
+	attempting bool
+	childless  bool // a child is gone: only a new Open helps
+	reason     error
+	timer      *time.Timer
+	cancel     context.CancelFunc
+}
+
+func (f *failure) stop() {
+	if f.timer != nil {
+		f.timer.Stop()
+	}
+	if f.cancel != nil {
+		f.cancel()
+	}
+}
+
+// failed notes that the engine has failed, and why.
+func (a *storeActor) failed(err error) {
+	a.failing.Store(true)
+	a.meters.failures.Add(1)
+	f := &a.failure
+	f.cut = a.engine.SyncedTo()
+	var c *commitError
+	if errors.As(err, &c) && c.op.Kind == engine.OpWrite && !c.op.Sync {
+		// Earlier writes are intact; they were not synced, but were not to be.
+		f.cut = a.engine.WrittenTo()
+	}
+	f.wait = a.config.RetryMin
+	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
+}
+
+// maybeRecover plans the next attempt to recover, once nothing of the failed
+// engine's work is out any more.
+func (a *storeActor) maybeRecover(ctx actor.Context) {
+	f := &a.failure
+	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.childless ||
+		f.armed || f.attempting || a.commits > 0 || a.works > 0 {
+		return
+	}
+	f.armed = true
+	a.log.Info("will try to recover", "in", f.wait)
+	post := a.mailbox.PostUserMessage
+	f.timer = time.AfterFunc(f.wait, func() { post(&retry{}) })
+	f.wait = min(2*f.wait, a.config.RetryMax)
+}
+
+// onRetry lets the flusher recover the stream from its files.
+func (a *storeActor) onRetry(ctx actor.Context) {
+	f := &a.failure
+	f.armed = false
+	if a.stopping || a.engine.Failed() == nil {
+		return
+	}
+	f.attempting = true
+	var background context.Context
+	background, f.cancel = context.WithCancel(context.Background())
+	old, cut, blocks := a.blocks, f.cut, a.newBlocks()
+	config, atLeast, now := a.engineConfig(), a.published.Last(), a.runtime.now()
+	ctx.Send(a.flusher, &recoveryWork{func() *recovered {
+		// Its handles are broken; an error says no more than that.
+		_ = old.Close()
+		r := recovery{
+			log: a.log, fs: a.fileSystem(), blocks: blocks, derived: derivedFiles, config: config,
+			pub: a.published, now: now, cut: &cut, atLeast: atLeast,
+		}
+		e, err := r.run(background)
+		return &recovered{e, blocks, err}
+	}})
+}
+
+// onRecovered goes on with the recovered engine, or plans another attempt.
+func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
+	f := &a.failure
+	f.attempting = false
+	f.cancel()
+	a.blocks = m.blocks
+	if m.err != nil {
+		a.log.Error("cannot recover yet", "error", m.err)
+		return
+	}
+	a.engine = m.engine
+	a.failing.Store(false)
+	a.meters.recoveries.Add(1)
+	a.runtime.indexes.forgetStream(a.stream)
+	s := a.published.State()
+	a.log.Info("recovered", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
+	a.engine.Tick(a.runtime.now())
+	a.arm(ctx)
+}
+
+func (a *storeActor) newBlocks() *blockio.Blocks { return newBlocks(a.stream) }
+
+func newBlocks(s *stream) *blockio.Blocks {
+	return blockio.NewBlocks(s.fileSystem(), s.dir, s.config.Name, blockio.BlocksOptions{
+		BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation,
+		OnStray: func(name string) {
+			s.log.Warn("a name that looks like a block; nats-server would refuse the directory", "name", name)
+		},
+	})
+}
+
+// engineConfig returns the configuration of the stream's engine.
+func (s *stream) engineConfig() engine.Config {
+	return engine.Config{
+		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
+		SyncEvery: s.config.SyncEvery, Codec: codec{s.config.Name}, Buffers: s.runtime.buffers,
+		FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
+		Derived: derivedFiles,
+	}
+}
+
+// derivedFiles describe the blocks and are wrong after the first change.
+var derivedFiles = []string{"index.db"}

@@ -1,0 +1,248 @@
+package actors
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// mailbox is the store actor's mailbox. It has three lanes: system messages of
+// the actor library, control messages (completions and timers, which implement
+// controlMessage), and data, which reaches the actor as one *drain holding all
+// that had arrived. After each round it invokes the actor with turnEnd.
+//
+// A round yields the processor once before it ends: callers that a completion
+// has woken come back with their next operation in that moment, and share the
+// group that turnEnd seals. It yields once more before it goes idle, since
+// waking an idle actor costs more than a yield.
+type mailbox struct {
+	invoker    actor.MessageInvoker
+	dispatcher actor.Dispatcher
+
+	mu      sync.Mutex
+	system  []any
+	control []any
+	data    []any
+	closed  bool
+
+	running   atomic.Bool
+	suspended atomic.Bool
+	depth     atomic.Int64
+
+	// Of the running goroutine: slices that take turns with those above.
+	spareControl, spareData []any
+	drained                 drain
+
+	most   int       // messages in the data lane that do not hold credit
+	reject func(any) // answers a message that the mailbox does not take
+}
+
+// controlMessage marks messages that overtake data.
+type controlMessage interface{ control() }
+
+// drain is a batch of data messages. The actor counts in next how many it has
+// dealt with, so that none is forgotten when it panics.
+type drain struct {
+	messages []any
+	next     int
+}
+
+// rest returns what a panic has left over.
+func (d *drain) rest() []any {
+	rest := append([]any(nil), d.messages[min(d.next, len(d.messages)):]...)
+	d.messages = nil
+	return rest
+}
+
+// turnEnd tells the actor that a round is over.
+type turnEnd struct{}
+
+var endOfTurn = &turnEnd{}
+
+func newMailbox(most int, reject func(any)) *mailbox {
+	return &mailbox{most: most, reject: reject}
+}
+
+// RegisterHandlers implements actor.Mailbox.
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+	m.invoker, m.dispatcher = invoker, dispatcher
+}
+
+// Start implements actor.Mailbox.
+func (m *mailbox) Start() {}
+
+// UserMessageCount implements actor.Mailbox: the depth of the data lane.
+func (m *mailbox) UserMessageCount() int { return int(m.depth.Load()) }
+
+// PostSystemMessage implements actor.Mailbox.
+func (m *mailbox) PostSystemMessage(message any) {
+	m.mu.Lock()
+	m.system = append(m.system, message)
+	m.mu.Unlock()
+	m.schedule()
+}
+
+// PostUserMessage implements actor.Mailbox.
+func (m *mailbox) PostUserMessage(message any) {
+	if _, ok := message.(controlMessage); ok {
+		m.mu.Lock()
+		m.control = append(m.control, message)
+		m.mu.Unlock()
+		m.schedule()
+		return
+	}
+	m.mu.Lock()
+	if m.closed || len(m.data) >= m.most {
+		// An op holds credit, which bounds the ops there are. Others wait in a
+		// queue of bounded length.
+		if _, ok := message.(*op); !ok || m.closed {
+			m.mu.Unlock()
+			m.reject(message)
+			return
+		}
+	}
+	m.data = append(m.data, message)
+	m.depth.Store(int64(len(m.data)))
+	m.mu.Unlock()
+	m.schedule()
+}
+
+// close makes the mailbox reject data from now on, and what it holds. The actor
+// calls it on its own turn.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	m.closed = true
+	data := append(m.drained.rest(), m.data...)
+	m.data = nil
+	m.depth.Store(0)
+	m.mu.Unlock()
+	for _, message := range data {
+		m.reject(message)
+	}
+}
+
+func (m *mailbox) schedule() {
+	if !m.running.Load() && m.running.CompareAndSwap(false, true) {
+		m.dispatcher.Schedule(m.run)
+	}
+}
+
+// run handles messages until there are none. Only one goroutine runs it at a
+// time: the one that set running.
+func (m *mailbox) run() {
+	for {
+		m.rounds()
+		m.running.Store(false)
+		if !m.pending() || !m.running.CompareAndSwap(false, true) {
+			return
+		}
+	}
+}
+
+// pending reports whether there is something to handle.
+func (m *mailbox) pending() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.system) > 0 || !m.suspended.Load() && (len(m.control) > 0 || len(m.data) > 0)
+}
+
+// rounds handles messages until the lanes are dry, or a handler panics.
+func (m *mailbox) rounds() {
+	var current any
+	defer func() {
+		if r := recover(); r != nil {
+			m.invoker.EscalateFailure(r, current)
+		}
+	}()
+	lingered := false
+	for {
+		if !m.pass(&current) {
+			if lingered || m.suspended.Load() {
+				return
+			}
+			lingered = true
+			runtime.Gosched()
+			continue
+		}
+		if m.suspended.Load() {
+			continue
+		}
+		runtime.Gosched()
+		m.pass(&current)
+		if m.suspended.Load() {
+			continue
+		}
+		current = endOfTurn
+		m.invoker.InvokeUserMessage(endOfTurn)
+		lingered = false
+	}
+}
+
+// pass handles what is in the lanes now. It reports whether there was anything.
+func (m *mailbox) pass(current *any) bool {
+	worked := m.passSystem(current)
+	if m.suspended.Load() {
+		return worked
+	}
+	m.mu.Lock()
+	control := m.control
+	m.control = m.spareControl[:0]
+	m.mu.Unlock()
+	for i, message := range control {
+		*current = message
+		control[i] = nil
+		m.invoker.InvokeUserMessage(message)
+	}
+	m.spareControl = control[:0]
+
+	m.mu.Lock()
+	data := m.data
+	m.data = m.spareData[:0]
+	m.depth.Store(0)
+	m.mu.Unlock()
+	m.spareData = nil
+	if len(data) > 0 {
+		m.drained.messages, m.drained.next = data, 0
+		*current = &m.drained
+		m.invoker.InvokeUserMessage(&m.drained)
+		m.drained.messages = nil
+		clear(data)
+	}
+	if cap(data) <= maxSpareLane {
+		m.spareData = data[:0]
+	}
+	return worked || len(control) > 0 || len(data) > 0
+}
+
+// maxSpareLane bounds the memory that an idle data lane keeps, in messages.
+const maxSpareLane = 4096
+
+func (m *mailbox) passSystem(current *any) bool {
+	worked := false
+	for {
+		m.mu.Lock()
+		if len(m.system) == 0 {
+			m.mu.Unlock()
+			return worked
+		}
+		message := m.system[0]
+		m.system[0] = nil
+		m.system = m.system[1:]
+		if len(m.system) == 0 {
+			m.system = nil
+		}
+		m.mu.Unlock()
+		worked = true
+		switch message.(type) {
+		case *actor.SuspendMailbox:
+			m.suspended.Store(true)
+		case *actor.ResumeMailbox:
+			m.suspended.Store(false)
+		default:
+			*current = message
+			m.invoker.InvokeSystemMessage(message)
+		}
+	}
+}

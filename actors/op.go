@@ -1,0 +1,130 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// The life of an operation that somebody waits for. The caller may walk away
+// while it is queued, and it has not happened then, or after it was staged, and
+// then it may still happen. In between the engine reads the caller's bytes.
+const (
+	opQueued    int32 = iota // in the mailbox
+	opClaimed                // the store actor reads it
+	opStaged                 // the engine has it; the bytes are the caller's again
+	opDone                   // the reply is set
+	opAbandoned              // the caller is gone
+)
+
+// op is one operation on its way through the store actor. Once posted it belongs
+// to the actor, until it is done. Exactly one of the fields under "who waits" is
+// set.
+type op struct {
+	command engine.Command
+	reply   engine.Reply
+	state   atomic.Int32
+	bytes   int64 // credit that it holds
+	scratch []byte
+
+	// Who waits.
+	done     chan struct{} // a caller, on this channel of capacity 1
+	pipeline *Pipeline
+	index    uint64     // in the pipeline
+	sender   *actor.PID // an actor, for an answer to request
+	request  any
+}
+
+var opPool = sync.Pool{New: func() any { return &op{done: make(chan struct{}, 1)} }}
+
+func newOp(kind engine.CommandKind) *op {
+	o := opPool.Get().(*op)
+	o.command.Kind = kind
+	o.command.Tag = o
+	o.state.Store(opQueued)
+	return o
+}
+
+// recycle returns an op that nobody refers to any more to the pool.
+func (o *op) recycle() {
+	scratch := o.scratch[:0]
+	if cap(scratch) > 64<<10 {
+		scratch = nil
+	}
+	batch := o.command.Batch
+	clear(batch)
+	if cap(batch) > 1024 {
+		batch = nil
+	}
+	o.command = engine.Command{Batch: batch[:0]}
+	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, scratch
+	o.pipeline, o.sender, o.request = nil, nil, nil
+	opPool.Put(o)
+}
+
+// claim reports whether the op is to be carried out.
+func (o *op) claim() bool { return o.state.CompareAndSwap(opQueued, opClaimed) }
+
+// complete hands the reply to a caller on its channel. It reports false when the
+// caller is gone.
+func (o *op) complete(r engine.Reply) bool {
+	o.reply = r
+	for {
+		state := o.state.Load()
+		if state == opAbandoned {
+			return false
+		}
+		if o.state.CompareAndSwap(state, opDone) {
+			o.done <- struct{}{}
+			return true
+		}
+	}
+}
+
+// wait waits for the reply or the end of the context. Afterwards the op is no
+// longer the caller's.
+func (o *op) wait(ctx context.Context) (engine.Reply, error) {
+	if ended := ctx.Done(); ended != nil {
+		select {
+		case <-o.done:
+		case <-ended:
+			if err := o.abandon(ctx); err != nil {
+				return engine.Reply{}, err
+			}
+			<-o.done
+		}
+	} else {
+		<-o.done
+	}
+	r := o.reply
+	o.recycle()
+	return r, r.Err
+}
+
+// abandon walks away from an op whose context has ended. It returns nil when the
+// op was done in that moment.
+func (o *op) abandon(ctx context.Context) error {
+	for {
+		switch o.state.Load() {
+		case opQueued:
+			if o.state.CompareAndSwap(opQueued, opAbandoned) {
+				return fmt.Errorf("actors: nothing was changed: %w", context.Cause(ctx))
+			}
+		case opStaged:
+			if o.state.CompareAndSwap(opStaged, opAbandoned) {
+				return fmt.Errorf("actors: on its way, outcome unknown: %w", context.Cause(ctx))
+			}
+		case opDone:
+			return nil
+		default:
+			// Claimed: the actor is about to have copied our bytes.
+			runtime.Gosched()
+		}
+	}
+}

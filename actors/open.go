@@ -1,0 +1,223 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// lockFile is held while a stream is open.
+const lockFile = "millrace.lock"
+
+// Open opens the stream Config.Dir/Config.Name, which it creates when there is
+// none, and recovers it: it scans the blocks, cuts off what a crash has left of a
+// commit that was not acknowledged, and applies the limits. It runs on the
+// caller's goroutine until it is done or the context ends, and logs progress when
+// that takes long. The store's actors belong to system, which Open does not own.
+//
+// Errors: ErrConfig lists every problem of the configuration; ErrLocked says who
+// has the stream open; ErrCorrupt names a meta file that cannot be trusted;
+// ErrUnsupported a feature of nats-server that this version cannot handle (an
+// encrypted stream, compressed blocks). None of these changes anything. Damaged
+// records are no error: they are logged, counted in State, and the rest is
+// served.
+func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store, error) {
+	if system == nil {
+		return nil, fmt.Errorf("%w: the actor system is nil", ErrConfig)
+	}
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	config = config.withDefaults()
+	s := &stream{
+		config: config, dir: filepath.Join(config.Dir, config.Name),
+		log:    config.Logger.With("stream", config.Name),
+		system: system, runtime: config.Runtime,
+		published: engine.NewPublished(),
+		credits:   newCredits(config.MaxInFlight, config.MaxInFlightBytes),
+		gone:      make(chan struct{}),
+	}
+	s.mailbox = newMailbox(2*config.MaxInFlight, s.reject)
+	a, err := s.open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("actors: open stream %s: %w", config.Name, err)
+	}
+	props := actor.PropsFromProducer(func() actor.Actor { return a },
+		actor.WithMailbox(func() actor.Mailbox { return s.mailbox }),
+		actor.WithGuardian(stopOnPanic{}))
+	pid := system.Root.SpawnPrefix(props, "millrace/"+config.Name+"/")
+	return &Store{stream: s, pid: pid}, nil
+}
+
+// stopOnPanic is the strategy for the store actor: a panic is a bug, after which
+// nothing in memory can be trusted. The store stops, and all that wait are told.
+type stopOnPanic struct{}
+
+// HandleFailure implements actor.SupervisorStrategy.
+func (stopOnPanic) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID,
+	_ *actor.RestartStatistics, reason, _ any,
+) {
+	system.Logger().Error("panic in a store actor; it stops", "actor", child.Id, "reason", reason)
+	supervisor.StopChildren(child)
+}
+
+// open locks the directory, reads the meta file, and recovers.
+func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
+	files := s.fileSystem()
+	if err := files.MkdirAll(filepath.Join(s.dir, "msgs")); err != nil {
+		return nil, err
+	}
+	lock, err := files.Lock(filepath.Join(s.dir, lockFile), holder())
+	if err != nil {
+		return nil, err
+	}
+	blocks := newBlocks(s)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, blocks.Close(), lock.Close())
+		}
+	}()
+	if err := s.openMeta(); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	r := recovery{
+		log: s.log, fs: files, blocks: newBlocks(s), derived: derivedFiles,
+		config: s.engineConfig(), pub: s.published, now: s.runtime.now(),
+	}
+	blocks = r.blocks
+	e, err := r.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state := s.published.State()
+	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
+		"lost", state.LostMessages, "elapsed", time.Since(start))
+	return &storeActor{
+		stream: s, engine: e, blocks: blocks, lock: lock, derived: derivedFiles,
+		noticed: state.LastSequence,
+	}, nil
+}
+
+// holder says who holds a lock.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("process %d on %s since %s", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
+}
+
+// openMeta reads the stream's meta file, or writes one, and merges its limits
+// with the configuration's.
+func (s *stream) openMeta() error {
+	c := &s.config
+	meta, err := blockio.ReadMeta(c.FS, s.dir, c.Name)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case isNew:
+		meta = blockio.NewStreamMeta(c.Name, s.runtime.clock())
+	case errors.Is(err, blockio.ErrEncrypted):
+		return fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
+	case err != nil:
+		return err
+	}
+	if err := s.supported(meta); err != nil {
+		return err
+	}
+	changed := s.mergeLimits(meta)
+	if len(c.Subjects) > 0 && !equal(meta.Subjects, c.Subjects) {
+		meta.Subjects, changed = c.Subjects, true
+	}
+	if isNew && c.FirstSequence > 1 {
+		meta.FirstSeq = c.FirstSequence
+	}
+	if c.BlockSize == 0 {
+		c.BlockSize = blockSizeFor(s.limits.MaxBytes)
+	}
+	if isNew || changed {
+		return blockio.WriteMeta(c.FS, s.dir, c.Name, meta)
+	}
+	return nil
+}
+
+func equal(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// supported refuses directories that this version would misread, and warns of
+// limits that it does not apply.
+func (s *stream) supported(meta *blockio.StreamMeta) error {
+	features, err := blockio.ReadDirectoryFeatures(s.fileSystem(), s.dir)
+	if err != nil {
+		return err
+	}
+	switch {
+	case features.Encrypted:
+		return fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
+	case features.PurgeCut:
+		return fmt.Errorf("%w: a purge by nats-server was cut short; let it finish the purge first", ErrUnsupported)
+	}
+	for name, set := range map[string]bool{
+		"max_msgs_per_subject": meta.MaxMsgsPerSubject > 0,
+		"allow_msg_ttl":        meta.AllowMsgTTL,
+		"allow_msg_schedules":  meta.AllowMsgSchedules,
+	} {
+		if set {
+			s.log.Warn("the stream has a limit that this version does not apply", "limit", name)
+		}
+	}
+	return nil
+}
+
+// mergeLimits takes limits from the configuration where it has them and from the
+// meta file where not. It reports whether the meta file has to change.
+func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
+	c := &s.config
+	merge := func(stored *int64, wanted, unlimited int64) int64 {
+		if wanted < 0 {
+			wanted = unlimited
+		}
+		if wanted != 0 && *stored != wanted || wanted == 0 && unlimited == 0 && c.MaxAge < 0 && *stored != 0 {
+			*stored, changed = wanted, true
+		}
+		return *stored
+	}
+	s.limits.MaxMsgs = merge(&meta.MaxMsgs, c.MaxMsgs, Unlimited)
+	s.limits.MaxBytes = merge(&meta.MaxBytes, c.MaxBytes, Unlimited)
+	age := int64(meta.MaxAge)
+	s.limits.MaxAge = time.Duration(merge(&age, int64(c.MaxAge), 0))
+	meta.MaxAge = time.Duration(age)
+	size := int64(meta.MaxMsgSize)
+	s.limits.MaxMsgSize = int(merge(&size, int64(c.MaxMsgSize), Unlimited))
+	meta.MaxMsgSize = int32(size)
+
+	stored := meta.Discard
+	switch c.Discard {
+	case DiscardOld:
+		meta.Discard = "old"
+	case DiscardNew:
+		meta.Discard = "new"
+	}
+	if meta.Discard == "new" {
+		s.limits.Discard = engine.DiscardNew
+	}
+	return changed || meta.Discard != stored
+}

@@ -1,0 +1,155 @@
+package actors
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// PipelineResult is the outcome of one message of a Pipeline.
+type PipelineResult struct {
+	Index uint64 // of the message, from 0, in the order of Pipeline.Store
+	Ack   Ack
+	Err   error
+}
+
+// Pipeline stores messages without waiting for each: up to a window of them are
+// on their way. Outcomes come in the order of the calls. A Pipeline is safe for
+// several goroutines; it needs no closing.
+type Pipeline struct {
+	store *Store
+	done  func(PipelineResult)
+
+	mu        sync.Mutex
+	ring      []op // slot of message i: i modulo the window
+	submitted uint64
+	completes atomic.Uint64 // messages whose outcome is known
+	waiting   atomic.Int32
+	signalMu  sync.Mutex
+	signal    chan struct{}
+}
+
+// Pipeline returns a new pipeline with room for window messages on their way
+// (at least 1, at most Config.MaxInFlight). done, if not nil, is called with every
+// outcome, in order, on the store actor's turn: it must be quick, and must not
+// call the store.
+func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
+	window = min(max(window, 1), s.config.MaxInFlight)
+	p := &Pipeline{store: s, done: done, ring: make([]op, window), signal: make(chan struct{})}
+	for i := range p.ring {
+		p.ring[i].pipeline = p
+		p.ring[i].command.Tag = &p.ring[i]
+	}
+	return p
+}
+
+// Store hands over a message and returns its index. It waits while the window is
+// full, until the context ends; header and payload may be used again when it
+// returns. An error means that nothing was handed over.
+func (p *Pipeline) Store(ctx context.Context, subject string, header Header, payload []byte) (uint64, error) {
+	bytes := int64(opOverhead + len(subject) + header.size() + len(payload))
+	for {
+		if err := p.store.credits.acquire(ctx, bytes, p.store.gone); err != nil {
+			return 0, err
+		}
+		index, ok, err := p.submit(subject, header, payload, bytes)
+		if ok {
+			return index, nil
+		}
+		p.store.credits.release(bytes)
+		if err == nil {
+			err = p.await(ctx, p.room)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// submit posts a message if the window has room for it.
+func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes int64) (index uint64, ok bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.submitted-p.completes.Load() >= uint64(len(p.ring)) {
+		return 0, false, nil
+	}
+	index = p.submitted
+	o := &p.ring[index%uint64(len(p.ring))]
+	o.command.Kind = engine.CommandStore
+	if err := o.own(subject, header, payload); err != nil {
+		return 0, false, err
+	}
+	o.index, o.bytes = index, bytes
+	o.state.Store(opQueued)
+	p.submitted++
+	p.store.mailbox.PostUserMessage(o)
+	return index, true, nil
+}
+
+// room reports whether the window has room.
+func (p *Pipeline) room() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.submitted-p.completes.Load() < uint64(len(p.ring))
+}
+
+// own copies a message into the op, which then owns it.
+func (o *op) own(subject string, header Header, payload []byte) (err error) {
+	o.command.Subject, o.command.Header = subject, nil
+	o.scratch = o.scratch[:0]
+	if len(header) > 0 {
+		if o.scratch, err = header.AppendBlock(o.scratch); err != nil {
+			return err
+		}
+	}
+	n := len(o.scratch)
+	o.scratch = append(o.scratch, payload...)
+	if n > 0 {
+		o.command.Header = o.scratch[:n:n]
+	}
+	o.command.Payload = o.scratch[n:]
+	return nil
+}
+
+// completed takes the outcome of the oldest message on its way.
+func (p *Pipeline) completed(o *op, r engine.Reply) {
+	if p.done != nil {
+		p.done(PipelineResult{Index: o.index, Ack: ackOf(r), Err: r.Err})
+	}
+	p.completes.Add(1)
+	if p.waiting.Load() > 0 {
+		p.signalMu.Lock()
+		close(p.signal)
+		p.signal = make(chan struct{})
+		p.signalMu.Unlock()
+	}
+}
+
+// Wait returns when the outcome of every message handed over before is known.
+func (p *Pipeline) Wait(ctx context.Context) error {
+	p.mu.Lock()
+	upTo := p.submitted
+	p.mu.Unlock()
+	return p.await(ctx, func() bool { return p.completes.Load() >= upTo })
+}
+
+// await waits until a condition holds that outcomes bring about.
+func (p *Pipeline) await(ctx context.Context, holds func() bool) error {
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
+	for {
+		p.signalMu.Lock()
+		signal := p.signal
+		p.signalMu.Unlock()
+		if holds() {
+			return nil
+		}
+		select {
+		case <-signal:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package actors
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Runtime holds what all stores of a process share, so that many streams do not
+// mean many of anything expensive: open files, memory for blocks that are being
+// written, indexes of blocks that are being read, and workers. A Runtime needs
+// no closing; it holds no goroutine of its own.
+type Runtime struct {
+	files   *blockio.FileCache
+	indexes *indexCache
+	buffers *bufferPool
+	workers chan struct{}
+	clock   func() time.Time
+	logger  *slog.Logger
+}
+
+// RuntimeConfig describes a Runtime. Zero means the default.
+type RuntimeConfig struct {
+	// MaxOpenFiles bounds the files kept open for reading. Default 256.
+	MaxOpenFiles int
+	// IndexBytes bounds the memory for the indexes of blocks that are being
+	// read, in bytes. Default 64 MiB.
+	IndexBytes int64
+	// SpareBytes bounds the memory kept for the next blocks to be written, in
+	// bytes. Default 64 MiB.
+	SpareBytes int64
+	// Workers bounds the scans and reads for actors that run at a time, each on
+	// a goroutine that ends with it. Default 4.
+	Workers int
+	// Clock gives the time. Default time.Now.
+	Clock func() time.Time
+	// Logger is for stores whose Config has none. Default: no logging.
+	Logger *slog.Logger
+}
+
+// NewRuntime returns a Runtime.
+func NewRuntime(c RuntimeConfig) *Runtime {
+	def(&c.MaxOpenFiles, 256)
+	def(&c.IndexBytes, 64<<20)
+	def(&c.SpareBytes, 64<<20)
+	def(&c.Workers, 4)
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Runtime{
+		files:   blockio.NewFileCache(c.MaxOpenFiles),
+		indexes: newIndexCache(c.IndexBytes),
+		buffers: &bufferPool{most: int(c.SpareBytes / engine.BufferSize)},
+		workers: make(chan struct{}, c.Workers),
+		clock:   c.Clock,
+		logger:  c.Logger,
+	}
+}
+
+var defaultRuntime = sync.OnceValue(func() *Runtime { return NewRuntime(RuntimeConfig{}) })
+
+// DefaultRuntime returns the Runtime of stores whose Config names none.
+func DefaultRuntime() *Runtime { return defaultRuntime() }
+
+func (r *Runtime) now() int64 { return r.clock().UnixNano() }
+
+// spawn runs f on a goroutine of its own when a worker is free.
+func (r *Runtime) spawn(f func()) {
+	go func() {
+		r.workers <- struct{}{}
+		defer func() { <-r.workers }()
+		f()
+	}()
+}
+
+// bufferPool keeps spare memory of blocks. It implements engine.Buffers.
+type bufferPool struct {
+	mu    sync.Mutex
+	spare [][]byte
+	most  int
+}
+
+func (p *bufferPool) Get() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.spare); n > 0 {
+		b := p.spare[n-1]
+		p.spare[n-1] = nil
+		p.spare = p.spare[:n-1]
+		return b
+	}
+	return make([]byte, engine.BufferSize)
+}
+
+func (p *bufferPool) Put(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.spare) < p.most {
+		p.spare = append(p.spare, b)
+	}
+}

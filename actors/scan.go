@@ -1,0 +1,323 @@
+package actors
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"math"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// ReadOption changes what Messages gives.
+type ReadOption func(*readOptions)
+
+type readOptions struct {
+	from     uint64
+	borrowed bool
+}
+
+// From begins at the first message at or above a sequence. Default: at the first
+// message.
+func From(sequence uint64) ReadOption { return func(o *readOptions) { o.from = sequence } }
+
+// Borrowed makes the messages share their bytes with the iterator: they are valid
+// until its next step, and must not be changed. It saves an allocation and a copy
+// a message.
+func Borrowed() ReadOption { return func(o *readOptions) { o.borrowed = true } }
+
+// Messages gives the live messages in order, up to the one that was the last when
+// the iteration began. Messages that are removed meanwhile may be missing; no
+// message comes twice or out of order. It reads the files on the caller's
+// goroutine in stretches of 256 KiB, holds no more than one of them, and does not
+// slow down the writer.
+//
+// A damaged record gives an error that wraps ErrCorrupt, with a zero Message, and
+// the iteration goes on behind it. Any other error, the end of the context and
+// ErrStopped among them, is the last thing the iteration gives.
+func (s *Store) Messages(ctx context.Context, opts ...ReadOption) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		sc := newScan(ctx, s.stream, opts)
+		sc.emit = yield
+		sc.run()
+	}
+}
+
+// scan is one iteration over the messages of a stream.
+type scan struct {
+	readOptions
+	*stream
+	ctx    context.Context
+	ended  <-chan struct{}
+	emit   func(Message, error) bool
+	next   uint64 // sequence to go on at
+	last   uint64 // where to end
+	buffer []byte
+	record blockio.Record
+}
+
+// scanStretch is how much of a file a scan reads at a time, in bytes.
+const scanStretch = 256 << 10
+
+func newScan(ctx context.Context, s *stream, opts []ReadOption) *scan {
+	sc := &scan{stream: s, ctx: ctx, ended: ctx.Done(), last: s.published.Last()}
+	for _, opt := range opts {
+		opt(&sc.readOptions)
+	}
+	sc.next = max(sc.from, 1)
+	return sc
+}
+
+// run goes from block to block.
+func (sc *scan) run() {
+	for {
+		if err := sc.ctx.Err(); err != nil {
+			sc.emit(Message{}, context.Cause(sc.ctx))
+			return
+		}
+		if sc.stopped.Load() {
+			sc.emit(Message{}, ErrStopped)
+			return
+		}
+		sc.next = max(sc.next, sc.published.First())
+		if sc.next > sc.last {
+			return
+		}
+		view := sc.published.View()
+		b := view.Find(sc.next)
+		if b == nil {
+			if blocks := view.Blocks(); len(blocks) > 0 && blocks[0].First > sc.next {
+				sc.next = blocks[0].First
+				continue
+			}
+			return
+		}
+		if !sc.block(b) {
+			return
+		}
+		after := sc.published.View().Next(b)
+		if after == nil {
+			// The block is the last one, so all there is was in it.
+			if sc.published.View().Find(sc.next) == b || sc.next > sc.last {
+				return
+			}
+			continue
+		}
+		sc.next = max(sc.next, after.First)
+	}
+}
+
+// block gives the messages of one block. It reports whether to go on.
+func (sc *scan) block(b *engine.BlockView) bool {
+	if b.Tail == nil {
+		return sc.file(b, math.MaxUint64)
+	}
+	if !b.Tail.Covers(sc.next) && !sc.file(b, b.Tail.From()) {
+		return false
+	}
+	known, more := sc.memory(b)
+	if known || !more {
+		return more
+	}
+	// The memory has gone since; the file has it all.
+	return sc.file(b, math.MaxUint64)
+}
+
+// file gives the messages below a sequence from the block's file. It reports
+// whether to go on.
+func (sc *scan) file(b *engine.BlockView, below uint64) bool {
+	more, err := sc.readFile(b, below)
+	if err != nil {
+		return sc.fileError(b, err)
+	}
+	return more
+}
+
+// fileError decides what an error of a block's file means.
+func (sc *scan) fileError(b *engine.BlockView, err error) bool {
+	if errors.Is(err, fs.ErrNotExist) {
+		if sc.published.View().Find(sc.next) != b || sc.next < sc.published.First() {
+			return true // the block went, with its messages
+		}
+		err = sc.missing(b, sc.next, err)
+	}
+	sc.emit(Message{}, err)
+	return false
+}
+
+// memory gives the messages of a block that are in memory.
+func (sc *scan) memory(b *engine.BlockView) (known, more bool) {
+	key := sc.key(b.ID)
+	more, here := true, true
+	known = b.Tail.Records(sc.next, func(sequence uint64, offset int64, size int) bool {
+		if sequence > sc.last {
+			return false
+		}
+		bytes := b.Tail.Bytes(offset, size)
+		if bytes == nil {
+			here = false
+			return false
+		}
+		r, err := key.Decode(bytes)
+		if err != nil {
+			sc.next = sequence + 1
+			more = sc.emit(Message{}, sc.corrupt(b, offset, sequence, "record is damaged", err))
+			return more
+		}
+		sc.record = r
+		more = sc.give(b)
+		return more
+	})
+	return known && here, more
+}
+
+// give hands out the current record if its message is live and wanted. It
+// reports whether to go on.
+func (sc *scan) give(b *engine.BlockView) bool {
+	r := &sc.record
+	if r.Sequence < sc.next || r.Sequence < sc.published.First() || b.Removed(r.Sequence) {
+		return true
+	}
+	select {
+	case <-sc.ended:
+		sc.emit(Message{}, context.Cause(sc.ctx))
+		return false
+	default:
+	}
+	sc.next = r.Sequence + 1
+	if sc.borrowed {
+		return sc.emit(borrowMessage(r), nil)
+	}
+	return sc.emit(copyMessage(r), nil)
+}
+
+// readFile gives messages from a block's file.
+func (sc *scan) readFile(b *engine.BlockView, below uint64) (more bool, err error) {
+	file, err := sc.runtime.files.Acquire(sc.fileSystem(), sc.blockPath(b.ID))
+	if err != nil {
+		return false, err
+	}
+	defer file.Release()
+	offset := int64(0)
+	if sc.next > b.First {
+		// Somewhere inside: the index knows where.
+		if offset, err = sc.start(b, file); err != nil || offset < 0 {
+			return true, err
+		}
+	}
+	if sc.buffer == nil {
+		sc.buffer = make([]byte, scanStretch)
+	}
+	return sc.records(b, file, offset, min(below, sc.last+1))
+}
+
+// records gives messages from an offset of a block's file on.
+func (sc *scan) records(b *engine.BlockView, file *blockio.CachedFile, offset int64, below uint64) (more bool, err error) {
+	key := sc.key(b.ID)
+	filled, used := 0, 0
+	for sc.next < below {
+		err := key.DecodeInto(sc.buffer[used:filled], &sc.record)
+		switch {
+		case err == nil:
+			if sc.record.Kind == blockio.KindMessage {
+				if sc.record.Sequence >= below {
+					return true, nil
+				}
+				if !sc.give(b) {
+					return false, nil
+				}
+			}
+			used += sc.record.Size
+			offset += int64(sc.record.Size)
+		case errors.Is(err, blockio.ErrShort):
+			have := filled - used
+			copy(sc.buffer, sc.buffer[used:filled])
+			sc.grow(have)
+			if filled, err = sc.fill(file, offset, have); err != nil {
+				return false, err
+			}
+			if used = 0; filled == have {
+				return sc.endOfFile(b, offset, have)
+			}
+		default:
+			if offset, more, err = sc.around(b, file, offset, err); err != nil || !more || offset < 0 {
+				return more, err
+			}
+			filled, used = 0, 0
+		}
+	}
+	return true, nil
+}
+
+// endOfFile ends a block. Bytes that are left over are a damaged record, unless
+// the block may still be written to.
+func (sc *scan) endOfFile(b *engine.BlockView, offset int64, left int) (more bool, err error) {
+	if left > 0 && sc.published.View().Next(b) != nil {
+		return sc.emit(Message{}, sc.corrupt(b, offset, 0, "record is cut short", ErrCorrupt)), nil
+	}
+	return true, nil
+}
+
+// around finds the first intact record behind a damaged one. It returns -1 when
+// the block has none.
+func (sc *scan) around(b *engine.BlockView, file *blockio.CachedFile, offset int64, cause error) (next int64, more bool, err error) {
+	data, err := readWhole(file)
+	if err != nil {
+		return 0, false, err
+	}
+	index := buildIndex(sc.blockPath(b.ID), b.ID, sc.key(b.ID), data)
+	next = -1
+	for _, o := range index.offsets {
+		if int64(o) > offset {
+			next = int64(o)
+			break
+		}
+	}
+	if next < 0 && (!index.damaged || sc.published.View().Next(b) == nil) {
+		// Zeros that were written ahead, or a group that is just being written.
+		return -1, true, nil
+	}
+	return next, sc.emit(Message{}, sc.corrupt(b, offset, 0, "record is damaged", cause)), nil
+}
+
+// start returns the offset of the first record to give, or -1 when the block has
+// none.
+func (sc *scan) start(b *engine.BlockView, file *blockio.CachedFile) (int64, error) {
+	index, err := sc.indexOf(b, file, sc.next)
+	if err != nil {
+		return 0, err
+	}
+	i := index.search(sc.next)
+	if i == len(index.offsets) {
+		return -1, nil
+	}
+	return int64(index.offsets[i]), nil
+}
+
+// grow makes room for a record that is longer than the buffer and begins at its
+// start.
+func (sc *scan) grow(have int) {
+	if have < 4 {
+		return
+	}
+	size := int(binary.LittleEndian.Uint32(sc.buffer) &^ (1 << 31))
+	if size > len(sc.buffer) && size <= blockio.MaxRecordSize {
+		larger := make([]byte, size)
+		copy(larger, sc.buffer[:have])
+		sc.buffer = larger
+	}
+}
+
+// fill reads the file behind the bytes that are there, and returns how many there
+// are then.
+func (sc *scan) fill(file *blockio.CachedFile, offset int64, have int) (int, error) {
+	n, err := file.ReadAt(sc.buffer[have:], offset+int64(have))
+	if err != nil && err != io.EOF {
+		return 0, err
+	}
+	return have + n, nil
+}

@@ -1,0 +1,117 @@
+package actors
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Stats are the figures of a store for monitoring. Totals count from Open.
+type Stats struct {
+	State
+	Name   string
+	Blocks uint64 // block files
+	Failed bool   // writes are refused until the store has recovered
+
+	Stored       uint64 // messages stored
+	RemovedMsgs  uint64 // messages removed by MaxMsgs
+	RemovedBytes uint64 // messages removed by MaxBytes
+	RemovedAge   uint64 // messages removed by MaxAge
+
+	RefusedMsgs     uint64 // stores refused by MaxMsgs
+	RefusedBytes    uint64 // stores refused by MaxBytes
+	RefusedSize     uint64 // stores refused for their size
+	RefusedSequence uint64 // stores refused for a sequence
+
+	Groups        Histogram // records in a group
+	SyncSeconds   Histogram // time that a group's commit took, in seconds
+	MailboxDepth  int       // operations that the store actor has not looked at
+	InFlight      int64     // operations on their way
+	InFlightBytes int64     // their bytes
+	Failures      uint64    // failed writes and syncs
+	Recoveries    uint64    // recoveries after a failure
+}
+
+// Histogram counts observations in buckets.
+type Histogram struct {
+	Bounds []float64 // upper bounds of the buckets, ascending; shared, not to be changed
+	Counts []uint64  // observations in each, and above the last bound in one more
+	Sum    float64
+	Count  uint64
+}
+
+// meters are the figures that the store actor keeps for Stats.
+type meters struct {
+	groups     meter
+	syncs      meter
+	failures   atomic.Uint64
+	recoveries atomic.Uint64
+}
+
+// buckets is the number of buckets of a meter; the last has no bound.
+const buckets = 20
+
+// meter is a histogram with bounds that double from one bucket to the next.
+type meter struct {
+	counts [buckets]atomic.Uint64
+	sum    atomic.Uint64
+}
+
+// observe counts a value; bucket i takes values up to 2 to the i.
+func (m *meter) observe(value uint64) {
+	i := 0
+	if value > 1 {
+		i = bits.Len64(value - 1)
+	}
+	m.counts[min(i, buckets-1)].Add(1)
+	m.sum.Add(value)
+}
+
+// histogram returns the counts, with bounds and sum in another unit.
+func (m *meter) histogram(bounds []float64, unit float64) Histogram {
+	h := Histogram{Bounds: bounds, Counts: make([]uint64, buckets), Sum: float64(m.sum.Load()) * unit}
+	for i := range h.Counts {
+		h.Counts[i] = m.counts[i].Load()
+		h.Count += h.Counts[i]
+	}
+	return h
+}
+
+// syncUnit is the resolution of the commit times, and the first bound.
+const syncUnit = 16 * time.Microsecond
+
+var (
+	groupBounds = doubling(1)
+	syncBounds  = doubling(syncUnit.Seconds())
+)
+
+func doubling(first float64) []float64 {
+	bounds := make([]float64, buckets-1)
+	for i := range bounds {
+		bounds[i] = first
+		first *= 2
+	}
+	return bounds
+}
+
+func (m *meters) group(records, _ int)    { m.groups.observe(uint64(records)) }
+func (m *meters) sync(took time.Duration) { m.syncs.observe(uint64(took / syncUnit)) }
+
+// Stats returns the store's figures. It costs constant time, disturbs nobody, and
+// works on a stopped store, too.
+func (s *Store) Stats() Stats {
+	var c engine.Counts = s.published.Counts()
+	return Stats{
+		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(),
+		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge,
+		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
+		RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
+		Groups:       s.meters.groups.histogram(groupBounds, 1),
+		SyncSeconds:  s.meters.syncs.histogram(syncBounds, syncUnit.Seconds()),
+		MailboxDepth: s.mailbox.UserMessageCount(),
+		InFlight:     s.credits.ops.Load(), InFlightBytes: s.credits.bytes.Load(),
+		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(),
+	}
+}

@@ -1,0 +1,200 @@
+package actors
+
+import (
+	"context"
+	"errors"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Store is an open stream. Its methods are safe for any number of goroutines.
+type Store struct {
+	*stream
+	pid *actor.PID
+}
+
+// PID returns the store actor, for StoreRequest and the other messages.
+func (s *Store) PID() *actor.PID { return s.pid }
+
+// Name returns the stream's name.
+func (s *Store) Name() string { return s.config.Name }
+
+// StoreOption changes what a store does.
+type StoreOption func(*engine.Command)
+
+// ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
+// sequence is this one when its turn comes.
+func ExpectLast(sequence uint64) StoreOption {
+	return func(c *engine.Command) { c.ExpectLast, c.HasExpectLast = sequence, true }
+}
+
+// StoreMsg appends a message and returns once it is as durable as the stream's
+// sync level says, and visible. header may be nil. The store keeps neither header
+// nor payload.
+//
+// Refusals, which change nothing: ErrMaxMsgs, ErrMaxBytes, ErrTooLarge,
+// ErrSequenceMismatch, ErrBadHeader, ErrStopped. After ErrFailed, or when the
+// context ends while the message is on its way, the outcome is not known; an
+// error that says "nothing was changed" is definite.
+func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (Ack, error) {
+	o := newOp(engine.CommandStore)
+	if err := o.fillMessage(subject, header, payload); err != nil {
+		o.recycle()
+		return Ack{}, err
+	}
+	for _, opt := range opts {
+		opt(&o.command)
+	}
+	r, err := s.run(ctx, o)
+	return ackOf(r), err
+}
+
+// StoreRaw appends a message with a sequence and a time of its own, as StoreMsg
+// does otherwise. The time is stored as it is, also when it lies before that of
+// the message before; the zero time is stored as no time.
+func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
+	o := newOp(engine.CommandStoreRaw)
+	o.fillRaw(&m)
+	r, err := s.run(ctx, o)
+	return ackOf(r), err
+}
+
+// StoreBatch appends all messages or none, also across a crash: readers and
+// recovery never see a part. A batch is refused with ErrTooLarge when its records
+// exceed 32 MiB. Other errors are those of StoreMsg. (A nats-server that opens
+// the files of a crashed store before Millrace has recovered them may see the
+// first messages of a batch that was not acknowledged.)
+func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ...StoreOption) (BatchAck, error) {
+	o := newOp(engine.CommandStoreBatch)
+	if err := o.fillBatch(messages); err != nil {
+		o.recycle()
+		return BatchAck{}, err
+	}
+	for _, opt := range opts {
+		opt(&o.command)
+	}
+	r, err := s.run(ctx, o)
+	return batchAckOf(r), err
+}
+
+// Skip uses up count sequences without messages, from sequence (0: the next one)
+// on, at the cost of one small record. It returns the last of them. A sequence
+// that is not the next one is refused with ErrSequenceMismatch.
+func (s *Store) Skip(ctx context.Context, sequence, count uint64) (uint64, error) {
+	o := newOp(engine.CommandSkip)
+	o.command.Sequence, o.command.Count = sequence, count
+	r, err := s.run(ctx, o)
+	return r.Sequence, err
+}
+
+// Flush returns when everything that was accepted before it is on stable
+// storage, whatever the sync level.
+func (s *Store) Flush(ctx context.Context) error {
+	_, err := s.run(ctx, newOp(engine.CommandFlush))
+	return err
+}
+
+// Stop completes what was accepted before it, makes it durable, and closes the
+// stream: its files, its lock, its actors. It may be called repeatedly and from
+// several goroutines; all calls return when the store has stopped. When the
+// context ends first, what is left is failed with ErrStopped and the store stops
+// without it. A store that has failed returns why.
+func (s *Store) Stop(ctx context.Context) error {
+	o := newOp(engine.CommandStop)
+	o.bytes = 0
+	s.credits.ops.Add(1) // a stop needs no credit; it gives back one
+	s.mailbox.PostUserMessage(o)
+	_, err := o.wait(ctx)
+	if ctx.Err() != nil && !s.isGone() {
+		s.system.Root.Stop(s.pid)
+		<-s.gone
+		return err
+	}
+	<-s.gone
+	if errors.Is(err, ErrStopped) {
+		return nil // it had stopped before
+	}
+	return err
+}
+
+func (s *Store) isGone() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// State returns the stream's state, of everything that has been acknowledged. It
+// is consistent, costs constant time, reads no disk, and works on a failed and on
+// a stopped store, too. The error is that of the context.
+func (s *Store) State(ctx context.Context) (State, error) {
+	if err := ctx.Err(); err != nil {
+		return State{}, context.Cause(ctx)
+	}
+	return stateOf(s.published.State()), nil
+}
+
+// Deleted returns the sequences between the first and the last that hold no
+// message, as ascending ranges. It costs time in proportion to their number and
+// to the number of blocks, on the store actor.
+func (s *Store) Deleted(ctx context.Context) ([]SequenceRange, error) {
+	o := &deletedOp{done: make(chan []SequenceRange, 1)}
+	// What is on its way is not to be seen yet, but what has been acknowledged
+	// is: the barrier's reply leaves with that of all before it.
+	if _, err := s.run(ctx, newOp(engine.CommandBarrier)); err != nil {
+		return nil, err
+	}
+	if err := s.postControl(o); err != nil {
+		return nil, err
+	}
+	select {
+	case ranges := <-o.done:
+		return ranges, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-s.gone:
+		return nil, ErrStopped
+	}
+}
+
+// deletedOp asks the store actor for the deleted sequences.
+type deletedOp struct{ done chan []SequenceRange }
+
+func (*deletedOp) control() {}
+
+func (a *storeActor) onDeleted(m *deletedOp) {
+	ranges := a.engine.Deleted()
+	first, last := a.published.First(), a.published.Last()
+	visible := ranges[:0]
+	for _, r := range ranges {
+		r.First, r.Last = max(r.First, first), min(r.Last, last)
+		if r.First <= r.Last {
+			visible = append(visible, r)
+		}
+	}
+	m.done <- visible
+}
+
+// run takes credit for an operation, posts it, and waits for its reply.
+func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
+	o.bytes = cost(&o.command)
+	if err := s.credits.acquire(ctx, o.bytes, s.gone); err != nil {
+		o.recycle()
+		return engine.Reply{}, err
+	}
+	s.mailbox.PostUserMessage(o)
+	return o.wait(ctx)
+}
+
+// postControl sends the store actor a small request of the handle.
+func (s *Store) postControl(message any) error {
+	if s.stopped.Load() {
+		return ErrStopped
+	}
+	s.mailbox.PostUserMessage(message)
+	return nil
+}

@@ -1,0 +1,340 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// storeActor owns a stream. Its children do the I/O: the block-writer runs the
+// commits, the flusher everything that nobody waits for.
+type storeActor struct {
+	*stream
+	engine  *engine.Engine
+	blocks  *blockio.Blocks
+	lock    io.Closer
+	derived []string
+
+	writer, flusher *actor.PID
+	commits, works  int // out with the children
+
+	watches map[*watch]struct{}
+	pids    map[string]*actor.PID // actors that watch
+	noticed uint64                // last sequence that watches were told of
+
+	timer   *time.Timer
+	timerAt int64
+
+	failure  failure
+	stops    []*op // stops that wait for the first one
+	stopping bool  // a stop was asked for
+	closed   bool  // the engine has completed it
+	ended    bool  // Stopping has come: nothing counts any more
+}
+
+// The control messages of the store actor.
+type (
+	// commitDone completes a commit.
+	commitDone struct {
+		done  engine.Done
+		start time.Time
+		took  time.Duration
+	}
+	// workDone completes maintenance work.
+	workDone struct {
+		work engine.Work
+		done engine.Done
+	}
+	// tick wakes the actor at a time the engine asked for.
+	tick struct{}
+	// retry starts an attempt to recover.
+	retry struct{}
+	// recovered ends an attempt to recover.
+	recovered struct {
+		engine *engine.Engine
+		blocks *blockio.Blocks
+		err    error
+	}
+)
+
+func (*commitDone) control() {}
+func (*workDone) control()   {}
+func (*tick) control()       {}
+func (*retry) control()      {}
+func (*recovered) control()  {}
+
+// Receive implements actor.Actor.
+func (a *storeActor) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *drain:
+		a.onDrain(ctx, m)
+	case *turnEnd:
+		a.onTurnEnd(ctx)
+	case *commitDone:
+		a.onCommitDone(m)
+	case *workDone:
+		a.onWorkDone(m)
+	case *tick:
+		a.timerAt = 0
+	case *retry:
+		a.onRetry(ctx)
+	case *recovered:
+		a.onRecovered(ctx, m)
+	case *watchOp:
+		a.onWatch(m)
+	case *deletedOp:
+		a.onDeleted(m)
+	case *actor.Started:
+		a.onStarted(ctx)
+	case *actor.Terminated:
+		a.onTerminated(m)
+	case *actor.Stopping:
+		a.onStopping()
+	case *actor.Stopped:
+		a.onStopped()
+	case *actor.Restarting:
+	default:
+		a.log.Error("unknown message", "type", fmt.Sprintf("%T", m))
+	}
+}
+
+func (a *storeActor) onStarted(ctx actor.Context) {
+	a.writer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &writerActor{} }))
+	a.flusher = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &flusherActor{} }))
+	a.engine.Tick(a.runtime.now())
+	a.arm(ctx)
+}
+
+// HandleFailure implements actor.SupervisorStrategy for the children: a panic
+// there is a bug, and ends like a failed write. The child is not started again,
+// since nobody knows what it had done.
+func (a *storeActor) HandleFailure(_ *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID,
+	_ *actor.RestartStatistics, reason, _ any,
+) {
+	a.log.Error("panic in a child", "child", child.Id, "reason", reason)
+	supervisor.StopChildren(child)
+}
+
+func (a *storeActor) onDrain(ctx actor.Context, d *drain) {
+	now := a.runtime.now()
+	a.engine.Tick(now)
+	for i, message := range d.messages {
+		a.handle(ctx, message)
+		d.next = i + 1
+	}
+}
+
+// handle takes one data message.
+func (a *storeActor) handle(ctx actor.Context, message any) {
+	if o, ok := message.(*op); ok {
+		a.step(o)
+		return
+	}
+	if _, ok := message.(*actor.PoisonPill); ok {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	request, sender := unwrap(message)
+	a.onRequest(ctx, request, sender)
+}
+
+// step hands an operation to the engine.
+func (a *storeActor) step(o *op) {
+	if !o.claim() {
+		a.credits.release(o.bytes)
+		o.recycle()
+		return
+	}
+	if o.command.Kind == engine.CommandStop {
+		a.onStop(o)
+		return
+	}
+	a.engine.Step(&o.command)
+	// From here on the caller may walk away: the engine has its own copy.
+	o.state.CompareAndSwap(opClaimed, opStaged)
+}
+
+// onStop begins the close protocol: all that was accepted is completed, then the
+// actor stops itself.
+func (a *storeActor) onStop(o *op) {
+	o.state.CompareAndSwap(opClaimed, opStaged)
+	a.stops = append(a.stops, o)
+	if a.stopping {
+		return
+	}
+	a.stopping = true
+	a.stopped.Store(true)
+	if a.engine.Failed() == nil {
+		a.engine.Step(&engine.Command{Kind: engine.CommandStop, Tag: stopTag})
+	}
+}
+
+// stopTag marks the engine's reply to the stop.
+var stopTag = new(int)
+
+// deliver hands out replies.
+func (a *storeActor) deliver(replies []engine.Reply) {
+	for i := range replies {
+		switch tag := replies[i].Tag.(type) {
+		case *op:
+			a.finish(tag, replies[i])
+		case *int:
+			a.closed = true
+		}
+	}
+}
+
+func (a *storeActor) onCommitDone(m *commitDone) {
+	if a.ended {
+		return
+	}
+	a.commits--
+	a.meters.sync(m.took)
+	a.engine.Tick(a.runtime.now())
+	a.engine.Done(m.done)
+	if m.done.Err != nil {
+		a.failed(m.done.Err)
+	}
+	// The callers first: with a yield between this and the end of the turn they
+	// come back in time for the next group.
+	a.deliver(a.engine.Settled())
+	a.notice()
+}
+
+func (a *storeActor) onWorkDone(m *workDone) {
+	if a.ended {
+		return
+	}
+	a.works--
+	if m.work.Kind == engine.WorkRemove {
+		a.forget(m.work.Block)
+	}
+	if m.done.Err != nil && m.work.Kind == engine.WorkLoad {
+		a.log.Error("cannot read a block to apply limits; it will be tried again",
+			"path", a.blockPath(m.work.Block), "error", m.done.Err)
+	}
+	failed := a.engine.Failed() != nil
+	a.engine.Done(m.done)
+	if !failed && a.engine.Failed() != nil {
+		a.failed(m.done.Err)
+	}
+}
+
+// onTurnEnd takes what the engine has ready.
+func (a *storeActor) onTurnEnd(ctx actor.Context) {
+	if a.ended {
+		return
+	}
+	now := a.runtime.now()
+	a.engine.Tick(now)
+	ready := a.engine.Ready()
+	a.deliver(ready.Replies)
+	if c := ready.Commit; c != nil {
+		a.commits++
+		a.meters.group(c.Records, c.Bytes)
+		ctx.Send(a.writer, &commitWork{a.blocks, a.derived, c})
+	}
+	for _, w := range ready.Maintenance {
+		a.works++
+		ctx.Send(a.flusher, &maintenanceWork{a.blocks, w})
+	}
+	a.notice()
+	a.maybeRecover(ctx)
+	if a.closed || a.stopping && a.engine.Failed() != nil {
+		a.maybeClose(ctx)
+		return
+	}
+	a.arm(ctx)
+}
+
+// arm sets the timer for the engine's next tick.
+func (a *storeActor) arm(ctx actor.Context) {
+	at, ok := a.engine.NextTick()
+	if !ok || a.timerAt != 0 && a.timerAt <= at {
+		return
+	}
+	a.timerAt = at
+	wait := max(time.Duration(at-a.runtime.now()), time.Millisecond)
+	if a.timer == nil {
+		post := a.mailbox.PostUserMessage
+		a.timer = time.AfterFunc(wait, func() { post(&tick{}) })
+		return
+	}
+	a.timer.Reset(wait)
+}
+
+// maybeClose ends the actor once its children have nothing left to do.
+func (a *storeActor) maybeClose(ctx actor.Context) {
+	if a.commits > 0 || a.works > 0 || a.failure.attempting {
+		return
+	}
+	ctx.Stop(ctx.Self())
+}
+
+// onTerminated notices a child or a watcher that has ended.
+func (a *storeActor) onTerminated(m *actor.Terminated) {
+	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) {
+		a.unwatchBy(m.Who)
+		return
+	}
+	if a.ended || a.failure.childless {
+		return
+	}
+	// Its work will not be completed any more.
+	a.failure.childless, a.failure.attempting, a.commits, a.works = true, false, 0, 0
+	err := fmt.Errorf("actors: child %s ended", m.Who.Id)
+	a.engine.Abort(err)
+	a.failed(err)
+	a.deliver(a.engine.Settled())
+}
+
+// onStopping ends the store, whether it was asked to or is being stopped from
+// outside. What was not acknowledged by now never will be.
+func (a *storeActor) onStopping() {
+	defer a.survive()
+	a.ended = true
+	a.stopped.Store(true)
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.failure.stop()
+	a.failure.reason = a.engine.Failed()
+	a.engine.Abort(ErrStopped)
+	a.deliver(a.engine.Settled())
+	a.mailbox.close()
+}
+
+// onStopped comes when the children have ended, too: nothing touches the files
+// any more.
+func (a *storeActor) onStopped() {
+	defer close(a.gone)
+	defer a.survive()
+	err := errors.Join(a.failure.reason, a.blocks.Close(), a.lock.Close())
+	a.forgetAll()
+	a.endWatches()
+	for _, o := range a.stops {
+		a.finish(o, engine.Reply{Tag: o, Err: err})
+	}
+	a.log.Debug("stopped", "last", a.published.Last())
+}
+
+// survive keeps a panic from reaching the actor library, which would start a
+// stopping actor again.
+func (a *storeActor) survive() {
+	if r := recover(); r != nil {
+		a.log.Error("panic while stopping", "reason", r)
+	}
+}
+
+// forgetAll drops what the runtime holds of the stream.
+func (a *storeActor) forgetAll() {
+	for _, b := range a.published.View().Blocks() {
+		a.forget(b.ID)
+	}
+}

@@ -1,0 +1,80 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+const prefix = "millrace_"
+
+func describe(name, help string, more ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prefix+name, help, append([]string{"stream"}, more...), nil)
+}
+
+// number is a metric that is one field of the statistics.
+type number struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(*actors.Stats) float64
+}
+
+func gauge(name, help string, value func(*actors.Stats) float64) number {
+	return number{describe(name, help), prometheus.GaugeValue, value}
+}
+
+func total(name, help string, value func(*actors.Stats) float64) number {
+	return number{describe(name, help), prometheus.CounterValue, value}
+}
+
+var numbers = []number{
+	gauge("messages", "Live messages.",
+		func(s *actors.Stats) float64 { return float64(s.Messages) }),
+	gauge("bytes", "Accounted bytes of live messages.",
+		func(s *actors.Stats) float64 { return float64(s.Bytes) }),
+	gauge("subjects", "Distinct subjects of live messages.",
+		func(s *actors.Stats) float64 { return float64(s.Subjects) }),
+	gauge("first_sequence", "Lowest live sequence.",
+		func(s *actors.Stats) float64 { return float64(s.FirstSequence) }),
+	gauge("last_sequence", "Highest sequence ever used.",
+		func(s *actors.Stats) float64 { return float64(s.LastSequence) }),
+	gauge("durable_sequence", "Highest sequence known to be on stable storage.",
+		func(s *actors.Stats) float64 { return float64(s.Durable) }),
+	gauge("first_timestamp_seconds", "Time of the first live message, since the Unix epoch.",
+		func(s *actors.Stats) float64 { return seconds(s.FirstTime) }),
+	gauge("last_timestamp_seconds", "Time of the last message, since the Unix epoch.",
+		func(s *actors.Stats) float64 { return seconds(s.LastTime) }),
+	gauge("blocks", "Block files.",
+		func(s *actors.Stats) float64 { return float64(s.Blocks) }),
+	total("stored_messages_total", "Messages stored.",
+		func(s *actors.Stats) float64 { return float64(s.Stored) }),
+	gauge("mailbox_depth", "Operations that wait for the store actor.",
+		func(s *actors.Stats) float64 { return float64(s.MailboxDepth) }),
+	gauge("in_flight_operations", "Operations that were not answered yet.",
+		func(s *actors.Stats) float64 { return float64(s.InFlight) }),
+	gauge("in_flight_bytes", "Bytes of operations that were not answered yet.",
+		func(s *actors.Stats) float64 { return float64(s.InFlightBytes) }),
+	gauge("store_failed", "1 while the store refuses writes after a storage failure, else 0.",
+		func(s *actors.Stats) float64 {
+			if s.Failed {
+				return 1
+			}
+			return 0
+		}),
+	total("storage_failures_total", "Failed writes and syncs.",
+		func(s *actors.Stats) float64 { return float64(s.Failures) }),
+	total("recoveries_total", "Recoveries from a storage failure.",
+		func(s *actors.Stats) float64 { return float64(s.Recoveries) }),
+	total("lost_messages_total", "Messages known to be lost through damage.",
+		func(s *actors.Stats) float64 { return float64(s.LostMessages) }),
+	total("lost_bytes_total", "Bytes of damaged records.",
+		func(s *actors.Stats) float64 { return float64(s.LostBytes) }),
+}
+
+var (
+	removed = describe("removed_messages_total", "Messages removed, by the limit that did it.", "reason")
+	refused = describe("refused_operations_total", "Operations refused, by reason.", "reason")
+
+	groupRecords  = describe("group_records", "Records in a commit group.")
+	commitSeconds = describe("commit_duration_seconds", "Time to write and sync a commit group.")
+)
