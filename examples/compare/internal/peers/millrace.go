@@ -1,5 +1,3 @@
-//go:build millrace
-
 package peers
 
 import (

@@ -1,5 +1,3 @@
-//go:build millrace
-
 package interop
 
 import (
@@ -12,12 +10,17 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors"
 )
 
+// QuietSystem is an actor system that logs nothing.
+func QuietSystem() *actor.ActorSystem {
+	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.DiscardHandler)
+	}))
+}
+
 // OpenMillrace opens the stream in dir/stream with Millrace, and calls use with its reading. Like
 // any open, that recovers the stream and locks it until use returns.
 func OpenMillrace(ctx context.Context, dir, stream string, use func(Reading) error) (err error) {
-	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))
+	system := QuietSystem()
 	defer system.Shutdown()
 	store, err := actors.Open(ctx, system, actors.Config{Dir: dir, Name: stream})
 	if err != nil {

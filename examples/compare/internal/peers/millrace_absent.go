@@ -1,6 +1,0 @@
-//go:build !millrace
-
-package peers
-
-// Millrace is absent until its API exists.
-func Millrace(Level) Peer { return Peer{} }
