@@ -14,6 +14,10 @@ const (
 	// candidateCost is the least that trying a candidate counts.
 	candidateCost = 512
 
+	// proofTries is how many records are looked at for one that shows where the
+	// damaged record ended.
+	proofTries = 64
+
 	// trustedGap is how far ahead of the last sequence the sequence field of a
 	// damaged record may be for its length field to be believed.
 	trustedGap = 1 << 20
@@ -68,10 +72,11 @@ func (w *walker) note(r *Record) bool {
 // be one, ending at limit at the latest. from is where a record should start.
 //
 // A payload can hold bytes that are a valid record of the same block (the key
-// is public), so the damaged record's length field is asked first: a record
-// right where it points, or the end of the data there, settles it. Inside of
-// what a credible length claims a candidate counts only if the bytes before it
-// are one whole record, which shows that the length field was what broke.
+// is public), so what is left of the damaged record is asked first:
+//   - a record right where its length field points settles it;
+//   - so does a record before which the bytes are one whole record, or the end of
+//     the data after such: it was the length field that broke;
+//   - else a record counts if it is not inside of what a credible length claims.
 func (w *walker) next(from, limit int, r *Record) (int, bool) {
 	size, trusted := w.claim(from)
 	inside := from
@@ -84,15 +89,26 @@ func (w *walker) next(from, limit int, r *Record) (int, bool) {
 			inside = target
 		}
 	}
-	for at := from + 1; ; at++ {
+	if _, ok := w.wholeToEnd(from); ok {
+		return 0, false
+	}
+	first := -1
+	for at, tries := from+1, 0; tries < proofTries; at, tries = at+1, tries+1 {
 		var ok bool
 		if at, ok = w.search(at, limit, r); !ok {
-			return 0, false
+			break
 		}
-		if at >= inside || w.whole(from, at) {
+		if w.whole(from, at) {
 			return at, true
 		}
+		if first < 0 && at >= inside {
+			first = at
+		}
 	}
+	if first < 0 {
+		return w.search(max(inside, from+1), limit, r)
+	}
+	return first, w.key.decode(w.data[first:limit], r) == nil
 }
 
 // claim reads the length field at from: the size is 0 when it cannot be one,
