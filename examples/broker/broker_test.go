@@ -1,0 +1,302 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/goleak"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		ingestForParent(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// testSystem is shared: making one takes milliseconds and megabytes.
+var testSystem = sync.OnceValue(func() *actor.ActorSystem { return newSystem(slog.New(slog.DiscardHandler)) })
+
+// patience is how long a test waits for what should come at once.
+const patience = 30 * time.Second
+
+func startBroker(t *testing.T, config BrokerConfig) *Broker {
+	t.Helper()
+	if config.Dir == "" {
+		config.Dir = t.TempDir()
+	}
+	broker, err := StartBroker(t.Context(), testSystem(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopBroker(t, broker) })
+	return broker
+}
+
+func stopBroker(t *testing.T, broker *Broker) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := broker.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func openTopic(t *testing.T, broker *Broker, name string) *Topic {
+	t.Helper()
+	topic, err := broker.Topic(t.Context(), name, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topic
+}
+
+// publishNumbered stores messages "<first>" to "<last>", many at a time, in order.
+func publishNumbered(t *testing.T, topic *Topic, first, last int) {
+	t.Helper()
+	var waiting []<-chan publishResult
+	for i := first; i <= last; i++ {
+		answers := make(chan publishResult, 1)
+		waiting = append(waiting, answers)
+		testSystem().Root.Send(topic.pid, &publish{subject: topic.Name + ".n", payload: fmt.Append(nil, i), done: answers})
+		if len(waiting) == 500 || i == last {
+			for _, answers := range waiting {
+				if answer := <-answers; answer.err != nil {
+					t.Error(answer.err)
+				}
+			}
+			waiting = nil
+		}
+	}
+}
+
+func nextBatch(t *testing.T, subscription *Subscription) []actors.Message {
+	t.Helper()
+	select {
+	case batch, open := <-subscription.Batches:
+		if !open {
+			t.Fatalf("the session ended: %v", subscription.Err())
+		}
+		return batch
+	case <-time.After(patience):
+		t.Fatal("no batch came")
+	}
+	return nil
+}
+
+// expectNumbered reads messages first to last, each once and in order.
+func expectNumbered(t *testing.T, subscription *Subscription, first, last int) {
+	t.Helper()
+	for next := first; next <= last; {
+		batch := nextBatch(t, subscription)
+		for _, message := range batch {
+			if message.Sequence != uint64(next) || string(message.Payload) != fmt.Sprint(next) {
+				t.Fatalf("message %q at sequence %d came where %d was due", message.Payload, message.Sequence, next)
+			}
+			next++
+		}
+		subscription.Ack(batch[len(batch)-1].Sequence)
+	}
+}
+
+func TestPublishedMessagesSurviveTheBroker(t *testing.T) {
+	dir := t.TempDir()
+	broker := startBroker(t, BrokerConfig{Dir: dir})
+	topic := openTopic(t, broker, "orders")
+	ack, err := topic.Publish(t.Context(), "orders.new", actors.Header{headerEventID: {"a"}}, []byte("payload"))
+	if err != nil || ack.Sequence != 1 {
+		t.Fatalf("%+v, %v", ack, err)
+	}
+	stopBroker(t, broker)
+	if _, err := os.Stat(filepath.Join(dir, "orders", "meta.inf")); err != nil {
+		t.Fatal(err)
+	}
+
+	broker = startBroker(t, BrokerConfig{Dir: dir})
+	if topic, err = broker.Topic(t.Context(), "orders", false); err != nil {
+		t.Fatalf("the stream was not found again: %v", err)
+	}
+	message, err := topic.Store.LoadMsg(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := message.Header()
+	if err != nil || header.Get(headerEventID) != "a" || message.Subject != "orders.new" || !bytes.Equal(message.Payload, []byte("payload")) {
+		t.Errorf("%+v with header %v, %v", message, header, err)
+	}
+}
+
+func TestBrokerKeepsItsBounds(t *testing.T) {
+	broker := startBroker(t, BrokerConfig{MaxStreams: 1, MaxPending: -1, MaxSessions: -1})
+	topic := openTopic(t, broker, "one")
+	if _, err := broker.Topic(t.Context(), "two", true); !errors.Is(err, errTooManyStreams) {
+		t.Errorf("a second stream: %v", err)
+	}
+	if _, err := broker.Topic(t.Context(), "two", false); !errors.Is(err, errNoStream) {
+		t.Errorf("a stream that is not there: %v", err)
+	}
+	if _, err := broker.Topic(t.Context(), "../two", true); !errors.Is(err, errBadName) {
+		t.Errorf("a path: %v", err)
+	}
+	if _, err := topic.Publish(t.Context(), "one", nil, nil); !errors.Is(err, errBusy) {
+		t.Errorf("publishing beyond the bound: %v", err)
+	}
+	if _, err := topic.Subscribe(t.Context(), 1); !errors.Is(err, errTooManySessions) {
+		t.Errorf("subscribing beyond the bound: %v", err)
+	}
+}
+
+func TestManyAskForOneTopicAtOnce(t *testing.T) {
+	broker := startBroker(t, BrokerConfig{})
+	var asking sync.WaitGroup
+	for range 32 {
+		asking.Go(func() {
+			if topic, err := broker.Topic(t.Context(), "one", true); err != nil || topic.Name != "one" {
+				t.Errorf("%v, %v", topic, err)
+			}
+		})
+	}
+	asking.Wait()
+	topics, err := broker.Topics(t.Context())
+	if err != nil || len(topics) != 1 {
+		t.Errorf("%d topics, %v, want 1", len(topics), err)
+	}
+}
+
+func TestATopicThatCannotOpenSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "one"), []byte("in the way"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broker := startBroker(t, BrokerConfig{Dir: dir})
+	if _, err := broker.Topic(t.Context(), "one", true); err == nil {
+		t.Error("a file where the stream's folder should be was no error")
+	}
+	openTopic(t, broker, "two") // and the broker goes on
+}
+
+func TestStopAnswersEverybodyAndKeepsWhatWasAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	broker := startBroker(t, BrokerConfig{Dir: dir})
+	topic := openTopic(t, broker, "one")
+	var lock sync.Mutex
+	acked := map[uint64]string{}
+	started := make(chan struct{}, 64)
+	var publishing sync.WaitGroup
+	for i := range 64 {
+		publishing.Go(func() {
+			for n := 0; ; n++ {
+				payload := fmt.Sprintf("%d-%d", i, n)
+				ack, err := topic.Publish(t.Context(), "one", nil, []byte(payload))
+				if err != nil {
+					if !errors.Is(err, errClosing) && !errors.Is(err, actors.ErrStopped) {
+						t.Errorf("publishing: %v", err)
+					}
+					return
+				}
+				lock.Lock()
+				acked[ack.Sequence] = payload
+				lock.Unlock()
+				if n == 0 {
+					started <- struct{}{}
+				}
+			}
+		})
+	}
+	for range 64 {
+		<-started
+	}
+	stopBroker(t, broker)
+	publishing.Wait()
+	stopBroker(t, broker) // again, which must do nothing
+
+	topic = openTopic(t, startBroker(t, BrokerConfig{Dir: dir}), "one")
+	for sequence, payload := range acked {
+		message, err := topic.Store.LoadMsg(t.Context(), sequence)
+		if err != nil || string(message.Payload) != payload {
+			t.Fatalf("sequence %d: %q, %v, want %q", sequence, message.Payload, err, payload)
+		}
+	}
+}
+
+func TestSessionPassesFromReplayToLiveWithoutGapOrDuplicate(t *testing.T) {
+	topic := openTopic(t, startBroker(t, BrokerConfig{}), "one")
+	const stored, all = 3000, 6000
+	publishNumbered(t, topic, 1, stored)
+	var subscriptions []*Subscription
+	for _, from := range []int{1, 1000, stored, stored + 1} {
+		subscription, err := topic.Subscribe(t.Context(), uint64(from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		subscriptions = append(subscriptions, subscription)
+	}
+	var reading sync.WaitGroup
+	for i, from := range []int{1, 1000, stored, stored + 1} {
+		reading.Go(func() { expectNumbered(t, subscriptions[i], from, all) })
+	}
+	publishNumbered(t, topic, stored+1, all)
+	reading.Wait()
+	for _, subscription := range subscriptions {
+		subscription.Close()
+		if batch, open := <-subscription.Batches; open {
+			t.Errorf("%d messages came after the last one", len(batch))
+		}
+		if err := subscription.Err(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOneMessageAtATimeReachesAFollower(t *testing.T) {
+	topic := openTopic(t, startBroker(t, BrokerConfig{}), "one")
+	subscription, err := topic.Subscribe(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer subscription.Close()
+	for i := 1; i <= 100; i++ {
+		publishNumbered(t, topic, i, i)
+		expectNumbered(t, subscription, i, i)
+	}
+}
+
+func TestSlowSubscriberHoldsNoMoreThanItsWindow(t *testing.T) {
+	topic := openTopic(t, startBroker(t, BrokerConfig{}), "one")
+	const all = (sessionWindow + 3) * sessionBatch
+	publishNumbered(t, topic, 1, all)
+	slow, err := topic.Subscribe(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	quick, err := topic.Subscribe(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer quick.Close()
+	var held []actors.Message
+	for range sessionWindow {
+		held = append(held, nextBatch(t, slow)...)
+	}
+	expectNumbered(t, quick, 1, all) // the slow one is in nobody's way
+	select {
+	case batch := <-slow.Batches:
+		t.Fatalf("%d messages came beyond the window", len(batch))
+	default:
+	}
+	slow.Ack(held[len(held)-1].Sequence)
+	expectNumbered(t, slow, len(held)+1, all)
+}

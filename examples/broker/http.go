@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+//go:embed page
+var page embed.FS
+
+// A handler is the broker over HTTP.
+type handler struct {
+	http.Handler
+	broker   *Broker
+	logger   *slog.Logger
+	draining chan struct{} // closed when followers have to go
+	once     sync.Once
+}
+
+// publishPatience is how long a POST waits for its message to be durable.
+const publishPatience = 20 * time.Second
+
+// newHandler builds the routes. address is where the server listens: on loopback only requests that name
+// a loopback host are answered, so that no foreign page reaches the broker through a name of its own.
+func newHandler(broker *Broker, logger *slog.Logger, address net.Addr) (*handler, error) {
+	registry, err := newRegistry(broker)
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{broker: broker, logger: logger, draining: make(chan struct{})}
+	routes := http.NewServeMux()
+	routes.HandleFunc("POST /streams/{stream}/{subject...}", h.post)
+	routes.HandleFunc("GET /streams/{stream}/messages", h.messages)
+	routes.HandleFunc("GET /streams/{stream}", h.stream)
+	routes.HandleFunc("GET /streams", h.streams)
+	routes.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: 4, Timeout: 10 * time.Second,
+	}))
+	routes.HandleFunc("GET /{$}", asset("page/index.html", "text/html; charset=utf-8"))
+	routes.HandleFunc("GET /page.css", asset("page/page.css", "text/css; charset=utf-8"))
+	routes.HandleFunc("GET /page.js", asset("page/page.js", "text/javascript; charset=utf-8"))
+	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, "there is nothing at %s %s; try GET /", r.Method, r.URL.Path)
+	})
+	origins := http.NewCrossOriginProtection()
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusForbidden, "a page of another origin may not publish here")
+	}))
+	h.Handler = h.logged(onlyLocalNames(address, origins.Handler(routes)))
+	return h, nil
+}
+
+// drain sends those home who follow a stream; they would keep a shutdown waiting for ever.
+func (h *handler) drain() { h.once.Do(func() { close(h.draining) }) }
+
+// onlyLocalNames refuses requests to a loopback address under any but a loopback name: a page of another
+// origin may have its name resolve to this machine, and would then count as the same origin.
+func onlyLocalNames(address net.Addr, next http.Handler) http.Handler {
+	tcp, ok := address.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsLoopback() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			refuse(w, http.StatusMisdirectedRequest, "this broker listens on loopback and answers to localhost, not to %q", r.Host)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// logged writes a line per request, without its body.
+func (h *handler) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		next.ServeHTTP(w, r)
+		h.logger.Debug("request", "method", r.Method, "path", r.URL.Path, "took", time.Since(started))
+	})
+}
+
+// asset serves one embedded file. The page may load nothing from any other host.
+func asset(name, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		content, err := page.ReadFile(name)
+		if err != nil {
+			refuse(w, http.StatusInternalServerError, "the page is missing: %v", err)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-cache")
+		_, _ = w.Write(content) // the client is gone, and nobody else to tell
+	}
+}
+
+// refuse answers with a status and a sentence.
+func refuse(w http.ResponseWriter, status int, format string, values ...any) {
+	writeJSON(w, status, map[string]string{"error": fmt.Sprintf(format, values...)})
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value) // the client is gone, and nobody else to tell
+}
+
+// fail answers with what an error of the broker means over HTTP.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := statusOf(err)
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	if status >= http.StatusInternalServerError {
+		h.logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+	}
+	refuse(w, status, "%v", err)
+}
+
+func statusOf(err error) int {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, errBadName):
+		return http.StatusBadRequest
+	case errors.Is(err, errNoStream):
+		return http.StatusNotFound
+	case errors.As(err, &tooLarge), errors.Is(err, actors.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errBusy), errors.Is(err, actors.ErrOverloaded):
+		return http.StatusTooManyRequests
+	case errors.Is(err, errTooManyStreams), errors.Is(err, errTooManySessions),
+		errors.Is(err, actors.ErrMaxMsgs), errors.Is(err, actors.ErrMaxBytes):
+		return http.StatusInsufficientStorage
+	case errors.Is(err, errClosing), errors.Is(err, actors.ErrStopped), errors.Is(err, actors.ErrFailed),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}

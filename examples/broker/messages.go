@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+// What the broker's actors say to each other, and what goroutines outside say to them. A goroutine that
+// wants an answer puts a channel of one slot into its message: the actor never waits when it answers,
+// and no future is registered per message.
+
+var (
+	errBusy            = errors.New("the stream has as many messages under way as it takes")
+	errClosing         = errors.New("the broker is shutting down")
+	errNoStream        = errors.New("there is no such stream")
+	errTooManyStreams  = errors.New("the broker holds as many streams as it may")
+	errTooManySessions = errors.New("the stream has as many subscribers as it may")
+)
+
+// topicRequest asks the broker actor for a topic, which it opens when it has to.
+type topicRequest struct {
+	name   string
+	create bool // or answer errNoStream
+	done   chan<- topicResult
+}
+
+type topicResult struct {
+	topic *Topic
+	err   error
+}
+
+// listRequest asks the broker actor for all topics that are open.
+type listRequest struct {
+	done chan<- []*Topic
+}
+
+// topicOpened is a topic actor's word to the broker actor: it works, or it never will.
+type topicOpened struct {
+	name  string
+	store *actors.Store
+	err   error
+}
+
+// storeOpened brings a topic actor the store that a goroutine opened for it.
+type storeOpened struct {
+	store *actors.Store
+	err   error
+}
+
+// closeBroker ends the broker actor after all topics; closeTopic ends one after all that it has taken.
+type (
+	closeBroker struct{}
+	closeTopic  struct{}
+)
+
+// publish asks a topic actor to store one message for a goroutine.
+type publish struct {
+	subject string
+	header  actors.Header
+	payload []byte
+	done    chan<- publishResult // one slot
+}
+
+type publishResult struct {
+	ack actors.Ack
+	err error
+}
+
+// IgnoreDeadLetterLogging keeps the payload out of the library's log.
+func (*publish) IgnoreDeadLetterLogging() {}
+
+// subscribe asks a topic actor for a session.
+type subscribe struct {
+	from uint64
+	done chan<- subscribeResult // one slot
+}
+
+type subscribeResult struct {
+	subscription *Subscription
+	err          error
+}
+
+// acknowledge is a subscriber's word to its session: all up to this sequence is dealt with.
+type acknowledge struct {
+	through uint64
+}
+
+// await is the goroutine's side of such an answer. gone is closed when the actor that should answer has
+// ended.
+func await[T any](ctx context.Context, gone <-chan struct{}, answers <-chan T) (T, error) {
+	var none T
+	select {
+	case answer := <-answers:
+		return answer, nil
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case <-gone:
+	}
+	select { // it may have answered and ended
+	case answer := <-answers:
+		return answer, nil
+	default:
+		return none, errClosing
+	}
+}
+
+// sendToStore passes a request on with the asking actor as the one that gets the reply.
+func sendToStore(ctx actor.Context, store *actors.Store, request any) {
+	ctx.RequestWithCustomSender(store.PID(), request, ctx.Self())
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+// A Topic is the outside of a topic actor: safe for any number of goroutines. Store is its store, for
+// what needs no actor (state, statistics).
+type Topic struct {
+	Name   string
+	Store  *actors.Store
+	system *actor.ActorSystem
+	pid    *actor.PID
+	gone   <-chan struct{}
+}
+
+// Publish stores one message and returns when it is durable. An error of ctx says nothing about the
+// message: it may become durable yet.
+func (t *Topic) Publish(ctx context.Context, subject string, header actors.Header, payload []byte) (actors.Ack, error) {
+	answers := make(chan publishResult, 1)
+	t.system.Root.Send(t.pid, &publish{subject: subject, header: header, payload: payload, done: answers})
+	answer, err := await(ctx, t.gone, answers)
+	if err != nil {
+		return actors.Ack{}, err
+	}
+	return answer.ack, answer.err
+}
+
+// Subscribe starts a session that replays from a sequence and then follows the stream.
+func (t *Topic) Subscribe(ctx context.Context, from uint64) (*Subscription, error) {
+	answers := make(chan subscribeResult, 1)
+	t.system.Root.Send(t.pid, &subscribe{from: from, done: answers})
+	answer, err := await(ctx, t.gone, answers)
+	if err != nil {
+		return nil, err
+	}
+	return answer.subscription, answer.err
+}
+
+// topicActor owns one store. It passes messages on to it and replies back, and bounds what is under
+// way; it never waits for either.
+type topicActor struct {
+	config   BrokerConfig
+	system   *actor.ActorSystem
+	name     string
+	logger   *slog.Logger
+	gone     chan struct{}
+	store    *actors.Store // nil until it is open
+	pending  map[*publish]struct{}
+	sessions int
+	closing  bool
+	stopping bool // the store has been asked to stop
+}
+
+func topicProps(config BrokerConfig, system *actor.ActorSystem, name string, gone chan struct{}) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor {
+		return &topicActor{
+			config: config, system: system, name: name, gone: gone,
+			logger:  config.Logger.With("stream", name),
+			pending: map[*publish]struct{}{},
+		}
+	}, actor.WithSupervisor(stopOnPanic))
+}
+
+// Receive implements actor.Actor.
+func (t *topicActor) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		t.open(ctx)
+	case *storeOpened:
+		t.opened(ctx, m)
+	case *publish:
+		t.publish(ctx, m)
+	case *actors.StoreRequest:
+		t.forward(ctx, m)
+	case *actors.StoreReply:
+		t.stored(ctx, m)
+	case *subscribe:
+		t.subscribe(ctx, m)
+	case *closeTopic:
+		t.closing = true
+		t.closeWhenIdle(ctx)
+	case *actors.StopReply:
+		if m.Err != nil {
+			t.logger.Error("the store did not stop cleanly", "error", m.Err)
+		}
+		ctx.Stop(ctx.Self())
+	case *actor.Terminated:
+		t.terminated(ctx, m.Who)
+	case *actor.Stopping:
+		t.abandon(ctx)
+	case *actor.Stopped:
+		close(t.gone)
+	}
+}
+
+// open lets a goroutine open the store: recovery reads the disk, and an actor must not wait for that.
+func (t *topicActor) open(ctx actor.Context) {
+	system, self, config := t.system, ctx.Self(), streamConfig(t.config, t.name)
+	go func() {
+		store, err := actors.Open(context.Background(), system, config)
+		system.Root.Send(self, &storeOpened{store: store, err: err})
+	}()
+}
+
+func (t *topicActor) opened(ctx actor.Context, m *storeOpened) {
+	ctx.Send(ctx.Parent(), &topicOpened{name: t.name, store: m.store, err: m.err})
+	if m.err != nil {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	t.store = m.store
+	ctx.Watch(t.store.PID())
+	t.closeWhenIdle(ctx)
+}
+
+// publish passes a goroutine's message on, unless too many are under way.
+func (t *topicActor) publish(ctx actor.Context, m *publish) {
+	switch {
+	case t.closing || t.store == nil:
+		m.done <- publishResult{err: errClosing}
+	case len(t.pending) >= t.config.MaxPending:
+		m.done <- publishResult{err: errBusy}
+	default:
+		t.pending[m] = struct{}{}
+		sendToStore(ctx, t.store, &actors.StoreRequest{Subject: m.subject, Header: m.header, Payload: m.payload, Tag: m})
+	}
+}
+
+// forward passes an actor's message on as it is: the store replies to that actor, whose window bounds
+// what is under way.
+func (t *topicActor) forward(ctx actor.Context, m *actors.StoreRequest) {
+	if t.closing || t.store == nil {
+		ctx.Respond(&actors.StoreReply{Tag: m.Tag, Err: errClosing})
+		return
+	}
+	ctx.Forward(t.store.PID())
+}
+
+func (t *topicActor) stored(ctx actor.Context, m *actors.StoreReply) {
+	asked, ours := m.Tag.(*publish)
+	if _, waiting := t.pending[asked]; !ours || !waiting {
+		return
+	}
+	delete(t.pending, asked)
+	asked.done <- publishResult{ack: m.Ack, err: m.Err}
+	t.closeWhenIdle(ctx)
+}
+
+func (t *topicActor) subscribe(ctx actor.Context, m *subscribe) {
+	switch {
+	case t.closing || t.store == nil:
+		m.done <- subscribeResult{err: errClosing}
+	case t.sessions >= t.config.MaxSessions:
+		m.done <- subscribeResult{err: fmt.Errorf("%w (%d)", errTooManySessions, t.config.MaxSessions)}
+	default:
+		t.sessions++
+		m.done <- subscribeResult{subscription: spawnSession(ctx, t.system, t.store, m.from)}
+	}
+}
+
+// closeWhenIdle stops the store once every message that was taken has its answer.
+func (t *topicActor) closeWhenIdle(ctx actor.Context) {
+	if t.closing && t.store != nil && len(t.pending) == 0 && !t.stopping {
+		t.stopping = true
+		sendToStore(ctx, t.store, &actors.StopRequest{})
+	}
+}
+
+// terminated hears of the end of a session, or of the store, which nobody but us should end.
+func (t *topicActor) terminated(ctx actor.Context, who *actor.PID) {
+	if t.store == nil || !t.store.PID().Equal(who) {
+		t.sessions--
+		return
+	}
+	for asked := range t.pending {
+		asked.done <- publishResult{err: fmt.Errorf("the store has ended: %w", actors.ErrStopped)}
+		delete(t.pending, asked)
+	}
+	if !t.stopping {
+		t.stopping = true // there is nothing left to stop
+		t.logger.Error("the store ended by itself")
+	}
+	ctx.Stop(ctx.Self())
+}
+
+// abandon answers whoever waits when the topic ends before its store, which only a panic brings about.
+func (t *topicActor) abandon(ctx actor.Context) {
+	for asked := range t.pending {
+		asked.done <- publishResult{err: errClosing}
+		delete(t.pending, asked)
+	}
+	if t.store != nil && !t.stopping {
+		t.stopping = true
+		sendToStore(ctx, t.store, &actors.StopRequest{})
+	}
+}
