@@ -75,6 +75,7 @@ func newEngine(cfg Config, pub *Published) *Engine {
 	none := NoTime
 	e.numbers[countFirstTime], e.numbers[countLastTime] = uint64(none), uint64(none)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
+	e.expiry.ran = math.MinInt64
 	// Totals go on when an engine takes over from a failed one.
 	for c := countStored; c < countUnacknowledged; c++ {
 		e.numbers[c] = pub.written[c]
@@ -92,6 +93,9 @@ func (e *Engine) Failed() error { return e.failed }
 // do what has come due. The shell calls it at the start of each turn and at
 // NextTick.
 func (e *Engine) Tick(now int64) {
+	if now < e.now {
+		e.clockWentBack(now)
+	}
 	e.now = now
 	if e.failed != nil || e.stopped {
 		return
@@ -113,12 +117,34 @@ func (e *Engine) Tick(now int64) {
 	e.dropIdleMemory()
 }
 
+// clockWentBack keeps what waits for a time from waiting longer than it has to.
+func (e *Engine) clockWentBack(now int64) {
+	d, x := &e.durability, &e.expiry
+	if d.due != never {
+		d.due = min(d.due, now+int64(e.cfg.SyncEvery))
+	}
+	d.lastWrite = min(d.lastWrite, now)
+	if x.due != never && x.ran > now {
+		x.due = now
+	}
+	x.ran = min(x.ran, now)
+	for _, b := range e.blocks {
+		b.retryAt = min(b.retryAt, now)
+	}
+	if x.retry != never {
+		x.retry = now
+	}
+}
+
 // NextTick returns when Tick has something to do, or false when it has not.
 func (e *Engine) NextTick() (int64, bool) {
 	if e.failed != nil || e.stopped {
 		return 0, false
 	}
-	next := min(e.expiry.due, e.expiry.retry, e.durability.due)
+	next := min(e.expiry.retry, e.durability.due)
+	if e.opening == nil {
+		next = min(next, e.expiry.due)
+	}
 	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && e.current.idle() {
 		next = min(next, e.durability.lastWrite+idleAfter)
 	}

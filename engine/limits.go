@@ -3,6 +3,7 @@ package engine
 // expiry says when messages expire next.
 type expiry struct {
 	due int64
+	ran int64 // when they did last
 	// retry is when a table that could not be read is worth another attempt.
 	retry int64
 }
@@ -136,17 +137,21 @@ func (e *Engine) enforce() {
 		return
 	}
 	n := &e.numbers
+	first := n[countFirst]
 	for l.MaxMsgs > 0 && int64(n[countMessages]) > l.MaxMsgs {
 		over := n[countMessages] - uint64(l.MaxMsgs)
 		if !e.removeHead(countRemovedMsgs, func(b *block) bool { return b.msgs <= over }) {
-			return
+			break
 		}
 	}
 	for l.MaxBytes > 0 && int64(n[countBytes]) > l.MaxBytes {
 		over := n[countBytes] - uint64(l.MaxBytes)
 		if !e.removeHead(countRemovedBytes, func(b *block) bool { return b.bytes <= over }) {
-			return
+			break
 		}
+	}
+	if n[countFirst] != first {
+		e.armExpiry()
 	}
 }
 
@@ -156,6 +161,7 @@ func (e *Engine) expire() {
 	if e.cfg.Limits.MaxAge <= 0 {
 		return
 	}
+	e.expiry.ran = e.now
 	cutoff := e.now - int64(e.cfg.Limits.MaxAge)
 	for {
 		b := e.head()
@@ -185,9 +191,11 @@ func (e *Engine) armExpiry() {
 	}
 	due := b.firstTime + int64(e.cfg.Limits.MaxAge)
 	if due < b.firstTime { // beyond the end of time
-		return
+		due = never
 	}
-	e.expiry.due = max(due, e.now+expiryDistance)
+	// Measured from the last run, so that a head that moves often does not put
+	// the next one off.
+	e.expiry.due = max(due, e.expiry.ran+expiryDistance)
 }
 
 // head returns the block that holds the first live message, or nil.

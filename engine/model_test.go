@@ -1,0 +1,320 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// machine drives a shell and a model side by side, and compares them after each
+// step.
+type machine struct {
+	*shell
+	m     *model
+	first uint64 // Config.FirstSequence
+
+	submitted []engine.Command // not applied by the engine yet: parked
+	expected  []engine.Reply   // in order of the commands
+	late      map[any]engine.Reply
+	tags      int
+	acked     uint64 // highest sequence in a reply without an error
+	flushed   uint64 // highest sequence in a reply to a flush or stop
+
+	shown      snapshot // what readers should see
+	committing snapshot // what they should see after the commit
+	held       bool     // the commit in flight was held back
+	failure    error
+}
+
+type snapshot struct {
+	state engine.State
+	live  []entry
+}
+
+func newMachine(cfg engine.Config, d *disk) *machine {
+	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}}
+	mc.shell = newShell(cfg, d, engine.NewPublished(), start)
+	mc.attach()
+	return mc
+}
+
+// attach starts to compare with a shell that is open and idle.
+func (mc *machine) attach() {
+	mc.shown = mc.snapshot()
+	mc.onReady = func(commit bool) {
+		current, inflight := mc.e.Held()
+		switch {
+		case mc.cfg.Level == engine.SyncNever && !current && !inflight, mc.commit == nil && !current:
+			mc.shown = mc.snapshot()
+		}
+		if commit {
+			mc.committing, mc.held = mc.snapshot(), inflight
+		}
+	}
+	mc.onCommit = func() {
+		if mc.cfg.Level != engine.SyncNever || mc.held {
+			mc.shown = mc.committing
+		}
+	}
+}
+
+func (mc *machine) snapshot() snapshot { return snapshot{mc.m.state(), slices.Clone(mc.m.live)} }
+
+func (mc *machine) fail(format string, args ...any) {
+	if mc.failure == nil {
+		mc.failure = fmt.Errorf(format, args...)
+	}
+}
+
+// send gives one command to both.
+func (mc *machine) send(c engine.Command) {
+	mc.tags++
+	c.Tag = fmt.Sprintf("%v #%d", c.Kind, mc.tags)
+	mc.submitted = append(mc.submitted, c)
+	mc.step(c)
+	mc.follow()
+}
+
+// follow applies to the model what the engine has applied.
+func (mc *machine) follow() {
+	for len(mc.submitted) > mc.e.Parked() {
+		c := mc.submitted[0]
+		mc.submitted = mc.submitted[1:]
+		want := mc.m.apply(&c, mc.now)
+		waits := c.Kind == engine.CommandFlush && mc.cfg.Level != engine.SyncAlways || c.Kind == engine.CommandStop
+		if waits && want.Err == nil {
+			mc.late[c.Tag] = want
+		} else {
+			mc.expected = append(mc.expected, want)
+		}
+	}
+}
+
+// observe checks the replies that came and the published state.
+func (mc *machine) observe() error {
+	for _, r := range mc.replies {
+		if want, ok := mc.late[r.Tag]; ok {
+			if err := matches(r, want); err != nil {
+				return err
+			}
+			delete(mc.late, r.Tag)
+			mc.flushed = max(mc.flushed, r.Sequence)
+			continue
+		}
+		if len(mc.expected) == 0 {
+			return fmt.Errorf("a reply to %v, none was due", r.Tag)
+		}
+		if err := matches(r, mc.expected[0]); err != nil {
+			return err
+		}
+		mc.expected = mc.expected[1:]
+		if r.Err == nil {
+			mc.acked = max(mc.acked, r.Sequence)
+		}
+	}
+	mc.replies = mc.replies[:0]
+	if mc.failure != nil {
+		return mc.failure
+	}
+	if err := mc.e.CheckInvariants(); err != nil {
+		return err
+	}
+	if err := sameState(mc.e.StagedState(), mc.m.state()); err != nil {
+		return fmt.Errorf("staged: %w", err)
+	}
+	if err := sameState(mc.pub.State(), mc.shown.state); err != nil {
+		return fmt.Errorf("published: %w", err)
+	}
+	if mc.acked > mc.pub.Last() {
+		return fmt.Errorf("acknowledged %d, published %d", mc.acked, mc.pub.Last())
+	}
+	if d := mc.pub.Durable(); d > mc.pub.Last() || mc.flushed > d {
+		return fmt.Errorf("durable %d, published %d, flushed %d", d, mc.pub.Last(), mc.flushed)
+	}
+	return nil
+}
+
+func (mc *machine) advance(by int64) {
+	mc.tick(mc.now + by)
+	mc.m.expire(mc.now, mc.e.StagedState().FirstSequence)
+	mc.follow()
+	if at, ok := mc.e.NextTick(); ok && at <= mc.now {
+		mc.fail("the next tick is %d ns in the past", mc.now-at)
+	}
+}
+
+// quiesce runs all work and compares everything.
+func (mc *machine) quiesce() error {
+	for mc.turn(); mc.runAny(); mc.turn() {
+		mc.follow()
+		if err := mc.observe(); err != nil {
+			return err
+		}
+	}
+	if err := mc.observe(); err != nil {
+		return err
+	}
+	if len(mc.expected) > 0 || len(mc.late) > 0 || len(mc.submitted) > 0 {
+		return fmt.Errorf("idle, without replies to %v %v %v", mc.expected, mc.late, mc.submitted)
+	}
+	if err := sameState(mc.pub.State(), mc.m.state()); err != nil {
+		return fmt.Errorf("idle: %w", err)
+	}
+	if at, ok := mc.e.NextTick(); mc.m.expired(mc.now) && !mc.m.ended && (!ok || at > mc.now+int64(250*time.Millisecond)) {
+		return fmt.Errorf("message %d is due, and the next tick is %v, %d", mc.m.live[0].sequence, ok, at-mc.now)
+	}
+	if got, want := mc.e.Deleted(), mc.m.deleted(); !slices.Equal(got, want) {
+		return fmt.Errorf("deleted %v, want %v", got, want)
+	}
+	return verify(mc.shell, mc.m.live)
+}
+
+// reopen is a restart after the process was killed when nothing was in flight.
+func (mc *machine) reopen() error {
+	mc.pub = engine.NewPublished()
+	return mc.resume(0)
+}
+
+// resume recovers from the disk and compares with the model.
+func (mc *machine) resume(atLeast uint64) error {
+	mc.recover(atLeast, 0)
+	mc.replies = nil
+	mc.m.stamp, mc.m.ended = 0, false
+	mc.m.expire(mc.now, mc.e.StagedState().FirstSequence)
+	mc.shown = mc.snapshot()
+	return mc.quiesce()
+}
+
+// generators
+
+var subjectNames = []string{"", "a", "b", "a.b", "orders.eu.new", "x"}
+
+func drawMessage(t *rapid.T) engine.Message {
+	m := engine.Message{Subject: rapid.SampledFrom(subjectNames).Draw(t, "subject")}
+	if rapid.IntRange(0, 4).Draw(t, "with header") == 0 {
+		m.Header = []byte("NATS/1.0\r\nK: " + strings.Repeat("v", rapid.IntRange(0, 40).Draw(t, "header")) + "\r\n\r\n")
+	}
+	n := rapid.SampledFrom([]int{0, 1, 10, 50, 100, 200, 700, 1500}).Draw(t, "payload")
+	m.Payload = []byte(strings.Repeat(rapid.SampledFrom([]string{"p", "q"}).Draw(t, "byte"), n))
+	return m
+}
+
+func drawCommand(t *rapid.T, mc *machine) engine.Command {
+	last := mc.e.StagedState().LastSequence
+	near := func(label string) uint64 {
+		return rapid.SampledFrom([]uint64{0, last + 1, last + 1, last, last + 2}).Draw(t, label)
+	}
+	var c engine.Command
+	switch k := rapid.IntRange(0, 99).Draw(t, "command"); {
+	case k < 55:
+		c = engine.Command{Kind: engine.CommandStore, Message: drawMessage(t)}
+	case k < 67:
+		c = engine.Command{Kind: engine.CommandStoreRaw, Message: drawMessage(t), Sequence: near("sequence")}
+		c.Time = rapid.SampledFrom([]int64{0, mc.now, mc.now - second, mc.now + second, start, -1}).Draw(t, "time")
+		c.CheckDiscardNew = rapid.Bool().Draw(t, "check discard new")
+	case k < 80:
+		c = engine.Command{Kind: engine.CommandStoreBatch}
+		for range rapid.IntRange(0, 5).Draw(t, "batch") {
+			c.Batch = append(c.Batch, drawMessage(t))
+		}
+	case k < 90:
+		c = engine.Command{Kind: engine.CommandSkip, Sequence: near("sequence")}
+		c.Count = rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count")
+	case k < 95:
+		c = engine.Command{Kind: engine.CommandFlush}
+	default:
+		c = engine.Command{Kind: engine.CommandBarrier}
+	}
+	if c.Kind == engine.CommandStore || c.Kind == engine.CommandStoreBatch {
+		if rapid.IntRange(0, 9).Draw(t, "expect") == 0 {
+			c.HasExpectLast, c.ExpectLast = true, near("expected")
+		}
+	}
+	return c
+}
+
+func drawConfig(t *rapid.T) engine.Config {
+	cfg := testConfig()
+	cfg.Level = rapid.SampledFrom([]engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever}).Draw(t, "level")
+	cfg.BlockSize = rapid.SampledFrom([]int64{100, 400, 1 << 10, 8 << 20}).Draw(t, "block size")
+	cfg.FirstSequence = rapid.SampledFrom([]uint64{0, 1, 1000}).Draw(t, "first sequence")
+	cfg.MaxUnwritten = rapid.SampledFrom([]int64{0, 300, 1 << 20}).Draw(t, "unwritten")
+	cfg.Limits = engine.Limits{
+		MaxMsgs:    rapid.SampledFrom([]int64{0, 1, 3, 10}).Draw(t, "max messages"),
+		MaxBytes:   rapid.SampledFrom([]int64{0, 0, 200, 1000, 3000}).Draw(t, "max bytes"),
+		MaxAge:     rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second}).Draw(t, "max age"),
+		MaxMsgSize: rapid.SampledFrom([]int{0, 0, 600}).Draw(t, "max message size"),
+		Discard:    rapid.SampledFrom([]engine.DiscardPolicy{engine.DiscardOld, engine.DiscardOld, engine.DiscardNew}).Draw(t, "discard"),
+	}
+	if rapid.Bool().Draw(t, "derived") {
+		cfg.Derived = []string{"index.db"}
+	}
+	return cfg
+}
+
+// act takes one step of a random schedule.
+func (mc *machine) act(t *rapid.T) error {
+	switch k := rapid.IntRange(0, 99).Draw(t, "step"); {
+	case k < 40:
+		mc.send(drawCommand(t, mc))
+	case k < 60:
+		mc.turn()
+	case k < 75:
+		mc.runCommit()
+	case k < 85:
+		mc.runWork()
+	case k < 93:
+		mc.advance(rapid.SampledFrom([]int64{0, millisecond, 300 * millisecond, second, 11 * second}).Draw(t, "time"))
+	case k < 97:
+		return mc.quiesce()
+	default:
+		if err := mc.quiesce(); err != nil {
+			return err
+		}
+		return mc.reopen()
+	}
+	mc.follow()
+	return mc.observe()
+}
+
+func TestEngineEqualsTheModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keep := rapid.SampledFrom([]int{0, 0, 1 << 20}).Draw(t, "keep records")
+		defer engine.SetKeepRecords(keep)()
+		mc := newMachine(drawConfig(t), newDisk())
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+			if err := mc.act(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := mc.quiesce(); err != nil {
+			t.Fatal(err)
+		}
+		if rapid.Bool().Draw(t, "stop") {
+			mc.send(engine.Command{Kind: engine.CommandStop})
+			mc.send(engine.Command{Kind: engine.CommandStore})
+			if err := mc.quiesce(); err != nil {
+				t.Fatal(err)
+			}
+			if len(mc.disk.pending) > 0 {
+				t.Fatalf("stopped with %d changes that are not synced", len(mc.disk.pending))
+			}
+		}
+		if err := mc.reopen(); err != nil {
+			t.Fatalf("reopened: %v", err)
+		}
+		before := mc.disk.crash(keepAll)
+		if err := mc.reopen(); err != nil {
+			t.Fatalf("reopened twice: %v", err)
+		}
+		if !mc.disk.equal(before) {
+			t.Fatal("recovery of a recovered stream changed it")
+		}
+	})
+}

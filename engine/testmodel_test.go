@@ -1,0 +1,286 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// entry is one message of the model.
+type entry struct {
+	sequence uint64
+	time     int64
+	subject  string
+	header   string
+	payload  string
+}
+
+func (m entry) size() int { return codec{}.Size(len(m.subject), len(m.header), len(m.payload)) }
+
+// event is what one accepted command did to the log.
+type event struct {
+	messages []entry
+	last     uint64 // sequence afterwards
+	time     int64  // last time afterwards
+}
+
+// model is a stream done in the most obvious way: a slice that is searched,
+// summed up and cut from the front.
+type model struct {
+	limits engine.Limits
+	log    []event // everything that was ever accepted
+	live   []entry
+	last   uint64
+	time   int64 // of the last sequence
+	first  uint64
+	stamp  int64
+	ended  bool
+	// discarded counts what MaxMsgs and MaxBytes removed.
+	discarded int
+}
+
+func newModel(limits engine.Limits, first uint64) *model {
+	m := &model{limits: limits, time: engine.NoTime}
+	if first > 1 {
+		m.first, m.last = first, first-1
+	}
+	return m
+}
+
+func (m *model) bytes() int {
+	n := 0
+	for _, e := range m.live {
+		n += e.size()
+	}
+	return n
+}
+
+// apply predicts the reply to one command and changes the model accordingly.
+func (m *model) apply(c *engine.Command, now int64) engine.Reply {
+	r := engine.Reply{Tag: c.Tag}
+	if m.ended {
+		r.Err = engine.ErrStopped
+		return r
+	}
+	messages := c.Batch
+	if c.Kind == engine.CommandStore || c.Kind == engine.CommandStoreRaw {
+		messages = []engine.Message{c.Message}
+	}
+	switch c.Kind {
+	case engine.CommandStop:
+		m.ended = true
+		r.Sequence = m.last
+		return r
+	case engine.CommandFlush, engine.CommandBarrier:
+		r.Sequence = m.last
+		return r
+	case engine.CommandSkip:
+		return m.skip(c, now, r)
+	case engine.CommandStoreBatch:
+		if len(messages) == 0 {
+			r.Err = engine.ErrEmptyBatch
+			return r
+		}
+	}
+	if r.Err = m.refusal(c, messages); r.Err != nil {
+		return r
+	}
+	time := c.Time
+	if c.Kind != engine.CommandStoreRaw {
+		m.stamp = max(m.stamp, now)
+		time = m.stamp
+	}
+	ev := event{time: time}
+	for _, msg := range messages {
+		m.last++
+		ev.messages = append(ev.messages, entry{m.last, time, msg.Subject, string(msg.Header), string(msg.Payload)})
+	}
+	ev.last = m.last
+	m.add(ev)
+	r.Sequence, r.Count, r.Time = m.last, len(messages), time
+	return r
+}
+
+func (m *model) add(ev event) {
+	m.log = append(m.log, ev)
+	m.live = append(m.live, ev.messages...)
+	m.last, m.time = ev.last, ev.time
+	m.enforce()
+}
+
+func (m *model) refusal(c *engine.Command, messages []engine.Message) error {
+	n, bytes := 0, 0
+	for _, msg := range messages {
+		n, bytes = n+1, bytes+codec{}.Size(len(msg.Subject), len(msg.Header), len(msg.Payload))
+	}
+	if m.limits.Discard == engine.DiscardNew && (c.Kind != engine.CommandStoreRaw || c.CheckDiscardNew) {
+		if m.limits.MaxMsgs > 0 && len(m.live)+n > int(m.limits.MaxMsgs) {
+			return engine.ErrMaxMsgs
+		}
+		if m.limits.MaxBytes > 0 && m.bytes()+bytes > int(m.limits.MaxBytes) {
+			return engine.ErrMaxBytes
+		}
+	}
+	for _, msg := range messages {
+		if m.limits.MaxMsgSize > 0 && len(msg.Header)+len(msg.Payload) > m.limits.MaxMsgSize {
+			return engine.ErrTooLarge
+		}
+	}
+	return m.mismatch(c)
+}
+
+func (m *model) mismatch(c *engine.Command) error {
+	asks := c.Kind == engine.CommandStoreRaw || c.Kind == engine.CommandSkip
+	if asks && c.Sequence != 0 && c.Sequence != m.last+1 || c.HasExpectLast && c.ExpectLast != m.last {
+		return engine.ErrSequenceMismatch
+	}
+	return nil
+}
+
+func (m *model) skip(c *engine.Command, now int64, r engine.Reply) engine.Reply {
+	if c.Count == 0 {
+		r.Sequence = m.last
+		return r
+	}
+	if r.Err = m.mismatch(c); r.Err != nil {
+		return r
+	}
+	time := m.time
+	if time == engine.NoTime {
+		time = now
+	}
+	m.add(event{last: m.last + c.Count, time: time})
+	r.Sequence, r.Time = m.last, time
+	return r
+}
+
+func (m *model) enforce() {
+	if m.limits.Discard != engine.DiscardOld {
+		return
+	}
+	for m.limits.MaxMsgs > 0 && len(m.live) > int(m.limits.MaxMsgs) ||
+		m.limits.MaxBytes > 0 && m.bytes() > int(m.limits.MaxBytes) {
+		m.live = m.live[1:]
+		m.discarded++
+	}
+}
+
+// expired reports whether the oldest message is due.
+func (m *model) expired(now int64) bool {
+	return m.limits.MaxAge > 0 && len(m.live) > 0 && m.live[0].time <= now-int64(m.limits.MaxAge)
+}
+
+// expire removes what is due, as far as the engine has come: it may lag, but
+// must not run ahead.
+func (m *model) expire(now int64, first uint64) {
+	for m.expired(now) && m.live[0].sequence < first {
+		m.live = m.live[1:]
+	}
+}
+
+func (m *model) state() engine.State {
+	s := engine.State{
+		Messages: uint64(len(m.live)), Bytes: uint64(m.bytes()),
+		FirstSequence: m.last + 1, FirstTime: engine.NoTime,
+		LastSequence: m.last, LastTime: m.time,
+	}
+	if m.last == 0 {
+		s.FirstSequence = 0
+	}
+	subjects := map[string]bool{}
+	for _, e := range m.live {
+		if e.subject != "" {
+			subjects[e.subject] = true
+		}
+	}
+	s.Subjects = uint64(len(subjects))
+	if len(m.live) > 0 {
+		s.FirstSequence, s.FirstTime = m.live[0].sequence, m.live[0].time
+		s.Deleted = s.LastSequence - s.FirstSequence + 1 - s.Messages
+	}
+	return s
+}
+
+// deleted lists the sequences between the first and the last without a message.
+func (m *model) deleted() []engine.SequenceRange {
+	var ranges []engine.SequenceRange
+	if len(m.live) == 0 {
+		return nil
+	}
+	next := m.live[0].sequence
+	gap := func(to uint64) {
+		if next <= to {
+			ranges = append(ranges, engine.SequenceRange{First: next, Last: to})
+		}
+	}
+	for _, e := range m.live {
+		gap(e.sequence - 1)
+		next = e.sequence + 1
+	}
+	gap(m.last)
+	return ranges
+}
+
+// prefix returns the model as it was when its last sequence was last, or nil if
+// it never was.
+func (m *model) prefix(last, first uint64) *model {
+	p := newModel(m.limits, first)
+	for _, ev := range m.log {
+		if p.last >= last {
+			break
+		}
+		p.add(ev)
+	}
+	if p.last != last {
+		return nil
+	}
+	return p
+}
+
+// matches returns what is wrong with a reply.
+func matches(got, want engine.Reply) error {
+	switch {
+	case got.Tag != want.Tag:
+		return fmt.Errorf("reply to %v, want the one to %v", got.Tag, want.Tag)
+	case !errors.Is(got.Err, want.Err) || want.Err == nil && got.Err != nil:
+		return fmt.Errorf("%v: error %v, want %v", got.Tag, got.Err, want.Err)
+	case got.Err == nil && (got.Sequence != want.Sequence || got.Count != want.Count || got.Time != want.Time):
+		return fmt.Errorf("%v: got %+v, want %+v", got.Tag, got, want)
+	}
+	return nil
+}
+
+// sameState returns what differs, the durable mark aside.
+func sameState(got, want engine.State) error {
+	got.Durable, want.Durable = 0, 0
+	if got != want {
+		return fmt.Errorf("state\n got %+v\nwant %+v", got, want)
+	}
+	return nil
+}
+
+// verify compares what a reader sees with the messages that should be there.
+func verify(s *shell, live []entry) error {
+	for _, want := range live {
+		got, ok := s.read(want.sequence)
+		if !ok {
+			return fmt.Errorf("message %d cannot be read", want.sequence)
+		}
+		if got.sequence != want.sequence || got.time != want.time || got.subject != want.subject ||
+			string(got.header) != want.header || string(got.payload) != want.payload {
+			return fmt.Errorf("message %d reads as %+v, want %+v", want.sequence, got, want)
+		}
+	}
+	if len(live) == 0 {
+		return nil
+	}
+	for sequence := live[0].sequence; sequence <= min(s.pub.Last(), live[len(live)-1].sequence+20); sequence++ {
+		known := slices.ContainsFunc(live, func(e entry) bool { return e.sequence == sequence })
+		if _, ok := s.read(sequence); ok && !known {
+			return fmt.Errorf("message %d can be read, but is gone", sequence)
+		}
+	}
+	return nil
+}
