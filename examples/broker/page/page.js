@@ -9,7 +9,7 @@ const samples = 60;
 
 const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const history = new Map(); // stream name -> [{at, last}], the newest at the end
+const samplesOf = new Map(); // stream name -> [{at, last}], the newest at the end
 let chosen = "";
 let shown = ""; // which messages stand on the page: stream and last sequence
 let paused = false;
@@ -34,7 +34,7 @@ function say(text) {
 }
 
 function rates(name) {
-  const seen = history.get(name) ?? [];
+  const seen = samplesOf.get(name) ?? [];
   const found = [];
   for (let i = 1; i < seen.length; i++) {
     const seconds = (seen[i].at - seen[i - 1].at) / 1000;
@@ -44,10 +44,10 @@ function rates(name) {
 }
 
 function remember(stream, at) {
-  const seen = history.get(stream.name) ?? [];
+  const seen = samplesOf.get(stream.name) ?? [];
   seen.push({ at, last: stream.lastSequence });
   if (seen.length > samples + 1) seen.shift();
-  history.set(stream.name, seen);
+  samplesOf.set(stream.name, seen);
 }
 
 const svgSpace = "http://www.w3.org/2000/svg";
