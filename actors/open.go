@@ -190,34 +190,37 @@ func (s *stream) supported(meta *blockio.StreamMeta) error {
 // mergeLimits takes limits from the configuration where it has them and from the
 // meta file where not. It reports whether the meta file has to change.
 func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
-	c := &s.config
-	merge := func(stored *int64, wanted, unlimited int64) int64 {
-		if wanted < 0 {
-			wanted = unlimited
-		}
-		if wanted != 0 && *stored != wanted || wanted == 0 && unlimited == 0 && c.MaxAge < 0 && *stored != 0 {
-			*stored, changed = wanted, true
-		}
-		return *stored
-	}
-	s.limits.MaxMsgs = merge(&meta.MaxMsgs, c.MaxMsgs, Unlimited)
-	s.limits.MaxBytes = merge(&meta.MaxBytes, c.MaxBytes, Unlimited)
-	age := int64(meta.MaxAge)
-	s.limits.MaxAge = time.Duration(merge(&age, int64(c.MaxAge), 0))
-	meta.MaxAge = time.Duration(age)
-	size := int64(meta.MaxMsgSize)
-	s.limits.MaxMsgSize = int(merge(&size, int64(c.MaxMsgSize), Unlimited))
-	meta.MaxMsgSize = int32(size)
-
-	stored := meta.Discard
+	c, before := &s.config, *meta
+	meta.MaxMsgs = limit(meta.MaxMsgs, c.MaxMsgs, Unlimited)
+	meta.MaxBytes = limit(meta.MaxBytes, c.MaxBytes, Unlimited)
+	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(c.MaxMsgSize), Unlimited)
+	meta.MaxAge = limit(meta.MaxAge, c.MaxAge, 0)
 	switch c.Discard {
 	case DiscardOld:
 		meta.Discard = "old"
 	case DiscardNew:
 		meta.Discard = "new"
 	}
+	s.limits = engine.Limits{
+		MaxMsgs: meta.MaxMsgs, MaxBytes: meta.MaxBytes,
+		MaxAge: meta.MaxAge, MaxMsgSize: int(meta.MaxMsgSize),
+	}
 	if meta.Discard == "new" {
 		s.limits.Discard = engine.DiscardNew
 	}
-	return changed || meta.Discard != stored
+	return meta.MaxMsgs != before.MaxMsgs || meta.MaxBytes != before.MaxBytes ||
+		meta.MaxMsgSize != before.MaxMsgSize || meta.MaxAge != before.MaxAge ||
+		meta.Discard != before.Discard
+}
+
+// limit returns the limit that is in force: the stored one unless the
+// configuration wants another, or none.
+func limit[T int32 | int64 | time.Duration](stored, wanted, unlimited T) T {
+	switch {
+	case wanted == 0:
+		return stored
+	case wanted < 0:
+		return unlimited
+	}
+	return wanted
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -26,10 +27,14 @@ type Pipeline struct {
 	ring      []op // slot of message i: i modulo the window
 	submitted uint64
 	completes atomic.Uint64 // messages whose outcome is known
-	waiting   atomic.Int32
-	signalMu  sync.Mutex
-	signal    chan struct{}
+	// Who waits is woken when completes reaches the least target of all.
+	target   atomic.Uint64
+	signalMu sync.Mutex
+	signal   chan struct{}
 }
+
+// noTarget: nobody waits.
+const noTarget = math.MaxUint64
 
 // Pipeline returns a new pipeline with room for window messages on their way
 // (at least 1, at most Config.MaxInFlight). done, if not nil, is called with every
@@ -38,6 +43,7 @@ type Pipeline struct {
 func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 	window = min(max(window, 1), s.config.MaxInFlight)
 	p := &Pipeline{store: s, done: done, ring: make([]op, window), signal: make(chan struct{})}
+	p.target.Store(noTarget)
 	for i := range p.ring {
 		p.ring[i].pipeline = p
 		p.ring[i].command.Tag = &p.ring[i]
@@ -60,7 +66,9 @@ func (p *Pipeline) Store(ctx context.Context, subject string, header Header, pay
 		}
 		p.store.credits.release(bytes)
 		if err == nil {
-			err = p.await(ctx, p.room)
+			// Half a window of room at once: waking up for each message would
+			// cost more than the message.
+			err = p.await(ctx, index-uint64(len(p.ring)/2))
 		}
 		if err != nil {
 			return 0, err
@@ -68,12 +76,13 @@ func (p *Pipeline) Store(ctx context.Context, subject string, header Header, pay
 	}
 }
 
-// submit posts a message if the window has room for it.
+// submit posts a message if the window has room for it. It returns the
+// message's index, or the one that it would have.
 func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes int64) (index uint64, ok bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.submitted-p.completes.Load() >= uint64(len(p.ring)) {
-		return 0, false, nil
+		return p.submitted, false, nil
 	}
 	index = p.submitted
 	o := &p.ring[index%uint64(len(p.ring))]
@@ -86,13 +95,6 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	p.submitted++
 	p.store.mailbox.PostUserMessage(o)
 	return index, true, nil
-}
-
-// room reports whether the window has room.
-func (p *Pipeline) room() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.submitted-p.completes.Load() < uint64(len(p.ring))
 }
 
 // own copies a message into the op, which then owns it.
@@ -118,9 +120,9 @@ func (p *Pipeline) completed(o *op, r engine.Reply) {
 	if p.done != nil {
 		p.done(PipelineResult{Index: o.index, Ack: ackOf(r), Err: r.Err})
 	}
-	p.completes.Add(1)
-	if p.waiting.Load() > 0 {
+	if p.completes.Add(1) >= p.target.Load() {
 		p.signalMu.Lock()
+		p.target.Store(noTarget)
 		close(p.signal)
 		p.signal = make(chan struct{})
 		p.signalMu.Unlock()
@@ -132,18 +134,18 @@ func (p *Pipeline) Wait(ctx context.Context) error {
 	p.mu.Lock()
 	upTo := p.submitted
 	p.mu.Unlock()
-	return p.await(ctx, func() bool { return p.completes.Load() >= upTo })
+	return p.await(ctx, upTo)
 }
 
-// await waits until a condition holds that outcomes bring about.
-func (p *Pipeline) await(ctx context.Context, holds func() bool) error {
-	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
+// await waits until so many outcomes are known.
+func (p *Pipeline) await(ctx context.Context, outcomes uint64) error {
 	for {
 		p.signalMu.Lock()
 		signal := p.signal
+		p.target.Store(min(p.target.Load(), outcomes))
 		p.signalMu.Unlock()
-		if holds() {
+		// Looked at after the target was set: whoever completes next sees it.
+		if p.completes.Load() >= outcomes {
 			return nil
 		}
 		select {
