@@ -184,12 +184,19 @@ func (e *Engine) skip(c *Command) {
 		return
 	}
 	last := e.last() + c.Count
-	time := int64(e.numbers[countLastTime])
-	if time == NoTime {
-		time = e.now
-	}
+	time := e.skipTime()
 	e.skipTo(last, time)
 	e.current.reply(Reply{Tag: c.Tag, Sequence: last, Time: time})
+}
+
+// skipTime returns the time of a skip: the last time, which so stays as it is,
+// or now when there is none. Time zero counts as none: a record without message
+// and time is what erasing leaves.
+func (e *Engine) skipTime() int64 {
+	if time := int64(e.numbers[countLastTime]); time != NoTime && time != 0 {
+		return time
+	}
+	return e.now
 }
 
 // skipTo writes the one record that uses up all sequences up to last.

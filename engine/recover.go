@@ -253,11 +253,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 		e.tombstone(first-1, NoTime)
 		e.tail.last = first - 1
 	case r.atLeast > last:
-		time := int64(e.numbers[countLastTime])
-		if time == NoTime {
-			time = now
-		}
-		e.skipTo(r.atLeast, time)
+		e.skipTo(r.atLeast, e.skipTime())
 	}
 	return e
 }
