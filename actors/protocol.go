@@ -211,12 +211,12 @@ func batchAckOf(r engine.Reply) BatchAck {
 func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID) {
 	switch m := request.(type) {
 	case *LoadRequest:
-		a.runtime.spawn(func() {
+		a.readFor(request, sender, func() any {
 			message, err := a.load(m.Sequence)
-			a.respond(sender, &LoadReply{message, err, m.Tag})
+			return &LoadReply{message, err, m.Tag}
 		})
 	case *ReadRequest:
-		a.runtime.spawn(func() { a.respond(sender, a.read(m)) })
+		a.readFor(request, sender, func() any { return a.read(m) })
 	case *StateRequest:
 		a.respond(sender, &StateReply{stateOf(a.published.State()), m.Tag})
 	case *WatchRequest:
@@ -226,6 +226,20 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 	default:
 		a.onOperation(request, sender)
 	}
+}
+
+// readFor reads on a worker's goroutine. Reads take credit like other operations,
+// so that there are never more goroutines than that.
+func (s *stream) readFor(request any, sender *actor.PID, read func() any) {
+	if !s.credits.tryAcquire(opOverhead) {
+		s.respond(sender, refusal(request, ErrOverloaded))
+		return
+	}
+	s.runtime.spawn(func() {
+		reply := read()
+		s.credits.release(opOverhead)
+		s.respond(sender, reply)
+	})
 }
 
 func (s *stream) respond(to *actor.PID, reply any) {

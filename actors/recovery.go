@@ -47,6 +47,11 @@ func (r *recovery) run(ctx context.Context) (*engine.Engine, error) {
 			return nil, err
 		}
 	}
+	// A block that a crashed process made may not be in the directory yet, as far
+	// as the disk knows.
+	if err := r.fs.SyncDir(r.blocks.Dir()); err != nil {
+		return nil, err
+	}
 	rec := engine.NewRecovery(r.config, r.pub)
 	rec.AtLeast(r.atLeast)
 	if err := r.scanAll(ctx, list, rec); err != nil {
