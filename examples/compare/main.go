@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 )
@@ -40,6 +41,8 @@ func main() {
 func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	pattern := flags.String("rows", "", "run only the rows whose names match this regular expression")
+	stores := flags.String("stores", "", "run only the stores whose names match this regular expression")
+	profile := flags.String("cpuprofile", "", "the file to write a CPU profile of all runs to")
 	runs := flags.Int("runs", 3, "how often each store does each row; the median counts")
 	parent := flags.String("dir", ".", "the folder in which the stores get folders of their own, removed at the end")
 	small := flags.Bool("short", false, "do less: under a minute, for a first look")
@@ -54,6 +57,10 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	names, err := regexp.Compile(*stores)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp(*parent, "bench-")
 	if err != nil {
 		return err
@@ -64,8 +71,13 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	if *small {
 		place.size = shortSize
 	}
+	stopProfile, err := startProfile(*profile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
 	var raw bytes.Buffer
-	outcomes, err := suite{rows: rows, runs: *runs, place: place, log: io.MultiWriter(&raw, out)}.run(ctx)
+	outcomes, err := suite{rows: rows, stores: names, runs: *runs, place: place, log: io.MultiWriter(&raw, out)}.run(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,11 +91,29 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 		[]byte(document(outcomes, *runs, commandLine(flags), notes, raw.String(), describe(dir))), 0o644)
 }
 
+// startProfile begins a CPU profile, unless path is empty, and returns what ends it.
+func startProfile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
+}
+
 // commandLine is the command with the flags that were given, without those that name places.
 func commandLine(flags *flag.FlagSet) string {
 	words := []string{"go run ."}
 	flags.Visit(func(f *flag.Flag) {
-		if f.Name != "out" && f.Name != "dir" {
+		if f.Name != "out" && f.Name != "dir" && f.Name != "cpuprofile" {
 			words = append(words, fmt.Sprintf("-%s=%s", f.Name, f.Value))
 		}
 	})

@@ -46,7 +46,9 @@ func durableRows() []row {
 		},
 		{
 			name: "durable-1024", title: "durable, 1,024 writers",
-			contestants: each(everyone, func(p peers.Peer) contestant { return &storing{peer: p, callers: 1024} }),
+			contestants: each(everyone, func(p peers.Peer) contestant {
+				return &storing{peer: p, callers: 1024, sampleEvery: 4}
+			}),
 			targets: []target{
 				{against: "nats sync-always", figure: rateFigure, bound: 100},
 				{against: "pebble", figure: rateFigure, bound: 1.5},

@@ -33,10 +33,11 @@ type outcome struct {
 
 // suite is a choice of rows and how often to run them.
 type suite struct {
-	rows  *regexp.Regexp
-	runs  int
-	place workplace
-	log   io.Writer // gets a line for each run
+	rows   *regexp.Regexp // nil: all
+	stores *regexp.Regexp // nil: all
+	runs   int
+	place  workplace
+	log    io.Writer // gets a line for each run
 }
 
 // run does the rows one after the other. Within a row the contestants take turns, run by run, so
@@ -47,6 +48,10 @@ func (s suite) run(ctx context.Context) ([]outcome, error) {
 		if s.rows != nil && !s.rows.MatchString(r.name) {
 			continue
 		}
+		r.contestants = s.choose(r.contestants)
+		if len(r.contestants) == 0 {
+			continue
+		}
 		done, err := s.runRow(ctx, r)
 		if err != nil {
 			return outcomes, fmt.Errorf("row %s: %w", r.name, err)
@@ -54,9 +59,20 @@ func (s suite) run(ctx context.Context) ([]outcome, error) {
 		outcomes = append(outcomes, done)
 	}
 	if len(outcomes) == 0 {
-		return nil, errors.New("no row has such a name")
+		return nil, errors.New("no row or no store has such a name")
 	}
 	return outcomes, nil
+}
+
+// choose keeps the contestants that the suite is to run.
+func (s suite) choose(all []contestant) []contestant {
+	var chosen []contestant
+	for _, c := range all {
+		if s.stores == nil || s.stores.MatchString(c.name()) {
+			chosen = append(chosen, c)
+		}
+	}
+	return chosen
 }
 
 func (s suite) runRow(ctx context.Context, r row) (done outcome, err error) {

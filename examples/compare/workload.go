@@ -62,8 +62,10 @@ type load struct {
 }
 
 // run starts the callers, each with its own source, and returns what they did together, when the
-// last has returned. The first error ends all.
+// last has returned. The first error ends all. The operations get a context that cannot end: the
+// peers' calls cannot be cancelled either, and a run is short.
 func (l load) run(ctx context.Context, operation func(context.Context, *source) error) (int64, *measure.Histogram, error) {
+	ctx = context.WithoutCancel(ctx)
 	var (
 		over      atomic.Bool
 		start     = make(chan struct{})

@@ -73,7 +73,8 @@ func (m *millraceStore) Pipeline() Pipeline {
 	p := new(millracePipeline)
 	p.pipeline = m.store.Pipeline(millraceWindow, func(result actors.PipelineResult) {
 		if result.Err != nil {
-			p.failure.CompareAndSwap(nil, &result.Err)
+			failure := result.Err // its address would put every result on the heap
+			p.failure.CompareAndSwap(nil, &failure)
 		}
 	})
 	return p
