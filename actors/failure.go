@@ -79,7 +79,7 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 		_ = old.Close()
 		r := recovery{
 			log: a.log, fs: a.fileSystem(), blocks: blocks, derived: derivedFiles, config: config,
-			pub: a.published, now: now, cut: &cut, atLeast: atLeast,
+			pub: a.published, now: now, workers: a.runtime.scans, cut: &cut, atLeast: atLeast,
 		}
 		e, err := r.run(background)
 		return &recovered{e, blocks, err}

@@ -92,7 +92,7 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 	start := time.Now()
 	r := recovery{
 		log: s.log, fs: files, blocks: newBlocks(s), derived: derivedFiles,
-		config: s.engineConfig(), pub: s.published, now: s.runtime.now(),
+		config: s.engineConfig(), pub: s.published, now: s.runtime.now(), workers: s.runtime.scans,
 	}
 	blocks = r.blocks
 	e, err := r.run(ctx)

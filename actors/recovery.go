@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -25,6 +24,7 @@ type recovery struct {
 	config  engine.Config
 	pub     *engine.Published
 	now     int64
+	workers int // goroutines that scan
 
 	// After a failure: where the log is to be cut, since what lies beyond may
 	// exist in the page cache only; and the least last sequence.
@@ -101,21 +101,24 @@ const progressAfter = 2 * time.Second
 // scanAll scans blocks on several goroutines, and hands them to the engine in
 // order.
 func (r *recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *engine.Recovery) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer cancel()
 	tail := -1 // the block that may be torn: the last one with content
 	for i, b := range list {
 		if b.Size > 0 {
 			tail = i
 		}
 	}
+	workers := min(r.workers, len(list))
+	if workers <= 1 {
+		return r.scanInline(ctx, list, tail, rec)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
 	results := make([]chan scanned, len(list))
 	for i := range results {
 		results[i] = make(chan scanned, 1)
 	}
-	workers := min(runtime.GOMAXPROCS(0), len(list))
 	// Tokens keep the scans from running far ahead of the engine.
 	tokens := make(chan struct{}, 2*workers)
 	next := make(chan int)
@@ -156,6 +159,28 @@ func (r *recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *e
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+	return nil
+}
+
+// scanInline is scanAll without goroutines.
+func (r *recovery) scanInline(ctx context.Context, list []blockio.BlockInfo, tail int, rec *engine.Recovery) error {
+	report := r.progress(len(list))
+	var buffer []byte
+	for i, b := range list {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var s scanned
+		last := i == len(list)-1
+		if buffer, s = r.scan(b.ID, i == tail, last, buffer); s.err != nil {
+			return s.err
+		}
+		if err := r.mend(b.ID, last, s); err != nil {
+			return err
+		}
+		rec.Add(s.scan)
+		report(i + 1)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type Runtime struct {
 	indexes *indexCache
 	buffers *bufferPool
 	workers chan struct{}
+	scans   int // goroutines that scan blocks when a stream is recovered
 	clock   func() time.Time
 	logger  *slog.Logger
 }
@@ -58,6 +60,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		indexes: newIndexCache(c.IndexBytes),
 		buffers: &bufferPool{most: int(c.SpareBytes / engine.BufferSize)},
 		workers: make(chan struct{}, c.Workers),
+		scans:   runtime.GOMAXPROCS(0),
 		clock:   c.Clock,
 		logger:  c.Logger,
 	}
