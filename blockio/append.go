@@ -18,6 +18,10 @@ const (
 	// written ahead of them, so that streams with little to do stay small.
 	zeroAfter = 8
 
+	// zeroGroup is the largest append, in bytes, that zeros are written ahead
+	// of. Above it, writing everything twice costs more than it saves.
+	zeroGroup = 32 << 10
+
 	// The chunks of zeros, in bytes, double from the first to the last.
 	firstZeros = 64 << 10
 	lastZeros  = 1 << 20
@@ -55,8 +59,8 @@ func (z *zeroAhead) extent(size, end, have, blockSize int64) int64 {
 		return 0
 	}
 	chunk := min(max(2*z.chunk, firstZeros, 4*size), lastZeros)
-	if size > chunk/4 {
-		return 0 // the zeros would be used up at once, having been written in vain
+	if size > zeroGroup {
+		return 0
 	}
 	limit := min(end+chunk, blockSize)
 	if limit <= end {

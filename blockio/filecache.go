@@ -1,7 +1,6 @@
 package blockio
 
 import (
-	"container/list"
 	"errors"
 	"sync"
 )
@@ -13,8 +12,11 @@ type FileCache struct {
 
 	mu    sync.Mutex
 	files map[string][]*CachedFile // by path; several only when file systems differ
-	idle  list.List                // of *CachedFile, the least recently used first
 	open  int                      // busy and idle
+
+	// The idle ones in a ring through lru, the least recently used first. It is
+	// made of the files themselves, so that Release allocates nothing.
+	lru CachedFile
 }
 
 // A CachedFile is a file in use. It stays readable until Release, also when it
@@ -28,14 +30,24 @@ type CachedFile struct {
 	err   error
 
 	// Guarded by cache.mu.
-	users     int
-	element   *list.Element // in cache.idle, when nobody uses it
-	forgotten bool
+	users        int
+	before, next *CachedFile // in cache.lru, when nobody uses it
+	forgotten    bool
+}
+
+// detach takes an idle file out of the ring.
+func (f *CachedFile) detach() {
+	if f.next != nil {
+		f.before.next, f.next.before = f.next, f.before
+		f.before, f.next = nil, nil
+	}
 }
 
 // NewFileCache makes a cache of at most max open files; 0 keeps none idle.
 func NewFileCache(max int) *FileCache {
-	return &FileCache{max: max, files: make(map[string][]*CachedFile)}
+	c := &FileCache{max: max, files: make(map[string][]*CachedFile)}
+	c.lru.before, c.lru.next = &c.lru, &c.lru
+	return c
 }
 
 // Acquire gives the file with that path for reading, opened now or before. The
@@ -46,10 +58,7 @@ func (c *FileCache) Acquire(fs FS, path string) (*CachedFile, error) {
 	f := c.find(fs, path)
 	if f != nil {
 		f.users++
-		if f.element != nil {
-			c.idle.Remove(f.element)
-			f.element = nil
-		}
+		f.detach()
 		c.mu.Unlock()
 		<-f.ready
 		if f.err != nil {
@@ -89,8 +98,8 @@ func (c *FileCache) find(fs FS, path string) *CachedFile {
 
 // evict takes idle files out until the number is right again. c.mu is held.
 func (c *FileCache) evict() (victims []*CachedFile) {
-	for c.open > c.max && c.idle.Len() > 0 {
-		f := c.idle.Front().Value.(*CachedFile)
+	for c.open > c.max && c.lru.next != &c.lru {
+		f := c.lru.next
 		c.unlink(f)
 		c.open--
 		victims = append(victims, f)
@@ -100,10 +109,7 @@ func (c *FileCache) evict() (victims []*CachedFile) {
 
 // unlink makes Acquire not find f again. c.mu is held.
 func (c *FileCache) unlink(f *CachedFile) {
-	if f.element != nil {
-		c.idle.Remove(f.element)
-		f.element = nil
-	}
+	f.detach()
 	if f.forgotten {
 		return
 	}
@@ -148,7 +154,8 @@ func (f *CachedFile) Release() {
 		c.open--
 		victims = append(victims, f)
 	default:
-		f.element = c.idle.PushBack(f)
+		f.before, f.next = c.lru.before, &c.lru
+		f.before.next, c.lru.before = f, f
 		victims = c.evict()
 	}
 	c.mu.Unlock()

@@ -90,7 +90,7 @@ func ReadMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
 	if len(sum) != metaSumBytes {
 		return nil, &CorruptionError{Path: sumPath, Reason: fmt.Sprintf("%d bytes, want %d", len(sum), metaSumBytes), Err: ErrCorrupt}
 	}
-	if string(sum) != metaSum(stream, data) {
+	if string(sum) != MetaSum(stream, data) {
 		return nil, &CorruptionError{Path: path, Reason: "differs from meta.sum", Err: errChecksum}
 	}
 	m, err := parseMeta(data)
@@ -125,12 +125,12 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	if err = ReplaceFile(fsys, filepath.Join(dir, metaFile), data); err != nil {
 		return err
 	}
-	return ReplaceFile(fsys, filepath.Join(dir, metaSumFile), []byte(metaSum(stream, data)))
+	return ReplaceFile(fsys, filepath.Join(dir, metaSumFile), []byte(MetaSum(stream, data)))
 }
 
-// metaSum is the content of meta.sum: no newline, or nats-server skips the
-// stream.
-func metaSum(stream string, data []byte) string {
+// MetaSum is the content of meta.sum for those bytes of meta.inf: 16 lowercase
+// hexadecimal digits and no newline, or nats-server skips the stream.
+func MetaSum(stream string, data []byte) string {
 	sum := nameSum(stream, data)
 	var b [checksumSize]byte
 	for i := range b {

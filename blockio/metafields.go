@@ -193,8 +193,9 @@ func trimKey(raw []byte) json.RawMessage {
 // not the default.
 func (m *StreamMeta) encode() ([]byte, error) {
 	fields := append([]metaField(nil), m.fields...)
-	defaults := &StreamMeta{Name: m.Name}
-	defaults.fillDefaults()
+	defaults := &StreamMeta{Name: m.Name, MaxAge: m.MaxAge}
+	defaults.fillDefaults() // of which one depends on the age
+	defaults.MaxAge = 0
 	inFile := len(fields) > 0 && slotIn(fields, "name") >= 0
 	for i, slot := range metaSlots {
 		if slot.at == nil {
@@ -229,13 +230,12 @@ func slotIn(fields []metaField, name string) int {
 // update gives the members of that name a new value, if it differs from what
 // they say. nats-server takes the last of several.
 func (m *StreamMeta) update(fields []metaField, slot metaSlot, value json.RawMessage) {
-	was := &StreamMeta{Name: m.Name}
+	was := &StreamMeta{Name: m.Name, MaxAge: m.MaxAge}
 	for _, field := range fields {
 		if strings.EqualFold(field.name, slot.name) {
 			_ = json.Unmarshal(field.value, slot.at(was)) // it could be read before
 		}
 	}
-	was.MaxAge = cmpMaxAge(was, fields)
 	was.fillDefaults()
 	if sameValue(slot.at(was), slot.at(m)) {
 		return
@@ -245,17 +245,6 @@ func (m *StreamMeta) update(fields []metaField, slot metaSlot, value json.RawMes
 			fields[i].value = value
 		}
 	}
-}
-
-// cmpMaxAge reads max_age as well: the default of another field depends on it.
-func cmpMaxAge(was *StreamMeta, fields []metaField) time.Duration {
-	age := was.MaxAge
-	for _, field := range fields {
-		if strings.EqualFold(field.name, "max_age") {
-			_ = json.Unmarshal(field.value, &age)
-		}
-	}
-	return age
 }
 
 func sameValue(x, y any) bool {

@@ -1,0 +1,205 @@
+package blockio_test
+
+import (
+	"io/fs"
+	"math/rand"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+)
+
+const (
+	basicMeta = `{"Created":"2024-01-01T00:00:00Z","name":"BASIC","subjects":["foo.\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":-1,"max_msg_size":-1,"discard":"old","storage":"file","num_replicas":1,"duplicate_window":120000000000,"compression":"none","allow_direct":false,"mirror_direct":false,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":false,"consumer_limits":{},"allow_msg_ttl":false,"metadata":{"_nats.req.level":"0"}}`
+	basicSum  = "eeb15fe59e137f7b"
+)
+
+// metaStore gives a file system with a stream's meta files in /s.
+func metaStore(t testing.TB, inf, sum string) *blocktest.MemFS {
+	t.Helper()
+	m := blocktest.NewMemFS()
+	require.NoError(t, m.MkdirAll("/s"))
+	require.NoError(t, blockio.ReplaceFile(m, "/s/meta.inf", []byte(inf)))
+	require.NoError(t, blockio.ReplaceFile(m, "/s/meta.sum", []byte(sum)))
+	return m
+}
+
+func readText(t testing.TB, fsys blockio.FS, name string) string {
+	t.Helper()
+	file, err := fsys.OpenFile(name, blockio.ModeRead)
+	require.NoError(t, err)
+	size, err := file.Size()
+	require.NoError(t, err)
+	data := make([]byte, size)
+	_, err = file.ReadAt(data, 0)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	return string(data)
+}
+
+func TestMetaVectors(t *testing.T) {
+	for _, row := range [][3]string{
+		{"BASIC", basicMeta, basicSum},
+		{"MIN", `{"name":"MIN"}`, "6c203205f37b85f0"},
+		{"ORDERS", `{"name":"ORDERS"}`, "3a58b5d8801535da"},
+	} {
+		m := metaStore(t, row[1], row[2])
+		meta, err := blockio.ReadMeta(m, "/s", row[0])
+		require.NoError(t, err)
+		require.NoError(t, blockio.WriteMeta(m, "/s", row[0], meta))
+		require.Equal(t, row[1], readText(t, m, "/s/meta.inf"))
+		require.Equal(t, row[2], readText(t, m, "/s/meta.sum"))
+	}
+}
+
+func TestNewMetaIsWhatNatsServerWrites(t *testing.T) {
+	m := blocktest.NewMemFS()
+	require.NoError(t, m.MkdirAll("/s"))
+	meta := blockio.NewStreamMeta("BASIC", time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
+	meta.Subjects = []string{"foo.>"}
+	require.NoError(t, blockio.WriteMeta(m, "/s", "BASIC", meta))
+	require.Equal(t, basicMeta, readText(t, m, "/s/meta.inf"))
+	require.Equal(t, basicSum, readText(t, m, "/s/meta.sum"))
+	for _, mode := range blocktest.CrashModes {
+		_, err := blockio.ReadMeta(m.CrashImage(mode, nil), "/s", "BASIC")
+		require.NoError(t, err, "%v", mode)
+	}
+}
+
+func TestMetaDefaults(t *testing.T) {
+	m := metaStore(t, `{"name":"MIN"}`, "6c203205f37b85f0")
+	meta, err := blockio.ReadMeta(m, "/s", "MIN")
+	require.NoError(t, err)
+	require.Equal(t, []string{"MIN"}, meta.Subjects)
+	require.Equal(t, []int64{-1, -1, -1}, []int64{meta.MaxMsgs, meta.MaxBytes, meta.MaxMsgsPerSubject})
+	require.Equal(t, int32(-1), meta.MaxMsgSize)
+	require.Equal(t, []string{"limits", "old", "file", "none"}, []string{meta.Retention, meta.Discard, meta.Storage, meta.Compression})
+	require.Equal(t, 2*time.Minute, meta.DuplicateWindow)
+	require.Equal(t, 1, meta.Replicas)
+	require.True(t, meta.Created.IsZero())
+}
+
+// TestMetaKeepsWhatItDoesNotKnow changes one field of a file full of others.
+func TestMetaKeepsWhatItDoesNotKnow(t *testing.T) {
+	const before = ` {"future" : {"b":1.0, "a":[ 2 ]}, "NAME":"X","\u006dax_msgs":  7 ,"z":1e400,"max_age":100000000000,"metadata":{"k":"<v>"},"subjects":["a"]}` + "\n"
+	m := metaStore(t, before, "")
+	require.NoError(t, blockio.ReplaceFile(m, "/s/meta.sum", []byte(blockio.MetaSum("X", []byte(before)))))
+	meta, err := blockio.ReadMeta(m, "/s", "X")
+	require.NoError(t, err)
+	require.Equal(t, int64(7), meta.MaxMsgs)
+	require.Equal(t, 100*time.Second, meta.DuplicateWindow, "no longer than the age limit")
+	meta.MaxMsgs = 8
+	meta.FirstSeq = 5 // goes behind all that nats-server writes before it
+	require.NoError(t, blockio.WriteMeta(m, "/s", "X", meta))
+	require.Equal(t, `{"future":{"b":1.0, "a":[ 2 ]},"NAME":"X","\u006dax_msgs":8,"z":1e400,"max_age":100000000000,"metadata":{"k":"<v>"},"subjects":["a"],"first_seq":5}`,
+		readText(t, m, "/s/meta.inf"))
+	again, err := blockio.ReadMeta(m, "/s", "X")
+	require.NoError(t, err)
+	require.Equal(t, int64(8), again.MaxMsgs)
+	require.Equal(t, uint64(5), again.FirstSeq)
+}
+
+func TestMetaErrors(t *testing.T) {
+	none := blocktest.NewMemFS()
+	require.NoError(t, none.MkdirAll("/s"))
+	_, err := blockio.ReadMeta(none, "/s", "BASIC")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, blockio.ReplaceFile(none, "/s/meta.inf", []byte(basicMeta)))
+	_, err = blockio.ReadMeta(none, "/s", "BASIC")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+
+	sum := func(text string) string { return blockio.MetaSum("BASIC", []byte(text)) }
+	rows := []struct{ name, inf, sum, path string }{
+		{"changed", strings.Replace(basicMeta, "1", "2", 1), basicSum, "meta.inf"},
+		{"another stream's", basicMeta, "6c203205f37b85f0", "meta.inf"},
+		{"upper case", basicMeta, strings.ToUpper(basicSum), "meta.inf"},
+		{"newline", basicMeta, basicSum + "\n", "meta.sum"},
+		{"empty sum", basicMeta, "", "meta.sum"},
+		{"empty", "", sum(""), "meta.inf"},
+		{"no object", `["name"]`, sum(`["name"]`), "meta.inf"},
+		{"two values", `{"name":"BASIC"}{}`, sum(`{"name":"BASIC"}{}`), "meta.inf"},
+		{"wrong type", `{"name":"BASIC","max_msgs":"many"}`, sum(`{"name":"BASIC","max_msgs":"many"}`), "meta.inf"},
+	}
+	for _, row := range rows {
+		_, err := blockio.ReadMeta(metaStore(t, row.inf, row.sum), "/s", "BASIC")
+		var corrupt *blockio.CorruptionError
+		require.ErrorAs(t, err, &corrupt, row.name)
+		require.ErrorIs(t, err, blockio.ErrCorrupt, row.name)
+		require.Equal(t, filepath.Join("/s", row.path), corrupt.Path, row.name)
+		require.NotContains(t, err.Error(), "many", row.name)
+	}
+	other := blockio.MetaSum("OTHER", []byte(basicMeta))
+	_, err = blockio.ReadMeta(metaStore(t, basicMeta, other), "/s", "OTHER")
+	require.ErrorIs(t, err, blockio.ErrName)
+	require.ErrorIs(t, blockio.WriteMeta(none, "/s", "OTHER", &blockio.StreamMeta{Name: "X"}), blockio.ErrName)
+}
+
+func TestDirectoryFeatures(t *testing.T) {
+	m := metaStore(t, "\x01\x02", blockio.MetaSum("BASIC", []byte("\x01\x02")))
+	features, err := blockio.ReadDirectoryFeatures(m, "/s")
+	require.NoError(t, err)
+	require.Equal(t, blockio.DirectoryFeatures{}, features)
+	_, err = blockio.ReadMeta(m, "/s", "BASIC")
+	require.ErrorIs(t, err, blockio.ErrCorrupt)
+	require.NoError(t, m.MkdirAll("/s/msgs"))
+	require.NoError(t, m.MkdirAll("/s/__msgs__"))
+	for _, name := range []string{"/s/meta.key", "/s/msgs/index.db", "/s/msgs/thw.db", "/s/msgs/sched.db"} {
+		require.NoError(t, blockio.ReplaceFile(m, name, nil))
+	}
+	features, err = blockio.ReadDirectoryFeatures(m, "/s")
+	require.NoError(t, err)
+	require.Equal(t, blockio.DirectoryFeatures{Encrypted: true, HasBlocks: true, HasIndex: true, HasTTL: true, HasSchedules: true, PurgeCut: true}, features)
+	_, err = blockio.ReadMeta(m, "/s", "BASIC")
+	require.ErrorIs(t, err, blockio.ErrEncrypted)
+	_, err = blockio.ReadDirectoryFeatures(m, "/none")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// TestReplaceFileAtEveryCrash: at every operation and after every kind of crash
+// the file has its old content or the new, and the new once it returned.
+func TestReplaceFileAtEveryCrash(t *testing.T) {
+	for at := 0; ; at++ {
+		m := blocktest.NewMemFS()
+		require.NoError(t, blockio.ReplaceFile(m, "/a", []byte("old text")))
+		f := blocktest.NewFaultFS(m)
+		f.SetHook(blocktest.CrashAt(at))
+		err := blockio.ReplaceFile(f, "/a", []byte("new"))
+		for seed := range 20 {
+			for _, mode := range blocktest.CrashModes {
+				got := readText(t, m.CrashImage(mode, rand.New(rand.NewSource(int64(seed)))), "/a")
+				if err == nil {
+					require.Equal(t, "new", got)
+				} else {
+					require.Contains(t, []string{"old text", "new"}, got, "%v at %d", mode, at)
+				}
+			}
+		}
+		if err == nil {
+			return
+		}
+	}
+}
+
+// TestReplaceFileCleansUp: any one failure is reported and leaves no other file.
+func TestReplaceFileCleansUp(t *testing.T) {
+	for at := 0; ; at++ {
+		m := blocktest.NewMemFS()
+		require.NoError(t, blockio.ReplaceFile(m, "/a", []byte("old text")))
+		f := blocktest.NewFaultFS(m)
+		f.SetHook(blocktest.FailAt(at, blocktest.ErrNoSpace))
+		err := blockio.ReplaceFile(f, "/a", []byte("new"))
+		if at >= f.Count() {
+			require.NoError(t, err)
+			return
+		}
+		require.ErrorIs(t, err, blocktest.ErrInjected)
+		entries, err := m.ReadDir("/")
+		require.NoError(t, err)
+		require.Len(t, entries, 1)
+	}
+}
