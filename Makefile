@@ -90,8 +90,8 @@ crash: ## the crash sweep over at least CRASH_POINTS crash points
 fuzz: ## every fuzz target for FUZZTIME each
 	@found=0; \
 	for package in $$($(GO) list ./...); do \
-		targets=$$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); \
-		for target in $$targets; do \
+		listed=$$($(GO) test -list '^Fuzz' "$$package"); \
+		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
 			found=$$((found + 1)); \
 			echo "== $$package $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
