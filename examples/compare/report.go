@@ -111,7 +111,8 @@ func document(outcomes []outcome, runs int, command, notes, raw string, about ma
 	fmt.Fprintf(&b, "Messages have %d bytes of payload and subjects that cycle through %s names. ",
 		payloadBytes, thousands(subjectCount))
 	b.WriteString("\"Cores\" is processor time by elapsed time; allocations are those of the whole process, ")
-	b.WriteString("callers included. Calls get a context that cannot end, since those of the peers cannot be cancelled. \"Millrace by it\" is Millrace's rate divided by the rate on that line. ")
+	b.WriteString("callers included. Calls get a context that cannot end, since those of the peers cannot be ")
+	b.WriteString("cancelled. \"Millrace by it\" is Millrace's rate divided by the rate on that line. ")
 	b.WriteString("Numbers of one machine on one day: read the ratios.\n\n")
 	fmt.Fprintf(&b, "Command: `%s`\n\n", command)
 	b.WriteString(about.markdown())
