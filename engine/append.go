@@ -190,10 +190,9 @@ func (e *Engine) skip(c *Command) {
 }
 
 // skipTime returns the time of a skip: the last time, which so stays as it is,
-// or now when there is none. Time zero counts as none: a record without message
-// and time is what erasing leaves.
+// or now when there is none.
 func (e *Engine) skipTime() int64 {
-	if time := int64(e.numbers[countLastTime]); time != NoTime && time != 0 {
+	if time := int64(e.numbers[countLastTime]); time != NoTime {
 		return time
 	}
 	return e.now
@@ -201,18 +200,24 @@ func (e *Engine) skipTime() int64 {
 
 // skipTo writes the one record that uses up all sequences up to last.
 func (e *Engine) skipTo(last uint64, time int64) {
-	e.roomForEmpty()
+	e.appendSkip(last, time)
 	b := e.tail
-	b.codec.AppendSkip(b.memory.free(), last, time)
-	e.appended(emptyRecord)
 	if b.firstMsg != 0 {
 		b.addDeleted(b.last+1, last)
 	}
-	b.last, b.proves = last, last
+	b.last = last
 	e.numbers[countLast], e.numbers[countLastTime] = last, uint64(time)
 	if e.numbers[countMessages] == 0 {
 		e.numbers[countFirst] = last + 1
 	}
+}
+
+func (e *Engine) appendSkip(last uint64, time int64) {
+	e.roomForEmpty()
+	b := e.tail
+	b.codec.AppendSkip(b.memory.free(), last, time)
+	b.proves = last
+	e.appended(emptyRecord)
 }
 
 // tombstone writes that a sequence is gone.

@@ -315,7 +315,9 @@ func (e *Engine) preserveLast() {
 	} else if b.proves == last {
 		return
 	}
-	e.tombstone(last, int64(e.numbers[countLastTime]))
+	// Not a tombstone, which would delete the newest message: as long as the
+	// blocks are there, recovery has to see all of it to evict what went.
+	e.appendSkip(last, int64(e.numbers[countLastTime]))
 }
 
 // refreshFirst brings the stream's first sequence and time up to date.

@@ -48,6 +48,9 @@ func newMachine(cfg engine.Config, d *disk) *machine {
 func (mc *machine) attach() {
 	mc.shown = mc.snapshot()
 	mc.onReady = func(commit bool) {
+		if mc.e.Failed() != nil {
+			return
+		}
 		current, inflight := mc.e.Held()
 		switch {
 		case mc.cfg.Level == engine.SyncNever && !current && !inflight, mc.commit == nil && !current:

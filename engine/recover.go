@@ -195,8 +195,12 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	if s.last >= last && s.last > 0 {
 		e.numbers[countLast] = s.last
-		if s.lastTime != NoTime {
+		none := NoTime
+		switch {
+		case s.lastTime != NoTime:
 			e.numbers[countLastTime] = uint64(s.lastTime)
+		case s.timeless && e.numbers[countLastTime] == uint64(none):
+			e.numbers[countLastTime] = 0
 		}
 	}
 	e.numbers[countMessages] += s.msgs

@@ -147,7 +147,7 @@ func (m *model) skip(c *engine.Command, now int64, r engine.Reply) engine.Reply 
 		return r
 	}
 	time := m.time
-	if time == engine.NoTime || time == 0 {
+	if time == engine.NoTime {
 		time = now
 	}
 	m.add(event{last: m.last + c.Count, time: time})

@@ -293,8 +293,7 @@ func (s *shell) must(t testing.TB, commands ...engine.Command) []engine.Reply {
 }
 
 // live returns the sequences that a reader finds.
-func (s *shell) live(t testing.TB) []uint64 {
-	t.Helper()
+func (s *shell) live() []uint64 {
 	var found []uint64
 	for sequence := s.pub.First(); sequence <= s.pub.Last(); sequence++ {
 		if _, ok := s.read(sequence); ok {

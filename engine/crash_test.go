@@ -1,0 +1,160 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// clone returns a model that goes its own way.
+func (m *model) clone() *model {
+	own := *m
+	own.log, own.live = slices.Clone(m.log), slices.Clone(m.live)
+	return &own
+}
+
+// expireAll removes everything that is due.
+func (m *model) expireAll(now int64) {
+	for m.expired(now) {
+		m.live = m.live[1:]
+	}
+}
+
+// find returns what was ever stored with a sequence.
+func (m *model) find(sequence uint64) (entry, bool) {
+	for _, ev := range m.log {
+		for _, e := range ev.messages {
+			if e.sequence == sequence {
+				return e, true
+			}
+		}
+	}
+	return entry{}, false
+}
+
+// checkCrash recovers a disk as the crash left it and says what is wrong.
+// processOnly says that the machine, and with it the page cache, survived.
+func (mc *machine) checkCrash(d *disk, processOnly bool) error {
+	s := newShell(mc.cfg, d, engine.NewPublished(), mc.now)
+	if err := s.e.CheckInvariants(); err != nil {
+		return err
+	}
+	last := s.pub.Last()
+	always, never := mc.cfg.Level == engine.SyncAlways, mc.cfg.Level == engine.SyncNever
+	if promised := max(mc.pub.Durable(), mc.flushed); last < promised {
+		return fmt.Errorf("last is %d, %d was durable", last, promised)
+	}
+	if shown := max(mc.pub.Last(), mc.acked); last < shown && (always || processOnly && !never) {
+		return fmt.Errorf("last is %d, %d was acknowledged", last, shown)
+	}
+	var err error
+	if always || processOnly {
+		err = mc.checkPrefix(s)
+	} else {
+		err = mc.checkDurable(s)
+	}
+	if err != nil {
+		return err
+	}
+	if r := s.do(engine.Command{Kind: engine.CommandSkip, Count: 1, Tag: 1}); len(r) != 1 || r[0].Err != nil || r[0].Sequence != last+1 {
+		return fmt.Errorf("skip after recovery: %+v", r)
+	}
+	return nil
+}
+
+// checkPrefix compares with the stream as it was after some command.
+func (mc *machine) checkPrefix(s *shell) error {
+	p := mc.m.prefix(s.pub.Last(), mc.first)
+	if p == nil {
+		return fmt.Errorf("the stream ends at %d, within a command", s.pub.Last())
+	}
+	p.expireAll(mc.now)
+	got, want := s.pub.State(), p.state()
+	if err := sameState(got, want); err != nil {
+		return err
+	}
+	if got, want := s.e.Deleted(), p.deleted(); !slices.Equal(got, want) {
+		return fmt.Errorf("deleted %v, want %v", got, want)
+	}
+	return verify(s, p.live)
+}
+
+// checkDurable asks for what was durable, and that nothing is made up: at the
+// weaker levels power loss may leave holes.
+func (mc *machine) checkDurable(s *shell) error {
+	p := mc.m.clone()
+	p.expireAll(mc.now)
+	p.live = slices.DeleteFunc(p.live, func(e entry) bool { return e.sequence > mc.pub.Durable() })
+	for _, e := range p.live {
+		if r, ok := s.read(e.sequence); !ok || string(r.payload) != e.payload {
+			return fmt.Errorf("message %d was durable and is gone", e.sequence)
+		}
+	}
+	state := s.pub.State()
+	if state.LastSequence-state.FirstSequence > 10_000 {
+		return nil
+	}
+	for _, sequence := range s.live() {
+		want, ok := mc.m.find(sequence)
+		if got, _ := s.read(sequence); !ok || string(got.payload) != want.payload || got.subject != want.subject {
+			return fmt.Errorf("message %d is made up", sequence)
+		}
+	}
+	return nil
+}
+
+// crashPoints checks recovery at every moment of what the machine does from now
+// on. It returns the number of crashes tried.
+func (mc *machine) crashPoints() (points *int) {
+	points = new(int)
+	mc.disk.point = func(what string) {
+		modes := []struct {
+			name        string
+			keep        func() bool
+			processOnly bool
+		}{
+			{"all unsynced lost", dropAll, false},
+			{"all kept", keepAll, true},
+			{"some kept", keepSome(uint64(*points)), false},
+		}
+		for _, mode := range modes {
+			*points++
+			if err := mc.checkCrash(mc.disk.crash(mode.keep), mode.processOnly); err != nil {
+				mc.fail("crash %s, %s: %w", what, mode.name, err)
+			}
+		}
+	}
+	return points
+}
+
+// small draws a configuration whose blocks roll often.
+func drawSmallConfig(t *rapid.T) engine.Config {
+	cfg := drawConfig(t)
+	cfg.BlockSize = min(cfg.BlockSize, 1<<10)
+	return cfg
+}
+
+func TestAcknowledgedSurvivesCrash(t *testing.T) {
+	points, began := 0, time.Now()
+	rapid.Check(t, func(t *rapid.T) {
+		keep := rapid.SampledFrom([]int{0, 1 << 20}).Draw(t, "keep records")
+		defer engine.SetKeepRecords(keep)()
+		mc := newMachine(drawSmallConfig(t), newDisk())
+		n := mc.crashPoints()
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			if err := mc.act(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := mc.quiesce(); err != nil {
+			t.Fatal(err)
+		}
+		points += *n
+	})
+	t.Logf("%d crashes, %.0f a second", points, float64(points)/time.Since(began).Seconds())
+}
