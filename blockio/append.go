@@ -19,17 +19,13 @@ const (
 	zeroAfter = 8
 
 	// zeroGroup is the largest append, in bytes, that zeros are written ahead
-	// of. Above it, writing everything twice costs more than it saves.
+	// of: the last chunk has room for 32 such. A chunk of 1 MiB costs some
+	// milliseconds, an append in it saves about a tenth of one.
 	zeroGroup = 32 << 10
 
 	// The chunks of zeros, in bytes, double from the first to the last.
 	firstZeros = 64 << 10
 	lastZeros  = 1 << 20
-
-	// zerosPerSize is how many groups of a size a chunk must have room for. A
-	// chunk of 1 MiB costs some milliseconds, a group in it saves about a tenth
-	// of one.
-	zerosPerSize = 32
 )
 
 // zeros is what is written ahead. It is never written to.
