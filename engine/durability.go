@@ -16,6 +16,7 @@ type durability struct {
 
 	unsealed []unsealed // SyncInterval and SyncNever
 	evicted  []eviction
+	removing bool // a WorkRemove is out
 	waiting  []waitingReply
 	stop     Reply
 	stopping bool
@@ -167,6 +168,8 @@ func (e *Engine) maintained(w Work) {
 		// The maintenance lane keeps the order, so this is the first one.
 		d.synced = d.synced.combine(d.unsealed[0].after)
 		d.unsealed = shift(d.unsealed, 1)
+	case WorkRemove:
+		d.removing = false
 	}
 	d.advance()
 }
@@ -179,18 +182,24 @@ func (d *durability) settle(e *Engine) {
 		n++
 	}
 	d.waiting = shift(d.waiting, n)
-	n = 0
-	for n < len(d.evicted) && d.evicted[n].group <= d.durable.group {
-		e.schedule(WorkRemove, d.evicted[n].block, 0)
-		n++
-	}
-	d.evicted = shift(d.evicted, n)
-	if len(d.evicted) > 0 && e.inflight == nil {
-		e.syncInBackground()
-	}
+	d.removeEvicted(e)
 	if d.stopping && e.idleMaintenance() && len(d.evicted) == 0 && d.stop.Tag != nil {
 		e.reply(d.stop)
 		d.stop = Reply{}
+	}
+}
+
+// removeEvicted asks for the removal of evicted blocks, one after the other: an
+// older block that stays while a younger one goes would come back at recovery.
+func (d *durability) removeEvicted(e *Engine) {
+	switch {
+	case len(d.evicted) == 0 || d.removing:
+	case d.evicted[0].group <= d.durable.group:
+		d.removing = true
+		e.schedule(WorkRemove, d.evicted[0].block, 0)
+		d.evicted = d.evicted[1:]
+	case e.inflight == nil:
+		e.syncInBackground()
 	}
 }
 

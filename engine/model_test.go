@@ -277,10 +277,13 @@ func (mc *machine) act(t *rapid.T) error {
 	case k < 97:
 		return mc.quiesce()
 	default:
-		if err := mc.quiesce(); err != nil {
+		if err := mc.quiesce(); err != nil || mc.e.Failed() != nil {
 			return err
 		}
 		return mc.reopen()
+	}
+	if mc.e.Failed() != nil {
+		return nil
 	}
 	mc.follow()
 	return mc.observe()
