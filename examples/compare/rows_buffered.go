@@ -57,7 +57,7 @@ func (p *pipelining) run(ctx context.Context, place workplace) (measure.Run, err
 		defer stop.Stop()
 		messages, pipeline := newSource(0), store.Pipeline()
 		var count int64
-		for !over.Load() {
+		for count == 0 || !over.Load() {
 			if err := pipeline.Submit(ctx, messages.message()); err != nil {
 				return count, nil, err
 			}

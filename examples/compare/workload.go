@@ -62,7 +62,7 @@ type load struct {
 }
 
 // run starts the callers, each with its own source, and returns what they did together, when the
-// last has returned. The first error ends all. The operations get a context that cannot end: the
+// last has returned. Each does at least one operation; the first error ends all. The operations get a context that cannot end: the
 // peers' calls cannot be cancelled either, and a run is short.
 func (l load) run(ctx context.Context, operation func(context.Context, *source) error) (int64, *measure.Histogram, error) {
 	ctx = context.WithoutCancel(ctx)
@@ -79,7 +79,7 @@ func (l load) run(ctx context.Context, operation func(context.Context, *source) 
 		messages := newSource(i)
 		callers.Go(func() {
 			<-start
-			for !over.Load() && errs[i] == nil {
+			for (counts[i] == 0 || !over.Load()) && errs[i] == nil {
 				sampled := counts[i]%int64(l.sampleEvery) == 0
 				var before time.Time
 				if sampled {
