@@ -196,6 +196,21 @@ func TestRecordsInsideAPayload(t *testing.T) {
 			}
 		}
 	}
+	// The same with a forged record right where a cleared bit of the length points.
+	size := RecordSize(len("carrier"), 0, len(payload))
+	for bit := 64; bit <= 1024; bit <<= 1 {
+		if size&bit == 0 {
+			continue
+		}
+		aimed := bytes.Repeat([]byte{9}, len(payload))
+		copy(aimed[size-bit-headSize-len("carrier"):], forged)
+		data := append(bytes.Clone(b.data), b.key.AppendMessage(nil, 2, 1, "carrier", nil, aimed)...)
+		binary.LittleEndian.PutUint32(data[start:], uint32(size-bit))
+		for _, tail := range []bool{true, false} {
+			require.Equal(t, []uint64{1}, visited(data, tail), "bit %d", bit)
+			require.Equal(t, []uint64{1, 5}, visited(append(bytes.Clone(data), after...), tail), "bit %d", bit)
+		}
+	}
 	data := append(bytes.Clone(b.data), carrier...)
 	for cut := start; cut < len(data); cut++ {
 		require.Equal(t, []uint64{1}, visited(data[:cut], true), "cut %d", cut)

@@ -81,7 +81,7 @@ func (w *walker) next(from, limit int, r *Record) (int, bool) {
 	size, trusted := w.claim(from)
 	inside := from
 	if size > 0 {
-		target := from + size
+		target := w.target(from, size, limit)
 		if target < limit && w.key.decode(w.data[target:limit], r) == nil && w.plausible(r) {
 			return target, true
 		}
@@ -109,6 +109,22 @@ func (w *walker) next(from, limit int, r *Record) (int, bool) {
 		return w.search(max(inside, from+1), limit, r)
 	}
 	return first, w.key.decode(w.data[first:limit], r) == nil
+}
+
+// target is where the record at from ends by its length field; or, when a bit of
+// that was cleared and so points into the record, where it really does.
+func (w *walker) target(from, size, limit int) int {
+	for bit := 1; bit <= MaxRecordSize; bit <<= 1 {
+		to := from + size + bit
+		if size&bit != 0 || to > limit {
+			continue
+		}
+		follows := limit-to >= EmptyRecordSize && w.lengthField(to) > 0 && w.candidate(w.data[to:], w.lengthField(to))
+		if (follows || w.landsOnEnd(to)) && w.whole(from, to) {
+			return to
+		}
+	}
+	return from + size
 }
 
 // claim reads the length field at from: the size is 0 when it cannot be one,
