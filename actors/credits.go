@@ -7,29 +7,61 @@ import (
 )
 
 // credits bound the work that is on its way: operations and their bytes. Taking
-// and giving back costs two atomic additions while there is room.
+// and giving back costs two atomic additions and a load while there is room.
+// Those who have to wait do so in order; nobody overtakes them.
 type credits struct {
 	maxOps, maxBytes int64
 	ops, bytes       atomic.Int64
 
-	mu      sync.Mutex
+	// Invariant: waiting is the length of the queue. It is raised before the
+	// first in the queue looks for room, and who gives credit back looks at it
+	// afterwards, so that one of the two finds the room.
 	waiting atomic.Int32
-	room    chan struct{} // closed and replaced when credit comes back
+	mu      sync.Mutex
+	first   *creditWait
+	last    *creditWait
 }
+
+// creditWait is a caller in the queue.
+type creditWait struct {
+	bytes   int64
+	granted chan struct{} // of capacity 1
+	next    *creditWait
+	queued  bool
+}
+
+var creditWaits = sync.Pool{New: func() any { return &creditWait{granted: make(chan struct{}, 1)} }}
 
 func newCredits(ops int, bytes int64) *credits {
-	return &credits{maxOps: int64(ops), maxBytes: bytes, room: make(chan struct{})}
+	return &credits{maxOps: int64(ops), maxBytes: bytes}
 }
 
-// tryAcquire takes credit for one operation of so many bytes, if there is room.
-// An operation larger than all credit may go when nothing else is on its way.
+// tryAcquire takes credit for one operation of so many bytes, if there is room
+// and nobody waits for it. An operation larger than all credit may go when
+// nothing else is on its way.
 func (c *credits) tryAcquire(bytes int64) bool {
+	if c.waiting.Load() > 0 {
+		return false
+	}
+	if c.take(bytes) {
+		return true
+	}
+	if c.waiting.Load() > 0 {
+		// For a moment it looked as if the credit were taken.
+		c.grant()
+	}
+	return false
+}
+
+// take takes credit if there is room.
+func (c *credits) take(bytes int64) bool {
 	ops := c.ops.Add(1)
 	all := c.bytes.Add(bytes)
 	if ops <= c.maxOps && (all <= c.maxBytes || all == bytes) {
 		return true
 	}
-	c.release(bytes)
+	c.ops.Add(-1)
+	c.bytes.Add(-bytes)
 	return false
 }
 
@@ -38,34 +70,94 @@ func (c *credits) acquire(ctx context.Context, bytes int64, stopped <-chan struc
 	if c.tryAcquire(bytes) {
 		return nil
 	}
-	c.waiting.Add(1)
-	defer c.waiting.Add(-1)
-	for {
-		c.mu.Lock()
-		room := c.room
-		c.mu.Unlock()
-		// Credit may have come back before the channel was taken.
-		if c.tryAcquire(bytes) {
-			return nil
-		}
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-stopped:
-			return ErrStopped
-		}
+	w := creditWaits.Get().(*creditWait)
+	w.bytes = bytes
+	c.enqueue(w)
+	var err error
+	select {
+	case <-w.granted:
+		creditWaits.Put(w)
+		return nil
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-stopped:
+		err = ErrStopped
 	}
+	if c.leave(w) {
+		creditWaits.Put(w)
+		return err
+	}
+	// Granted in that moment, to somebody who no longer wants it.
+	<-w.granted
+	creditWaits.Put(w)
+	c.release(bytes)
+	return err
 }
 
-// release gives credit back and wakes those who wait for it.
+// release gives credit back and lets those go on who waited for it.
 func (c *credits) release(bytes int64) {
 	c.ops.Add(-1)
 	c.bytes.Add(-bytes)
 	if c.waiting.Load() > 0 {
-		c.mu.Lock()
-		close(c.room)
-		c.room = make(chan struct{})
-		c.mu.Unlock()
+		c.grant()
+	}
+}
+
+// enqueue puts a caller at the end of the queue.
+func (c *credits) enqueue(w *creditWait) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil {
+		c.first = w
+	} else {
+		c.last.next = w
+	}
+	c.last, w.queued = w, true
+	c.waiting.Add(1)
+	c.grantLocked()
+}
+
+// leave takes a caller out of the queue. It reports false when the caller has
+// been granted its credit.
+func (c *credits) leave(w *creditWait) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !w.queued {
+		return false
+	}
+	var before *creditWait
+	for at := &c.first; *at != nil; at = &(*at).next {
+		if *at == w {
+			*at = w.next
+			break
+		}
+		before = *at
+	}
+	if c.last == w {
+		c.last = before
+	}
+	w.next, w.queued = nil, false
+	c.waiting.Add(-1)
+	// It may have been a large one that kept small ones waiting.
+	c.grantLocked()
+	return true
+}
+
+func (c *credits) grant() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.grantLocked()
+}
+
+// grantLocked gives credit to the first in the queue, as long as there is room.
+func (c *credits) grantLocked() {
+	for c.first != nil && c.take(c.first.bytes) {
+		w := c.first
+		if c.first = w.next; c.first == nil {
+			c.last = nil
+		}
+		w.next, w.queued = nil, false
+		c.waiting.Add(-1)
+		w.granted <- struct{}{}
 	}
 }

@@ -103,6 +103,9 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	s := a.published.State()
 	a.log.Info("recovered", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
 	a.engine.Tick(a.runtime.now())
+	if a.stopping {
+		a.stopEngine()
+	}
 	a.arm(ctx)
 }
 

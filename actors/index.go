@@ -14,6 +14,7 @@ type readIndex struct {
 	first     uint64
 	offsets   []uint32 // by sequence, from first on, if sequences is nil
 	sequences []uint64 // ascending, beside offsets, for blocks with gaps
+	last      uint64   // highest sequence of any record, skips and tombstones too
 	damaged   bool     // the file has damaged records
 }
 
@@ -83,6 +84,7 @@ func (x *readIndex) add(sequence uint64, offset int64) {
 func buildIndex(path string, id uint32, key *blockio.BlockKey, data []byte) *readIndex {
 	x := &readIndex{key: key}
 	found := blockio.ScanBlock(path, id, key, data, false, func(offset int64, r blockio.Record) {
+		x.last = max(x.last, r.Sequence)
 		if r.Kind == blockio.KindMessage {
 			x.add(r.Sequence, offset)
 		}

@@ -31,9 +31,10 @@ type mailbox struct {
 	suspended atomic.Bool
 	depth     atomic.Int64
 
-	// Of the running goroutine: slices that take turns with those above.
+	// Of the running goroutine: slices that take turns with those above, and
+	// the messages that are being handled.
 	spareControl, spareData []any
-	drained                 drain
+	controlled, drained     drain
 
 	most   int       // messages in the data lane that do not hold credit
 	reject func(any) // answers a message that the mailbox does not take
@@ -43,7 +44,8 @@ type mailbox struct {
 type controlMessage interface{ control() }
 
 // drain is a batch of data messages. The actor counts in next how many it has
-// dealt with, so that none is forgotten when it panics.
+// taken, so that none is forgotten when it panics: the last one taken is the
+// actor's to answer, the others are handled later.
 type drain struct {
 	messages []any
 	next     int
@@ -51,8 +53,8 @@ type drain struct {
 
 // rest returns what a panic has left over.
 func (d *drain) rest() []any {
-	rest := append([]any(nil), d.messages[min(d.next, len(d.messages)):]...)
-	d.messages = nil
+	rest := d.messages[min(d.next, len(d.messages)):]
+	*d = drain{}
 	return rest
 }
 
@@ -93,20 +95,31 @@ func (m *mailbox) PostUserMessage(message any) {
 		m.schedule()
 		return
 	}
+	// An op holds credit, which bounds the ops there are, and a poison pill has
+	// to arrive. Others wait in a queue of bounded length.
+	bounded := true
+	switch message.(type) {
+	case *op, *actor.PoisonPill:
+		bounded = false
+	}
+	if !m.post(message, bounded) {
+		m.reject(message)
+	}
+}
+
+// post puts a message into the data lane. It reports false when the lane is
+// closed or, for messages without credit, full.
+func (m *mailbox) post(message any, bounded bool) bool {
 	m.mu.Lock()
-	if m.closed || len(m.data) >= m.most {
-		// An op holds credit, which bounds the ops there are. Others wait in a
-		// queue of bounded length.
-		if _, ok := message.(*op); !ok || m.closed {
-			m.mu.Unlock()
-			m.reject(message)
-			return
-		}
+	if m.closed || bounded && len(m.data) >= m.most {
+		m.mu.Unlock()
+		return false
 	}
 	m.data = append(m.data, message)
 	m.depth.Store(int64(len(m.data)))
 	m.mu.Unlock()
 	m.schedule()
+	return true
 }
 
 // close makes the mailbox reject data from now on, and what it holds. The actor
@@ -114,7 +127,7 @@ func (m *mailbox) PostUserMessage(message any) {
 func (m *mailbox) close() {
 	m.mu.Lock()
 	m.closed = true
-	data := append(m.drained.rest(), m.data...)
+	data := m.data
 	m.data = nil
 	m.depth.Store(0)
 	m.mu.Unlock()
@@ -153,6 +166,7 @@ func (m *mailbox) rounds() {
 	var current any
 	defer func() {
 		if r := recover(); r != nil {
+			m.keepRest()
 			m.invoker.EscalateFailure(r, current)
 		}
 	}()
@@ -180,6 +194,16 @@ func (m *mailbox) rounds() {
 	}
 }
 
+// keepRest puts what a panic has left over back into the lanes, in its order.
+func (m *mailbox) keepRest() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.control = append(m.controlled.rest(), m.control...)
+	m.data = append(m.drained.rest(), m.data...)
+	m.depth.Store(int64(len(m.data)))
+	m.spareControl, m.spareData = nil, nil
+}
+
 // pass handles what is in the lanes now. It reports whether there was anything.
 func (m *mailbox) pass(current *any) bool {
 	worked := m.passSystem(current)
@@ -190,12 +214,18 @@ func (m *mailbox) pass(current *any) bool {
 	control := m.control
 	m.control = m.spareControl[:0]
 	m.mu.Unlock()
+	m.spareControl = nil
+	m.controlled.messages, m.controlled.next = control, 0
 	for i, message := range control {
 		*current = message
 		control[i] = nil
+		m.controlled.next = i + 1
 		m.invoker.InvokeUserMessage(message)
 	}
-	m.spareControl = control[:0]
+	m.controlled.messages = nil
+	if cap(control) <= maxSpareLane {
+		m.spareControl = control[:0]
+	}
 
 	m.mu.Lock()
 	data := m.data
@@ -216,7 +246,7 @@ func (m *mailbox) pass(current *any) bool {
 	return worked || len(control) > 0 || len(data) > 0
 }
 
-// maxSpareLane bounds the memory that an idle data lane keeps, in messages.
+// maxSpareLane bounds the memory that an idle lane keeps, in messages.
 const maxSpareLane = 4096
 
 func (m *mailbox) passSystem(current *any) bool {

@@ -92,8 +92,10 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	}
 	o.index, o.bytes = index, bytes
 	o.state.Store(opQueued)
+	if !p.store.mailbox.post(o, false) {
+		return 0, false, ErrStopped
+	}
 	p.submitted++
-	p.store.mailbox.PostUserMessage(o)
 	return index, true, nil
 }
 
@@ -118,7 +120,7 @@ func (o *op) own(subject string, header Header, payload []byte) (err error) {
 // completed takes the outcome of the oldest message on its way.
 func (p *Pipeline) completed(o *op, r engine.Reply) {
 	if p.done != nil {
-		p.done(PipelineResult{Index: o.index, Ack: ackOf(r), Err: r.Err})
+		p.tell(PipelineResult{Index: o.index, Ack: ackOf(r), Err: r.Err})
 	}
 	if p.completes.Add(1) >= p.target.Load() {
 		p.signalMu.Lock()
@@ -127,6 +129,17 @@ func (p *Pipeline) completed(o *op, r engine.Reply) {
 		p.signal = make(chan struct{})
 		p.signalMu.Unlock()
 	}
+}
+
+// tell hands an outcome to the caller's function. A panic there is not the store's:
+// it is logged, and everybody else goes on.
+func (p *Pipeline) tell(r PipelineResult) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			p.store.log.Error("panic in a function of a pipeline", "reason", reason, "index", r.Index)
+		}
+	}()
+	p.done(r)
 }
 
 // Wait returns when the outcome of every message handed over before is known.

@@ -118,13 +118,16 @@ type (
 	// the first one at once. Replies are coalesced: one a turn of the store at
 	// most. An UnwatchRequest of the same sender, or its end, stops it.
 	WatchRequest struct{}
-	// UnwatchRequest ends what WatchRequest began. It has no reply.
+	// UnwatchRequest ends what WatchRequest began. It has no reply, unless it is
+	// refused.
 	UnwatchRequest struct{}
 	// Advanced tells a watcher the last sequence. Stopped is true in the last
-	// one, when the store has stopped.
+	// one, when the store has stopped. Err is ErrOverloaded when a WatchRequest or
+	// an UnwatchRequest was refused.
 	Advanced struct {
 		Last    uint64
 		Stopped bool
+		Err     error
 	}
 
 	// StopRequest stops the store as Store.Stop does. Reply: *StopReply.
@@ -177,14 +180,21 @@ func answer(request any, r engine.Reply) any {
 }
 
 // refusal makes the reply to a request that is not carried out.
-func refusal(request any, err error) any {
+func (s *stream) refusal(request any, err error) any {
 	switch m := request.(type) {
 	case *LoadRequest:
 		return &LoadReply{Err: err, Tag: m.Tag}
 	case *ReadRequest:
 		return &ReadReply{Next: m.From, Err: err, Tag: m.Tag}
 	case *StateRequest:
-		return &StateReply{Tag: m.Tag}
+		// It needs no room: the state is there to be read.
+		return &StateReply{stateOf(s.published.State()), m.Tag}
+	case *WatchRequest, *UnwatchRequest:
+		last := s.published.Last()
+		if errors.Is(err, ErrStopped) {
+			return &Advanced{Last: last, Stopped: true}
+		}
+		return &Advanced{Last: last, Err: err}
 	case *StopRequest:
 		if errors.Is(err, ErrStopped) {
 			return &StopReply{Tag: m.Tag}
@@ -223,8 +233,11 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 		a.watchBy(ctx, sender)
 	case *UnwatchRequest:
 		a.unwatchBy(sender)
-	default:
+	case *StoreRequest, *StoreRawRequest, *StoreBatchRequest, *SkipRequest, *FlushRequest, *StopRequest:
 		a.onOperation(request, sender)
+	default:
+		// Its type alone: it may be a request by value, with payload.
+		a.log.Error("unknown request", "type", fmt.Sprintf("%T", request))
 	}
 }
 
@@ -232,7 +245,7 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 // so that there are never more goroutines than that.
 func (s *stream) readFor(request any, sender *actor.PID, read func() any) {
 	if !s.credits.tryAcquire(opOverhead) {
-		s.respond(sender, refusal(request, ErrOverloaded))
+		s.respond(sender, s.refusal(request, ErrOverloaded))
 		return
 	}
 	s.runtime.spawn(func() {
@@ -260,7 +273,7 @@ func (a *storeActor) onOperation(request any, sender *actor.PID) {
 		}
 	}
 	if err != nil {
-		a.respond(sender, refusal(request, err))
+		a.respond(sender, a.refusal(request, err))
 		o.recycle()
 		return
 	}
@@ -290,8 +303,6 @@ func (o *op) fill(request any) error {
 		c.Kind = engine.CommandFlush
 	case *StopRequest:
 		c.Kind = engine.CommandStop
-	default:
-		return fmt.Errorf("actors: unknown request %T", request)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ type scan struct {
 	emit   func(Message, error) bool
 	next   uint64 // sequence to go on at
 	last   uint64 // where to end
+	seen   uint64 // highest sequence that the records of the block account for
 	buffer []byte
 	record blockio.Record
 }
@@ -116,8 +117,14 @@ func (sc *scan) block(b *engine.BlockView) bool {
 	if b.Tail == nil {
 		return sc.file(b, math.MaxUint64)
 	}
-	if !b.Tail.Covers(sc.next) && !sc.file(b, b.Tail.From()) {
-		return false
+	if from := b.Tail.From(); !b.Tail.Covers(sc.next) {
+		if !sc.file(b, from) {
+			return false
+		}
+		sc.next = max(sc.next, from)
+		if sc.next > sc.last {
+			return true
+		}
 	}
 	known, more := sc.memory(b)
 	if known || !more {
@@ -143,7 +150,8 @@ func (sc *scan) fileError(b *engine.BlockView, err error) bool {
 		if sc.published.View().Find(sc.next) != b || sc.next < sc.published.First() {
 			return true // the block went, with its messages
 		}
-		err = sc.missing(b, sc.next, err)
+		// Like damage: it costs what it covers, and the next block is read.
+		return sc.emit(Message{}, sc.missing(b, sc.next, err))
 	}
 	sc.emit(Message{}, err)
 	return false
@@ -202,17 +210,22 @@ func (sc *scan) readFile(b *engine.BlockView, below uint64) (more bool, err erro
 		return false, err
 	}
 	defer file.Release()
+	below = min(below, sc.last+1)
 	offset := int64(0)
+	sc.seen = 0
 	if sc.next > b.First {
 		// Somewhere inside: the index knows where.
-		if offset, err = sc.start(b, file); err != nil || offset < 0 {
-			return true, err
+		if offset, err = sc.start(b, file); err != nil {
+			return false, err
+		}
+		if offset < 0 {
+			return sc.endOfFile(b, 0, below, ErrCorrupt), nil
 		}
 	}
 	if sc.buffer == nil {
 		sc.buffer = make([]byte, scanStretch)
 	}
-	return sc.records(b, file, offset, min(below, sc.last+1))
+	return sc.records(b, file, offset, below)
 }
 
 // records gives messages from an offset of a block's file on.
@@ -231,6 +244,7 @@ func (sc *scan) records(b *engine.BlockView, file *blockio.CachedFile, offset in
 					return false, nil
 				}
 			}
+			sc.seen = max(sc.seen, sc.record.Sequence)
 			used += sc.record.Size
 			offset += int64(sc.record.Size)
 		case errors.Is(err, blockio.ErrShort):
@@ -241,10 +255,10 @@ func (sc *scan) records(b *engine.BlockView, file *blockio.CachedFile, offset in
 				return false, err
 			}
 			if used = 0; filled == have {
-				return sc.endOfFile(b, offset, have)
+				return sc.endOfFile(b, offset, below, blockio.ErrShort), nil
 			}
 		default:
-			if offset, more, err = sc.around(b, file, offset, err); err != nil || !more || offset < 0 {
+			if offset, more, err = sc.around(b, file, offset, below, err); err != nil || !more || offset < 0 {
 				return more, err
 			}
 			filled, used = 0, 0
@@ -253,35 +267,43 @@ func (sc *scan) records(b *engine.BlockView, file *blockio.CachedFile, offset in
 	return true, nil
 }
 
-// endOfFile ends a block. Bytes that are left over are a damaged record, unless
-// the block may still be written to.
-func (sc *scan) endOfFile(b *engine.BlockView, offset int64, left int) (more bool, err error) {
-	if left > 0 && sc.published.View().Next(b) != nil {
-		return sc.emit(Message{}, sc.corrupt(b, offset, 0, "record is cut short", ErrCorrupt)), nil
+// endOfFile ends a block. What lies behind its last intact record may be zeros
+// that were written ahead, or a group that is just being written; but when the
+// records do not account for all sequences, there is damage. It reports whether
+// to go on.
+func (sc *scan) endOfFile(b *engine.BlockView, offset int64, below uint64, cause error) bool {
+	if after := sc.published.View().Next(b); after != nil {
+		below = min(below, after.First)
 	}
-	return true, nil
+	if sc.seen+1 >= below || sc.published.First() >= below {
+		return true
+	}
+	lost := max(sc.next, sc.seen+1)
+	sc.next = below
+	return sc.emit(Message{}, sc.corrupt(b, offset, lost, "no intact record", cause))
 }
 
 // around finds the first intact record behind a damaged one. It returns -1 when
 // the block has none.
-func (sc *scan) around(b *engine.BlockView, file *blockio.CachedFile, offset int64, cause error) (next int64, more bool, err error) {
+func (sc *scan) around(b *engine.BlockView, file *blockio.CachedFile, offset int64, below uint64, cause error) (next int64, more bool, err error) {
 	data, err := readWhole(file)
 	if err != nil {
 		return 0, false, err
 	}
 	index := buildIndex(sc.blockPath(b.ID), b.ID, sc.key(b.ID), data)
-	next = -1
-	for _, o := range index.offsets {
+	for i, o := range index.offsets {
 		if int64(o) > offset {
-			next = int64(o)
-			break
+			lost, after := sc.next, index.sequence(i)
+			if lost >= after || b.Removed(lost) {
+				lost = 0 // no message, or it cannot be told which
+			}
+			sc.next = max(sc.next, min(after, below))
+			return int64(o), sc.emit(Message{}, sc.corrupt(b, offset, lost, "record is damaged", cause)), nil
 		}
 	}
-	if next < 0 && (!index.damaged || sc.published.View().Next(b) == nil) {
-		// Zeros that were written ahead, or a group that is just being written.
-		return -1, true, nil
-	}
-	return next, sc.emit(Message{}, sc.corrupt(b, offset, 0, "record is damaged", cause)), nil
+	// Skips and tombstones may follow.
+	sc.seen = max(sc.seen, index.last)
+	return -1, sc.endOfFile(b, offset, below, cause), nil
 }
 
 // start returns the offset of the first record to give, or -1 when the block has
@@ -293,6 +315,7 @@ func (sc *scan) start(b *engine.BlockView, file *blockio.CachedFile) (int64, err
 	}
 	i := index.search(sc.next)
 	if i == len(index.offsets) {
+		sc.seen = index.last
 		return -1, nil
 	}
 	return int64(index.offsets[i]), nil

@@ -59,11 +59,11 @@ type meter struct {
 	sum    atomic.Uint64
 }
 
-// observe counts a value; bucket i takes values up to 2 to the i.
-func (m *meter) observe(value uint64) {
+// observe counts a value; bucket i takes values up to first times 2 to the i.
+func (m *meter) observe(value, first uint64) {
 	i := 0
-	if value > 1 {
-		i = bits.Len64(value - 1)
+	if value > first {
+		i = bits.Len64((value - 1) / first)
 	}
 	m.counts[min(i, buckets-1)].Add(1)
 	m.sum.Add(value)
@@ -79,12 +79,12 @@ func (m *meter) histogram(bounds []float64, unit float64) Histogram {
 	return h
 }
 
-// syncUnit is the resolution of the commit times, and the first bound.
-const syncUnit = 16 * time.Microsecond
+// shortestSync is the first bound of the commit times.
+const shortestSync = 16 * time.Microsecond
 
 var (
 	groupBounds = doubling(1)
-	syncBounds  = doubling(syncUnit.Seconds())
+	syncBounds  = doubling(shortestSync.Seconds())
 )
 
 func doubling(first float64) []float64 {
@@ -96,8 +96,8 @@ func doubling(first float64) []float64 {
 	return bounds
 }
 
-func (m *meters) group(records, _ int)    { m.groups.observe(uint64(records)) }
-func (m *meters) sync(took time.Duration) { m.syncs.observe(uint64(took / syncUnit)) }
+func (m *meters) group(records, _ int)    { m.groups.observe(uint64(records), 1) }
+func (m *meters) sync(took time.Duration) { m.syncs.observe(uint64(took), uint64(shortestSync)) }
 
 // Stats returns the store's figures. It costs constant time, disturbs nobody, and
 // works on a stopped store, too.
@@ -109,7 +109,7 @@ func (s *Store) Stats() Stats {
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
 		RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
 		Groups:       s.meters.groups.histogram(groupBounds, 1),
-		SyncSeconds:  s.meters.syncs.histogram(syncBounds, syncUnit.Seconds()),
+		SyncSeconds:  s.meters.syncs.histogram(syncBounds, time.Nanosecond.Seconds()),
 		MailboxDepth: s.mailbox.UserMessageCount(),
 		InFlight:     s.credits.ops.Load(), InFlightBytes: s.credits.bytes.Load(),
 		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(),

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -105,27 +106,22 @@ func (s *Store) Stop(ctx context.Context) error {
 	o := newOp(engine.CommandStop)
 	o.bytes = 0
 	s.credits.ops.Add(1) // a stop needs no credit; it gives back one
-	s.mailbox.PostUserMessage(o)
-	_, err := o.wait(ctx)
-	if ctx.Err() != nil && !s.isGone() {
-		s.system.Root.Stop(s.pid)
+	if !s.mailbox.post(o, false) {
+		s.credits.release(0)
+		o.recycle()
 		<-s.gone
-		return err
+		return nil // it had stopped before
+	}
+	_, err := o.wait(ctx)
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
+		s.system.Root.Stop(s.pid)
+		err = fmt.Errorf("actors: stopped before all was done: %w", cause)
 	}
 	<-s.gone
 	if errors.Is(err, ErrStopped) {
 		return nil // it had stopped before
 	}
 	return err
-}
-
-func (s *Store) isGone() bool {
-	select {
-	case <-s.gone:
-		return true
-	default:
-		return false
-	}
 }
 
 // State returns the stream's state, of everything that has been acknowledged. It
@@ -186,7 +182,11 @@ func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
 		o.recycle()
 		return engine.Reply{}, err
 	}
-	s.mailbox.PostUserMessage(o)
+	if !s.mailbox.post(o, false) {
+		s.credits.release(o.bytes)
+		o.recycle()
+		return engine.Reply{}, ErrStopped
+	}
 	return o.wait(ctx)
 }
 

@@ -31,6 +31,12 @@ type storeActor struct {
 	timer   *time.Timer
 	timerAt int64
 
+	// What a panic would leave half done.
+	inHand   any            // the data message that is being handled
+	stepping *op            // the op of it that the engine has
+	replies  []engine.Reply // to be handed out
+	told     int            // how many of them were
+
 	failure  failure
 	stops    []*op // stops that wait for the first one
 	stopping bool  // a stop was asked for
@@ -42,9 +48,8 @@ type storeActor struct {
 type (
 	// commitDone completes a commit.
 	commitDone struct {
-		done  engine.Done
-		start time.Time
-		took  time.Duration
+		done engine.Done
+		took time.Duration
 	}
 	// workDone completes maintenance work.
 	workDone struct {
@@ -124,10 +129,12 @@ func (a *storeActor) HandleFailure(_ *actor.ActorSystem, supervisor actor.Superv
 func (a *storeActor) onDrain(ctx actor.Context, d *drain) {
 	now := a.runtime.now()
 	a.engine.Tick(now)
-	for i, message := range d.messages {
-		a.handle(ctx, message)
-		d.next = i + 1
+	for d.next < len(d.messages) {
+		a.inHand = d.messages[d.next]
+		d.next++
+		a.handle(ctx, a.inHand)
 	}
+	a.inHand = nil
 }
 
 // handle takes one data message.
@@ -155,7 +162,9 @@ func (a *storeActor) step(o *op) {
 		a.onStop(o)
 		return
 	}
+	a.stepping = o
 	a.engine.Step(&o.command)
+	a.stepping = nil
 	// From here on the caller may walk away: the engine has its own copy.
 	o.state.CompareAndSwap(opClaimed, opStaged)
 }
@@ -165,14 +174,21 @@ func (a *storeActor) step(o *op) {
 func (a *storeActor) onStop(o *op) {
 	o.state.CompareAndSwap(opClaimed, opStaged)
 	a.stops = append(a.stops, o)
+	a.inHand = nil
 	if a.stopping {
 		return
 	}
 	a.stopping = true
 	a.stopped.Store(true)
 	if a.engine.Failed() == nil {
-		a.engine.Step(&engine.Command{Kind: engine.CommandStop, Tag: stopTag})
+		a.stopEngine()
+	} else if a.failure.attempting {
+		a.failure.cancel()
 	}
+}
+
+func (a *storeActor) stopEngine() {
+	a.engine.Step(&engine.Command{Kind: engine.CommandStop, Tag: stopTag})
 }
 
 // stopTag marks the engine's reply to the stop.
@@ -180,14 +196,35 @@ var stopTag = new(int)
 
 // deliver hands out replies.
 func (a *storeActor) deliver(replies []engine.Reply) {
+	a.replies, a.told = replies, 0
 	for i := range replies {
+		a.told = i + 1
 		switch tag := replies[i].Tag.(type) {
 		case *op:
+			if tag == a.stepping {
+				a.stepping, a.inHand = nil, nil
+			}
 			a.finish(tag, replies[i])
 		case *int:
 			a.closed = true
 		}
 	}
+	a.replies = nil
+}
+
+// deliverRest answers, after a panic, everybody who still waits, once.
+func (a *storeActor) deliverRest() {
+	for a.replies != nil {
+		a.deliver(a.replies[a.told:])
+	}
+	a.deliver(a.engine.Settled())
+	switch {
+	case a.stepping != nil:
+		a.finish(a.stepping, engine.Reply{Tag: a.stepping, Err: ErrStopped})
+	case a.inHand != nil:
+		a.reject(a.inHand)
+	}
+	a.stepping, a.inHand = nil, nil
 }
 
 func (a *storeActor) onCommitDone(m *commitDone) {
@@ -298,6 +335,7 @@ func (a *storeActor) onTerminated(m *actor.Terminated) {
 // outside. What was not acknowledged by now never will be.
 func (a *storeActor) onStopping() {
 	defer a.survive()
+	defer a.mailbox.close()
 	a.ended = true
 	a.stopped.Store(true)
 	if a.timer != nil {
@@ -306,8 +344,7 @@ func (a *storeActor) onStopping() {
 	a.failure.stop()
 	a.failure.reason = a.engine.Failed()
 	a.engine.Abort(ErrStopped)
-	a.deliver(a.engine.Settled())
-	a.mailbox.close()
+	a.deliverRest()
 }
 
 // onStopped comes when the children have ended, too: nothing touches the files

@@ -72,7 +72,7 @@ func (s *stream) reject(message any) {
 		err = ErrStopped
 	}
 	if request, sender := unwrap(message); sender != nil {
-		if reply := refusal(request, err); reply != nil {
+		if reply := s.refusal(request, err); reply != nil {
 			s.system.Root.Send(sender, reply)
 		}
 	}
