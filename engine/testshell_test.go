@@ -95,7 +95,7 @@ func (s *shell) recover(atLeast uint64, after uint32) {
 			return
 		}
 	}
-	s.turn()
+	s.settle()
 }
 
 // mount scans the disk, cuts what is torn, and makes the rest durable.
