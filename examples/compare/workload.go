@@ -62,8 +62,8 @@ type load struct {
 }
 
 // run starts the callers, each with its own source, and returns what they did together, when the
-// last has returned. Each does at least one operation; the first error ends all. The operations get a context that cannot end: the
-// peers' calls cannot be cancelled either, and a run is short.
+// last has returned. Each does at least one operation; the first error ends all. The operations get
+// a context that cannot end: the peers' calls cannot be cancelled either, and a run is short.
 func (l load) run(ctx context.Context, operation func(context.Context, *source) error) (int64, *measure.Histogram, error) {
 	ctx = context.WithoutCancel(ctx)
 	var (
