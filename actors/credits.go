@@ -20,6 +20,7 @@ type credits struct {
 	mu      sync.Mutex
 	first   *creditWait
 	last    *creditWait
+	spare   sync.Pool // of *creditWait
 }
 
 // creditWait is a caller in the queue.
@@ -29,8 +30,6 @@ type creditWait struct {
 	next    *creditWait
 	queued  bool
 }
-
-var creditWaits = sync.Pool{New: func() any { return &creditWait{granted: make(chan struct{}, 1)} }}
 
 func newCredits(ops int, bytes int64) *credits {
 	return &credits{maxOps: int64(ops), maxBytes: bytes}
@@ -70,13 +69,16 @@ func (c *credits) acquire(ctx context.Context, bytes int64, stopped <-chan struc
 	if c.tryAcquire(bytes) {
 		return nil
 	}
-	w := creditWaits.Get().(*creditWait)
+	w, ok := c.spare.Get().(*creditWait)
+	if !ok {
+		w = &creditWait{granted: make(chan struct{}, 1)}
+	}
 	w.bytes = bytes
 	c.enqueue(w)
 	var err error
 	select {
 	case <-w.granted:
-		creditWaits.Put(w)
+		c.spare.Put(w)
 		return nil
 	case <-ctx.Done():
 		err = context.Cause(ctx)
@@ -84,12 +86,12 @@ func (c *credits) acquire(ctx context.Context, bytes int64, stopped <-chan struc
 		err = ErrStopped
 	}
 	if c.leave(w) {
-		creditWaits.Put(w)
+		c.spare.Put(w)
 		return err
 	}
 	// Granted in that moment, to somebody who no longer wants it.
 	<-w.granted
-	creditWaits.Put(w)
+	c.spare.Put(w)
 	c.release(bytes)
 	return err
 }

@@ -32,6 +32,7 @@ type op struct {
 	state   atomic.Int32
 	bytes   int64 // credit that it holds
 	scratch []byte
+	pool    *opPool
 
 	// Who waits.
 	done     chan struct{} // a caller, on this channel of capacity 1
@@ -41,10 +42,15 @@ type op struct {
 	request  any
 }
 
-var opPool = sync.Pool{New: func() any { return &op{done: make(chan struct{}, 1)} }}
+// opPool holds operations to be used again. Each store has one: with one for all,
+// channels made in a test's synctest bubble would come out in another.
+type opPool struct{ pool sync.Pool }
 
-func newOp(kind engine.CommandKind) *op {
-	o := opPool.Get().(*op)
+func (p *opPool) get(kind engine.CommandKind) *op {
+	o, ok := p.pool.Get().(*op)
+	if !ok {
+		o = &op{pool: p, done: make(chan struct{}, 1)}
+	}
 	o.command.Kind = kind
 	o.command.Tag = o
 	o.state.Store(opQueued)
@@ -65,7 +71,7 @@ func (o *op) recycle() {
 	o.command = engine.Command{Batch: batch[:0]}
 	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, scratch
 	o.pipeline, o.sender, o.request = nil, nil, nil
-	opPool.Put(o)
+	o.pool.pool.Put(o)
 }
 
 // claim reports whether the op is to be carried out.

@@ -263,7 +263,7 @@ func (s *stream) respond(to *actor.PID, reply any) {
 
 // onOperation turns a request into an operation of the engine.
 func (a *storeActor) onOperation(request any, sender *actor.PID) {
-	o := newOp(0)
+	o := a.ops.get(0)
 	o.sender, o.request = sender, request
 	err := o.fill(request)
 	if err == nil && o.command.Kind != engine.CommandStop {

@@ -40,7 +40,7 @@ func ExpectLast(sequence uint64) StoreOption {
 // context ends while the message is on its way, the outcome is not known; an
 // error that says "nothing was changed" is definite.
 func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (Ack, error) {
-	o := newOp(engine.CommandStore)
+	o := s.ops.get(engine.CommandStore)
 	if err := o.fillMessage(subject, header, payload); err != nil {
 		o.recycle()
 		return Ack{}, err
@@ -56,7 +56,7 @@ func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, pay
 // does otherwise. The time is stored as it is, also when it lies before that of
 // the message before; the zero time is stored as no time.
 func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
-	o := newOp(engine.CommandStoreRaw)
+	o := s.ops.get(engine.CommandStoreRaw)
 	o.fillRaw(&m)
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
@@ -68,7 +68,7 @@ func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 // the files of a crashed store before Millrace has recovered them may see the
 // first messages of a batch that was not acknowledged.)
 func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ...StoreOption) (BatchAck, error) {
-	o := newOp(engine.CommandStoreBatch)
+	o := s.ops.get(engine.CommandStoreBatch)
 	if err := o.fillBatch(messages); err != nil {
 		o.recycle()
 		return BatchAck{}, err
@@ -84,7 +84,7 @@ func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ..
 // on, at the cost of one small record. It returns the last of them. A sequence
 // that is not the next one is refused with ErrSequenceMismatch.
 func (s *Store) Skip(ctx context.Context, sequence, count uint64) (uint64, error) {
-	o := newOp(engine.CommandSkip)
+	o := s.ops.get(engine.CommandSkip)
 	o.command.Sequence, o.command.Count = sequence, count
 	r, err := s.run(ctx, o)
 	return r.Sequence, err
@@ -93,7 +93,7 @@ func (s *Store) Skip(ctx context.Context, sequence, count uint64) (uint64, error
 // Flush returns when everything that was accepted before it is on stable
 // storage, whatever the sync level.
 func (s *Store) Flush(ctx context.Context) error {
-	_, err := s.run(ctx, newOp(engine.CommandFlush))
+	_, err := s.run(ctx, s.ops.get(engine.CommandFlush))
 	return err
 }
 
@@ -103,7 +103,7 @@ func (s *Store) Flush(ctx context.Context) error {
 // context ends first, what is left is failed with ErrStopped and the store stops
 // without it. A store that has failed returns why.
 func (s *Store) Stop(ctx context.Context) error {
-	o := newOp(engine.CommandStop)
+	o := s.ops.get(engine.CommandStop)
 	o.bytes = 0
 	s.credits.ops.Add(1) // a stop needs no credit; it gives back one
 	if !s.mailbox.post(o, false) {
@@ -141,7 +141,7 @@ func (s *Store) Deleted(ctx context.Context) ([]SequenceRange, error) {
 	o := &deletedOp{done: make(chan []SequenceRange, 1)}
 	// What is on its way is not to be seen yet, but what has been acknowledged
 	// is: the barrier's reply leaves with that of all before it.
-	if _, err := s.run(ctx, newOp(engine.CommandBarrier)); err != nil {
+	if _, err := s.run(ctx, s.ops.get(engine.CommandBarrier)); err != nil {
 		return nil, err
 	}
 	if err := s.postControl(o); err != nil {

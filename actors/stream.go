@@ -25,6 +25,7 @@ type stream struct {
 	published *engine.Published
 	mailbox   *mailbox
 	credits   *credits
+	ops       opPool
 	meters    meters
 	lastKey   atomic.Pointer[blockKey]
 	// gone is closed when the store takes no more operations, and nothing of it
