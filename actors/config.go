@@ -87,7 +87,8 @@ type Config struct {
 	// BlockSize is the size at which a new block file is begun, 4 KiB to 8 MiB.
 	// Default: 8 MiB, or about a quarter of MaxBytes as nats-server chooses it.
 	BlockSize int64
-	// MaxInFlight bounds the operations on their way. Default 16,384.
+	// MaxInFlight bounds the operations on their way. Default 16,384, at most
+	// 2^24.
 	MaxInFlight int
 	// MaxInFlightBytes bounds their bytes. Default 64 MiB; a single operation
 	// may always go.
@@ -114,8 +115,9 @@ type Config struct {
 }
 
 const (
-	minBlockSize = 4 << 10
-	maxBlockSize = 8 << 20
+	minBlockSize   = 4 << 10
+	maxBlockSize   = 8 << 20
+	mostOperations = 1 << 24
 )
 
 // withDefaults returns the configuration with defaults filled in.
@@ -125,7 +127,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxInFlightBytes, 64<<20)
 	def(&c.MaxUnwritten, 16<<20)
 	def(&c.RetryMin, 50*time.Millisecond)
-	def(&c.RetryMax, 10*time.Second)
+	def(&c.RetryMax, max(10*time.Second, c.RetryMin))
 	if c.Runtime == nil {
 		c.Runtime = DefaultRuntime()
 	}
@@ -189,6 +191,9 @@ func (c *Config) Validate() error {
 		if p.value < 0 {
 			bad("%s %d is negative", p.name, p.value)
 		}
+	}
+	if c.MaxInFlight > mostOperations {
+		bad("MaxInFlight %d is above %d", c.MaxInFlight, mostOperations)
 	}
 	if c.RetryMax != 0 && c.RetryMax < c.RetryMin {
 		bad("RetryMax %v is below RetryMin %v", c.RetryMax, c.RetryMin)

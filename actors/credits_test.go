@@ -43,7 +43,7 @@ func TestOversizedOperationGoesAlone(t *testing.T) {
 	require.False(t, c.tryAcquire(50))
 }
 
-// TestWaitingForCreditCostsNothing: whoever waits is at rest, in order, and is let
+// TestWaitingForCreditIsQuietAndInOrder: whoever waits is at rest, in order, and is let
 // go when there is room, large ones before the small ones behind them.
 func TestWaitingForCreditIsQuietAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

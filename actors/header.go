@@ -82,8 +82,8 @@ func validHeaderName(name string) bool {
 	return name != ""
 }
 
-// ParseHeader reads a header block. Space around values is dropped. A block that
-// carries a status in its first line gives it as the pseudo header "Status".
+// ParseHeader reads a header block. Spaces and tabs around values are dropped. A
+// block that carries a status in its first line gives it as the pseudo header "Status".
 func ParseHeader(block []byte) (Header, error) {
 	if len(block) == 0 {
 		return nil, nil
@@ -107,7 +107,7 @@ func ParseHeader(block []byte) (Header, error) {
 		if !ok || len(name) == 0 {
 			return nil, fmt.Errorf("%w: line %d has no name", ErrBadHeader, n)
 		}
-		h.Add(string(name), string(bytes.TrimSpace(value)))
+		h.Add(string(name), string(bytes.Trim(value, " \t")))
 	}
 	return nil, fmt.Errorf("%w: block has no end", ErrBadHeader)
 }

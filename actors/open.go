@@ -141,6 +141,7 @@ func (s *stream) openMeta() error {
 	if isNew && c.FirstSequence > 1 {
 		meta.FirstSeq = c.FirstSequence
 	}
+	c.FirstSequence = meta.FirstSeq
 	if c.BlockSize == 0 {
 		c.BlockSize = blockSizeFor(s.limits.MaxBytes)
 	}
