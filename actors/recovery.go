@@ -26,6 +26,10 @@ type recovery struct {
 	now     int64
 	workers int // goroutines that scan
 
+	// The last block so far that holds anything, if it was not scanned as the one
+	// that may be torn.
+	exposed uint32
+
 	// After a failure: where the log is to be cut, since what lies beyond may
 	// exist in the page cache only; and the least last sequence.
 	cut     *engine.Position
@@ -151,7 +155,7 @@ func (r *recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *e
 			if s.err != nil {
 				return s.err
 			}
-			if err := r.mend(list[i].ID, i == len(list)-1, s); err != nil {
+			if err := r.mend(list[i].ID, i == tail, i == len(list)-1, s); err != nil {
 				return err
 			}
 			rec.Add(s.scan)
@@ -176,7 +180,7 @@ func (r *recovery) scanInline(ctx context.Context, list []blockio.BlockInfo, tai
 		if buffer, s = r.scan(b.ID, i == tail, last, buffer); s.err != nil {
 			return s.err
 		}
-		if err := r.mend(b.ID, last, s); err != nil {
+		if err := r.mend(b.ID, i == tail, last, s); err != nil {
 			return err
 		}
 		rec.Add(s.scan)
@@ -222,7 +226,7 @@ func (r *recovery) syncFile(path string) error {
 
 // mend reports damage, cuts off a torn tail, and opens the block that takes the
 // next records.
-func (r *recovery) mend(id uint32, last bool, s scanned) error {
+func (r *recovery) mend(id uint32, tail, last bool, s scanned) error {
 	for _, d := range s.found.Damage {
 		r.log.Error("damaged record", "error", d, "block", d.Block, "offset", d.Offset, "sequence", d.Sequence)
 	}
@@ -240,6 +244,21 @@ func (r *recovery) mend(id uint32, last bool, s scanned) error {
 			return err
 		}
 	}
+	switch {
+	case tail && s.found.End > 0:
+		r.exposed = 0
+	case s.found.End > 0:
+		r.exposed = id
+	case last && r.exposed != 0:
+		torn, err := r.looksTorn(r.exposed)
+		if err != nil {
+			return err
+		}
+		if torn {
+			s.found.Settle = true
+			s.scan.Finish(0, false, nil, 0)
+		}
+	}
 	if s.found.Settle {
 		return r.settle(id, s.found.End)
 	}
@@ -247,6 +266,18 @@ func (r *recovery) mend(id uint32, last bool, s scanned) error {
 		return r.blocks.OpenTail(id, s.found.End)
 	}
 	return nil
+}
+
+// looksTorn reports whether a block would be cut if it were the last one with
+// anything in it, as it will be for the next recovery: nothing is left of the
+// blocks after it.
+func (r *recovery) looksTorn(id uint32) (bool, error) {
+	data, err := r.blocks.ReadAll(id, nil)
+	if err != nil {
+		return false, err
+	}
+	_, found := scanBlock(r.blocks, id, data, true, false)
+	return found.Torn, nil
 }
 
 // settle marks the end of a block whose torn tail was cut but whose damage would

@@ -52,7 +52,7 @@ func ScanBlock(path string, block uint32, key *BlockKey, data []byte, tail bool,
 	}
 	if s.out.Torn && s.out.DamageCount > 0 {
 		left := ScanBlock(path, block, key, data[:s.out.CutFrom], true, nil)
-		s.out.Settle = left.Torn
+		s.out.Settle = left.Torn || left.DamageCount != s.out.DamageCount
 	}
 	return s.out
 }
