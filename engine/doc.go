@@ -26,7 +26,14 @@
 //     files, that takes over the Published of the old one.
 //  5. Byte slices of a command belong to the engine until Step returns. Byte
 //     slices of a Commit belong to the engine and must not be changed.
-//  6. Replies leave in the order of their commands.
+//  6. Replies leave in the order of their commands. Those to a stop, and to a
+//     flush at SyncInterval and SyncNever, are the exception: they wait for the
+//     maintenance lane, and later commands overtake them.
+//  7. What recovery scans has to be on stable storage before Finish: the engine
+//     takes it for durable. The shell syncs the files that a crashed process may
+//     have left in the page cache, and their directory.
+//  8. The shell calls Tick at the time that NextTick names, also while the
+//     engine is opening. The clock may go back.
 //
 // # What is durable when
 //

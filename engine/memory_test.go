@@ -98,7 +98,6 @@ type counting struct {
 	e       *engine.Engine
 	c       engine.Command
 	subject []string
-	tables  map[uint32]bool
 	n       int
 }
 

@@ -30,6 +30,7 @@ type machine struct {
 	committing snapshot // what they should see after the commit
 	held       bool     // the commit in flight was held back
 	failure    error
+	tamper     func(*machine) // a planted fault
 }
 
 type snapshot struct {
@@ -101,6 +102,9 @@ func (mc *machine) follow() {
 
 // observe checks the replies that came and the published state.
 func (mc *machine) observe() error {
+	if mc.tamper != nil {
+		mc.tamper(mc)
+	}
 	for _, r := range mc.replies {
 		if want, ok := mc.late[r.Tag]; ok {
 			if err := matches(r, want); err != nil {

@@ -122,10 +122,15 @@ func keepSome(seed uint64) func() bool {
 // blocks returns the numbers of the files, ascending.
 func (d *disk) blocks() []uint32 { return slices.Sorted(maps.Keys(d.current)) }
 
-// find returns the message with a sequence in a block.
+// find returns the message with a sequence in a block. Like recovery it takes a
+// record whose sequence is not above all before it for none.
 func (d *disk) find(block uint32, sequence uint64) (found record, ok bool) {
+	last := uint64(0)
 	walk(block, d.current[block], func(_ int64, r record) {
-		if r.kind == 'm' && r.sequence == sequence {
+		if r.kind == 'g' || r.kind == 't' || r.sequence <= last {
+			return
+		}
+		if last = r.sequence; r.kind == 'm' && r.sequence == sequence {
 			found, ok = r, true
 		}
 	})

@@ -66,6 +66,8 @@ type shell struct {
 	work    []engine.Work
 	replies []engine.Reply
 	trace   func(string)
+	planted string      // a fault of the shell, see planted_test.go
+	owed    []engine.Op // by a shell that claims to have done them
 
 	// Hooks of the model test.
 	onReady  func(commit bool)
@@ -169,6 +171,9 @@ func (s *shell) turn() {
 	if s.onReady != nil {
 		s.onReady(ready.Commit != nil)
 	}
+	if s.planted == "done too early" && s.commit != nil {
+		s.claim()
+	}
 }
 
 func (s *shell) note(format string, args ...any) {
@@ -189,6 +194,11 @@ func (s *shell) busy() bool { return s.commit != nil || len(s.work) > 0 }
 
 // runCommit carries out the next operation of the commit in flight.
 func (s *shell) runCommit() bool {
+	if len(s.owed) > 0 {
+		op := s.owed[0]
+		s.owed = s.owed[1:]
+		return s.runOp(op) == nil
+	}
 	if s.commit == nil {
 		return false
 	}
@@ -208,6 +218,7 @@ func (s *shell) runCommit() bool {
 
 func (s *shell) runOp(op engine.Op) error {
 	d, what := s.disk, op.String()
+	op = s.spoil(op)
 	switch op.Kind {
 	case engine.OpRemoveDerived:
 		return d.run(what, false, 0)
@@ -217,7 +228,7 @@ func (s *shell) runOp(op engine.Op) error {
 		if int64(len(d.current[op.Block])) != op.Offset {
 			panic(fmt.Sprintf("%v into a file of %d bytes", op, len(d.current[op.Block])))
 		}
-		return d.run(what, op.Sync, op.Block,
+		return d.run(what, op.Sync && s.planted != "no sync of a write", op.Block,
 			change{kind: 'w', block: op.Block, offset: op.Offset, data: slices.Concat(op.Data...)})
 	case engine.OpSync:
 		return d.run(what, true, op.Block)
@@ -231,7 +242,7 @@ func (s *shell) seal(what string, block uint32, size int64) error {
 	if int64(len(s.disk.current[block])) != size {
 		panic(fmt.Sprintf("%s: the file has %d bytes, not %d", what, len(s.disk.current[block]), size))
 	}
-	return s.disk.run(what, true, block)
+	return s.disk.run(what, s.planted != "no sync of a seal", block)
 }
 
 // runWork carries out the next piece of maintenance.
@@ -253,6 +264,9 @@ func (s *shell) runWork() bool {
 	case engine.WorkSeal:
 		done.Err = s.seal(w.String(), w.Block, w.Size)
 	case engine.WorkRemove:
+		if s.planted == "no removal" {
+			break
+		}
 		done.Err = s.disk.run(w.String(), true, w.Block, change{kind: 'r', block: w.Block})
 	}
 	s.e.Done(done)
