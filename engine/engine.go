@@ -145,6 +145,9 @@ func (e *Engine) NextTick() (int64, bool) {
 	if e.opening == nil {
 		next = min(next, e.expiry.due)
 	}
+	if e.inflight == nil && e.lingers() {
+		next = min(next, e.current.shownAt+lingerMost)
+	}
 	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && e.current.idle() {
 		next = min(next, e.durability.lastWrite+idleAfter)
 	}
@@ -313,7 +316,7 @@ func (e *Engine) Ready() *Ready {
 			e.publishStaged()
 		}
 		// The last seal closes the file, which a sync may still be using.
-		if e.inflight == nil && !(e.current.stop && e.durability.syncing) {
+		if e.inflight == nil && !(e.current.stop && e.durability.syncing) && !e.lingers() {
 			e.ready.Commit = e.seal()
 		}
 		e.durability.settle(e)

@@ -1,6 +1,9 @@
 package engine
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // group is what one commit makes durable: the records staged since the last one
 // was sealed, and the replies that wait for them.
@@ -12,6 +15,8 @@ type group struct {
 	flushes []Reply // wait until the group is durable, whatever the level
 	size    int64   // of the records, without marks
 	held    bool    // SyncNever: not shown yet, too much is unwritten
+	shown   bool    // SyncNever: shown, and waits to be worth a write
+	shownAt int64   // when that began
 	removed bool    // messages went that no record names
 
 	evicted []uint32 // blocks that readers no longer see
@@ -287,6 +292,9 @@ func (e *Engine) publishStaged() {
 	if g.held = behind || int64(e.numbers[countUnacknowledged]) > e.cfg.MaxUnwritten; g.held {
 		return
 	}
+	if !g.shown {
+		g.shown, g.shownAt = true, e.now
+	}
 	e.closeFrame()
 	e.snapshot(g)
 	e.publish(g)
@@ -294,6 +302,22 @@ func (e *Engine) publishStaged() {
 	e.out = append(e.out, g.replies...)
 	clear(g.replies)
 	g.replies = g.replies[:0]
+}
+
+const (
+	// worthWriting is the size at which SyncNever writes a group at once, in
+	// bytes. A write costs as much as encoding a hundred small records.
+	worthWriting = 64 << 10
+	// lingerMost is how long a smaller group may wait for more, in nanoseconds.
+	lingerMost = int64(time.Millisecond)
+)
+
+// lingers reports whether the current group waits for more before it is written.
+// Only SyncNever lets it: nobody waits for the write.
+func (e *Engine) lingers() bool {
+	g := e.current
+	return g.shown && g.size < worthWriting && e.now-g.shownAt < lingerMost && e.now >= g.shownAt &&
+		!g.held && !g.force && !g.stop && len(g.evicted) == 0
 }
 
 // publish makes a group visible.

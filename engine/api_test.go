@@ -1,0 +1,196 @@
+package engine_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+func TestAbortAnswersEveryWaiter(t *testing.T) {
+	s := open(func(c *engine.Config) { c.Level = engine.SyncInterval })
+	s.step(store("a", 0))
+	s.turn() // in flight
+	s.step(store("b", 0))
+	s.step(engine.Command{Kind: engine.CommandFlush, Tag: "flush"})
+	s.step(engine.Command{Kind: engine.CommandStop, Tag: "stop"})
+	s.step(skip(0, 1))
+	s.replies = nil
+	s.e.Abort(errDisk)
+	s.e.Abort(errors.New("too late"))
+	s.turn()
+	var tags []any
+	for _, r := range s.replies {
+		tags = append(tags, r.Tag)
+		if !errors.Is(r.Err, engine.ErrFailed) || !errors.Is(r.Err, errDisk) {
+			t.Errorf("%v: %v", r.Tag, r.Err)
+		}
+	}
+	if !slices.Equal(tags, []any{"store", "store", "skip", "flush", "stop"}) {
+		t.Fatalf("replies to %v", tags)
+	}
+	if s.pub.Last() != 0 {
+		t.Fatal("shown, though never written")
+	}
+}
+
+func TestSettledGivesRepliesWithoutWork(t *testing.T) {
+	s := open(nil)
+	s.step(store("a", 0))
+	if got := s.e.Settled(); len(got) != 0 {
+		t.Fatalf("replies %+v", got)
+	}
+	s.turn()
+	for s.runCommit() {
+	}
+	if got := s.e.Settled(); len(got) != 1 || got[0].Sequence != 1 {
+		t.Fatalf("replies %+v", got)
+	}
+	if got := s.e.Ready(); len(got.Replies) != 0 {
+		t.Fatalf("replies %+v", got.Replies)
+	}
+}
+
+func TestHeldGroupsKeepTheOrderOfReplies(t *testing.T) {
+	s := open(func(c *engine.Config) {
+		c.Level, c.MaxUnwritten, c.Limits.MaxMsgSize = engine.SyncNever, 40, 100
+	})
+	s.step(store("a", 50)) // above what may be unwritten
+	s.turn()
+	s.step(store("a", 1000)) // refused, but not before the first is answered
+	s.turn()
+	if len(s.replies) != 0 || s.pub.Last() != 0 {
+		t.Fatalf("replies %+v, last %d", s.replies, s.pub.Last())
+	}
+	s.settle()
+	if len(s.replies) != 2 || s.replies[0].Err != nil || !errors.Is(s.replies[1].Err, engine.ErrTooLarge) {
+		t.Fatalf("replies %+v", s.replies)
+	}
+}
+
+func TestNeverAnswersBeforeTheWrite(t *testing.T) {
+	s := open(func(c *engine.Config) { c.Level = engine.SyncNever })
+	s.step(store("a", 50))
+	s.turn()
+	if len(s.replies) != 1 || s.pub.Last() != 1 || s.pub.Durable() != 0 || s.pub.Counts().Unacknowledged == 0 {
+		t.Fatalf("replies %+v, last %d", s.replies, s.pub.Last())
+	}
+	if r, ok := s.read(1); !ok || len(r.payload) != 50 {
+		t.Fatal("cannot be read from memory")
+	}
+	if s.settle(); s.pub.Counts().Unacknowledged != 0 {
+		t.Fatalf("%d bytes unwritten", s.pub.Counts().Unacknowledged)
+	}
+}
+
+func TestEvictedBlocksWaitForTheRecordThatEvictedThem(t *testing.T) {
+	// The record that keeps the last sequence uses up none: that the sequence is
+	// durable does not mean that the record is.
+	s := open(func(c *engine.Config) { c.Level, c.Limits.MaxAge = engine.SyncInterval, 1 })
+	s.must(t, raw(1, start), engine.Command{Kind: engine.CommandFlush})
+	if s.pub.Durable() != 1 {
+		t.Fatal("not durable")
+	}
+	s.tick(start + second)
+	s.turn()
+	for s.commit != nil {
+		s.runCommit()
+	}
+	s.turn()
+	for _, w := range s.work {
+		if w.Kind == engine.WorkRemove {
+			t.Fatal("removed while the last sequence is on no disk")
+		}
+	}
+	s.settle()
+	if got := s.disk.crash(dropAll).blocks(); !slices.Equal(got, []uint32{2}) {
+		t.Fatalf("blocks %v", got)
+	}
+	checkState(t, s, engine.State{FirstSequence: 2, FirstTime: engine.NoTime, LastSequence: 1, LastTime: start})
+}
+
+func TestPositionsToCutAtDoNotPassAnUnsealedBlock(t *testing.T) {
+	s := open(func(c *engine.Config) { c.Level, c.BlockSize = engine.SyncInterval, 100 })
+	s.step(store("a", 10))
+	s.turn()
+	for s.runCommit() {
+	}
+	s.step(store("a", 80)) // block 2
+	s.step(engine.Command{Kind: engine.CommandFlush, Tag: "flush"})
+	s.turn()
+	for s.runCommit() {
+	}
+	if got := s.e.WrittenTo(); got != (engine.Position{Block: 2, Offset: 111}) {
+		t.Errorf("written to %+v", got)
+	}
+	if got := s.e.SyncedTo(); got.Block > 1 || got.Offset != 0 || s.pub.Durable() != 0 {
+		t.Errorf("synced to %+v while block 1 is not", got)
+	}
+	s.settle()
+	if got := s.e.SyncedTo(); got != s.e.WrittenTo() || s.pub.Durable() != 2 {
+		t.Errorf("synced to %+v", got)
+	}
+}
+
+func TestDerivedFilesGoBeforeTheFirstChange(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*shell)
+	}{
+		{"a message", func(s *shell) { s.step(store("a", 0)) }},
+		{"an evicted block", func(s *shell) { s.tick(start + second) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := open(func(c *engine.Config) { c.BlockSize = 30; c.Limits.MaxAge = 1 })
+			s.must(t, raw(1, start), raw(2, start+10*second))
+			s.cfg.Derived = []string{"index.db"}
+			s.reopen()
+			row.change(s)
+			s.turn()
+			if s.commit == nil || s.commit.Ops[0].Kind != engine.OpRemoveDerived {
+				t.Fatalf("commit %+v", s.commit)
+			}
+			s.settle()
+			s.step(store("a", 0))
+			s.turn()
+			if s.commit.Ops[0].Kind == engine.OpRemoveDerived {
+				t.Fatal("removed twice")
+			}
+		})
+	}
+}
+
+func TestCountsByReason(t *testing.T) {
+	s := open(limits(engine.Limits{MaxMsgs: 3, MaxBytes: 200, MaxMsgSize: 300}))
+	s.do(append(repeat(store("a", 0), 5), store("a", 301), store("a", 150), raw(77, 1))...)
+	got := s.pub.Counts()
+	if got.Stored != 6 || got.RemovedMsgs != 3 || got.RemovedBytes != 2 || got.RefusedSize != 1 || got.RefusedSequence != 1 ||
+		got.Messages != 1 || got.Blocks == 0 || got.Unacknowledged != 0 {
+		t.Fatalf("%+v", got)
+	}
+}
+
+func TestWordsForEverything(t *testing.T) {
+	for _, row := range []struct{ got, want string }{
+		{engine.SyncAlways.String(), "always"},
+		{engine.SyncLevel(9).String(), "SyncLevel(9)"},
+		{engine.DiscardOld.String(), "old"},
+		{engine.DiscardNew.String(), "new"},
+		{engine.CommandStoreRaw.String(), "store raw"},
+		{engine.CommandKind(99).String(), "CommandKind(99)"},
+		{engine.Op{Kind: engine.OpWrite, Block: 3, Offset: 5, Data: [][]byte{{1}, {2, 3}}, Sync: true}.String(), "write 3 [5..8) sync"},
+		{engine.Op{Kind: engine.OpSeal, Block: 3, Offset: 5}.String(), "seal 3 at 5"},
+		{engine.Op{Kind: engine.OpRemoveDerived}.String(), "remove derived"},
+		{engine.Op{Kind: 99}.String(), "OpKind(99) 0"},
+		{engine.Work{Kind: engine.WorkLoad, Block: 3}.String(), "load 3"},
+		{engine.WorkKind(99).String(), "WorkKind(99)"},
+		{(&engine.SequenceError{What: "next sequence", Want: 3, Have: 5}).Error(), "engine: sequence mismatch: next sequence 3, stream has 5"},
+		{(&engine.LimitError{Limit: "messages", Value: 3, Max: 2, Err: engine.ErrMaxMsgs}).Error(),
+			"engine: maximum number of messages reached: messages 3, at most 2"},
+	} {
+		if row.got != row.want {
+			t.Errorf("%q, want %q", row.got, row.want)
+		}
+	}
+}
