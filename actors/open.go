@@ -73,7 +73,7 @@ func (stopOnPanic) HandleFailure(system *actor.ActorSystem, supervisor actor.Sup
 // open locks the directory, reads the meta file, and recovers.
 func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 	files := s.fileSystem()
-	if err := files.MkdirAll(filepath.Join(s.dir, "msgs")); err != nil {
+	if err := files.MkdirAll(s.dir); err != nil {
 		return nil, err
 	}
 	lock, err := files.Lock(filepath.Join(s.dir, lockFile), holder())
@@ -86,13 +86,18 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 			err = errors.Join(err, blocks.Close(), lock.Close())
 		}
 	}()
-	if err := s.openMeta(); err != nil {
+	saveMeta, err := s.openMeta()
+	if err != nil {
+		return nil, err
+	}
+	if err := files.MkdirAll(filepath.Join(s.dir, "msgs")); err != nil {
 		return nil, err
 	}
 	start := time.Now()
 	r := recovery{
 		log: s.log, fs: files, blocks: newBlocks(s), derived: derivedFiles,
 		config: s.engineConfig(), pub: s.published, now: s.runtime.now(), workers: s.runtime.scans,
+		scanned: saveMeta,
 	}
 	blocks = r.blocks
 	e, err := r.run(ctx)
@@ -117,9 +122,10 @@ func holder() string {
 	return fmt.Sprintf("process %d on %s since %s", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
 }
 
-// openMeta reads the stream's meta file, or writes one, and merges its limits
-// with the configuration's.
-func (s *stream) openMeta() error {
+// openMeta reads the stream's meta file, if there is one, and merges its limits
+// with the configuration's. It returns what writes the file, which has to wait
+// until the blocks are known to be readable.
+func (s *stream) openMeta() (save func() error, err error) {
 	c := &s.config
 	meta, err := blockio.ReadMeta(c.FS, s.dir, c.Name)
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -127,12 +133,12 @@ func (s *stream) openMeta() error {
 	case isNew:
 		meta = blockio.NewStreamMeta(c.Name, s.runtime.clock())
 	case errors.Is(err, blockio.ErrEncrypted):
-		return fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
+		return nil, fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
 	case err != nil:
-		return err
+		return nil, err
 	}
 	if err := s.supported(meta); err != nil {
-		return err
+		return nil, err
 	}
 	changed := s.mergeLimits(meta)
 	if len(c.Subjects) > 0 && !equal(meta.Subjects, c.Subjects) {
@@ -145,10 +151,12 @@ func (s *stream) openMeta() error {
 	if c.BlockSize == 0 {
 		c.BlockSize = blockSizeFor(s.limits.MaxBytes)
 	}
-	if isNew || changed {
-		return blockio.WriteMeta(c.FS, s.dir, c.Name, meta)
-	}
-	return nil
+	return func() error {
+		if isNew || changed {
+			return blockio.WriteMeta(c.FS, s.dir, c.Name, meta)
+		}
+		return nil
+	}, nil
 }
 
 func equal(a, b []string) bool {

@@ -25,6 +25,9 @@ type recovery struct {
 	pub     *engine.Published
 	now     int64
 	workers int // goroutines that scan
+	// scanned, if not nil, is called when the blocks have turned out to be
+	// readable, before the limits are applied.
+	scanned func() error
 
 	// The last block so far that holds anything, if it was not scanned as the one
 	// that may be torn.
@@ -60,6 +63,11 @@ func (r *recovery) run(ctx context.Context) (*engine.Engine, error) {
 	rec.AtLeast(r.atLeast)
 	if err := r.scanAll(ctx, list, rec); err != nil {
 		return nil, err
+	}
+	if r.scanned != nil {
+		if err := r.scanned(); err != nil {
+			return nil, err
+		}
 	}
 	if r.cut != nil {
 		rec.NextBlockAfter(highest)
