@@ -198,6 +198,12 @@ func (c *Config) Validate() error {
 	if c.RetryMax != 0 && c.RetryMax < c.RetryMin {
 		bad("RetryMax %v is below RetryMin %v", c.RetryMax, c.RetryMin)
 	}
+	if c.MaxInFlight > mostInFlight {
+		bad("MaxInFlight %d is above %d", c.MaxInFlight, mostInFlight)
+	}
+	if c.MaxInFlightBytes > mostInFlightBytes {
+		bad("MaxInFlightBytes %d is above %d", c.MaxInFlightBytes, mostInFlightBytes)
+	}
 	for _, s := range c.Subjects {
 		if !validSubject(s) {
 			bad("subject %q is not valid", s)

@@ -11,7 +11,9 @@ import (
 // Those who have to wait do so in order; nobody overtakes them.
 type credits struct {
 	maxOps, maxBytes int64
-	ops, bytes       atomic.Int64
+	// used is what is taken: operations above opsShift, bytes below. All callers
+	// and the store actor touch it; one word is one fight over a cache line.
+	used atomic.Int64
 
 	// Invariant: waiting is the length of the queue. It is raised before the
 	// first in the queue looks for room, and who gives credit back looks at it
@@ -30,6 +32,25 @@ type creditWait struct {
 	next    *creditWait
 	queued  bool
 }
+
+// opsShift leaves room for 16 million operations and a tebibyte.
+const opsShift = 40
+
+// The bounds that Config may ask for leave room for callers that look whether
+// there is some.
+const (
+	mostInFlight      = 1 << 22
+	mostInFlightBytes = 1 << 38
+)
+
+// inFlight returns the credit that is taken.
+func (c *credits) inFlight() (ops, bytes int64) {
+	used := c.used.Load()
+	return used >> opsShift, used & (1<<opsShift - 1)
+}
+
+// force takes credit for one operation that must go in any case.
+func (c *credits) force() { c.used.Add(1 << opsShift) }
 
 func newCredits(ops int, bytes int64) *credits {
 	return &credits{maxOps: int64(ops), maxBytes: bytes}
@@ -54,13 +75,12 @@ func (c *credits) tryAcquire(bytes int64) bool {
 
 // take takes credit if there is room.
 func (c *credits) take(bytes int64) bool {
-	ops := c.ops.Add(1)
-	all := c.bytes.Add(bytes)
+	used := c.used.Add(1<<opsShift | bytes)
+	ops, all := used>>opsShift, used&(1<<opsShift-1)
 	if ops <= c.maxOps && (all <= c.maxBytes || all == bytes) {
 		return true
 	}
-	c.ops.Add(-1)
-	c.bytes.Add(-bytes)
+	c.used.Add(-(1<<opsShift | bytes))
 	return false
 }
 
@@ -97,9 +117,11 @@ func (c *credits) acquire(ctx context.Context, bytes int64, stopped <-chan struc
 }
 
 // release gives credit back and lets those go on who waited for it.
-func (c *credits) release(bytes int64) {
-	c.ops.Add(-1)
-	c.bytes.Add(-bytes)
+func (c *credits) release(bytes int64) { c.releaseMany(1, bytes) }
+
+// releaseMany gives back the credit of several operations.
+func (c *credits) releaseMany(ops, bytes int64) {
+	c.used.Add(-(ops<<opsShift | bytes))
 	if c.waiting.Load() > 0 {
 		c.grant()
 	}

@@ -125,10 +125,13 @@ func (s *stream) engineConfig() engine.Config {
 	return engine.Config{
 		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
 		SyncEvery: s.config.SyncEvery, Codec: codec{s.config.Name}, Buffers: s.runtime.buffers,
-		FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
+		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
 		Derived: derivedFiles,
 	}
 }
+
+// lingerMost is how long SyncNever keeps an acknowledged message in memory.
+const lingerMost = time.Millisecond
 
 // derivedFiles describe the blocks and are wrong after the first change.
 var derivedFiles = []string{"index.db"}

@@ -35,6 +35,8 @@ type mailbox struct {
 	// the messages that are being handled.
 	spareControl, spareData []any
 	controlled, drained     drain
+	taken                   []any // out of the data lane; a round drains a part
+	takenAt                 int   // how much of it was drained
 
 	most   int       // messages in the data lane that do not hold credit
 	reject func(any) // answers a message that the mailbox does not take
@@ -116,8 +118,8 @@ func (m *mailbox) post(message any, bounded bool) bool {
 		return false
 	}
 	m.data = append(m.data, message)
-	m.depth.Store(int64(len(m.data)))
 	m.mu.Unlock()
+	m.depth.Add(1)
 	m.schedule()
 	return true
 }
@@ -127,11 +129,11 @@ func (m *mailbox) post(message any, bounded bool) bool {
 func (m *mailbox) close() {
 	m.mu.Lock()
 	m.closed = true
-	data := m.data
+	data := append(m.left(), m.data...)
 	m.data = nil
-	m.depth.Store(0)
 	m.mu.Unlock()
 	for _, message := range data {
+		m.depth.Add(-1)
 		m.reject(message)
 	}
 }
@@ -199,8 +201,9 @@ func (m *mailbox) keepRest() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.control = append(m.controlled.rest(), m.control...)
-	m.data = append(m.drained.rest(), m.data...)
-	m.depth.Store(int64(len(m.data)))
+	rest := m.drained.rest()
+	m.depth.Add(int64(len(rest)))
+	m.data = append(append(rest, m.left()...), m.data...)
 	m.spareControl, m.spareData = nil, nil
 }
 
@@ -227,23 +230,45 @@ func (m *mailbox) pass(current *any) bool {
 		m.spareControl = control[:0]
 	}
 
-	m.mu.Lock()
-	data := m.data
-	m.data = m.spareData[:0]
-	m.depth.Store(0)
-	m.mu.Unlock()
-	m.spareData = nil
+	return m.passData(current) || worked || len(control) > 0
+}
+
+// maxDrain bounds what a round takes from the data lane, in messages: those who
+// are answered at the end of a round come back while the next one runs.
+const maxDrain = 512
+
+// passData drains a part of the data lane.
+func (m *mailbox) passData(current *any) bool {
+	if m.takenAt == len(m.taken) {
+		m.mu.Lock()
+		m.taken, m.data = m.data, m.spareData[:0]
+		m.mu.Unlock()
+		m.spareData, m.takenAt = nil, 0
+	}
+	data := m.taken[m.takenAt:min(m.takenAt+maxDrain, len(m.taken))]
 	if len(data) > 0 {
+		m.takenAt += len(data)
+		m.depth.Add(-int64(len(data)))
 		m.drained.messages, m.drained.next = data, 0
 		*current = &m.drained
 		m.invoker.InvokeUserMessage(&m.drained)
 		m.drained.messages = nil
 		clear(data)
 	}
-	if cap(data) <= maxSpareLane {
-		m.spareData = data[:0]
+	if m.takenAt == len(m.taken) {
+		if cap(m.taken) <= maxSpareLane {
+			m.spareData = m.taken[:0]
+		}
+		m.taken, m.takenAt = nil, 0
 	}
-	return worked || len(control) > 0 || len(data) > 0
+	return len(data) > 0
+}
+
+// left returns what was taken out of the data lane and not drained.
+func (m *mailbox) left() []any {
+	left := m.taken[m.takenAt:]
+	m.taken, m.takenAt = nil, 0
+	return left[:len(left):len(left)]
 }
 
 // maxSpareLane bounds the memory that an idle lane keeps, in messages.

@@ -278,7 +278,7 @@ func (a *storeActor) onOperation(request any, sender *actor.PID) {
 		return
 	}
 	if o.command.Kind == engine.CommandStop {
-		a.credits.ops.Add(1) // given back when it is done
+		a.credits.force() // given back when it is done
 	}
 	a.step(o)
 }

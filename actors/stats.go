@@ -4,8 +4,6 @@ import (
 	"math/bits"
 	"sync/atomic"
 	"time"
-
-	"github.com/seed-d8b58eba/millrace/engine"
 )
 
 // Stats are the figures of a store for monitoring. Totals count from Open.
@@ -102,7 +100,8 @@ func (m *meters) sync(took time.Duration) { m.syncs.observe(uint64(took), uint64
 // Stats returns the store's figures. It costs constant time, disturbs nobody, and
 // works on a stopped store, too.
 func (s *Store) Stats() Stats {
-	var c engine.Counts = s.published.Counts()
+	c := s.published.Counts()
+	ops, bytes := s.credits.inFlight()
 	return Stats{
 		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(),
 		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge,
@@ -111,7 +110,7 @@ func (s *Store) Stats() Stats {
 		Groups:       s.meters.groups.histogram(groupBounds, 1),
 		SyncSeconds:  s.meters.syncs.histogram(syncBounds, time.Nanosecond.Seconds()),
 		MailboxDepth: s.mailbox.UserMessageCount(),
-		InFlight:     s.credits.ops.Load(), InFlightBytes: s.credits.bytes.Load(),
+		InFlight:     ops, InFlightBytes: bytes,
 		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(),
 	}
 }

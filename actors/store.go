@@ -105,7 +105,7 @@ func (s *Store) Flush(ctx context.Context) error {
 func (s *Store) Stop(ctx context.Context) error {
 	o := s.ops.get(engine.CommandStop)
 	o.bytes = 0
-	s.credits.ops.Add(1) // a stop needs no credit; it gives back one
+	s.credits.force() // a stop needs no credit; it gives back one
 	if !s.mailbox.post(o, false) {
 		s.credits.release(0)
 		o.recycle()

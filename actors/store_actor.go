@@ -194,8 +194,21 @@ func (a *storeActor) stopEngine() {
 // stopTag marks the engine's reply to the stop.
 var stopTag = new(int)
 
-// deliver hands out replies.
+// deliver hands out replies. The credit comes back first, all at once.
 func (a *storeActor) deliver(replies []engine.Reply) {
+	var ops, bytes int64
+	for i := range replies {
+		if o, ok := replies[i].Tag.(*op); ok {
+			ops, bytes = ops+1, bytes+o.bytes
+		}
+	}
+	if ops > 0 {
+		a.credits.releaseMany(ops, bytes)
+	}
+	a.tellAll(replies)
+}
+
+func (a *storeActor) tellAll(replies []engine.Reply) {
 	a.replies, a.told = replies, 0
 	for i := range replies {
 		a.told = i + 1
@@ -204,7 +217,7 @@ func (a *storeActor) deliver(replies []engine.Reply) {
 			if tag == a.stepping {
 				a.stepping, a.inHand = nil, nil
 			}
-			a.finish(tag, replies[i])
+			a.tell(tag, replies[i])
 		case *int:
 			a.closed = true
 		}
@@ -215,7 +228,7 @@ func (a *storeActor) deliver(replies []engine.Reply) {
 // deliverRest answers, after a panic, everybody who still waits, once.
 func (a *storeActor) deliverRest() {
 	for a.replies != nil {
-		a.deliver(a.replies[a.told:])
+		a.tellAll(a.replies[a.told:])
 	}
 	a.deliver(a.engine.Settled())
 	switch {

@@ -82,6 +82,12 @@ func (s *stream) reject(message any) {
 // finish completes an op: it gives back its credit, and tells who waits.
 func (s *stream) finish(o *op, r engine.Reply) {
 	s.credits.release(o.bytes)
+	s.tell(o, r)
+}
+
+// tell hands the reply of an op to who waits for it. The op's credit has been
+// given back.
+func (s *stream) tell(o *op, r engine.Reply) {
 	switch {
 	case o.pipeline != nil:
 		o.pipeline.completed(o, r)

@@ -146,7 +146,7 @@ func (e *Engine) NextTick() (int64, bool) {
 		next = min(next, e.expiry.due)
 	}
 	if e.inflight == nil && e.lingers() {
-		next = min(next, e.current.shownAt+lingerMost)
+		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
 	}
 	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && e.current.idle() {
 		next = min(next, e.durability.lastWrite+idleAfter)

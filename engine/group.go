@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"math"
-	"time"
-)
+import "math"
 
 // group is what one commit makes durable: the records staged since the last one
 // was sealed, and the replies that wait for them.
@@ -304,19 +301,15 @@ func (e *Engine) publishStaged() {
 	g.replies = g.replies[:0]
 }
 
-const (
-	// worthWriting is the size at which SyncNever writes a group at once, in
-	// bytes. A write costs as much as encoding a hundred small records.
-	worthWriting = 64 << 10
-	// lingerMost is how long a smaller group may wait for more, in nanoseconds.
-	lingerMost = int64(time.Millisecond)
-)
+// worthWriting is the size at which a group does not linger, in bytes. A write
+// costs as much as encoding a hundred small records.
+const worthWriting = 64 << 10
 
 // lingers reports whether the current group waits for more before it is written.
 // Only SyncNever lets it: nobody waits for the write.
 func (e *Engine) lingers() bool {
 	g := e.current
-	return g.shown && g.size < worthWriting && e.now-g.shownAt < lingerMost && e.now >= g.shownAt &&
+	return g.shown && g.size < worthWriting && e.now-g.shownAt < int64(e.cfg.Linger) && e.now >= g.shownAt &&
 		!g.held && !g.force && !g.stop && len(g.evicted) == 0
 }
 

@@ -140,6 +140,9 @@ type Config struct {
 	// FirstSequence is the sequence of the first message of a new stream; 0 and
 	// 1 mean 1. It does not touch a stream that has used a sequence already.
 	FirstSequence uint64
+	// Linger is how long SyncNever lets a small group that it has acknowledged
+	// wait for more before it is written.
+	Linger time.Duration
 	// MaxUnwritten bounds the bytes that SyncNever may acknowledge before they
 	// are written. Beyond it replies wait for the write.
 	MaxUnwritten int64
