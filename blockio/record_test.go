@@ -236,6 +236,9 @@ func TestRoundTrip(t *testing.T) {
 		require.Equal(t, RecordSize(len(subject), len(header), len(payload)), len(record))
 		r, err := key.Decode(append(record, 1, 2, 3)[:len(record)+3])
 		require.NoError(t, err)
+		var into Record
+		require.NoError(t, key.DecodeInto(record, &into))
+		require.Equal(t, r, into)
 		require.Equal(t, KindMessage, r.Kind)
 		require.Equal(t, sequence, r.Sequence)
 		require.Equal(t, time, r.Time)

@@ -48,6 +48,19 @@ func TestZeroedSectorWhereAFrameBegins(t *testing.T) {
 	}
 }
 
+// TestBigGroupThatLostItsMark: where the frame before it shares the sector, zeros
+// from the very end of that prove a lost write, whatever the size.
+func TestBigGroupThatLostItsMark(t *testing.T) {
+	b := newTestBlock(4).upTo(300).frame(400, lostMarkReach, 30)
+	data := bytes.Clone(b.data)
+	clear(data[300:512])
+	scan, got := b.scan(data, true)
+	require.True(t, scan.Torn)
+	require.Zero(t, scan.DamageCount)
+	require.Equal(t, int64(300), scan.End)
+	require.Len(t, got, 1)
+}
+
 // TestZerosThatBelongToARecord: where only a few bytes of the last frame are in a
 // sector they can be zeros in an intact record, so a flip elsewhere is no tear.
 func TestZerosThatBelongToARecord(t *testing.T) {
