@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -63,6 +64,25 @@ type Broker struct {
 	metrics *metrics.Collector // of the stores that are open
 	pid     *actor.PID
 	gone    chan struct{} // closed when the broker actor has ended, and with it all topics
+	ending  *ending
+}
+
+// An ending collects how the stores of a broker ended.
+type ending struct {
+	lock     sync.Mutex
+	failures []error
+}
+
+func (e *ending) failed(stream string, err error) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	e.failures = append(e.failures, fmt.Errorf("stream %q did not stop cleanly: %w", stream, err))
+}
+
+func (e *ending) err() error {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	return errors.Join(e.failures...)
 }
 
 // StartBroker spawns the broker actor and opens every stream that the data folder holds already. The
@@ -76,10 +96,12 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	if err != nil {
 		return nil, err
 	}
-	broker := &Broker{config: config, system: system, metrics: metrics.NewCollector(), gone: make(chan struct{})}
+	broker := &Broker{
+		config: config, system: system, metrics: metrics.NewCollector(), gone: make(chan struct{}), ending: &ending{},
+	}
 	props := actor.PropsFromProducer(func() actor.Actor {
 		return &brokerActor{
-			config: config, system: system, metrics: broker.metrics, gone: broker.gone,
+			config: config, system: system, metrics: broker.metrics, gone: broker.gone, ending: broker.ending,
 			topics: map[string]*topicEntry{},
 		}
 	}, actor.WithSupervisor(stopOnPanic))
@@ -135,12 +157,13 @@ func (b *Broker) Topics(ctx context.Context) ([]*Topic, error) {
 	return await(ctx, b.gone, answers)
 }
 
-// Stop ends all topics after what they have taken, and waits for it. It may be called repeatedly.
+// Stop ends all topics after what they have taken, and waits for it. It returns which of the stores did
+// not stop cleanly, and why. It may be called repeatedly.
 func (b *Broker) Stop(ctx context.Context) error {
 	b.system.Root.Send(b.pid, &closeBroker{})
 	select {
 	case <-b.gone:
-		return nil
+		return b.ending.err()
 	case <-ctx.Done():
 		return fmt.Errorf("stopping the broker: %w", ctx.Err())
 	}
@@ -152,6 +175,7 @@ type brokerActor struct {
 	system  *actor.ActorSystem
 	metrics *metrics.Collector
 	gone    chan struct{}
+	ending  *ending
 	topics  map[string]*topicEntry
 	closing bool
 }
@@ -176,7 +200,7 @@ func (b *brokerActor) Receive(ctx actor.Context) {
 	case *listRequest:
 		m.done <- b.list()
 	case *topicOpened:
-		b.opened(m)
+		b.opened(ctx, m)
 	case *actor.Terminated:
 		b.ended(ctx, m.Who)
 	case *closeBroker:
@@ -201,14 +225,14 @@ func (b *brokerActor) request(ctx actor.Context, m *topicRequest) {
 		m.done <- topicResult{err: fmt.Errorf("%w (%d)", errTooManyStreams, b.config.MaxStreams)}
 	default:
 		entry := &topicEntry{waiting: []chan<- topicResult{m.done}, gone: make(chan struct{})}
-		entry.pid = ctx.Spawn(topicProps(b.config, b.system, m.name, entry.gone))
+		entry.pid = ctx.Spawn(topicProps(b.config, b.system, m.name, entry.gone, b.ending))
 		b.topics[m.name] = entry
 	}
 }
 
-// opened answers those who wait for a topic. One that failed to open ends by itself; its name is free
-// again when it has.
-func (b *brokerActor) opened(m *topicOpened) {
+// opened answers those who wait for a topic. One that failed to open is ended here and not by itself: the
+// library's notice of an end overtakes messages, this one included, and would leave the reason behind.
+func (b *brokerActor) opened(ctx actor.Context, m *topicOpened) {
 	entry, known := b.topics[m.name]
 	if !known {
 		return
@@ -223,6 +247,11 @@ func (b *brokerActor) opened(m *topicOpened) {
 		done <- result
 	}
 	entry.waiting = nil
+	if m.err != nil {
+		delete(b.topics, m.name)
+		ctx.Stop(entry.pid)
+		b.endWhenIdle(ctx)
+	}
 }
 
 func (b *brokerActor) list() []*Topic {
@@ -268,7 +297,7 @@ func (b *brokerActor) endWhenIdle(ctx actor.Context) {
 // streamConfig is how the broker keeps a stream: every acknowledged message durable, the oldest making
 // room when MaxBytes is reached.
 func streamConfig(config BrokerConfig, name string) actors.Config {
-	stream := actors.Config{Dir: config.Dir, Name: name, Logger: config.Logger.With("stream", name)}
+	stream := actors.Config{Dir: config.Dir, Name: name, Logger: config.Logger}
 	if !config.AsStored {
 		stream.Subjects = []string{name, name + ".>"}
 		stream.MaxBytes, stream.MaxMsgSize = config.MaxBytes, config.MaxMsgSize

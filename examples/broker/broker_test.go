@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -185,6 +186,18 @@ func TestATopicThatCannotOpenSaysSo(t *testing.T) {
 		t.Error("a file where the stream's folder should be was no error")
 	}
 	openTopic(t, broker, "two") // and the broker goes on
+}
+
+// The library's notice of an actor's end overtakes messages: the reason must not be lost to it.
+func TestAStreamThatIsOpenElsewhereSaysWhoHasIt(t *testing.T) {
+	dir := t.TempDir()
+	openTopic(t, startBroker(t, BrokerConfig{Dir: dir}), "one")
+	for range 50 {
+		_, err := StartBroker(t.Context(), testSystem(), BrokerConfig{Dir: dir})
+		if !errors.Is(err, actors.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
+			t.Fatalf("%v, want who has it open", err)
+		}
+	}
 }
 
 func TestStopAnswersEverybodyAndKeepsWhatWasAcknowledged(t *testing.T) {

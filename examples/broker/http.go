@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,15 +52,36 @@ func newHandler(broker *Broker, logger *slog.Logger, address net.Addr) (*handler
 	routes.HandleFunc("GET /{$}", asset("page/index.html", "text/html; charset=utf-8"))
 	routes.HandleFunc("GET /page.css", asset("page/page.css", "text/css; charset=utf-8"))
 	routes.HandleFunc("GET /page.js", asset("page/page.js", "text/javascript; charset=utf-8"))
-	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, http.StatusNotFound, "there is nothing at %s %s; try GET /", r.Method, r.URL.Path)
+	routes.HandleFunc("POST /streams/{stream}", func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("stream")
+		refuse(w, http.StatusBadRequest, "a message needs a subject: POST /streams/%s/%s.something", name, name)
 	})
+	routes.HandleFunc("/", nothingHere(routes))
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusForbidden, "a page of another origin may not publish here")
 	}))
 	h.Handler = h.logged(onlyLocalNames(address, origins.Handler(routes)))
 	return h, nil
+}
+
+// nothingHere answers what no route takes: 405 where another method would do, 404 elsewhere.
+func nothingHere(routes *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+			if _, pattern := routes.Handler(other); pattern != "" && pattern != "/" {
+				allowed = append(allowed, method)
+			}
+		}
+		if len(allowed) == 0 {
+			refuse(w, http.StatusNotFound, "there is nothing at %s; try GET /", r.URL.Path)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		refuse(w, http.StatusMethodNotAllowed, "%s does not go with %s; these do: %s", r.Method, r.URL.Path, strings.Join(allowed, ", "))
+	}
 }
 
 // drain sends those home who follow a stream; they would keep a shutdown waiting for ever.
@@ -119,7 +141,9 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value) // the client is gone, and nobody else to tell
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // it is no HTML, and a subject in an error stays readable
+	_ = encoder.Encode(value)    // the client is gone, and nobody else to tell
 }
 
 // fail answers with what an error of the broker means over HTTP.
@@ -135,13 +159,12 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func statusOf(err error) int {
-	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, errBadName):
+	case errors.Is(err, errBadName), errors.Is(err, errBadID):
 		return http.StatusBadRequest
 	case errors.Is(err, errNoStream):
 		return http.StatusNotFound
-	case errors.As(err, &tooLarge), errors.Is(err, actors.ErrTooLarge):
+	case errors.Is(err, actors.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, errBusy), errors.Is(err, actors.ErrOverloaded):
 		return http.StatusTooManyRequests

@@ -23,7 +23,11 @@ type published struct {
 // stream if there is none. The request header Nats-Msg-Id becomes the message's.
 func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	stream, subject := r.PathValue("stream"), strings.ReplaceAll(r.PathValue("subject"), "/", ".")
-	if err := errors.Join(validateStream(stream), validateSubject(stream, subject)); err != nil {
+	if err := validateStream(stream); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	if err := validateSubject(stream, subject); err != nil {
 		h.fail(w, r, err)
 		return
 	}
@@ -37,7 +41,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			h.fail(w, r, fmt.Errorf("the body is larger than the %d bytes that a message may have: %w", limit, err))
+			refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than the %d bytes that a message may have", limit)
 			return
 		}
 		refuse(w, http.StatusBadRequest, "reading the body: %v", err)
@@ -62,6 +66,9 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusCreated, published{Stream: stream, Sequence: ack.Sequence, Time: ack.Time})
 }
 
+// errBadID is what a caller gets for message ids that are none.
+var errBadID = errors.New("bad message id")
+
 // messageHeader takes the one header over that belongs to the message.
 func messageHeader(r *http.Request) (actors.Header, error) {
 	ids := r.Header.Values(headerEventID)
@@ -69,9 +76,11 @@ func messageHeader(r *http.Request) (actors.Header, error) {
 	case len(ids) == 0:
 		return nil, nil
 	case len(ids) > 1:
-		return nil, fmt.Errorf("%w: %d %s headers; a message has one id", errBadName, len(ids), headerEventID)
+		return nil, fmt.Errorf("%w: %d %s headers; a message has one id", errBadID, len(ids), headerEventID)
+	case ids[0] == "":
+		return nil, fmt.Errorf("%w: the %s header is empty", errBadID, headerEventID)
 	case len(ids[0]) > maxSubject:
-		return nil, fmt.Errorf("%w: the %s header has %d bytes, at most %d are taken", errBadName, headerEventID, len(ids[0]), maxSubject)
+		return nil, fmt.Errorf("%w: the %s header has %d bytes, at most %d are taken", errBadID, headerEventID, len(ids[0]), maxSubject)
 	}
 	return actors.Header{headerEventID: ids}, nil
 }

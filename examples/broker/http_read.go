@@ -23,6 +23,7 @@ type streamInfo struct {
 	FirstTime     *time.Time `json:"firstTime,omitempty"`
 	LastSequence  uint64     `json:"lastSequence"`
 	LastTime      *time.Time `json:"lastTime,omitempty"`
+	Failed        bool       `json:"failed,omitempty"` // its disk has failed: it refuses messages until it has recovered
 }
 
 // messageLine is a line of GET /streams/{stream}/messages. A payload that is UTF-8 is given as text,
@@ -76,6 +77,7 @@ func (h *handler) describe(r *http.Request, topic *Topic) (streamInfo, error) {
 	info := streamInfo{
 		Name: topic.Name, Messages: state.Messages, Bytes: state.Bytes, MaxBytes: h.broker.config.MaxBytes,
 		FirstSequence: state.FirstSequence, LastSequence: state.LastSequence,
+		Failed: topic.Store.Stats().Failed,
 	}
 	if state.Messages > 0 {
 		first, last := state.FirstTime.UTC(), state.LastTime.UTC()

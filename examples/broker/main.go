@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -101,7 +102,9 @@ func parseFlags(flags *flag.FlagSet, arguments []string, validate func() error) 
 	}
 	if validate != nil {
 		if err := validate(); err != nil {
-			fmt.Fprintf(flags.Output(), "%s: %v\n", flags.Name(), err)
+			for line := range strings.Lines(err.Error() + "\n") {
+				fmt.Fprintf(flags.Output(), "%s: %s", flags.Name(), line)
+			}
 			return true, errUsage
 		}
 	}

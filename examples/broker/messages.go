@@ -51,6 +51,9 @@ type storeOpened struct {
 	err   error
 }
 
+// storeEnded is a topic actor's word to itself: all that its store has said has been heard.
+type storeEnded struct{}
+
 // closeBroker ends the broker actor after all topics; closeTopic ends one after all that it has taken.
 type (
 	closeBroker struct{}

@@ -32,7 +32,7 @@ type ingest struct {
 	lock      sync.Mutex
 	acks      []acknowledgement
 	latencies histogram
-	err       error
+	failures  tally
 }
 
 // run publishes until the feed ends, and returns when every event that went out has its answer. When
@@ -52,7 +52,7 @@ func (in *ingest) run(ctx context.Context) error {
 	done.Wait()
 	in.lock.Lock()
 	defer in.lock.Unlock()
-	return errors.Join(in.err, context.Cause(ctx))
+	return errors.Join(in.failures.err("publishers"), context.Cause(ctx))
 }
 
 // collect takes over what one publisher saw.
@@ -61,7 +61,7 @@ func (in *ingest) collect(acks []acknowledgement, latencies *histogram, err erro
 	defer in.lock.Unlock()
 	in.acks = append(in.acks, acks...)
 	in.latencies.merge(latencies)
-	in.err = errors.Join(in.err, err)
+	in.failures.add(err)
 }
 
 // overloadPause is how long a publisher waits after a refusal when nothing of its own is under way, whose

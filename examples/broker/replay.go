@@ -40,23 +40,22 @@ func (r *replay) endAt(last uint64) {
 	close(r.known)
 }
 
-// run returns when every subscriber has seen the last sequence, or one of them cannot.
+// run returns when every subscriber has seen the last sequence, or one of them cannot: then with the first
+// reason, which ends the others.
 func (r *replay) run(ctx context.Context) error {
 	var running sync.WaitGroup
-	failures := make([]error, len(r.subscribers))
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	for i := range r.subscribers {
 		running.Go(func() {
 			subscriber := &r.subscribers[i]
 			if err := r.follow(ctx, subscriber); err != nil {
-				failures[i] = fmt.Errorf("subscriber %s: %w", subscriber.name, err)
-				cancel()
+				cancel(fmt.Errorf("subscriber %q: %w", subscriber.name, err))
 			}
 		})
 	}
 	running.Wait()
-	return errors.Join(failures...)
+	return context.Cause(ctx)
 }
 
 // follow is one subscriber: it checks a batch, acknowledges it, and takes the next.

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,6 +115,42 @@ func TestInterruptedRunStopsCleanly(t *testing.T) {
 	}
 	if state := stateIn(t, dir); state.LastSequence < uint64(len(job.ingest.acks)) {
 		t.Errorf("%s are there, %d were acknowledged", describeState(state), len(job.ingest.acks))
+	}
+}
+
+func TestAFolderThatVanishesEndsTheRunWithOneSentence(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file cannot be removed there")
+	}
+	for _, row := range []struct {
+		name   string
+		repeat uint64
+		says   string
+	}{
+		{"while there is more to store than the open block takes", 0, "publishers were told so"},
+		{"unnoticed until the stream is opened again", 1, "has not kept the stream"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			options := shortRun(filepath.Join(t.TempDir(), "data"))
+			options.duration, options.repeat = time.Minute, row.repeat
+			loaded, err := loadWeek()
+			if err != nil {
+				t.Fatal(err)
+			}
+			job := &mainJob{options: options, out: io.Discard, logger: slog.New(slog.DiscardHandler), week: loaded, system: testSystem()}
+			var once sync.Once
+			job.onAck = func(acknowledgement) {
+				once.Do(func() {
+					if err := os.RemoveAll(options.dir); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			err = job.run(t.Context())
+			if err == nil || !strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v, want %q", err, row.says)
+			}
+		})
 	}
 }
 
@@ -242,6 +280,7 @@ func TestCommandLine(t *testing.T) {
 		{"an argument that is no flag", []string{"run", "fast"}, `"fast" is no flag`},
 		{"all problems at once", []string{"run", "-duration", "0s", "-publishers", "0", "-subject", "x"}, "-publishers"},
 		{"a stream that is a path", []string{"run", "-stdin", "-stream", "../x"}, "bad name"},
+		{"messages as large as a stream", []string{"serve", "-max-bytes", "1048576", "-max-message", "1048576"}, "twice -max-message"},
 		{"an address that is none", []string{"serve", "-listen", "here"}, "-listen"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

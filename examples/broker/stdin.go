@@ -69,7 +69,7 @@ func runLines(ctx context.Context, options runOptions, input io.Reader, out io.W
 	started := time.Now()
 	err = lines.run(ctx, input)
 	elapsed := time.Since(started)
-	if err = errors.Join(err, stop(broker)); err != nil {
+	if err = joinFailures(err, stop(broker)); err != nil {
 		return fmt.Errorf("%w (%d lines before it are durable)", err, len(lines.digests))
 	}
 
@@ -115,7 +115,7 @@ func (l *lineIngest) run(ctx context.Context, input io.Reader) error {
 	}
 	for len(l.waiting) > 0 {
 		if err := l.settle(ctx); err != nil {
-			return errors.Join(failed, err)
+			return joinFailures(failed, err)
 		}
 	}
 	return failed

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -51,6 +52,7 @@ type topicActor struct {
 	name     string
 	logger   *slog.Logger
 	gone     chan struct{}
+	ending   *ending
 	store    *actors.Store // nil until it is open
 	pending  map[*publish]struct{}
 	sessions int
@@ -58,10 +60,10 @@ type topicActor struct {
 	stopping bool // the store has been asked to stop
 }
 
-func topicProps(config BrokerConfig, system *actor.ActorSystem, name string, gone chan struct{}) *actor.Props {
+func topicProps(config BrokerConfig, system *actor.ActorSystem, name string, gone chan struct{}, ending *ending) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor {
 		return &topicActor{
-			config: config, system: system, name: name, gone: gone,
+			config: config, system: system, name: name, gone: gone, ending: ending,
 			logger:  config.Logger.With("stream", name),
 			pending: map[*publish]struct{}{},
 		}
@@ -88,9 +90,11 @@ func (t *topicActor) Receive(ctx actor.Context) {
 		t.closeWhenIdle(ctx)
 	case *actors.StopReply:
 		if m.Err != nil {
-			t.logger.Error("the store did not stop cleanly", "error", m.Err)
+			t.ending.failed(t.name, m.Err)
 		}
 		ctx.Stop(ctx.Self())
+	case *storeEnded:
+		t.storeEnded(ctx)
 	case *actor.Terminated:
 		t.terminated(ctx, m.Who)
 	case *actor.Stopping:
@@ -112,8 +116,7 @@ func (t *topicActor) open(ctx actor.Context) {
 func (t *topicActor) opened(ctx actor.Context, m *storeOpened) {
 	ctx.Send(ctx.Parent(), &topicOpened{name: t.name, store: m.store, err: m.err})
 	if m.err != nil {
-		ctx.Stop(ctx.Self())
-		return
+		return // the broker ends us
 	}
 	t.store = m.store
 	ctx.Watch(t.store.PID())
@@ -173,12 +176,18 @@ func (t *topicActor) closeWhenIdle(ctx actor.Context) {
 	}
 }
 
-// terminated hears of the end of a session, or of the store, which nobody but us should end.
+// terminated hears of the end of a session, or of the store. The notice overtakes messages: what the store
+// has answered before is still in the mailbox, so that the end takes its place behind it.
 func (t *topicActor) terminated(ctx actor.Context, who *actor.PID) {
 	if t.store == nil || !t.store.PID().Equal(who) {
 		t.sessions--
 		return
 	}
+	ctx.Send(ctx.Self(), &storeEnded{})
+}
+
+// storeEnded ends the topic with its store, which nobody but us should end.
+func (t *topicActor) storeEnded(ctx actor.Context) {
 	for asked := range t.pending {
 		asked.done <- publishResult{err: fmt.Errorf("the store has ended: %w", actors.ErrStopped)}
 		delete(t.pending, asked)
@@ -186,6 +195,7 @@ func (t *topicActor) terminated(ctx actor.Context, who *actor.PID) {
 	if !t.stopping {
 		t.stopping = true // there is nothing left to stop
 		t.logger.Error("the store ended by itself")
+		t.ending.failed(t.name, errors.New("it ended by itself"))
 	}
 	ctx.Stop(ctx.Self())
 }

@@ -62,7 +62,7 @@ function newRow(name) {
   button.addEventListener("click", () => { chosen = name; shown = ""; tick(); });
   head.append(button);
   row.append(head);
-  for (let i = 0; i < 5; i++) row.append(element("td", "", "number"));
+  for (let i = 0; i < 2; i++) row.append(element("td", "", "number"));
   const chart = document.createElementNS(svgSpace, "svg");
   chart.setAttribute("viewBox", `0 0 ${samples} 20`);
   chart.setAttribute("preserveAspectRatio", "none");
@@ -71,17 +71,22 @@ function newRow(name) {
   const cell = element("td");
   cell.append(chart);
   row.append(cell);
+  for (let i = 0; i < 3; i++) row.append(element("td", "", "number"));
   return row;
 }
 
 function fillRow(row, stream) {
   const seen = rates(stream.name);
   const rate = seen.length ? seen[seen.length - 1] : 0;
-  const texts = [
-    number.format(stream.messages), `${size(stream.bytes)} of ${size(stream.maxBytes)}`,
-    number.format(stream.firstSequence), number.format(stream.lastSequence), number.format(Math.round(rate)),
-  ];
-  texts.forEach((text, i) => { row.cells[i + 1].textContent = text; });
+  const texts = {
+    1: number.format(stream.messages),
+    2: stream.failed ? "disk failed" : number.format(Math.round(rate)),
+    4: `${size(stream.bytes)} of ${size(stream.maxBytes)}`,
+    5: number.format(stream.firstSequence),
+    6: number.format(stream.lastSequence),
+  };
+  for (const [cell, text] of Object.entries(texts)) row.cells[cell].textContent = text;
+  row.cells[2].classList.toggle("failed", Boolean(stream.failed));
   row.querySelector("button").setAttribute("aria-pressed", String(stream.name === chosen));
   const top = Math.max(1, ...seen);
   row.querySelector("polyline").setAttribute("points",
@@ -99,6 +104,8 @@ function showStreams(streams) {
   }
   for (const gone of rows.values()) gone.remove();
   byId("none").hidden = streams.length > 0;
+  byId("table").hidden = streams.length === 0;
+  byId("messages-section").hidden = streams.length === 0;
 }
 
 function messageItem(message) {
