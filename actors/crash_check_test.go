@@ -164,11 +164,10 @@ func (l *crashLife) punch(found []Message, floor int) (events int, err error) {
 		kept, holes := uint64(0), 0
 		for j := range e.messages {
 			m := &e.messages[j]
-			m.gone = !there[m.sequence]
-			if !m.gone {
-				kept = m.sequence
-			} else if m.sequence >= first {
+			if m.gone = !there[m.sequence] && m.sequence >= first; m.gone {
 				holes++
+			} else if there[m.sequence] {
+				kept = m.sequence
 			}
 		}
 		if kept > 0 && holes > 0 && l.errors.first == "" && l.inLastBlock(kept) {
@@ -178,7 +177,24 @@ func (l *crashLife) punch(found []Message, floor int) (events int, err error) {
 			e.last = last
 		}
 	}
-	return l.model.upTo(last), nil
+	events = l.model.upTo(last)
+	for l.punchHead(events, l.model.lastAfter(floor)) {
+	}
+	return events, nil
+}
+
+// punchHead takes out the last message before the first one there is that neither
+// was durable nor has any other reason to be missing.
+func (l *crashLife) punchHead(events int, durable uint64) bool {
+	first := l.stream.published.First()
+	live := l.model.expire(l.model.live(events), first, l.now)
+	for _, m := range slices.Backward(live) {
+		if m.sequence > durable && m.sequence < first {
+			m.gone = true
+			return true
+		}
+	}
+	return false
 }
 
 // stateOf is the state with these live messages after so many events.

@@ -38,7 +38,8 @@ type crashSweep struct {
 	plant plant
 	life  *crashLife
 	step  int // of the script
-	// follow makes one of so many points go on with the script, and crash again.
+	// follow is the share of points, in sixths, after which the script goes on to
+	// crash again. After a mere kill it always does.
 	follow int
 
 	points int
@@ -49,11 +50,7 @@ type crashSweep struct {
 var errEnough = errors.New("found")
 
 func (s *crashSweep) run() (err error) {
-	limits := engine.Limits{MaxMsgs: s.plan.config.MaxMsgs, MaxBytes: s.plan.config.MaxBytes, MaxAge: s.plan.config.MaxAge}
-	if s.plan.config.Discard == DiscardNew {
-		limits.Discard = engine.DiscardNew
-	}
-	s.life = newLife(s.plan, blocktest.NewMemFS(), newCrashModel(limits, s.plan.config.FirstSequence), crashStart)
+	s.life = newLife(s.plan, blocktest.NewMemFS(), newCrashModel(engineLimits(s.plan), s.plan.config.FirstSequence), crashStart)
 	s.life.plant = s.plant
 	s.life.fs.SetHook(s.hook)
 	defer func() {
@@ -78,6 +75,14 @@ func (s *crashSweep) run() (err error) {
 		return err
 	}
 	return s.life.stop()
+}
+
+func engineLimits(p *crashPlan) engine.Limits {
+	limits := engine.Limits{MaxMsgs: p.config.MaxMsgs, MaxBytes: p.config.MaxBytes, MaxAge: p.config.MaxAge}
+	if p.config.Discard == DiscardNew {
+		limits.Discard = engine.DiscardNew
+	}
+	return limits
 }
 
 // changes reports whether a crash after an operation may find something else than
@@ -135,7 +140,7 @@ func (s *crashSweep) crash(index int, mode blocktest.CrashMode) error {
 	life := newLife(s.plan, mem, s.life.model.fork(), s.life.now)
 	life.plant = s.plant
 	var second *secondCrash
-	if s.follow > 0 && rng.Intn(s.follow) == 0 {
+	if rng.Intn(6) < s.follow || mode == crashModeKill || *crashAt >= 0 {
 		second = &secondCrash{countdown: rng.Intn(24), mode: crashModes[rng.Intn(len(crashModes))], rng: rng, first: life, kind: kind}
 		life.fs.SetHook(second.hook)
 	}
@@ -218,7 +223,7 @@ func sweep(p plant, seed int64, seeds, points, follow int) (int, error) {
 		running.Go(func() {
 			for !enough.Load() {
 				own := next.Add(1)
-				if own >= seed+int64(seeds) && int(done.Load()) >= points {
+				if own >= seed+int64(seeds) && int(done.Load()) >= points || own > seed && *crashAt >= 0 {
 					return
 				}
 				s := &crashSweep{plan: newCrashPlan(own, crashCommands), plant: p, follow: follow}
@@ -240,7 +245,7 @@ func sweep(p plant, seed int64, seeds, points, follow int) (int, error) {
 // was acknowledged in it.
 func TestCrashSweep(t *testing.T) {
 	start := time.Now()
-	points, err := sweep(nothing, *crashSeed, 4, 0, 3)
+	points, err := sweep(nothing, *crashSeed, 6, 0, 2)
 	report(t, points, start)
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +259,7 @@ func TestCrashSweepLong(t *testing.T) {
 		return
 	}
 	start := time.Now()
-	points, err := sweep(nothing, *crashSeed, 4, *crashPoints, 1)
+	points, err := sweep(nothing, *crashSeed, 4, *crashPoints, 6)
 	report(t, points, start)
 	if err != nil {
 		t.Fatal(err)
@@ -271,7 +276,7 @@ func report(t *testing.T, points int, start time.Time) {
 func TestCrashSweepFindsPlantedBugs(t *testing.T) {
 	for _, p := range []plant{noSync, noSyncDir, earlyAck, earlyRemoval} {
 		t.Run(p.String(), func(t *testing.T) {
-			points, err := sweep(p, *crashSeed, 4, 0, 3)
+			points, err := sweep(p, *crashSeed, 6, 0, 2)
 			if err == nil {
 				t.Fatalf("nothing was found at %d crash points", points)
 			}
