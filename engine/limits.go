@@ -2,8 +2,9 @@ package engine
 
 // expiry says when messages expire next.
 type expiry struct {
-	due int64
-	ran int64 // when they did last
+	due   int64
+	ran   int64 // when they did last
+	waits bool  // the last run waits for a table
 	// retry is when a table that could not be read is worth another attempt.
 	retry int64
 }
@@ -78,8 +79,8 @@ func (e *Engine) loaded(w Work, d Done) {
 		return
 	}
 	e.catchUp()
-	if e.expiry.due == never {
-		e.armExpiry()
+	if e.expiry.waits {
+		e.expire()
 	}
 	e.unpark()
 }
@@ -161,7 +162,7 @@ func (e *Engine) expire() {
 	if e.cfg.Limits.MaxAge <= 0 {
 		return
 	}
-	e.expiry.ran = e.now
+	e.expiry.ran, e.expiry.waits = e.now, false
 	cutoff := e.now - int64(e.cfg.Limits.MaxAge)
 	for {
 		b := e.head()
@@ -169,7 +170,8 @@ func (e *Engine) expire() {
 			break
 		}
 		if _, loaded := b.table(b.firstLive); !loaded {
-			e.request(b) // loaded, or the retry, goes on from here
+			// What asked for it first, or the retry, goes on from here.
+			e.expiry.waits = e.request(b)
 			return
 		}
 		if !e.removeHead(countRemovedAge, func(b *block) bool { return b.maxTime <= cutoff }) {
@@ -237,26 +239,34 @@ func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
 
 // removeFirst removes one message at the head of its block.
 func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
-	size := t.sizeAt(i)
-	e.subjects.remove(t.subjectOf(&e.subjects, i), 1)
-	b.msgs--
-	b.bytes -= size
-	e.numbers[countMessages]--
-	e.numbers[countBytes] -= size
+	e.takeMessage(b, t, i)
 	e.numbers[reason]++
 	if b.msgs > 0 && !b.advance() {
 		e.loseRest(b)
 	}
 }
 
+// takeMessage takes the message of record i out of all totals. A table that was
+// read again may not agree with what was counted; no total goes below zero.
+func (e *Engine) takeMessage(b *block, t *Table, i int) {
+	e.subjects.remove(t.subjectOf(&e.subjects, i), 1)
+	size := min(t.sizeAt(i), b.bytes)
+	if b.msgs == 1 {
+		size = b.bytes
+	}
+	b.msgs--
+	b.bytes -= size
+	e.numbers[countMessages]--
+	e.numbers[countBytes] -= size
+}
+
 // dropMessages removes all live messages of a block, from index i of t on.
 func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
-	msgs := b.msgs
 	for {
-		for ; i < t.n; i++ {
+		for ; i < t.n && b.msgs > 0; i++ {
 			if sequence := t.sequenceAt(i); len(b.deleted) == 0 || !inRanges(b.deleted, sequence) {
-				e.subjects.remove(t.subjectOf(&e.subjects, i), 1)
-				b.msgs--
+				e.takeMessage(b, t, i)
+				e.numbers[reason]++
 			}
 		}
 		if t == b.live || b.live == nil {
@@ -264,13 +274,8 @@ func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 		}
 		t, i = b.live, 0
 	}
-	e.numbers[reason] += msgs - b.msgs
-	e.numbers[countMessages] -= msgs - b.msgs
 	if b.msgs > 0 {
 		e.loseRest(b)
-	} else {
-		e.numbers[countBytes] -= b.bytes
-		b.bytes = 0
 	}
 }
 

@@ -87,6 +87,7 @@ func (mc *machine) send(c engine.Command) {
 
 // follow applies to the model what the engine has applied.
 func (mc *machine) follow() {
+	mc.m.expire(mc.now, mc.e.StagedState().FirstSequence)
 	for len(mc.submitted) > mc.e.Parked() {
 		c := mc.submitted[0]
 		mc.submitted = mc.submitted[1:]
@@ -149,7 +150,6 @@ func (mc *machine) observe() error {
 
 func (mc *machine) advance(by int64) {
 	mc.tick(mc.now + by)
-	mc.m.expire(mc.now, mc.e.StagedState().FirstSequence)
 	mc.follow()
 	if at, ok := mc.e.NextTick(); ok && at <= mc.now {
 		mc.fail("the next tick is %d ns in the past", mc.now-at)
@@ -158,7 +158,7 @@ func (mc *machine) advance(by int64) {
 
 // quiesce runs all work and compares everything.
 func (mc *machine) quiesce() error {
-	for mc.turn(); mc.runAny(); mc.turn() {
+	for mc.turn(); mc.runAny() || mc.linger(func(at int64) { mc.advance(at - mc.now) }); mc.turn() {
 		mc.follow()
 		if err := mc.observe(); err != nil {
 			return err

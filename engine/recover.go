@@ -368,12 +368,7 @@ func (e *Engine) bury(b *block, targets []uint64) {
 		if i == b.old.n || b.old.sequenceAt(i) != sequence {
 			continue
 		}
-		size := b.old.sizeAt(i)
-		e.subjects.remove(b.old.subjectOf(&e.subjects, i), 1)
-		b.msgs--
-		b.bytes -= size
-		e.numbers[countMessages]--
-		e.numbers[countBytes] -= size
+		e.takeMessage(b, b.old, i)
 		gone = append(gone, SequenceRange{sequence, sequence})
 	}
 	b.deleted = mergeRanges(b.deleted, gone)

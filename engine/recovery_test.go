@@ -227,3 +227,81 @@ func TestCommandsWaitForOpening(t *testing.T) {
 		t.Fatalf("live %v", got)
 	}
 }
+
+func TestMessagesThatVanishAreCountedAsLost(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	for _, row := range []struct {
+		name string
+		age  bool // drop whole blocks instead of single messages
+		left int  // records that are left of a block that had seven
+		lost uint64
+	}{
+		{"all, one by one", false, 0, 7},
+		{"some, one by one", false, 3, 4},
+		{"all of a block", true, 0, 7},
+		{"some of a block", true, 3, 4},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := open(nil)
+			for range 70 { // ten blocks
+				s.must(t, store("a", 100))
+			}
+			s.cfg.Limits.MaxMsgs = 70
+			if row.age {
+				s.cfg.Limits = engine.Limits{MaxAge: 1}
+				s.now = start - second
+			}
+			s.reopen()
+			s.disk.current[4] = s.disk.current[4][:131*row.left]
+			s.disk.current[4] = append(s.disk.current[4], make([]byte, 7*131-len(s.disk.current[4]))...)
+			if row.age {
+				s.tick(start + second)
+				s.settle()
+				s.tick(start + 2*second)
+				s.settle()
+			}
+			for range 70 {
+				s.do(store("b", 0))
+			}
+			if err := s.e.CheckInvariants(); err != nil {
+				t.Fatal(err)
+			}
+			state := s.pub.State()
+			if state.LostMessages != row.lost || state.LostBytes != row.lost*131 || state.LastSequence != 140 || state.Messages != 70 {
+				t.Fatalf("state %+v", state)
+			}
+		})
+	}
+}
+
+func TestViewWalksTheBlocks(t *testing.T) {
+	s := open(nil)
+	s.must(t, repeat(store("a", 100), 70)...)
+	v := s.pub.View()
+	n, b := 0, v.Find(1)
+	for ; b != nil; b = v.Next(b) {
+		if b != v.Blocks()[n] {
+			t.Fatalf("block %d comes at %d", b.ID, n)
+		}
+		n++
+	}
+	if n != 10 || v.Find(0) != nil {
+		t.Fatalf("%d blocks", n)
+	}
+	gone := v.Blocks()[3]
+	s.e.Tick(start)
+	s.cfg.Limits.MaxMsgs = 20
+	s.reopen()
+	if next := s.pub.View().Next(gone); next == nil || next.ID != 8 {
+		t.Fatalf("after a block that is gone: %+v", next)
+	}
+	var got []uint64
+	tail := v.Blocks()[9].Tail
+	tail.Records(66, func(sequence uint64, _ int64, _ int) bool {
+		got = append(got, sequence)
+		return len(got) < 3
+	})
+	if !slices.Equal(got, []uint64{66, 67, 68}) {
+		t.Fatalf("records %v", got)
+	}
+}

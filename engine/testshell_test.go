@@ -275,10 +275,21 @@ func (s *shell) runWork() bool {
 
 func (s *shell) runAny() bool { return s.runCommit() || s.runWork() }
 
-// settle runs everything until nothing is left to do at this time.
+// settle runs everything until nothing is left to do at this time, or within the
+// millisecond that SyncNever may wait for more to write.
 func (s *shell) settle() {
-	for s.turn(); s.runAny(); s.turn() {
+	for s.turn(); s.runAny() || s.linger(s.tick); s.turn() {
 	}
+}
+
+// linger ticks when SyncNever is about to write.
+func (s *shell) linger(tick func(int64)) bool {
+	at, ok := s.e.NextTick()
+	if s.cfg.Level != engine.SyncNever || !ok || at > s.now+millisecond {
+		return false
+	}
+	tick(max(at, s.now))
+	return true
 }
 
 // do gives commands to the engine, settles, and returns the replies.

@@ -1,6 +1,10 @@
 package engine
 
-import "sync/atomic"
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+)
 
 // This file holds what readers on other goroutines may touch while the engine
 // goes on. The rule behind all of it: the engine finishes writing, then stores
@@ -183,12 +187,14 @@ func (v *View) Blocks() []*BlockView { return v.blocks }
 
 // Next returns the block that follows b, or nil.
 func (v *View) Next(b *BlockView) *BlockView {
-	for i, other := range v.blocks {
-		if other.ID > b.ID {
-			return v.blocks[i]
-		}
+	i, found := slices.BinarySearchFunc(v.blocks, b.ID, func(other *BlockView, id uint32) int { return cmp.Compare(other.ID, id) })
+	if found {
+		i++
 	}
-	return nil
+	if i == len(v.blocks) {
+		return nil
+	}
+	return v.blocks[i]
 }
 
 // BlockView is one block as readers see it.
