@@ -15,6 +15,16 @@ type commitWork struct {
 	blocks  *blockio.Blocks
 	derived []string
 	commit  *engine.Commit
+
+	// Set when it was carried out, for a store actor that stops and does not
+	// hear of it any more.
+	ran bool
+	err error
+}
+
+func (w *commitWork) run() {
+	w.err = runCommit(w.blocks, w.derived, w.commit)
+	w.ran = true
 }
 
 // writerActor is the commit lane: it creates, appends, syncs and seals blocks,
@@ -25,9 +35,9 @@ type writerActor struct{}
 func (*writerActor) Receive(ctx actor.Context) {
 	if m, ok := ctx.Message().(*commitWork); ok {
 		start := time.Now()
-		err := runCommit(m.blocks, m.derived, m.commit)
+		m.run()
 		ctx.Send(ctx.Parent(), &commitDone{
-			done: engine.Done{ID: m.commit.ID, Err: err}, took: time.Since(start),
+			done: engine.Done{ID: m.commit.ID, Err: m.err}, took: time.Since(start),
 		})
 	}
 }

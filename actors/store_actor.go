@@ -23,6 +23,7 @@ type storeActor struct {
 
 	writer, flusher *actor.PID
 	commits, works  int // out with the children
+	atWriter        *commitWork
 
 	watches map[*watch]struct{}
 	pids    map[string]*actor.PID // actors that watch
@@ -32,6 +33,7 @@ type storeActor struct {
 	timerAt int64
 
 	// What a panic would leave half done.
+	inTurn   bool           // Receive has not returned
 	inHand   any            // the data message that is being handled
 	stepping *op            // the op of it that the engine has
 	replies  []engine.Reply // to be handed out
@@ -76,6 +78,19 @@ func (*recovered) control()  {}
 
 // Receive implements actor.Actor.
 func (a *storeActor) Receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case *actor.Stopping:
+		a.onStopping()
+	case *actor.Stopped:
+		a.onStopped()
+	default:
+		a.inTurn = true
+		a.receive(ctx)
+		a.inTurn = false
+	}
+}
+
+func (a *storeActor) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *drain:
 		a.onDrain(ctx, m)
@@ -99,10 +114,6 @@ func (a *storeActor) Receive(ctx actor.Context) {
 		a.onStarted(ctx)
 	case *actor.Terminated:
 		a.onTerminated(m)
-	case *actor.Stopping:
-		a.onStopping()
-	case *actor.Stopped:
-		a.onStopped()
 	case *actor.Restarting:
 	default:
 		a.log.Error("unknown message", "type", fmt.Sprintf("%T", m))
@@ -288,7 +299,8 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	if c := ready.Commit; c != nil {
 		a.commits++
 		a.meters.group(c.Records, c.Bytes)
-		ctx.Send(a.writer, &commitWork{a.blocks, a.derived, c})
+		a.atWriter = &commitWork{blocks: a.blocks, derived: a.derived, commit: c}
+		ctx.Send(a.writer, a.atWriter)
 	}
 	for _, w := range ready.Maintenance {
 		a.works++
@@ -345,7 +357,8 @@ func (a *storeActor) onTerminated(m *actor.Terminated) {
 }
 
 // onStopping ends the store, whether it was asked to or is being stopped from
-// outside. What was not acknowledged by now never will be.
+// outside. What was not acknowledged by now never will be; but what SyncNever has
+// acknowledged is still to be written, when the children have ended.
 func (a *storeActor) onStopping() {
 	defer a.survive()
 	defer a.mailbox.close()
@@ -356,6 +369,13 @@ func (a *storeActor) onStopping() {
 	}
 	a.failure.stop()
 	a.failure.reason = a.engine.Failed()
+	if a.config.Sync != SyncNever || a.inTurn {
+		a.abort()
+	}
+}
+
+// abort answers all who wait.
+func (a *storeActor) abort() {
 	a.engine.Abort(ErrStopped)
 	a.deliverRest()
 }
@@ -365,6 +385,8 @@ func (a *storeActor) onStopping() {
 func (a *storeActor) onStopped() {
 	defer close(a.gone)
 	defer a.survive()
+	a.writeRest()
+	a.abort()
 	err := errors.Join(a.failure.reason, a.blocks.Close(), a.lock.Close())
 	a.forgetAll()
 	a.endWatches()
@@ -372,6 +394,33 @@ func (a *storeActor) onStopped() {
 		a.finish(o, engine.Reply{Tag: o, Err: err})
 	}
 	a.log.Debug("stopped", "last", a.published.Last())
+}
+
+// writeRest writes what the engine still holds, unless it has failed. The stop
+// command is there for its final commit.
+func (a *storeActor) writeRest() {
+	defer a.survive()
+	if a.engine.Failed() != nil {
+		return
+	}
+	if w := a.atWriter; a.commits > 0 {
+		if !w.ran {
+			w.run()
+		}
+		a.engine.Done(engine.Done{ID: w.commit.ID, Err: w.err})
+	}
+	a.engine.Step(&engine.Command{Kind: engine.CommandStop})
+	for {
+		ready := a.engine.Ready()
+		a.deliver(ready.Replies)
+		if ready.Commit == nil {
+			break
+		}
+		w := commitWork{blocks: a.blocks, derived: a.derived, commit: ready.Commit}
+		w.run()
+		a.engine.Done(engine.Done{ID: w.commit.ID, Err: w.err})
+	}
+	a.failure.reason = a.engine.Failed()
 }
 
 // survive keeps a panic from reaching the actor library, which would start a
