@@ -26,6 +26,8 @@ type crashLife struct {
 	store  *storeActor // never started
 	now    int64
 	errors errorLog
+	// rewrite counts how often the meta file had to be written again.
+	rewrite int
 	// highest is the last block file there was before the store was opened.
 	highest uint32
 
@@ -66,6 +68,7 @@ func (l *crashLife) open() error {
 	runtime.buffers, runtime.scans = crashBuffers, 1
 	config := l.plan.config
 	config.Runtime, config.FS, config.Logger = runtime, l.plant.wrap(l.fs), slog.New(&l.errors)
+	config.MaxMsgSize = 1<<20 + l.rewrite
 	config = config.withDefaults()
 	l.stream = &stream{
 		config: config, dir: filepath.Join(config.Dir, config.Name), log: config.Logger,
@@ -238,6 +241,7 @@ func (l *crashLife) restart() error {
 	if err := l.stop(); err != nil {
 		return err
 	}
+	l.rewrite++
 	return l.reopen(killed)
 }
 

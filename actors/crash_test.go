@@ -138,7 +138,7 @@ func (s *crashSweep) crash(index int, mode blocktest.CrashMode) error {
 	rng := randomOf(s.plan.seed, int64(index), int64(mode))
 	mem, kind := image(s.life.mem, mode, rng)
 	life := newLife(s.plan, mem, s.life.model.fork(), s.life.now)
-	life.plant = s.plant
+	life.plant, life.rewrite = s.plant, s.life.rewrite+rng.Intn(2)
 	var second *secondCrash
 	if rng.Intn(6) < s.follow || mode == crashModeKill || *crashAt >= 0 {
 		second = &secondCrash{countdown: rng.Intn(24), mode: crashModes[rng.Intn(len(crashModes))], rng: rng, first: life, kind: kind}
@@ -193,7 +193,7 @@ func (c *secondCrash) hook(op blocktest.Op) blocktest.Fault {
 		mem, kind := image(c.first.mem, c.mode, c.rng)
 		c.op, c.then = op, max(kind, c.kind)
 		c.life = newLife(c.first.plan, mem, c.first.model.fork(), c.first.now)
-		c.life.plant = c.first.plant
+		c.life.plant, c.life.rewrite = c.first.plant, c.first.rewrite
 	}
 	return blocktest.Fault{}
 }
@@ -245,7 +245,7 @@ func sweep(p plant, seed int64, seeds, points, follow int) (int, error) {
 // was acknowledged in it.
 func TestCrashSweep(t *testing.T) {
 	start := time.Now()
-	points, err := sweep(nothing, *crashSeed, 6, 0, 2)
+	points, err := sweep(nothing, *crashSeed, 4, 0, 2)
 	report(t, points, start)
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func report(t *testing.T, points int, start time.Time) {
 func TestCrashSweepFindsPlantedBugs(t *testing.T) {
 	for _, p := range []plant{noSync, noSyncDir, earlyAck, earlyRemoval} {
 		t.Run(p.String(), func(t *testing.T) {
-			points, err := sweep(p, *crashSeed, 6, 0, 2)
+			points, err := sweep(p, *crashSeed, 4, 0, 2)
 			if err == nil {
 				t.Fatalf("nothing was found at %d crash points", points)
 			}

@@ -127,6 +127,9 @@ func holder() string {
 // until the blocks are known to be readable.
 func (s *stream) openMeta() (save func() error, err error) {
 	c := &s.config
+	if err := blockio.FinishMeta(c.FS, s.dir, c.Name); err != nil {
+		return nil, err
+	}
 	meta, err := blockio.ReadMeta(c.FS, s.dir, c.Name)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	switch {

@@ -13,6 +13,7 @@ import (
 const (
 	metaFile     = "meta.inf"
 	metaSumFile  = "meta.sum"
+	nextSumFile  = metaSumFile + ".tmp"
 	metaKeyFile  = "meta.key"
 	indexFile    = "index.db"
 	maxMetaSize  = 8 << 20 // bytes; the format allows 128 KiB of metadata and 4 KiB of description
@@ -112,20 +113,58 @@ func encrypted(fsys FS, dir string) bool {
 }
 
 // WriteMeta writes meta.inf, and then meta.sum, of the stream in dir, each all
-// or nothing, and is durable on return. A crash in between leaves an old sum:
-// ReadMeta says so, and writing again heals it. m.Name must be stream.
+// or nothing, and is durable on return. The new sum lies ready beside the old one
+// before meta.inf is replaced: FinishMeta ends what a crash in between has left.
+// m.Name must be stream.
 func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	if m.Name != stream {
 		return fmt.Errorf("%w: %q, want %q", ErrName, m.Name, stream)
 	}
 	data, err := m.encode()
+	if err == nil {
+		err = writeFile(fsys, filepath.Join(dir, nextSumFile), []byte(MetaSum(stream, data)))
+	}
+	if err == nil {
+		err = fsys.SyncDir(dir)
+	}
 	if err != nil {
 		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
 	}
 	if err = ReplaceFile(fsys, filepath.Join(dir, metaFile), data); err != nil {
 		return err
 	}
-	return ReplaceFile(fsys, filepath.Join(dir, metaSumFile), []byte(MetaSum(stream, data)))
+	return putNextSum(fsys, dir, stream)
+}
+
+// FinishMeta puts the sum in place that belongs to meta.inf, if a WriteMeta that
+// was cut short has left it beside meta.sum. It is for the one who may write to
+// the directory, before ReadMeta.
+func FinishMeta(fsys FS, dir, stream string) error {
+	sum, err := readFile(fsys, filepath.Join(dir, nextSumFile), maxMetaSize, nil)
+	var data []byte
+	if err == nil {
+		data, err = readFile(fsys, filepath.Join(dir, metaFile), maxMetaSize, nil)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("blockio: finish meta of %s: %w", stream, err)
+	case string(sum) != MetaSum(stream, data):
+		return nil // meta.inf was not replaced
+	}
+	return putNextSum(fsys, dir, stream)
+}
+
+func putNextSum(fsys FS, dir, stream string) error {
+	err := fsys.Rename(filepath.Join(dir, nextSumFile), filepath.Join(dir, metaSumFile))
+	if err == nil {
+		err = fsys.SyncDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
+	}
+	return nil
 }
 
 // MetaSum is the content of meta.sum for those bytes of meta.inf: 16 lowercase
