@@ -9,7 +9,10 @@ func (e *Engine) CheckInvariants() error {
 	if e.failed != nil {
 		return nil
 	}
-	n := &e.numbers
+	n, d := &e.numbers, &e.durability
+	if d.durable.group > d.written.group || d.durable.sequence > n[countLast] || d.written.end.before(d.durable.end) {
+		return fmt.Errorf("durable %+v, written %+v, last %d", d.durable, d.written, n[countLast])
+	}
 	var msgs, bytes uint64
 	last := uint64(0)
 	for i, b := range e.blocks {
