@@ -215,7 +215,7 @@ func (sc *scan) readFile(b *engine.BlockView, below uint64) (more bool, err erro
 	sc.seen = 0
 	if sc.next > b.First {
 		// Somewhere inside: the index knows where.
-		if offset, err = sc.start(b, file); err != nil {
+		if offset, more, err = sc.start(b, file); err != nil || !more {
 			return false, err
 		}
 		if offset < 0 {
@@ -307,18 +307,25 @@ func (sc *scan) around(b *engine.BlockView, file *blockio.CachedFile, offset int
 }
 
 // start returns the offset of the first record to give, or -1 when the block has
-// none.
-func (sc *scan) start(b *engine.BlockView, file *blockio.CachedFile) (int64, error) {
+// none. It reports whether to go on.
+func (sc *scan) start(b *engine.BlockView, file *blockio.CachedFile) (offset int64, more bool, err error) {
 	index, err := sc.indexOf(b, file, sc.next)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	i := index.search(sc.next)
 	if i == len(index.offsets) {
 		sc.seen = index.last
-		return -1, nil
+		return -1, true, nil
 	}
-	return int64(index.offsets[i]), nil
+	more = true
+	if index.damaged && index.sequence(i) != sc.next && !b.Removed(sc.next) {
+		// The scan begins at a damaged record, and goes on behind it.
+		lost := sc.next
+		sc.next = index.sequence(i)
+		more = sc.emit(Message{}, sc.corrupt(b, 0, lost, "no intact record", ErrCorrupt))
+	}
+	return int64(index.offsets[i]), more, nil
 }
 
 // grow makes room for a record that is longer than the buffer and begins at its
