@@ -241,6 +241,9 @@ func (r *Recovery) Finish(now int64) *Engine {
 	}
 	last := e.last()
 	found := mark{sequence: last}
+	if first := e.cfg.FirstSequence; last == 0 && first > 1 && first < maxSequence {
+		found.sequence = first - 1 // there are no messages to lose below it
+	}
 	e.durability.lastWrite = now
 	if n := len(e.blocks); n > 0 {
 		found.end = Position{e.blocks[n-1].id, e.blocks[n-1].size}
