@@ -457,7 +457,7 @@ func TestContextThatEndsInTheQueueChangesNothing(t *testing.T) {
 	require.LessOrEqual(t, stateOf(t, s).Messages, uint64(3), "the one without credit is not there")
 }
 
-// TestFilesOfEvictedBlocksAreGone and the others stay.
+// blockFiles returns the block files of a stream on disk.
 func blockFiles(t *testing.T, config actors.Config) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(config.Dir, "ORDERS", "msgs", "*.blk"))
