@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
@@ -13,10 +14,12 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors"
 )
 
-// quiet is the actor system of all tests: one costs milliseconds and megabytes.
-var quiet = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-	return slog.New(slog.DiscardHandler)
-}))
+// quiet is the actor system of all tests: one costs milliseconds and megabytes. A
+// dead letter starts a goroutine that lives as long as the interval.
+var quiet = actor.NewActorSystem(
+	actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }),
+	actor.WithDeadLetterThrottleInterval(10*time.Millisecond),
+)
 
 func open(t *testing.T, config actors.Config) *actors.Store {
 	t.Helper()
