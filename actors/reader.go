@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
 	"sync"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -28,16 +29,22 @@ func (s *Store) LoadMsg(ctx context.Context, sequence uint64) (Message, error) {
 
 func (s *stream) load(sequence uint64) (Message, error) {
 	for {
-		switch last := s.published.Last(); {
+		// Both as of one instant: who sees a message must not see what it evicted.
+		switch first, last := s.published.Range(); {
 		case s.stopped.Load():
 			return Message{}, ErrStopped
 		case sequence > last:
 			return Message{}, fmt.Errorf("%w: %d, last is %d", ErrEOF, sequence, last)
-		case sequence < s.published.First() || sequence == 0:
+		case sequence < first || sequence == 0:
 			return Message{}, notFound(sequence)
 		}
 		b := s.published.View().Find(sequence)
-		if b == nil || b.Removed(sequence) {
+		if b == nil {
+			// It is being evicted: the view is a moment ahead of the numbers.
+			runtime.Gosched()
+			continue
+		}
+		if b.Removed(sequence) {
 			return Message{}, notFound(sequence)
 		}
 		m, err := s.loadFrom(b, sequence)

@@ -72,6 +72,20 @@ func (p *Published) Last() uint64 { return p.numbers[countLast].Load() }
 // First returns the lowest sequence that may be live.
 func (p *Published) First() uint64 { return p.numbers[countFirst].Load() }
 
+// Range returns First and Last as of one instant.
+func (p *Published) Range() (first, last uint64) {
+	for {
+		before := p.version.Load()
+		if before&1 != 0 {
+			continue
+		}
+		first, last = p.First(), p.Last()
+		if p.version.Load() == before {
+			return first, last
+		}
+	}
+}
+
 // Durable returns the highest sequence known to be on stable storage.
 func (p *Published) Durable() uint64 { return p.numbers[countDurable].Load() }
 

@@ -1,0 +1,203 @@
+package actors_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+// The operations of the histories that porcupine checks.
+type (
+	linearStore struct{ values []string } // one, or a batch
+	linearLoad  struct{ sequence uint64 }
+	linearState struct{}
+	// linearSkip uses up one sequence.
+	linearSkip struct{}
+
+	linearAck struct {
+		last uint64
+		err  error
+	}
+	linearLoaded struct {
+		value string
+		err   error
+	}
+	// linearModel is the stream: the live messages, from the first one on.
+	linearModel struct {
+		first, last uint64
+		live        string // values, each with ";" behind it; "-;" for a skip
+	}
+)
+
+const linearMax = 12
+
+func (m linearModel) append(values ...string) linearModel {
+	live := strings.Split(strings.TrimSuffix(m.live, ";"), ";")
+	if m.live == "" {
+		live = nil
+	}
+	for _, v := range values {
+		m.last++
+		live = append(live, v)
+	}
+	for n := count(live); n > linearMax; n-- {
+		live = live[1:]
+		for len(live) > 0 && live[0] == "-" {
+			live = live[1:]
+		}
+	}
+	for len(live) > 0 && live[0] == "-" {
+		live = live[1:]
+	}
+	m.first = m.last + 1 - uint64(len(live))
+	m.live = ""
+	for _, v := range live {
+		m.live += v + ";"
+	}
+	return m
+}
+
+func count(live []string) (n uint64) {
+	for _, v := range live {
+		if v != "-" {
+			n++
+		}
+	}
+	return n
+}
+
+func (m linearModel) load(sequence uint64) linearLoaded {
+	switch {
+	case sequence > m.last:
+		return linearLoaded{err: actors.ErrEOF}
+	case sequence < m.first:
+		return linearLoaded{err: actors.ErrNotFound}
+	}
+	value := strings.Split(m.live, ";")[sequence-m.first]
+	if value == "-" {
+		return linearLoaded{err: actors.ErrNotFound}
+	}
+	return linearLoaded{value: value}
+}
+
+var linear = porcupine.Model{
+	Init: func() any { return linearModel{first: 1} },
+	Step: func(state, input, output any) (bool, any) {
+		m := state.(linearModel)
+		switch in := input.(type) {
+		case linearStore:
+			next := m.append(in.values...)
+			return output == linearAck{last: next.last}, next
+		case linearSkip:
+			next := m.append("-")
+			return output == linearAck{last: next.last}, next
+		case linearLoad:
+			return output == m.load(in.sequence), m
+		case linearState:
+			live := strings.Split(strings.TrimSuffix(m.live, ";"), ";")
+			if m.live == "" {
+				live = nil
+			}
+			got := output.(actors.State)
+			first := m.first
+			if m.last == 0 {
+				first = 0
+			}
+			return got.Messages == count(live) && got.FirstSequence == first && got.LastSequence == m.last, m
+		}
+		return false, m
+	},
+	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v → %+v", input, output) },
+}
+
+// TestHistoriesAreLinearizable: whatever overlaps, the outcomes are those of the
+// operations one after the other, with messages going for MaxMsgs.
+func TestHistoriesAreLinearizable(t *testing.T) {
+	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
+		for seed := range uint64(4) {
+			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+				s := open(t, actors.Config{Sync: level, MaxMsgs: linearMax, BlockSize: 4 << 10})
+				const goroutines, each = 6, 250
+				histories := make([][]porcupine.Operation, goroutines)
+				var all sync.WaitGroup
+				begin := time.Now()
+				for g := range goroutines {
+					all.Go(func() {
+						random := rand.New(rand.NewPCG(seed, uint64(g)))
+						for i := range each {
+							input := linearInput(random, s, fmt.Sprintf("%d.%d", g, i))
+							call := time.Since(begin)
+							output := linearRun(s, input)
+							histories[g] = append(histories[g], porcupine.Operation{
+								ClientId: g, Input: input, Output: output, Call: int64(call), Return: int64(time.Since(begin)),
+							})
+						}
+					})
+				}
+				all.Wait()
+				result := porcupine.CheckOperationsTimeout(linear, slices.Concat(histories...), time.Minute)
+				require.Equal(t, porcupine.Ok, result)
+			})
+		}
+	})
+}
+
+func linearInput(random *rand.Rand, s *actors.Store, value string) any {
+	state, _ := s.State(context.Background())
+	switch n := random.IntN(20); {
+	case n < 7:
+		return linearStore{[]string{value}}
+	case n < 9:
+		return linearStore{[]string{value + "a", value + "b", value + "c"}}
+	case n < 10:
+		return linearSkip{}
+	case n < 13: // about the head, where messages go
+		return linearLoad{max(1, state.FirstSequence) - 1 + uint64(random.IntN(3))}
+	case n < 17: // about the end, where they come
+		return linearLoad{max(1, state.LastSequence) + uint64(random.IntN(3))}
+	}
+	return linearState{}
+}
+
+func linearRun(s *actors.Store, input any) any {
+	ctx := context.Background()
+	payload := func(v string) []byte { return append([]byte(v+";"), make([]byte, 200)...) }
+	switch in := input.(type) {
+	case linearStore:
+		if len(in.values) == 1 {
+			ack, err := s.StoreMsg(ctx, "a", nil, payload(in.values[0]))
+			return linearAck{ack.Sequence, err}
+		}
+		batch := make([]actors.BatchMessage, len(in.values))
+		for i, v := range in.values {
+			batch[i].Payload = payload(v)
+		}
+		ack, err := s.StoreBatch(ctx, batch)
+		return linearAck{ack.Last, err}
+	case linearSkip:
+		last, err := s.Skip(ctx, 0, 1)
+		return linearAck{last, err}
+	case linearLoad:
+		m, err := s.LoadMsg(ctx, in.sequence)
+		for _, sentinel := range []error{actors.ErrEOF, actors.ErrNotFound} {
+			if errors.Is(err, sentinel) {
+				err = sentinel
+			}
+		}
+		value, _, _ := strings.Cut(string(m.Payload), ";")
+		return linearLoaded{value, err}
+	}
+	state, _ := s.State(ctx)
+	return state
+}
