@@ -457,3 +457,26 @@ func TestIdleStoreReadsFromItsFile(t *testing.T) {
 		}
 	})
 }
+
+// TestSkipBeforeTheFileExists: at SyncNever a block can begin with a skip that is
+// not written yet; that is no missing file.
+func TestSkipBeforeTheFileExists(t *testing.T) {
+	held := make(chan struct{})
+	fault := blocktest.NewFaultFS(blocktest.NewMemFS())
+	s := open(t, actors.Config{Dir: "data", FS: fault, Sync: actors.SyncNever})
+	fault.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpCreate {
+			return blocktest.Fault{Wait: func() { <-held }}
+		}
+		return blocktest.Fault{}
+	})
+	_, err := s.Skip(t.Context(), 0, 2)
+	require.NoError(t, err)
+	_, err = s.LoadMsg(t.Context(), 2)
+	require.ErrorIs(t, err, actors.ErrNotFound)
+	mustStore(t, s, "a", "x")
+	got, damage := collect(t, s)
+	require.Empty(t, damage)
+	require.Equal(t, []uint64{3}, got)
+	close(held)
+}

@@ -134,7 +134,7 @@ func (e *Engine) appended(n int) {
 
 // startMemory gives a block memory for the records from now on.
 func (e *Engine) startMemory(b *block) {
-	b.memory.tail = &Tail{from: e.last() + 1}
+	b.memory.tail = newTail(e.last() + 1)
 	b.tailFrom, b.oldSize = e.last()+1, b.size
 	b.live = &Table{}
 	b.view = e.viewOf(b)
@@ -172,7 +172,7 @@ func (e *Engine) roll() {
 	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, codec: e.cfg.Codec.Block(e.lastID)}
 	e.blocks = append(e.blocks, b)
 	e.tail = b
-	b.memory.tail = &Tail{from: e.last() + 1}
+	b.memory.tail = newTail(e.last() + 1)
 	b.live = &Table{}
 	b.tailFrom = e.last() + 1
 	b.view = e.viewOf(b)

@@ -243,6 +243,16 @@ type Tail struct {
 	data    atomic.Pointer[[]dataChunk]
 }
 
+// newTail returns a tail for records from a sequence on. That it has none yet is
+// not to be taken for a table that was dropped.
+func newTail(from uint64) *Tail {
+	t := &Tail{from: from}
+	t.slots.Store(&noSlots)
+	return t
+}
+
+var noSlots = []*slotChunk{}
+
 // dataChunk is a stretch of the block's bytes.
 type dataChunk struct {
 	start int64 // offset in the block
