@@ -14,6 +14,7 @@ import (
 // failure is what a store actor knows of the way back after a failed write.
 type failure struct {
 	cut        engine.Position // what is safe ends here
+	highest    uint32          // number of a block
 	wait       time.Duration   // before the next attempt
 	armed      bool            // a retry is on its way
 	attempting bool
@@ -43,7 +44,8 @@ func (a *storeActor) failed(err error) {
 		// Earlier writes are intact; they were not synced, but were not to be.
 		f.cut = a.engine.WrittenTo()
 	}
-	f.wait = a.config.RetryMin
+	// It goes on where it was when no commit has succeeded since.
+	f.wait = max(f.wait, a.config.RetryMin)
 	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
 }
 
@@ -72,17 +74,17 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 	f.attempting = true
 	var background context.Context
 	background, f.cancel = context.WithCancel(context.Background())
-	old, cut, blocks := a.blocks, f.cut, a.newBlocks()
+	old, cut, blocks, highest := a.blocks, f.cut, a.newBlocks(), f.highest
 	config, atLeast, now := a.engineConfig(), a.published.Last(), a.runtime.now()
 	ctx.Send(a.flusher, &recoveryWork{func() *recovered {
 		// Its handles are broken; an error says no more than that.
 		_ = old.Close()
 		r := recovery{
 			log: a.log, fs: a.fileSystem(), blocks: blocks, derived: derivedFiles, config: config,
-			pub: a.published, now: now, workers: a.runtime.scans, cut: &cut, atLeast: atLeast,
+			pub: a.published, now: now, workers: a.runtime.scans, cut: &cut, atLeast: atLeast, highest: highest,
 		}
 		e, err := r.run(background)
-		return &recovered{e, blocks, err}
+		return &recovered{e, blocks, r.highest, err}
 	}})
 }
 
@@ -91,15 +93,17 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	f := &a.failure
 	f.attempting = false
 	f.cancel()
-	a.blocks = m.blocks
+	a.blocks, f.highest = m.blocks, m.highest
 	if m.err != nil {
 		a.log.Error("cannot recover yet", "error", m.err)
 		return
 	}
+	// The failed engine has refused what came since the last turn.
+	a.deliver(a.engine.Settled())
 	a.engine = m.engine
 	a.failing.Store(false)
 	a.meters.recoveries.Add(1)
-	a.runtime.indexes.forgetStream(a.stream)
+	a.forgetAll() // some are cut off
 	s := a.published.State()
 	a.log.Info("recovered", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
 	a.engine.Tick(a.runtime.now())

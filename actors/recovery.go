@@ -37,6 +37,9 @@ type recovery struct {
 	// exist in the page cache only; and the least last sequence.
 	cut     *engine.Position
 	atLeast uint64
+	// highest is the highest number that a block ever had: readers may still hold
+	// files of blocks that were cut off, so none comes twice.
+	highest uint32
 }
 
 // run scans the blocks, mends the tail, and returns an engine that serves.
@@ -45,9 +48,8 @@ func (r *recovery) run(ctx context.Context) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	highest := uint32(0)
 	if n := len(list); n > 0 {
-		highest = list[n-1].ID
+		r.highest = max(r.highest, list[n-1].ID)
 	}
 	if r.cut != nil {
 		if list, err = r.cutLog(list); err != nil {
@@ -70,7 +72,7 @@ func (r *recovery) run(ctx context.Context) (*engine.Engine, error) {
 		}
 	}
 	if r.cut != nil {
-		rec.NextBlockAfter(highest)
+		rec.NextBlockAfter(r.highest)
 	}
 	if empty := rec.EmptyBlocks(); len(empty) > 0 {
 		if err := r.blocks.Remove(empty...); err != nil {

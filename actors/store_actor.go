@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -64,9 +65,10 @@ type (
 	retry struct{}
 	// recovered ends an attempt to recover.
 	recovered struct {
-		engine *engine.Engine
-		blocks *blockio.Blocks
-		err    error
+		engine  *engine.Engine
+		blocks  *blockio.Blocks
+		highest uint32 // number of a block
+		err     error
 	}
 )
 
@@ -261,6 +263,8 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 	a.engine.Done(m.done)
 	if m.done.Err != nil {
 		a.failed(m.done.Err)
+	} else {
+		a.failure.wait = 0
 	}
 	// The callers first: with a yield between this and the end of the turn they
 	// come back in time for the next group.
@@ -433,7 +437,6 @@ func (a *storeActor) survive() {
 
 // forgetAll drops what the runtime holds of the stream.
 func (a *storeActor) forgetAll() {
-	for _, b := range a.published.View().Blocks() {
-		a.forget(b.ID)
-	}
+	a.runtime.files.ForgetDir(a.fileSystem(), filepath.Dir(a.blockPath(0)))
+	a.runtime.indexes.forgetStream(a.stream)
 }

@@ -2,6 +2,7 @@ package blockio
 
 import (
 	"errors"
+	"path/filepath"
 	"sync"
 )
 
@@ -167,6 +168,26 @@ func (f *CachedFile) Release() {
 func (c *FileCache) Forget(path string) {
 	c.mu.Lock()
 	victims := c.drop(c.files[path])
+	c.mu.Unlock()
+	_ = closeAll(victims)
+}
+
+// ForgetDir is Forget for every file in a directory.
+func (c *FileCache) ForgetDir(fs FS, dir string) {
+	var victims []*CachedFile
+	c.mu.Lock()
+	for path, files := range c.files {
+		if filepath.Dir(path) != filepath.Clean(dir) {
+			continue
+		}
+		var own []*CachedFile
+		for _, f := range files {
+			if f.fs == fs {
+				own = append(own, f)
+			}
+		}
+		victims = append(victims, c.drop(own)...)
+	}
 	c.mu.Unlock()
 	_ = closeAll(victims)
 }

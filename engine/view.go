@@ -297,7 +297,7 @@ func (t *Tail) Locate(sequence uint64) (offset int64, size int, found, known boo
 	n := int(t.visible.Load())
 	chunks := t.slots.Load()
 	if chunks == nil {
-		return 0, 0, false, false
+		return 0, 0, false, n == 0 // without messages there is no need for a table
 	}
 	i := findSlot(*chunks, n, sequence)
 	if i >= n || slotSequence(*chunks, i) != sequence {
@@ -339,7 +339,7 @@ func (t *Tail) Records(from uint64, visit func(sequence uint64, offset int64, si
 	n := int(t.visible.Load())
 	chunks := t.slots.Load()
 	if chunks == nil {
-		return false
+		return n == 0
 	}
 	for i := findSlot(*chunks, n, from); i < n; i++ {
 		c, at := (*chunks)[i/slotsPerChunk], i%slotsPerChunk
