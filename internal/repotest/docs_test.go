@@ -195,7 +195,7 @@ func TestEveryPageIsInTheIndex(t *testing.T) {
 
 // logRow is a row of the table of log messages: its level, and its messages in backticks.
 var (
-	logRow  = regexp.MustCompile("(?m)^\\| (?:DEBUG|INFO|WARN|ERROR) \\| ([^|]*) \\|")
+	logRow  = regexp.MustCompile(`(?m)^\| (?:DEBUG|INFO|WARN|ERROR) \| ([^|]*) \|`)
 	logText = regexp.MustCompile("`([^`]+)`")
 )
 
