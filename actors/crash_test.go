@@ -240,12 +240,20 @@ func sweep(p plant, seed int64, seeds, points, follow int) (int, error) {
 	return int(done.Load()), found
 }
 
+// seedsInShort is how many scripts the short form runs.
+func seedsInShort() int {
+	if testing.Short() {
+		return 1
+	}
+	return 4
+}
+
 // TestCrashSweep crashes scripts of 200 commands at every file operation in every
 // mode: what recovery finds is what a prefix of the commands made, with all that
 // was acknowledged in it.
 func TestCrashSweep(t *testing.T) {
 	start := time.Now()
-	points, err := sweep(nothing, *crashSeed, 4, 0, 2)
+	points, err := sweep(nothing, *crashSeed, seedsInShort(), 0, 2)
 	report(t, points, start)
 	if err != nil {
 		t.Fatal(err)

@@ -49,8 +49,9 @@ func TestEveryCallFailsInTurn(t *testing.T) {
 	for _, level := range []SyncLevel{SyncAlways, SyncInterval, SyncNever} {
 		for _, kind := range faultKinds {
 			for _, lasting := range []bool{false, true} {
-				kind.lasting = lasting
-				running.Go(func() { sweepFaults(t, kind, level, &counts) })
+				f := kind
+				f.lasting = lasting
+				running.Go(func() { sweepFaults(t, f, level, &counts) })
 			}
 		}
 	}
