@@ -75,6 +75,7 @@ func (s *stream) loadFrom(b *engine.BlockView, sequence uint64) (Message, error)
 			if bytes := b.Tail.Bytes(offset, size); bytes != nil {
 				return s.decodeCopy(b, s.key(b.ID), bytes, offset, sequence)
 			}
+			return s.readAt(b, offset, sequence)
 		} else if known && b.Tail.Covers(sequence) {
 			return Message{}, notFound(sequence)
 		}
@@ -95,7 +96,17 @@ func (s *stream) loadFrom(b *engine.BlockView, sequence uint64) (Message, error)
 		}
 		return Message{}, s.corrupt(b, 0, sequence, "no intact record", ErrCorrupt)
 	}
-	return s.readRecord(b, file, index, offset, sequence)
+	return s.readRecord(b, file, index.key, offset, sequence)
+}
+
+// readAt reads the record of a sequence whose place in the file is known.
+func (s *stream) readAt(b *engine.BlockView, offset int64, sequence uint64) (Message, error) {
+	file, err := s.runtime.files.Acquire(s.fileSystem(), s.blockPath(b.ID))
+	if err != nil {
+		return Message{}, err
+	}
+	defer file.Release()
+	return s.readRecord(b, file, s.key(b.ID), offset, sequence)
 }
 
 func (s *stream) corrupt(b *engine.BlockView, offset int64, sequence uint64, reason string, err error) error {
@@ -108,7 +119,7 @@ func (s *stream) corrupt(b *engine.BlockView, offset int64, sequence uint64, rea
 var recordBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}
 
 // readRecord reads the record at an offset with one read, or two when it is long.
-func (s *stream) readRecord(b *engine.BlockView, file *blockio.CachedFile, index *readIndex, offset int64, sequence uint64) (Message, error) {
+func (s *stream) readRecord(b *engine.BlockView, file *blockio.CachedFile, key *blockio.BlockKey, offset int64, sequence uint64) (Message, error) {
 	pooled := recordBuffers.Get().(*[]byte)
 	defer recordBuffers.Put(pooled)
 	buffer := *pooled
@@ -125,7 +136,7 @@ func (s *stream) readRecord(b *engine.BlockView, file *blockio.CachedFile, index
 			}
 		}
 	}
-	return s.decodeCopy(b, index.key, buffer[:n], offset, sequence)
+	return s.decodeCopy(b, key, buffer[:n], offset, sequence)
 }
 
 // decodeCopy verifies a record and copies it into a message.

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -34,6 +35,10 @@ type RuntimeConfig struct {
 	// SpareBytes bounds the memory kept for the next blocks to be written, in
 	// bytes. Default 64 MiB.
 	SpareBytes int64
+	// TailBytes bounds the memory in which streams keep the block that is being
+	// written, up to 8 MiB each, in bytes: beyond it they keep about 512 KiB
+	// each, and reads of older messages go to the file. Default 256 MiB.
+	TailBytes int64
 	// Workers bounds the scans and reads for actors that run at a time, each on
 	// a goroutine that ends with it. Default 4.
 	Workers int
@@ -48,6 +53,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 	def(&c.MaxOpenFiles, 256)
 	def(&c.IndexBytes, 64<<20)
 	def(&c.SpareBytes, 64<<20)
+	def(&c.TailBytes, 256<<20)
 	def(&c.Workers, 4)
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -58,7 +64,10 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 	return &Runtime{
 		files:   blockio.NewFileCache(c.MaxOpenFiles),
 		indexes: newIndexCache(c.IndexBytes),
-		buffers: &bufferPool{most: int(c.SpareBytes / engine.BufferSize)},
+		buffers: &bufferPool{
+			most:    int(c.SpareBytes / engine.BufferSize),
+			mostOut: c.TailBytes / engine.BufferSize,
+		},
 		workers: make(chan struct{}, c.Workers),
 		scans:   runtime.GOMAXPROCS(0),
 		clock:   c.Clock,
@@ -88,11 +97,15 @@ type bufferPool struct {
 	mu    sync.Mutex
 	spare [][]byte
 	most  int
+	// out counts the buffers in use; beyond mostOut streams keep less in memory.
+	out     atomic.Int64
+	mostOut int64
 }
 
 func (p *bufferPool) Get() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.out.Add(1)
 	if n := len(p.spare); n > 0 {
 		b := p.spare[n-1]
 		p.spare[n-1] = nil
@@ -102,10 +115,14 @@ func (p *bufferPool) Get() []byte {
 	return make([]byte, engine.BufferSize)
 }
 
-func (p *bufferPool) Put(b []byte) {
+// Tight implements engine.Buffers.
+func (p *bufferPool) Tight() bool { return p.out.Load() > p.mostOut }
+
+func (p *bufferPool) Put(b []byte, reuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.spare) < p.most {
+	p.out.Add(-1)
+	if reuse && len(p.spare) < p.most {
 		p.spare = append(p.spare, b)
 	}
 }

@@ -16,7 +16,8 @@ type durability struct {
 
 	unsealed []unsealed // SyncInterval and SyncNever
 	evicted  []eviction
-	removing bool // a WorkRemove is out
+	removing bool  // a WorkRemove is out
+	removeAt int64 // a removal failed; no other one before this time
 	waiting  []waitingReply
 	stop     Reply
 	stopping bool
@@ -183,7 +184,9 @@ func (d *durability) settle(e *Engine) {
 	}
 	d.waiting = shift(d.waiting, n)
 	d.removeEvicted(e)
-	if d.stopping && e.idleMaintenance() && len(d.evicted) == 0 && d.stop.Tag != nil {
+	// A block that cannot be removed now is evicted again at the next open.
+	removed := len(d.evicted) == 0 || e.now < d.removeAt
+	if d.stopping && e.idleMaintenance() && removed && d.stop.Tag != nil {
 		e.reply(d.stop)
 		d.stop = Reply{}
 	}
@@ -193,7 +196,7 @@ func (d *durability) settle(e *Engine) {
 // older block that stays while a younger one goes would come back at recovery.
 func (d *durability) removeEvicted(e *Engine) {
 	switch {
-	case len(d.evicted) == 0 || d.removing:
+	case len(d.evicted) == 0 || d.removing || e.now < d.removeAt:
 	case d.evicted[0].group <= d.durable.group:
 		d.removing = true
 		e.schedule(WorkRemove, d.evicted[0].block, 0)
@@ -201,6 +204,13 @@ func (d *durability) removeEvicted(e *Engine) {
 	case e.inflight == nil:
 		e.syncInBackground()
 	}
+}
+
+// notRemoved takes the failure of a removal, which is tried again later.
+func (d *durability) notRemoved(e *Engine, block uint32) {
+	d.removing = false
+	d.removeAt = e.now + retryRemove
+	d.evicted = append([]eviction{{block: block}}, d.evicted...)
 }
 
 // shift takes the first n elements out of a list and keeps its memory.

@@ -56,6 +56,12 @@ const (
 	// retryLoad is the distance of attempts to read a table that could not be
 	// read.
 	retryLoad = int64(time.Second)
+	// retryRemove is the distance of attempts to remove a block file that could
+	// not be removed.
+	retryRemove = int64(time.Second)
+	// clockSlack bounds how far ahead of the clock the time of the last message
+	// may be for new messages not to go back behind it, in nanoseconds.
+	clockSlack = int64(24 * time.Hour)
 	// never is a time that does not come.
 	never = int64(math.MaxInt64)
 )
@@ -124,6 +130,7 @@ func (e *Engine) clockWentBack(now int64) {
 		d.due = min(d.due, now+int64(e.cfg.SyncEvery))
 	}
 	d.lastWrite = min(d.lastWrite, now)
+	d.removeAt = min(d.removeAt, now)
 	if x.due != never && x.ran > now {
 		x.due = now
 	}
@@ -144,6 +151,9 @@ func (e *Engine) NextTick() (int64, bool) {
 	next := min(e.expiry.retry, e.durability.due)
 	if e.opening == nil {
 		next = min(next, e.expiry.due)
+	}
+	if d := &e.durability; len(d.evicted) > 0 && d.removeAt > e.now {
+		next = min(next, d.removeAt)
 	}
 	if e.inflight == nil && e.lingers() {
 		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
@@ -254,8 +264,13 @@ func (e *Engine) Done(d Done) {
 	if e.failed != nil {
 		return
 	}
-	if w.Kind == WorkLoad {
+	switch {
+	case w.Kind == WorkLoad:
 		e.loaded(w, d)
+		return
+	case w.Kind == WorkRemove && d.Err != nil:
+		// What is in the log is as safe as before; there is only too much of it.
+		e.durability.notRemoved(e, w.Block)
 		return
 	}
 	if d.Err != nil {
@@ -305,6 +320,16 @@ func (e *Engine) Settled() []Reply {
 	clear(e.sent)
 	e.sent, e.out = e.out, e.sent[:0]
 	return e.sent
+}
+
+// Release gives back the memory of an engine that is no longer used: one that was
+// aborted, or that another has taken over from.
+func (e *Engine) Release() {
+	for _, b := range e.blocks {
+		b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, false)
+		b.forgetTables()
+	}
+	e.spareSlots = nil
 }
 
 // Ready returns what has to happen now.

@@ -361,9 +361,21 @@ func (e *Engine) committed() {
 	for _, b := range g.release {
 		e.releaseMemory(b)
 	}
+	e.trimMemory()
 	e.out = append(e.out, g.replies...)
 	g.reset()
 	e.spare = g
+}
+
+// trimMemory keeps less of the tail when the process is short of memory.
+func (e *Engine) trimMemory() {
+	b := e.tail
+	if b == nil || b.memory.tail == nil || !e.cfg.Buffers.Tight() {
+		return
+	}
+	if end := e.durability.written.end; end.Block == b.id {
+		b.memory.trim(end.Offset, e.cfg.Buffers)
+	}
 }
 
 // releaseMemory drops the memory of a block that takes no more records. Its

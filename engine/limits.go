@@ -237,10 +237,18 @@ func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
 	return true
 }
 
+// count adds to the total of a reason. What recovery removes was removed, and
+// counted, before.
+func (e *Engine) count(reason counter, n uint64) {
+	if e.opening == nil {
+		e.numbers[reason] += n
+	}
+}
+
 // removeFirst removes one message at the head of its block.
 func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 	e.takeMessage(b, t, i)
-	e.numbers[reason]++
+	e.count(reason, 1)
 	if b.msgs > 0 && !b.advance() {
 		e.loseRest(b)
 	}
@@ -266,7 +274,7 @@ func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 		for ; i < t.n && b.msgs > 0; i++ {
 			if sequence := t.sequenceAt(i); len(b.deleted) == 0 || !inRanges(b.deleted, sequence) {
 				e.takeMessage(b, t, i)
-				e.numbers[reason]++
+				e.count(reason, 1)
 			}
 		}
 		if t == b.live || b.live == nil {

@@ -100,6 +100,33 @@ func (m *memory) pieces(into [][]byte, from, to int64) [][]byte {
 	return into
 }
 
+// giveBack returns the memory of a chunk to where it came from.
+func (c *dataChunk) giveBack(buffers Buffers, reuse bool) {
+	if len(c.bytes) == BufferSize {
+		buffers.Put(c.bytes, reuse)
+	}
+}
+
+// trim forgets the bytes below an offset, as far as they are in chunks of their
+// own. They are written; readers find them in the file.
+func (m *memory) trim(written int64, buffers Buffers) {
+	n := 0
+	for n+1 < len(m.chunks) && m.chunks[n+1].start <= written {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	list := append([]dataChunk(nil), m.chunks[n:]...)
+	m.tail.data.Store(&list)
+	untouched := !m.tail.touched.Load()
+	for i := range m.chunks[:n] {
+		m.chunks[i].giveBack(buffers, untouched)
+	}
+	m.chunks = append(m.chunks[:0], list...)
+	m.frame.chunk -= n // the open frame is not written, so its chunk stays
+}
+
 // drop forgets the memory. What no reader can hold goes back for reuse.
 func (m *memory) drop(t *Table, buffers Buffers, spare *[]*slotChunk, keepTable bool) {
 	if m.tail == nil {
@@ -108,10 +135,8 @@ func (m *memory) drop(t *Table, buffers Buffers, spare *[]*slotChunk, keepTable 
 	m.tail.data.Store(nil)
 	m.tail.slots.Store(nil)
 	untouched := !m.tail.touched.Load()
-	for _, c := range m.chunks {
-		if untouched && len(c.bytes) == BufferSize {
-			buffers.Put(c.bytes)
-		}
+	for i := range m.chunks {
+		m.chunks[i].giveBack(buffers, untouched)
 	}
 	if untouched && !keepTable && t != nil {
 		for _, c := range t.chunks {

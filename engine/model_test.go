@@ -193,6 +193,10 @@ func (mc *machine) resume(atLeast uint64) error {
 	mc.recover(atLeast, 0)
 	mc.replies = nil
 	mc.m.stamp, mc.m.ended = 0, false
+	// Times do not go back behind the last message, unless it came from far ahead.
+	if last := mc.e.StagedState().LastTime; last < mc.now+24*3600*second {
+		mc.m.stamp = last
+	}
 	mc.m.expire(mc.now, mc.e.StagedState().FirstSequence)
 	mc.shown = mc.snapshot()
 	return mc.quiesce()

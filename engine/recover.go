@@ -131,7 +131,8 @@ func (s *Scan) trim(last uint64) {
 // Recovery builds an engine from the blocks of a directory.
 type Recovery struct {
 	e       *Engine
-	atLeast uint64
+	atLeast uint64 // least last sequence
+	first   uint64 // least first sequence
 	empty   []uint32
 	kept    int // records in tables that are still in memory
 	pending []Tombstone
@@ -150,6 +151,10 @@ func NewRecovery(cfg Config, pub *Published) *Recovery {
 // AtLeast makes the last sequence at least this one. An engine that takes over
 // from a failed one must not give out a sequence that was acknowledged.
 func (r *Recovery) AtLeast(sequence uint64) { r.atLeast = max(r.atLeast, sequence) }
+
+// RemoveBelow removes what is below a sequence. Readers of the failed engine have
+// seen it gone.
+func (r *Recovery) RemoveBelow(sequence uint64) { r.first = max(r.first, sequence) }
 
 // NextBlockAfter makes the numbers of new blocks higher than id.
 func (r *Recovery) NextBlockAfter(id uint32) { r.e.lastID = max(r.e.lastID, id) }
@@ -249,7 +254,12 @@ func (r *Recovery) Finish(now int64) *Engine {
 		found.end = Position{e.blocks[n-1].id, e.blocks[n-1].size}
 	}
 	e.durability.durable, e.durability.synced, e.durability.written = found, found, found
-	e.opening = &opening{tombstones: e.targets(r.pending)}
+	e.opening = &opening{tombstones: e.targets(r.pending), first: r.first}
+	// Times do not go back when the clock has, unless a message came from far
+	// ahead.
+	if time := int64(e.numbers[countLastTime]); time < now+clockSlack {
+		e.stamp = time
+	}
 	e.refreshFirst()
 	if last == 0 {
 		e.numbers[countFirst] = 0
@@ -272,6 +282,7 @@ func (e *Engine) dropEmpty(ids []uint32) {
 // opening is what recovery still has to do when all blocks are scanned.
 type opening struct {
 	tombstones map[*block][]uint64
+	first      uint64 // what is below was removed before
 	limited    bool
 }
 
@@ -318,7 +329,7 @@ func (e *Engine) open() {
 	}
 	if !o.limited {
 		e.refreshHead()
-		if !e.tablesReady(0, 0) {
+		if !e.removeBelow(o.first) || !e.tablesReady(0, 0) {
 			return
 		}
 		e.enforce()
@@ -331,6 +342,21 @@ func (e *Engine) open() {
 		}
 	}
 	e.opened()
+}
+
+// removeBelow removes what is below a sequence. It reports false when a table for
+// that is not in memory yet.
+func (e *Engine) removeBelow(first uint64) bool {
+	for b := e.head(); b != nil && b.firstLive < first; b = e.head() {
+		if _, loaded := b.table(b.firstLive); !loaded {
+			e.request(b)
+			return false
+		}
+		if !e.removeHead(countRemovedMsgs, func(b *block) bool { return b.last < first }) {
+			return false
+		}
+	}
+	return true
 }
 
 // opened publishes the recovered stream and frees what only recovery needed.

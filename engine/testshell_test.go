@@ -12,9 +12,11 @@ import (
 
 // buffers lends slices and spoils what comes back, so that a late user is seen.
 type buffers struct {
-	free []([]byte)
-	lent int
-	puts int
+	free  []([]byte)
+	lent  int
+	puts  int
+	tight bool // too many are lent
+	lost  int  // given up, not put back
 }
 
 func (b *buffers) Get() []byte {
@@ -27,7 +29,14 @@ func (b *buffers) Get() []byte {
 	return make([]byte, engine.BufferSize)
 }
 
-func (b *buffers) Put(s []byte) {
+func (b *buffers) Tight() bool { return b.tight }
+
+func (b *buffers) Put(s []byte, reuse bool) {
+	if !reuse {
+		b.lent--
+		b.lost++
+		return
+	}
 	if len(s) != engine.BufferSize {
 		panic("a slice of another length came back")
 	}
@@ -60,14 +69,15 @@ type shell struct {
 	disk *disk
 	now  int64
 
-	commit  *engine.Commit
-	ops     int // done of commit
-	failing error
-	work    []engine.Work
-	replies []engine.Reply
-	trace   func(string)
-	planted string      // a fault of the shell, see planted_test.go
-	owed    []engine.Op // by a shell that claims to have done them
+	commit      *engine.Commit
+	ops         int // done of commit
+	failing     error
+	work        []engine.Work
+	replies     []engine.Reply
+	trace       func(string)
+	removeBelow uint64      // for the next recovery
+	planted     string      // a fault of the shell, see planted_test.go
+	owed        []engine.Op // by a shell that claims to have done them
 
 	// Hooks of the model test.
 	onReady  func(commit bool)
@@ -104,6 +114,7 @@ func (s *shell) recover(atLeast uint64, after uint32) {
 func (s *shell) mount(atLeast uint64, after uint32) {
 	r := engine.NewRecovery(s.cfg, s.pub)
 	r.AtLeast(atLeast)
+	r.RemoveBelow(s.removeBelow)
 	ids := s.disk.blocks()
 	for i, id := range ids {
 		data := s.disk.current[id]

@@ -122,8 +122,12 @@ const emptyRecord = 30
 type Buffers interface {
 	// Get returns a slice of length BufferSize.
 	Get() []byte
-	// Put takes back a slice that nobody refers to any more.
-	Put([]byte)
+	// Put takes back a slice that the engine no longer uses. Without reuse,
+	// readers may still refer to it.
+	Put(buffer []byte, reuse bool)
+	// Tight reports whether too many slices are out. Engines then keep less of
+	// what readers can find in the files.
+	Tight() bool
 }
 
 // BufferSize is the length of the slices that Buffers hands out, in bytes.

@@ -63,6 +63,9 @@ func NewPublished() *Published {
 	return p
 }
 
+// Close forgets the blocks. The numbers stay.
+func (p *Published) Close() { p.view.Store(&View{}) }
+
 // View returns the current list of blocks.
 func (p *Published) View() *View { return p.view.Load() }
 
