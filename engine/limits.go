@@ -75,8 +75,8 @@ func (e *Engine) loaded(w Work, d Done) {
 			b.old, b.inLive, b.cursor = d.Table, false, 0
 		}
 	}
-	if e.opening != nil {
-		return
+	if e.opening != nil || e.stopped {
+		return // a stopped stream writes no more; the next open applies the limits
 	}
 	e.catchUp()
 	if e.expiry.waits {
