@@ -153,6 +153,10 @@ func FinishMeta(fsys FS, dir, stream string) error {
 	case string(sum) != MetaSum(stream, data):
 		return nil // meta.inf was not replaced
 	}
+	// The process may have been killed before it had made that durable.
+	if err := fsys.SyncDir(dir); err != nil {
+		return fmt.Errorf("blockio: finish meta of %s: %w", stream, err)
+	}
 	return putNextSum(fsys, dir, stream)
 }
 
