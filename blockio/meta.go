@@ -122,6 +122,9 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	}
 	data, err := m.encode()
 	if err == nil {
+		err = fsys.SyncDir(dir) // what there is may be of a process that was killed
+	}
+	if err == nil {
 		err = writeFile(fsys, filepath.Join(dir, nextSumFile), []byte(MetaSum(stream, data)))
 	}
 	if err == nil {
