@@ -233,12 +233,12 @@ func (l *crashLife) again() error {
 	l.end()
 	before := l.stream.published.State()
 	var changed error
-	damaged := l.errors.first != "" // then a block that marks its end may go
+	damaged := l.errors.first != ""
 	l.fs.SetHook(func(op blocktest.Op) blocktest.Fault {
 		switch op.Kind {
 		case blocktest.OpRemove:
-			if damaged {
-				break
+			if l.plan.config.Sync != SyncAlways {
+				break // a block that was made to mark an end, and has a successor since
 			}
 			fallthrough
 		case blocktest.OpCreate, blocktest.OpWrite, blocktest.OpTruncate, blocktest.OpRename:
