@@ -232,7 +232,7 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 	case *WatchRequest:
 		a.watchBy(ctx, sender)
 	case *UnwatchRequest:
-		a.unwatchBy(sender)
+		a.unwatchBy(ctx, sender)
 	case *StoreRequest, *StoreRawRequest, *StoreBatchRequest, *SkipRequest, *FlushRequest, *StopRequest:
 		a.onOperation(request, sender)
 	default:

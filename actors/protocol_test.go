@@ -403,7 +403,7 @@ func (f *panicFile) WriteAt(p []byte, offset int64) (int, error) {
 func TestPanicInAChildFailsTheStore(t *testing.T) {
 	files := &panicFS{FS: blocktest.NewMemFS()}
 	config := actors.Config{Dir: "data", FS: files, RetryMin: time.Millisecond}
-	s := open(t, config)
+	s := openToFail(t, config)
 	mustStore(t, s, "a", "before")
 	files.armed.Store(true)
 	var all sync.WaitGroup
@@ -425,7 +425,7 @@ func TestPanicInAChildFailsTheStore(t *testing.T) {
 	require.Equal(t, "before", string(m.Payload))
 	require.Zero(t, s.Stats().InFlight)
 	require.ErrorIs(t, s.Stop(t.Context()), actors.ErrFailed)
-	require.NoError(t, s.Stop(t.Context()))
+	require.ErrorIs(t, s.Stop(t.Context()), actors.ErrFailed, "again")
 	files.armed.Store(false)
 	s = open(t, config)
 	require.GreaterOrEqual(t, stateOf(t, s).Messages, uint64(1))
@@ -468,7 +468,8 @@ func TestPanicInTheStoreActorLeavesNobodyWaiting(t *testing.T) {
 		}
 		bad.Store(true)
 		all.Wait()
-		require.NoError(t, s.Stop(context.Background()))
+		require.ErrorIs(t, s.Stop(context.Background()), actors.ErrFailed)
+		require.ErrorIs(t, s.Stop(context.Background()), actors.ErrFailed, "again")
 		requireStopped(t, s)
 		for stopped := false; !stopped; {
 			if a, ok := (<-c.replies).(*actors.Advanced); ok {
@@ -548,7 +549,7 @@ func TestStoreActorMayBeStoppedFromOutside(t *testing.T) {
 func TestStopWhileRecovering(t *testing.T) {
 	for _, succeed := range []bool{false, true} {
 		fault := blocktest.NewFaultFS(blocktest.NewMemFS())
-		s := open(t, actors.Config{Dir: "data", FS: fault, RetryMin: time.Millisecond})
+		s := openToFail(t, actors.Config{Dir: "data", FS: fault, RetryMin: time.Millisecond})
 		mustStore(t, s, "a", "x")
 		entered, goOn := make(chan struct{}, 1), make(chan struct{})
 		var failing atomic.Bool

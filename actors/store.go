@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -99,29 +100,52 @@ func (s *Store) Flush(ctx context.Context) error {
 
 // Stop completes what was accepted before it, makes it durable, and closes the
 // stream: its files, its lock, its actors. It may be called repeatedly and from
-// several goroutines; all calls return when the store has stopped. When the
-// context ends first, what is left is failed with ErrStopped and the store stops
-// without it. A store that has failed returns why.
+// several goroutines; all calls return when the store has stopped, with the same
+// error: nil, or why the store had failed. When the context ends first, what is
+// left is failed with ErrStopped, the store stops without it, and the error wraps
+// the context's cause. If the disk hangs then, Stop returns all the same, a second
+// later; the error says so, and the directory stays locked until the I/O ends.
 func (s *Store) Stop(ctx context.Context) error {
 	o := s.ops.get(engine.CommandStop)
 	o.bytes = 0
 	s.credits.force() // a stop needs no credit; it gives back one
-	if !s.mailbox.post(o, false) {
+	var early error
+	if s.mailbox.post(o, false) {
+		_, err := o.wait(ctx)
+		if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
+			s.system.Root.Stop(s.pid)
+			early = fmt.Errorf("actors: stopped before all was done: %w", cause)
+		}
+	} else { // it is stopping already
 		s.credits.release(0)
 		o.recycle()
-		<-s.gone
-		return nil // it had stopped before
 	}
-	_, err := o.wait(ctx)
-	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
-		s.system.Root.Stop(s.pid)
-		err = fmt.Errorf("actors: stopped before all was done: %w", cause)
+	if !s.awaitEnd(ctx) {
+		return fmt.Errorf("actors: I/O is still under way, the directory is locked until it ends: %w", context.Cause(ctx))
 	}
-	<-s.gone
-	if errors.Is(err, ErrStopped) {
-		return nil // it had stopped before
+	return errors.Join(early, s.final)
+}
+
+// stopPatience is how long a Stop whose context has ended waits for I/O that is
+// under way.
+const stopPatience = time.Second
+
+// awaitEnd waits until the store has stopped. It reports false when it has not a
+// while after the context ended.
+func (s *Store) awaitEnd(ctx context.Context) bool {
+	select {
+	case <-s.gone:
+		return true
+	case <-ctx.Done():
 	}
-	return err
+	patience := time.NewTimer(stopPatience)
+	defer patience.Stop()
+	select {
+	case <-s.gone:
+		return true
+	case <-patience.C:
+		return false
+	}
 }
 
 // State returns the stream's state, of everything that has been acknowledged. It

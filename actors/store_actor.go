@@ -84,7 +84,7 @@ func (a *storeActor) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		a.onStopping()
 	case *actor.Stopped:
-		a.onStopped()
+		a.onStopped(ctx)
 	default:
 		a.inTurn = true
 		a.receive(ctx)
@@ -346,7 +346,7 @@ func (a *storeActor) maybeClose(ctx actor.Context) {
 // onTerminated notices a child or a watcher that has ended.
 func (a *storeActor) onTerminated(m *actor.Terminated) {
 	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) {
-		a.unwatchBy(m.Who)
+		a.forgetWatcher(m.Who)
 		return
 	}
 	if a.ended || a.failure.childless {
@@ -373,6 +373,9 @@ func (a *storeActor) onStopping() {
 	}
 	a.failure.stop()
 	a.failure.reason = a.engine.Failed()
+	if a.inTurn {
+		a.final = fmt.Errorf("%w: panic in the store actor", ErrFailed)
+	}
 	if a.config.Sync != SyncNever || a.inTurn {
 		a.abort()
 	}
@@ -386,16 +389,16 @@ func (a *storeActor) abort() {
 
 // onStopped comes when the children have ended, too: nothing touches the files
 // any more.
-func (a *storeActor) onStopped() {
+func (a *storeActor) onStopped(ctx actor.Context) {
 	defer close(a.gone)
 	defer a.survive()
 	a.writeRest()
 	a.abort()
-	err := errors.Join(a.failure.reason, a.blocks.Close(), a.lock.Close())
+	a.final = errors.Join(a.final, a.failure.reason, a.blocks.Close(), a.lock.Close())
 	a.forgetAll()
-	a.endWatches()
+	a.endWatches(ctx)
 	for _, o := range a.stops {
-		a.finish(o, engine.Reply{Tag: o, Err: err})
+		a.finish(o, engine.Reply{Tag: o, Err: a.final})
 	}
 	a.log.Debug("stopped", "last", a.published.Last())
 }
@@ -432,6 +435,7 @@ func (a *storeActor) writeRest() {
 func (a *storeActor) survive() {
 	if r := recover(); r != nil {
 		a.log.Error("panic while stopping", "reason", r)
+		a.final = errors.Join(a.final, fmt.Errorf("%w: panic while stopping", ErrFailed))
 	}
 }
 

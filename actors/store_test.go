@@ -21,7 +21,28 @@ var quiet = actor.NewActorSystem(
 	actor.WithDeadLetterThrottleInterval(10*time.Millisecond),
 )
 
+// open opens a store that has not failed when the test ends.
 func open(t *testing.T, config actors.Config) *actors.Store {
+	t.Helper()
+	s := openToFail(t, config)
+	t.Cleanup(func() { stopAgain(t, s) })
+	return s
+}
+
+// stopAgain stops a store that may have been stopped before. Only one that has
+// failed has something to say.
+func stopAgain(t *testing.T, s *actors.Store) {
+	t.Helper()
+	err := s.Stop(context.Background())
+	if err != nil && s.Stats().Failed {
+		require.ErrorIs(t, err, actors.ErrFailed)
+		return
+	}
+	require.NoError(t, err)
+}
+
+// openToFail opens a store that may have failed when the test ends.
+func openToFail(t *testing.T, config actors.Config) *actors.Store {
 	t.Helper()
 	if config.Dir == "" {
 		config.Dir = t.TempDir()
@@ -31,7 +52,7 @@ func open(t *testing.T, config actors.Config) *actors.Store {
 	}
 	s, err := actors.Open(t.Context(), quiet, config)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
+	t.Cleanup(func() { _ = s.Stop(context.Background()) })
 	return s
 }
 

@@ -31,6 +31,7 @@ type stream struct {
 	// gone is closed when the store takes no more operations, and nothing of it
 	// runs any more.
 	gone    chan struct{}
+	final   error // what every Stop returns; set before gone is closed
 	stopped atomic.Bool
 	failing atomic.Bool
 }

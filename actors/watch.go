@@ -8,7 +8,9 @@ import (
 
 // watch is a caller that wants to know when the last sequence has advanced.
 type watch struct {
-	last chan uint64 // of capacity 1; holds the latest
+	last    chan uint64 // of capacity 1; holds the latest
+	release func() bool // makes the context forget the watch, and with it the store
+	ended   bool        // the context ended before the watch began
 }
 
 // watchOp adds or removes a watch.
@@ -26,37 +28,45 @@ func (*watchOp) control() {}
 // the store stops. Nothing is read from disk.
 func (s *Store) Watch(ctx context.Context) (<-chan uint64, error) {
 	w := &watch{last: make(chan uint64, 1)}
-	added := &watchOp{watch: w, done: make(chan struct{})}
-	if err := s.postControl(added); err != nil {
-		return nil, err
-	}
-	select {
-	case <-added.done:
-	case <-s.gone:
-		return nil, ErrStopped
-	}
-	// The watch lasts as long as the context.
-	context.AfterFunc(ctx, func() {
+	// The watch lasts as long as the context. It may end before the actor hears of
+	// the watch; registered later, an end of the store in between would go unnoticed.
+	w.release = context.AfterFunc(ctx, func() {
 		// A store that is gone has closed the channel.
 		_ = s.postControl(&watchOp{watch: w, remove: true, done: make(chan struct{})})
 	})
-	return w.last, nil
+	added := &watchOp{watch: w, done: make(chan struct{})}
+	err := s.postControl(added)
+	if err == nil {
+		select {
+		case <-added.done:
+			return w.last, nil
+		case <-s.gone:
+			err = ErrStopped
+		}
+	}
+	w.release()
+	return nil, err
 }
 
 func (a *storeActor) onWatch(m *watchOp) {
 	defer close(m.done)
 	if m.remove {
+		m.watch.ended = true
 		if _, ok := a.watches[m.watch]; ok {
 			delete(a.watches, m.watch)
 			close(m.watch.last)
 		}
 		return
 	}
+	m.watch.notify(a.published.Last())
+	if m.watch.ended {
+		close(m.watch.last)
+		return
+	}
 	if a.watches == nil {
 		a.watches = make(map[*watch]struct{})
 	}
 	a.watches[m.watch] = struct{}{}
-	m.watch.notify(a.published.Last())
 }
 
 // notify leaves the latest sequence in the channel.
@@ -101,18 +111,29 @@ func (a *storeActor) watchBy(ctx actor.Context, pid *actor.PID) {
 	a.respond(pid, &Advanced{Last: a.published.Last()})
 }
 
-func (a *storeActor) unwatchBy(pid *actor.PID) {
-	if pid != nil {
-		delete(a.pids, pid.Address+"/"+pid.Id)
+func (a *storeActor) unwatchBy(ctx actor.Context, pid *actor.PID) {
+	if pid != nil && a.forgetWatcher(pid) {
+		ctx.Unwatch(pid)
 	}
 }
 
-// endWatches tells all watches that the store has stopped.
-func (a *storeActor) endWatches() {
+// forgetWatcher drops an actor that watches. It reports whether there was one.
+func (a *storeActor) forgetWatcher(pid *actor.PID) bool {
+	key := pid.Address + "/" + pid.Id
+	_, ok := a.pids[key]
+	delete(a.pids, key)
+	return ok
+}
+
+// endWatches tells all watches that the store has stopped. Neither their contexts
+// nor the actors hold on to it any more.
+func (a *storeActor) endWatches(ctx actor.Context) {
 	for w := range a.watches {
+		w.release()
 		close(w.last)
 	}
 	for _, pid := range a.pids {
+		ctx.Unwatch(pid)
 		a.respond(pid, &Advanced{Last: a.published.Last(), Stopped: true})
 	}
 	a.watches, a.pids = nil, nil

@@ -2,10 +2,13 @@ package actors_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
@@ -115,4 +118,79 @@ func TestWatchFollowsWritersWithoutMissingTheEnd(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestWatchDoesNotKeepAStoppedStore in memory while its context lives on.
+func TestWatchDoesNotKeepAStoppedStore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const stores = 20
+	freed := make(chan struct{}, stores)
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS"}
+	for range stores {
+		s, err := actors.Open(ctx, quiet, config)
+		require.NoError(t, err)
+		_, err = s.Watch(ctx)
+		require.NoError(t, err)
+		require.NoError(t, s.Stop(ctx))
+		_, err = s.Watch(ctx)
+		require.ErrorIs(t, err, actors.ErrStopped)
+		runtime.AddCleanup(s, func(freed chan struct{}) { freed <- struct{}{} }, freed)
+	}
+	deadline := time.After(10 * time.Second)
+	for len(freed) < stores-1 { // the last one may still be on the stack
+		runtime.GC()
+		select {
+		case <-time.After(time.Millisecond):
+		case <-deadline:
+			t.Fatalf("%d of %d stopped stores are gone", len(freed), stores)
+		}
+	}
+}
+
+// watcher is an actor that counts who watches it.
+type watcher struct {
+	user    chan any
+	watched chan bool
+}
+
+func (w *watcher) SendUserMessage(_ *actor.PID, message any) {
+	_, message, _ = actor.UnwrapEnvelope(message)
+	w.user <- message
+}
+
+func (w *watcher) SendSystemMessage(_ *actor.PID, message any) {
+	switch message.(type) {
+	case *actor.Watch:
+		w.watched <- true
+	case *actor.Unwatch:
+		w.watched <- false
+	}
+}
+
+func (*watcher) Stop(*actor.PID) {}
+
+// TestWatchersDoNotKeepTheStore: actors that watch are watched no longer than that.
+func TestWatchersDoNotKeepTheStore(t *testing.T) {
+	s := open(t, actors.Config{})
+	w := &watcher{make(chan any, 10), make(chan bool, 10)}
+	id := quiet.ProcessRegistry.NextId()
+	pid, ok := quiet.ProcessRegistry.Add(w, id)
+	require.True(t, ok)
+	defer quiet.ProcessRegistry.Remove(pid)
+	send := func(message any) { quiet.Root.RequestWithCustomSender(s.PID(), message, pid) }
+	send(&actors.UnwatchRequest{}) // of nothing
+	send(&actors.WatchRequest{})
+	require.True(t, <-w.watched)
+	send(&actors.UnwatchRequest{})
+	require.False(t, <-w.watched)
+	send(&actors.WatchRequest{})
+	require.True(t, <-w.watched)
+	require.NoError(t, s.Stop(t.Context()))
+	require.False(t, <-w.watched)
+	for _, want := range []*actors.Advanced{{}, {}, {Stopped: true}} {
+		require.Equal(t, want, <-w.user)
+	}
+	require.Empty(t, w.user)
+	require.Empty(t, w.watched)
 }
