@@ -59,10 +59,7 @@ func (p *opPool) get(kind engine.CommandKind) *op {
 
 // recycle returns an op that nobody refers to any more to the pool.
 func (o *op) recycle() {
-	scratch := o.scratch[:0]
-	if cap(scratch) > 64<<10 {
-		scratch = nil
-	}
+	scratch := spare(o.scratch)
 	batch := o.command.Batch
 	clear(batch)
 	if cap(batch) > 1024 {
@@ -72,6 +69,17 @@ func (o *op) recycle() {
 	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, scratch
 	o.pipeline, o.sender, o.request = nil, nil, nil
 	o.pool.pool.Put(o)
+}
+
+// maxSpareScratch bounds the memory that an op keeps for the next one, in bytes.
+const maxSpareScratch = 64 << 10
+
+// spare returns what of a buffer is kept for the next operation.
+func spare(scratch []byte) []byte {
+	if cap(scratch) > maxSpareScratch {
+		return nil
+	}
+	return scratch[:0]
 }
 
 // claim reports whether the op is to be carried out.

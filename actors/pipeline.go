@@ -88,11 +88,13 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	o := &p.ring[index%uint64(len(p.ring))]
 	o.command.Kind = engine.CommandStore
 	if err := o.own(subject, header, payload); err != nil {
+		o.disown()
 		return 0, false, err
 	}
 	o.index, o.bytes = index, bytes
 	o.state.Store(opQueued)
 	if !p.store.mailbox.post(o, false) {
+		o.disown()
 		return 0, false, ErrStopped
 	}
 	p.submitted++
@@ -117,8 +119,16 @@ func (o *op) own(subject string, header Header, payload []byte) (err error) {
 	return nil
 }
 
+// disown drops the message of an op that is done: a pipeline without traffic holds
+// none of the callers' bytes, and little memory of its own.
+func (o *op) disown() {
+	o.command.Subject, o.command.Header, o.command.Payload = "", nil, nil
+	o.scratch = spare(o.scratch)
+}
+
 // completed takes the outcome of the oldest message on its way.
 func (p *Pipeline) completed(o *op, r engine.Reply) {
+	o.disown()
 	if p.done != nil {
 		p.tell(PipelineResult{Index: o.index, Ack: ackOf(r), Err: r.Err})
 	}
