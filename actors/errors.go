@@ -21,6 +21,10 @@ var (
 	ErrUnsupported = errors.New("actors: unsupported by this version")
 	// ErrConfig: the configuration is not valid. The error lists every problem.
 	ErrConfig = errors.New("actors: invalid configuration")
+	// ErrBadTime: the time of a raw message is not one that the format can hold: it
+	// lies before 1677-09-21 or after 2262-04-11, or is the very nanosecond of
+	// 1754 that stands for no time. Nothing was changed.
+	ErrBadTime = errors.New("actors: time out of range")
 	// ErrBadHeader: a header name or value that a header block cannot hold.
 	ErrBadHeader = errors.New("actors: invalid header")
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -107,6 +108,34 @@ func TestRawMessageKeepsSequenceAndTime(t *testing.T) {
 	require.NoError(t, s.Stop(t.Context()))
 	s = open(t, config)
 	check()
+}
+
+// TestRawMessageWithATimeThatDoesNotFit is refused, by either door, and changes
+// nothing; the first and the last time that fit are kept.
+func TestRawMessageWithATimeThatDoesNotFit(t *testing.T) {
+	s := open(t, actors.Config{})
+	c := newClient(t, 10)
+	first, last := time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
+	for _, at := range []time.Time{
+		time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2, 1, 1, 0, 0, 0, 0, time.UTC),
+		first.Add(-1), last.Add(1), time.Unix(0, -6795364578871345152),
+	} {
+		_, err := s.StoreRaw(t.Context(), actors.RawMessage{Time: at, Subject: "a"})
+		require.ErrorIs(t, err, actors.ErrBadTime)
+		require.ErrorContains(t, err, at.String())
+		r := c.ask(t, s, &actors.StoreRawRequest{Message: actors.RawMessage{Time: at}, Tag: 1}).(*actors.StoreReply)
+		require.ErrorIs(t, r.Err, actors.ErrBadTime)
+		require.Equal(t, 1, r.Tag)
+	}
+	require.Zero(t, stateOf(t, s))
+	require.Zero(t, s.Stats().InFlight)
+	for i, at := range []time.Time{first, last} {
+		_, err := s.StoreRaw(t.Context(), actors.RawMessage{Time: at})
+		require.NoError(t, err)
+		m, err := s.LoadMsg(t.Context(), uint64(i+1))
+		require.NoError(t, err)
+		require.True(t, m.Time.Equal(at))
+	}
 }
 
 // TestBatchIsSeenWhole: no reader sees a part of a batch, of whatever size, while

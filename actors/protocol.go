@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -294,7 +295,7 @@ func (o *op) fill(request any) error {
 		}
 		return o.fillMessage(m.Subject, m.Header, m.Payload)
 	case *StoreRawRequest:
-		o.fillRaw(&m.Message)
+		return o.fillRaw(&m.Message)
 	case *StoreBatchRequest:
 		return o.fillBatch(m.Messages)
 	case *SkipRequest:
@@ -318,18 +319,25 @@ func (o *op) fillMessage(subject string, header Header, payload []byte) (err err
 	return nil
 }
 
-func (o *op) fillRaw(m *RawMessage) {
+func (o *op) fillRaw(m *RawMessage) (err error) {
 	c := &o.command
 	c.Kind, c.Sequence, c.CheckDiscardNew = engine.CommandStoreRaw, m.Sequence, m.CheckDiscardNew
 	c.Subject, c.Header, c.Payload = m.Subject, m.HeaderBlock, m.Payload
-	c.Time = nanoseconds(m.Time)
+	c.Time, err = nanoseconds(m.Time)
+	return err
 }
 
-func nanoseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return engine.NoTime
+// The times that nanoseconds can tell.
+var firstTime, lastTime = time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
+
+func nanoseconds(t time.Time) (int64, error) {
+	switch {
+	case t.IsZero():
+		return engine.NoTime, nil
+	case t.Before(firstTime) || t.After(lastTime) || t.UnixNano() == engine.NoTime:
+		return 0, fmt.Errorf("%w: %v", ErrBadTime, t)
 	}
-	return t.UnixNano()
+	return t.UnixNano(), nil
 }
 
 func (o *op) fillBatch(messages []BatchMessage) (err error) {

@@ -55,10 +55,14 @@ func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, pay
 
 // StoreRaw appends a message with a sequence and a time of its own, as StoreMsg
 // does otherwise. The time is stored as it is, also when it lies before that of
-// the message before; the zero time is stored as no time.
+// the message before; the zero time is stored as no time, and one that the format
+// cannot hold is refused with ErrBadTime.
 func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 	o := s.ops.get(engine.CommandStoreRaw)
-	o.fillRaw(&m)
+	if err := o.fillRaw(&m); err != nil {
+		o.recycle()
+		return Ack{}, err
+	}
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
 }
