@@ -88,10 +88,10 @@ type Config struct {
 	// Default: 8 MiB, or about a quarter of MaxBytes as nats-server chooses it.
 	BlockSize int64
 	// MaxInFlight bounds the operations on their way. Default 16,384, at most
-	// 2^24.
+	// 2^22.
 	MaxInFlight int
-	// MaxInFlightBytes bounds their bytes. Default 64 MiB; a single operation
-	// may always go.
+	// MaxInFlightBytes bounds their bytes. Default 64 MiB, at most 2^38; a single
+	// operation may always go.
 	MaxInFlightBytes int64
 	// MaxUnwritten bounds what SyncNever acknowledges before it is written, in
 	// bytes. Default 16 MiB.
@@ -115,9 +115,8 @@ type Config struct {
 }
 
 const (
-	minBlockSize   = 4 << 10
-	maxBlockSize   = 8 << 20
-	mostOperations = 1 << 24
+	minBlockSize = 4 << 10
+	maxBlockSize = 8 << 20
 )
 
 // withDefaults returns the configuration with defaults filled in.
@@ -191,9 +190,6 @@ func (c *Config) Validate() error {
 		if p.value < 0 {
 			bad("%s %d is negative", p.name, p.value)
 		}
-	}
-	if c.MaxInFlight > mostOperations {
-		bad("MaxInFlight %d is above %d", c.MaxInFlight, mostOperations)
 	}
 	if c.RetryMax != 0 && c.RetryMax < c.RetryMin {
 		bad("RetryMax %v is below RetryMin %v", c.RetryMax, c.RetryMin)

@@ -42,6 +42,29 @@ func TestValidateListsEveryProblemAtOnce(t *testing.T) {
 	requireEmptyDir(t, dir)
 }
 
+// TestValidateNamesAProblemOnce.
+func TestValidateNamesAProblemOnce(t *testing.T) {
+	c := actors.Config{Dir: "d", Name: "N", MaxInFlight: math.MaxInt}
+	require.Equal(t, 1, strings.Count(c.Validate().Error(), "MaxInFlight"))
+}
+
+// TestAnyNegativeLimitLiftsTheStoredOne.
+func TestAnyNegativeLimitLiftsTheStoredOne(t *testing.T) {
+	for _, none := range []int{actors.Unlimited, -2, math.MinInt32, math.MinInt} {
+		config := actors.Config{Dir: t.TempDir(), MaxMsgs: 1, MaxBytes: 1000, MaxAge: time.Hour, MaxMsgSize: 10}
+		s := open(t, config)
+		_, err := s.StoreMsg(t.Context(), "a", nil, make([]byte, 11))
+		require.ErrorIs(t, err, actors.ErrTooLarge)
+		require.NoError(t, s.Stop(t.Context()))
+		config.MaxMsgs, config.MaxBytes, config.MaxAge, config.MaxMsgSize = int64(none), int64(none), time.Duration(none), none
+		s = open(t, config)
+		for range 2 {
+			mustStore(t, s, "a", string(make([]byte, 2000)))
+		}
+		require.Equal(t, uint64(2), stateOf(t, s).Messages)
+	}
+}
+
 func requireEmptyDir(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -76,6 +99,9 @@ func TestValidateTakesTheEdges(t *testing.T) {
 		{"retry backwards", func(c *actors.Config) { c.RetryMin, c.RetryMax = 2, 1 }, true},
 		{"slow retry with the default for the slowest", func(c *actors.Config) { c.RetryMin = time.Hour }, false},
 		{"window beyond counting", func(c *actors.Config) { c.MaxInFlight = math.MaxInt }, true},
+		{"widest window", func(c *actors.Config) { c.MaxInFlight, c.MaxInFlightBytes = 1<<22, 1<<38 }, false},
+		{"window too wide", func(c *actors.Config) { c.MaxInFlight = 1<<22 + 1 }, true},
+		{"too many bytes in the window", func(c *actors.Config) { c.MaxInFlightBytes = 1<<38 + 1 }, true},
 		{"wildcards", func(c *actors.Config) { c.Subjects = []string{">", "*", "a.*.>", "ü.b"} }, false},
 		{"highest level and policy", func(c *actors.Config) { c.Sync, c.Discard = actors.SyncNever, actors.DiscardNew }, false},
 	} {

@@ -205,7 +205,7 @@ func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
 	c, before := &s.config, *meta
 	meta.MaxMsgs = limit(meta.MaxMsgs, c.MaxMsgs, Unlimited)
 	meta.MaxBytes = limit(meta.MaxBytes, c.MaxBytes, Unlimited)
-	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(c.MaxMsgSize), Unlimited)
+	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(max(c.MaxMsgSize, Unlimited)), Unlimited)
 	meta.MaxAge = limit(meta.MaxAge, c.MaxAge, 0)
 	switch c.Discard {
 	case DiscardOld:
