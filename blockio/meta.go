@@ -74,9 +74,9 @@ func NewStreamMeta(stream string, created time.Time) *StreamMeta {
 }
 
 // ReadMeta reads and checks meta.inf and meta.sum of the stream in dir. A
-// missing file is fs.ErrNotExist. A file that is not what its sum says, or not
-// JSON, is a *CorruptionError; a name that is not stream is ErrName; an
-// encrypted stream is ErrEncrypted.
+// missing meta.inf is fs.ErrNotExist: there is no stream. A file that has no sum,
+// is not what its sum says, or not JSON, is a *CorruptionError; a name that is not
+// stream is ErrName; an encrypted stream is ErrEncrypted.
 func ReadMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
 	path := filepath.Join(dir, metaFile)
 	data, err := readFile(fsys, path, maxMetaSize, nil)
@@ -85,7 +85,12 @@ func ReadMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
 	}
 	sumPath := filepath.Join(dir, metaSumFile)
 	sum, err := readFile(fsys, sumPath, maxMetaSize, nil)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && encrypted(fsys, dir):
+		return nil, fmt.Errorf("%w: %s", ErrEncrypted, path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &CorruptionError{Path: sumPath, Reason: "missing beside meta.inf", Err: ErrCorrupt}
+	case err != nil:
 		return nil, fmt.Errorf("blockio: read meta of %s: %w", stream, err)
 	}
 	if len(sum) != metaSumBytes {
@@ -122,13 +127,7 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	}
 	data, err := m.encode()
 	if err == nil {
-		err = fsys.SyncDir(dir) // what there is may be of a process that was killed
-	}
-	if err == nil {
-		err = writeFile(fsys, filepath.Join(dir, nextSumFile), []byte(MetaSum(stream, data)))
-	}
-	if err == nil {
-		err = fsys.SyncDir(dir)
+		err = writeNextSum(fsys, dir, MetaSum(stream, data))
 	}
 	if err != nil {
 		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
@@ -139,28 +138,63 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	return putNextSum(fsys, dir, stream)
 }
 
-// FinishMeta puts the sum in place that belongs to meta.inf, if a WriteMeta that
-// was cut short has left it beside meta.sum. It is for the one who may write to
-// the directory, before ReadMeta.
+// FinishMeta ends a write of the meta files that was cut short between meta.inf
+// and meta.sum: the sum that WriteMeta has left beside meta.sum takes its place,
+// and a meta.inf without any sum that is whole and names the stream gets one.
+// meta.inf stays as it is. It is for the one who may write to the directory, before
+// ReadMeta.
 func FinishMeta(fsys FS, dir, stream string) error {
-	sum, err := readFile(fsys, filepath.Join(dir, nextSumFile), maxMetaSize, nil)
-	var data []byte
-	if err == nil {
-		data, err = readFile(fsys, filepath.Join(dir, metaFile), maxMetaSize, nil)
+	if err := finishMeta(fsys, dir, stream); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("blockio: finish meta of %s: %w", stream, err)
 	}
+	return nil
+}
+
+func finishMeta(fsys FS, dir, stream string) error {
+	read := func(name string) ([]byte, error) {
+		return readFile(fsys, filepath.Join(dir, name), maxMetaSize, nil)
+	}
+	next, nextErr := read(nextSumFile)
+	if nextErr != nil && !errors.Is(nextErr, fs.ErrNotExist) {
+		return nextErr
+	}
+	_, sumErr := read(metaSumFile)
+	missing := errors.Is(sumErr, fs.ErrNotExist)
+	if nextErr != nil && !missing {
+		return sumErr // as nearly always
+	}
+	data, err := read(metaFile)
+	if err != nil {
+		return err
+	}
+	sum := MetaSum(stream, data)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("blockio: finish meta of %s: %w", stream, err)
-	case string(sum) != MetaSum(stream, data):
-		return nil // meta.inf was not replaced
+	case nextErr == nil && string(next) == sum:
+		// The process may have been killed before it had made meta.inf durable.
+		err = fsys.SyncDir(dir)
+	case !missing:
+		return sumErr // meta.inf was not replaced
+	default:
+		if m, err := parseMeta(data); err != nil || m.Name != stream {
+			return nil // ReadMeta says what is wrong
+		}
+		err = writeNextSum(fsys, dir, sum)
 	}
-	// The process may have been killed before it had made that durable.
-	if err := fsys.SyncDir(dir); err != nil {
-		return fmt.Errorf("blockio: finish meta of %s: %w", stream, err)
+	if err != nil {
+		return err
 	}
 	return putNextSum(fsys, dir, stream)
+}
+
+func writeNextSum(fsys FS, dir, sum string) error {
+	err := fsys.SyncDir(dir) // what there is may be of a process that was killed
+	if err == nil {
+		err = writeFile(fsys, filepath.Join(dir, nextSumFile), []byte(sum))
+	}
+	if err == nil {
+		err = fsys.SyncDir(dir)
+	}
+	return err
 }
 
 func putNextSum(fsys FS, dir, stream string) error {

@@ -84,6 +84,46 @@ func TestMetaDefaults(t *testing.T) {
 	require.True(t, meta.Created.IsZero())
 }
 
+// TestFinishMetaWritesNothingButAMissingSum, and only beside a file that is whole
+// and names the stream.
+func TestFinishMetaWritesNothingButAMissingSum(t *testing.T) {
+	for _, row := range []struct{ name, inf, sum, next, want string }{
+		{"whole", basicMeta, basicSum, "", basicSum},
+		{"sum missing", basicMeta, "", "", basicSum},
+		{"sum missing, an old one prepared", basicMeta, "", "6c203205f37b85f0", basicSum},
+		{"sum prepared", basicMeta, "6c203205f37b85f0", basicSum, basicSum},
+		{"sum prepared, none before", basicMeta, "", basicSum, basicSum},
+		{"meta.inf not replaced", basicMeta, basicSum, "6c203205f37b85f0", basicSum},
+		{"cut short", basicMeta[:100], "", "", ""},
+		{"another stream's", `{"name":"MIN"}`, "", "", ""},
+		{"empty", "", "", "", ""},
+		{"wrong sum", basicMeta, "6c203205f37b85f0", "", "6c203205f37b85f0"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := blocktest.NewMemFS()
+			require.NoError(t, m.MkdirAll("/s"))
+			require.NoError(t, blockio.FinishMeta(m, "/s", "BASIC"), "no stream")
+			require.NoError(t, blockio.ReplaceFile(m, "/s/meta.inf", []byte(row.inf)))
+			for name, text := range map[string]string{"/s/meta.sum": row.sum, "/s/meta.sum.tmp": row.next} {
+				if text != "" {
+					require.NoError(t, blockio.ReplaceFile(m, name, []byte(text)))
+				}
+			}
+			require.NoError(t, blockio.FinishMeta(m, "/s", "BASIC"))
+			require.Equal(t, row.inf, readText(t, m, "/s/meta.inf"))
+			_, err := blockio.ReadMeta(m, "/s", "BASIC")
+			if row.want == "" {
+				require.ErrorIs(t, err, blockio.ErrCorrupt)
+				_, err = m.OpenFile("/s/meta.sum", blockio.ModeRead)
+				require.ErrorIs(t, err, fs.ErrNotExist)
+				return
+			}
+			require.Equal(t, row.want == basicSum, err == nil)
+			require.Equal(t, row.want, readText(t, m, "/s/meta.sum"))
+		})
+	}
+}
+
 // TestMetaKeepsWhatItDoesNotKnow changes one field of a file full of others.
 func TestMetaKeepsWhatItDoesNotKnow(t *testing.T) {
 	const before = ` {"future" : {"b":1.0, "a":[ 2 ]}, "NAME":"X","\u006dax_msgs":  7 ,"z":1e400,"max_age":100000000000,"metadata":{"k":"<v>"},"subjects":["a"]}` + "\n"
@@ -111,7 +151,8 @@ func TestMetaErrors(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, blockio.ReplaceFile(none, "/s/meta.inf", []byte(basicMeta)))
 	_, err = blockio.ReadMeta(none, "/s", "BASIC")
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NotErrorIs(t, err, fs.ErrNotExist, "there is a stream")
+	require.ErrorIs(t, err, blockio.ErrCorrupt)
 
 	sum := func(text string) string { return blockio.MetaSum("BASIC", []byte(text)) }
 	rows := []struct{ name, inf, sum, path string }{
