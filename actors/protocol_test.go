@@ -432,6 +432,47 @@ func TestPanicInAChildFailsTheStore(t *testing.T) {
 	mustStore(t, s, "a", "after")
 }
 
+// TestPanicInOneChildLeavesTheOther: what the other one still completes comes to a
+// store that has failed, and does no harm.
+func TestPanicInOneChildLeavesTheOther(t *testing.T) {
+	entered, release := make(chan struct{}, 1), make(chan struct{})
+	var armed atomic.Bool
+	fault := blocktest.NewFaultFS(blocktest.NewMemFS())
+	s := openToFail(t, actors.Config{Dir: "data", FS: fault, Sync: actors.SyncInterval, SyncEvery: time.Millisecond})
+	fault.SetHook(func(op blocktest.Op) blocktest.Fault {
+		switch {
+		case op.Kind == blocktest.OpSync:
+			return blocktest.Fault{Wait: func() {
+				select {
+				case entered <- struct{}{}:
+				default:
+				}
+				<-release
+			}}
+		case op.Kind == blocktest.OpWrite && armed.Load():
+			return blocktest.Fault{Wait: func() { panic("a bug in the file system") }}
+		}
+		return blocktest.Fault{}
+	})
+	mustStore(t, s, "a", "before")
+	<-entered
+	armed.Store(true)
+	_, err := s.StoreMsg(t.Context(), "a", nil, nil)
+	require.ErrorIs(t, err, actors.ErrFailed)
+	close(release)
+	armed.Store(false)
+	for range 100 {
+		_, err = s.StoreMsg(t.Context(), "a", nil, nil)
+		require.ErrorIs(t, err, actors.ErrFailed)
+		require.NotErrorIs(t, err, actors.ErrStopped)
+		_, err = s.LoadMsg(t.Context(), 1)
+		require.NoError(t, err)
+	}
+	err = s.Stop(t.Context())
+	require.ErrorIs(t, err, actors.ErrFailed)
+	require.NotContains(t, err.Error(), "store actor")
+}
+
 // TestPanicInTheStoreActorLeavesNobodyWaiting, whatever was on its way.
 func TestPanicInTheStoreActorLeavesNobodyWaiting(t *testing.T) {
 	var bad atomic.Bool
