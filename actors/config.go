@@ -91,7 +91,7 @@ type Config struct {
 	// 2^22.
 	MaxInFlight int
 	// MaxInFlightBytes bounds their bytes. Default 64 MiB, at most 2^38; a single
-	// operation may always go.
+	// operation may always go. Reads for actors may take as much again.
 	MaxInFlightBytes int64
 	// MaxUnwritten bounds what SyncNever acknowledges before it is written, in
 	// bytes. Default 16 MiB.

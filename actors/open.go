@@ -44,6 +44,7 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		system: system, runtime: config.Runtime,
 		published: engine.NewPublished(),
 		credits:   newCredits(config.MaxInFlight, config.MaxInFlightBytes),
+		reads:     newCredits(mostReads, config.MaxInFlightBytes),
 		gone:      make(chan struct{}),
 	}
 	s.mailbox = newMailbox(2*config.MaxInFlight, s.reject)

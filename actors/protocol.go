@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
+	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,9 +17,11 @@ import (
 // The messages that actors send to Store.PID, with actor.Context.Request so that
 // the reply finds its way back. Every request gets exactly one reply, of the
 // type that its comment names, with the request's Tag; an actor beyond the
-// credit of the stream gets one with ErrOverloaded. Slices belong to the store
-// until the reply. A request to a store that is gone is answered by the actor
-// library, with actor.DeadLetterResponse.
+// credit of the stream gets one with ErrOverloaded. Reads have credit of their
+// own, for 1,024 of them and Config.MaxInFlightBytes: a LoadRequest counts for
+// 64 KiB, a ReadRequest for the most that it may return, with 128 bytes a message.
+// Slices belong to the store until the reply. A request to a store that is gone is
+// answered by the actor library, with actor.DeadLetterResponse.
 type (
 	// StoreRequest stores one message. Reply: *StoreReply.
 	StoreRequest struct {
@@ -81,8 +85,9 @@ type (
 		Tag     any
 	}
 
-	// ReadRequest reads messages from a sequence on: at most Max (0: 1,000), and
-	// no more after MaxBytes of header and payload (0: 1 MiB). Reply: *ReadReply.
+	// ReadRequest reads messages from a sequence on: at most Max (0: 1,000; no
+	// more than 65,536), and no more after MaxBytes of subject, header and payload
+	// (0: 1 MiB; no more than 8 MiB). Reply: *ReadReply.
 	ReadRequest struct {
 		From          uint64
 		Max, MaxBytes int
@@ -155,9 +160,20 @@ func (*LoadReply) IgnoreDeadLetterLogging() {}
 // IgnoreDeadLetterLogging keeps payload out of the actor library's log.
 func (*ReadReply) IgnoreDeadLetterLogging() {}
 
+// nilRequest stands for a nil pointer. It holds an empty request of its type.
+type nilRequest struct{ request any }
+
+var errNilRequest = errors.New("actors: the request is nil")
+
 // unwrap takes a message out of its envelope.
 func unwrap(message any) (request any, sender *actor.PID) {
+	if e, ok := message.(*actor.MessageEnvelope); ok && e == nil {
+		return nil, nil
+	}
 	_, request, sender = actor.UnwrapEnvelope(message)
+	if v := reflect.ValueOf(request); v.Kind() == reflect.Pointer && v.IsNil() {
+		request = &nilRequest{reflect.New(v.Type().Elem()).Interface()}
+	}
 	return request, sender
 }
 
@@ -183,6 +199,8 @@ func answer(request any, r engine.Reply) any {
 // refusal makes the reply to a request that is not carried out.
 func (s *stream) refusal(request any, err error) any {
 	switch m := request.(type) {
+	case *nilRequest:
+		return s.refusal(m.request, err)
 	case *LoadRequest:
 		return &LoadReply{Err: err, Tag: m.Tag}
 	case *ReadRequest:
@@ -222,12 +240,13 @@ func batchAckOf(r engine.Reply) BatchAck {
 func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID) {
 	switch m := request.(type) {
 	case *LoadRequest:
-		a.readFor(request, sender, func() any {
+		a.readFor(request, sender, loadCredit, func() any {
 			message, err := a.load(m.Sequence)
 			return &LoadReply{message, err, m.Tag}
 		})
 	case *ReadRequest:
-		a.readFor(request, sender, func() any { return a.read(m) })
+		most, mostBytes := m.bounds()
+		a.readFor(request, sender, int64(mostBytes+most*opOverhead), func() any { return a.read(m) })
 	case *StateRequest:
 		a.respond(sender, &StateReply{stateOf(a.published.State()), m.Tag})
 	case *WatchRequest:
@@ -236,28 +255,50 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 		a.unwatchBy(ctx, sender)
 	case *StoreRequest, *StoreRawRequest, *StoreBatchRequest, *SkipRequest, *FlushRequest, *StopRequest:
 		a.onOperation(request, sender)
+	case *nilRequest:
+		a.log.Error("nil request", "type", fmt.Sprintf("%T", m.request))
+		a.respond(sender, a.refusal(m, errNilRequest))
 	default:
 		// Its type alone: it may be a request by value, with payload.
 		a.log.Error("unknown request", "type", fmt.Sprintf("%T", request))
 	}
 }
 
-// readFor reads on a worker's goroutine. Reads take credit like other operations,
-// so that there are never more goroutines than that.
-func (s *stream) readFor(request any, sender *actor.PID, read func() any) {
-	if !s.credits.tryAcquire(opOverhead) {
+// What bounds reads for actors, and so their goroutines and the memory of replies.
+const (
+	mostReads  = 1024
+	loadCredit = 64 << 10 // bytes that a LoadRequest counts for
+)
+
+// readFor reads on a worker's goroutine.
+func (s *stream) readFor(request any, sender *actor.PID, bytes int64, read func() any) {
+	if !s.reads.tryAcquire(bytes) {
 		s.respond(sender, s.refusal(request, ErrOverloaded))
 		return
 	}
 	s.runtime.spawn(func() {
-		reply := read()
-		s.credits.release(opOverhead)
+		reply := s.tryRead(request, read)
+		s.reads.release(bytes)
 		s.respond(sender, reply)
 	})
 }
 
+var errReadPanic = errors.New("actors: panic while reading; the log says more")
+
+// tryRead reads. A panic is a bug, or damage that nobody thought of: the requester
+// is told, and nobody else is hurt.
+func (s *stream) tryRead(request any, read func() any) (reply any) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.log.Error("panic while reading for an actor", "reason", reason, "stack", string(debug.Stack()))
+			reply = s.refusal(request, errReadPanic)
+		}
+	}()
+	return read()
+}
+
 func (s *stream) respond(to *actor.PID, reply any) {
-	if to != nil {
+	if to != nil && reply != nil {
 		s.system.Root.Send(to, reply)
 	}
 }
@@ -374,18 +415,26 @@ func cost(c *engine.Command) int64 {
 
 const (
 	defaultReadMax   = 1000
+	mostReadMax      = 1 << 16
 	defaultReadBytes = 1 << 20
+	mostReadBytes    = 8 << 20
 )
 
-// read carries out a ReadRequest, on a worker's goroutine.
-func (s *stream) read(m *ReadRequest) *ReadReply {
-	most, mostBytes := m.Max, m.MaxBytes
+// bounds returns how many messages and bytes the reply may have.
+func (m *ReadRequest) bounds() (most, mostBytes int) {
+	most, mostBytes = min(m.Max, mostReadMax), min(m.MaxBytes, mostReadBytes)
 	if most <= 0 {
 		most = defaultReadMax
 	}
 	if mostBytes <= 0 {
 		mostBytes = defaultReadBytes
 	}
+	return most, mostBytes
+}
+
+// read carries out a ReadRequest, on a worker's goroutine.
+func (s *stream) read(m *ReadRequest) *ReadReply {
+	most, mostBytes := m.bounds()
 	reply := &ReadReply{Next: max(m.From, 1), Tag: m.Tag}
 	sc := newScan(context.Background(), s, []ReadOption{From(m.From)})
 	sc.emit = func(message Message, err error) bool {
@@ -395,7 +444,7 @@ func (s *stream) read(m *ReadRequest) *ReadReply {
 		}
 		reply.Messages = append(reply.Messages, message)
 		most--
-		mostBytes -= len(message.HeaderBlock) + len(message.Payload)
+		mostBytes -= len(message.Subject) + len(message.HeaderBlock) + len(message.Payload)
 		return most > 0 && mostBytes > 0
 	}
 	sc.run()

@@ -83,7 +83,8 @@ func DefaultRuntime() *Runtime { return defaultRuntime }
 
 func (r *Runtime) now() int64 { return r.clock().UnixNano() }
 
-// spawn runs f on a goroutine of its own when a worker is free.
+// spawn starts a goroutine that waits for a free worker and runs f. The caller
+// bounds how many wait.
 func (r *Runtime) spawn(f func()) {
 	go func() {
 		r.workers <- struct{}{}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"math"
+	"sync"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -58,11 +59,23 @@ type scan struct {
 	last   uint64 // where to end
 	seen   uint64 // highest sequence that the records of the block account for
 	buffer []byte
+	pooled *[]byte // what buffer was at first
 	record blockio.Record
 }
 
 // scanStretch is how much of a file a scan reads at a time, in bytes.
 const scanStretch = 256 << 10
+
+var scanBuffers = sync.Pool{New: func() any { b := make([]byte, scanStretch); return &b }}
+
+// putBuffer gives the buffer back. Borrowed messages may be looked at after the
+// last step.
+func (sc *scan) putBuffer() {
+	if sc.pooled != nil && !sc.borrowed {
+		scanBuffers.Put(sc.pooled)
+	}
+	sc.buffer, sc.pooled = nil, nil
+}
 
 func newScan(ctx context.Context, s *stream, opts []ReadOption) *scan {
 	sc := &scan{stream: s, ctx: ctx, ended: ctx.Done(), last: s.published.Last()}
@@ -75,6 +88,7 @@ func newScan(ctx context.Context, s *stream, opts []ReadOption) *scan {
 
 // run goes from block to block.
 func (sc *scan) run() {
+	defer sc.putBuffer()
 	for {
 		if err := sc.ctx.Err(); err != nil {
 			sc.emit(Message{}, context.Cause(sc.ctx))
@@ -223,7 +237,8 @@ func (sc *scan) readFile(b *engine.BlockView, below uint64) (more bool, err erro
 		}
 	}
 	if sc.buffer == nil {
-		sc.buffer = make([]byte, scanStretch)
+		sc.pooled = scanBuffers.Get().(*[]byte)
+		sc.buffer = *sc.pooled
 	}
 	return sc.records(b, file, offset, below)
 }

@@ -26,7 +26,7 @@ type Stats struct {
 	Groups        Histogram // records in a group
 	SyncSeconds   Histogram // time that a group's commit took, in seconds
 	MailboxDepth  int       // operations that the store actor has not looked at
-	InFlight      int64     // operations on their way
+	InFlight      int64     // operations on their way, without reads
 	InFlightBytes int64     // their bytes
 	Failures      uint64    // failed writes and syncs
 	Recoveries    uint64    // recoveries after a failure

@@ -25,6 +25,7 @@ type stream struct {
 	published *engine.Published
 	mailbox   *mailbox
 	credits   *credits
+	reads     *credits // of reads for actors
 	ops       opPool
 	meters    meters
 	lastKey   atomic.Pointer[blockKey]
