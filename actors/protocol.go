@@ -214,10 +214,6 @@ func (s *stream) refusal(request any, err error) any {
 			return &Advanced{Last: last, Stopped: true}
 		}
 		return &Advanced{Last: last, Err: err}
-	case *StopRequest:
-		if errors.Is(err, ErrStopped) {
-			return &StopReply{Tag: m.Tag}
-		}
 	}
 	return answer(request, engine.Reply{Err: err})
 }

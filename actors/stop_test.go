@@ -63,6 +63,37 @@ func TestStopDoesNotWaitForADiskThatHangs(t *testing.T) {
 	})
 }
 
+// TestStopRequestIsAnsweredWhenTheStoreHasStopped, also one that comes when it is
+// stopping already.
+func TestStopRequestIsAnsweredWhenTheStoreHasStopped(t *testing.T) {
+	fault := blocktest.NewFaultFS(blocktest.NewMemFS())
+	s := open(t, actors.Config{Dir: "data", FS: fault})
+	entered, hang := make(chan struct{}), make(chan struct{})
+	fault.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpSync {
+			return blocktest.Fault{Wait: func() { close(entered); <-hang }}
+		}
+		return blocktest.Fault{}
+	})
+	stored := make(chan error, 1)
+	go func() {
+		_, err := s.StoreMsg(context.Background(), "a", nil, nil)
+		stored <- err
+	}()
+	<-entered
+	quiet.Root.Stop(s.PID())
+	require.ErrorIs(t, <-stored, actors.ErrStopped)
+	c := newClient(t, 10)
+	require.ErrorIs(t, c.ask(t, s, &actors.FlushRequest{}).(*actors.FlushReply).Err, actors.ErrStopped)
+	quiet.Root.Send(c.pid, &send{s.PID(), &actors.StopRequest{Tag: 1}})
+	c.ask(t, s, &actors.StateRequest{}) // it has been looked at
+	require.Empty(t, c.replies)
+	fault.SetHook(nil)
+	close(hang)
+	require.Equal(t, &actors.StopReply{Tag: 1}, <-c.replies)
+	requireStopped(t, s)
+}
+
 // TestEveryStopOfAFailedStoreSaysWhy, also when it is not the first.
 func TestEveryStopOfAFailedStoreSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -75,6 +75,13 @@ func (s *stream) reject(message any) {
 		err = ErrStopped
 	}
 	if request, sender := unwrap(message); sender != nil {
+		if m, ok := request.(*StopRequest); ok && s.stopped.Load() {
+			go func() {
+				<-s.gone
+				s.respond(sender, &StopReply{Err: s.final, Tag: m.Tag})
+			}()
+			return
+		}
 		if reply := s.refusal(request, err); reply != nil {
 			s.system.Root.Send(sender, reply)
 		}
