@@ -104,9 +104,10 @@ func TestFinishMetaWritesNothingButAMissingSum(t *testing.T) {
 			require.NoError(t, m.MkdirAll("/s"))
 			require.NoError(t, blockio.FinishMeta(m, "/s", "BASIC"), "no stream")
 			require.NoError(t, blockio.ReplaceFile(m, "/s/meta.inf", []byte(row.inf)))
-			for name, text := range map[string]string{"/s/meta.sum": row.sum, "/s/meta.sum.tmp": row.next} {
-				if text != "" {
-					require.NoError(t, blockio.ReplaceFile(m, name, []byte(text)))
+			// In this order: the first is written by way of the second.
+			for _, file := range [][2]string{{"/s/meta.sum", row.sum}, {"/s/meta.sum.tmp", row.next}} {
+				if file[1] != "" {
+					require.NoError(t, blockio.ReplaceFile(m, file[0], []byte(file[1])))
 				}
 			}
 			require.NoError(t, blockio.FinishMeta(m, "/s", "BASIC"))
