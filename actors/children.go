@@ -46,6 +46,15 @@ func (*writerActor) Receive(ctx actor.Context) {
 type maintenanceWork struct {
 	blocks *blockio.Blocks
 	work   engine.Work
+
+	// Set when it was carried out, as in commitWork.
+	ran  bool
+	done engine.Done
+}
+
+func (w *maintenanceWork) run() {
+	w.done = runWork(w.blocks, w.work)
+	w.ran = true
 }
 
 // recoveryWork asks the flusher for an attempt to recover.
@@ -59,7 +68,8 @@ type flusherActor struct{}
 func (*flusherActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *maintenanceWork:
-		ctx.Send(ctx.Parent(), &workDone{m.work, runWork(m.blocks, m.work)})
+		m.run()
+		ctx.Send(ctx.Parent(), &workDone{m.work, m.done})
 	case *recoveryWork:
 		ctx.Send(ctx.Parent(), m.attempt())
 	}

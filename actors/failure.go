@@ -33,17 +33,38 @@ func (f *failure) stop() {
 	}
 }
 
+// safeAfter returns where the log can be trusted to end after an error. A failed
+// sync says that pages are lost which a read may still show, and a later sync
+// would not tell of them; any other error leaves earlier writes as they are.
+func (a *storeActor) safeAfter(err error) engine.Position {
+	var c *commitError
+	if errors.As(err, &c) {
+		switch c.op.Kind {
+		case engine.OpCreate, engine.OpRemoveDerived:
+			return a.engine.WrittenTo()
+		case engine.OpWrite:
+			if !c.op.Sync {
+				return a.engine.WrittenTo()
+			}
+		}
+	}
+	return a.engine.SyncedTo()
+}
+
+// failedToo notes an error of what was still out when the engine failed.
+func (a *storeActor) failedToo(err error) {
+	if at, f := a.safeAfter(err), &a.failure; at.Before(f.cut) {
+		f.cut = at
+	}
+	a.log.Error("and another failure", "error", err)
+}
+
 // failed notes that the engine has failed, and why.
 func (a *storeActor) failed(err error) {
 	a.failing.Store(true)
 	a.meters.failures.Add(1)
 	f := &a.failure
-	f.cut = a.engine.SyncedTo()
-	var c *commitError
-	if errors.As(err, &c) && c.op.Kind == engine.OpWrite && !c.op.Sync {
-		// Earlier writes are intact; they were not synced, but were not to be.
-		f.cut = a.engine.WrittenTo()
-	}
+	f.cut = a.safeAfter(err)
 	// It goes on where it was when no commit has succeeded since.
 	f.wait = max(f.wait, a.config.RetryMin)
 	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
@@ -75,13 +96,14 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 	var background context.Context
 	background, f.cancel = context.WithCancel(context.Background())
 	old, cut, blocks, highest := a.blocks, f.cut, a.newBlocks(), f.highest
-	config, atLeast, now := a.engineConfig(), a.published.Last(), a.runtime.now()
+	config, now := a.engineConfig(), a.runtime.now()
+	first, last := a.published.First(), a.published.Last()
 	ctx.Send(a.flusher, &recoveryWork{func() *recovered {
 		// Its handles are broken; an error says no more than that.
 		_ = old.Close()
 		r := recovery{
 			log: a.log, fs: a.fileSystem(), blocks: blocks, derived: derivedFiles, config: config,
-			pub: a.published, now: now, workers: a.runtime.scans, cut: &cut, atLeast: atLeast, highest: highest,
+			pub: a.published, now: now, workers: a.runtime.scans, cut: &cut, first: first, last: last, highest: highest,
 		}
 		e, err := r.run(background)
 		return &recovered{e, blocks, r.highest, err}
@@ -90,6 +112,12 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 
 // onRecovered goes on with the recovered engine, or plans another attempt.
 func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
+	if a.ended {
+		// Nobody will use what the attempt has opened; an error of closing it says
+		// nothing of the stream.
+		_ = m.blocks.Close()
+		return
+	}
 	f := &a.failure
 	f.attempting = false
 	f.cancel()
@@ -100,6 +128,7 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	}
 	// The failed engine has refused what came since the last turn.
 	a.deliver(a.engine.Settled())
+	a.engine.Release()
 	a.engine = m.engine
 	a.failing.Store(false)
 	a.meters.recoveries.Add(1)

@@ -34,9 +34,10 @@ type recovery struct {
 	exposed uint32
 
 	// After a failure: where the log is to be cut, since what lies beyond may
-	// exist in the page cache only; and the least last sequence.
-	cut     *engine.Position
-	atLeast uint64
+	// exist in the page cache only; and the first and last sequence that readers
+	// have seen.
+	cut         *engine.Position
+	first, last uint64
 	// highest is the highest number that a block ever had: readers may still hold
 	// files of blocks that were cut off, so none comes twice.
 	highest uint32
@@ -62,7 +63,8 @@ func (r *recovery) run(ctx context.Context) (*engine.Engine, error) {
 		return nil, err
 	}
 	rec := engine.NewRecovery(r.config, r.pub)
-	rec.AtLeast(r.atLeast)
+	rec.AtLeast(r.last)
+	rec.RemoveBelow(r.first)
 	if err := r.scanAll(ctx, list, rec); err != nil {
 		return nil, err
 	}
@@ -87,18 +89,31 @@ func (r *recovery) run(ctx context.Context) (*engine.Engine, error) {
 // sync failed.
 func (r *recovery) cutLog(list []blockio.BlockInfo) ([]blockio.BlockInfo, error) {
 	for n := len(list); n > 0 && list[n-1].ID > r.cut.Block; n-- {
+		r.setAside(list[n-1].ID, 0, list[n-1].Size)
 		if err := r.blocks.Remove(list[n-1].ID); err != nil {
 			return nil, err
 		}
 		list = list[:n-1]
 	}
 	if n := len(list); n > 0 && list[n-1].ID == r.cut.Block && list[n-1].Size > r.cut.Offset {
+		r.setAside(r.cut.Block, r.cut.Offset, list[n-1].Size)
 		if err := r.blocks.Truncate(r.cut.Block, r.cut.Offset); err != nil {
 			return nil, err
 		}
 		list[n-1].Size = r.cut.Offset
 	}
 	return list, nil
+}
+
+// setAside keeps what is about to be cut off. The way back from a full disk must
+// not depend on it.
+func (r *recovery) setAside(id uint32, from, to int64) {
+	if from == to {
+		return
+	}
+	if err := r.blocks.SetAside(id, from, to); err != nil {
+		r.log.Warn("cannot set aside what is cut off", "path", r.blocks.Path(id), "offset", from, "error", err)
+	}
 }
 
 // scanned is the scan of one block, or why there is none.
@@ -326,7 +341,11 @@ func (r *recovery) open(ctx context.Context, e *engine.Engine) error {
 		for _, w := range work {
 			done := runWork(r.blocks, w)
 			e.Done(done)
-			if done.Err != nil {
+			switch {
+			case done.Err == nil:
+			case w.Kind == engine.WorkRemove:
+				r.log.Error("cannot remove a block; it will be tried again", "path", r.blocks.Path(w.Block), "error", done.Err)
+			default:
 				return done.Err
 			}
 		}

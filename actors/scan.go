@@ -187,7 +187,7 @@ func (sc *scan) memory(b *engine.BlockView) (known, more bool) {
 		r, err := key.Decode(bytes)
 		if err != nil {
 			sc.next = sequence + 1
-			more = sc.emit(Message{}, sc.corrupt(b, offset, sequence, "record is damaged", err))
+			more = sc.damaged(sc.corrupt(b, offset, sequence, "record is damaged", err))
 			return more
 		}
 		sc.record = r
@@ -215,6 +215,16 @@ func (sc *scan) give(b *engine.BlockView) bool {
 		return sc.emit(borrowMessage(r), nil)
 	}
 	return sc.emit(copyMessage(r), nil)
+}
+
+// damaged hands out an error of a record. A store that has stopped meanwhile has
+// no blocks any more to judge by.
+func (sc *scan) damaged(err error) bool {
+	if sc.stopped.Load() {
+		sc.emit(Message{}, ErrStopped)
+		return false
+	}
+	return sc.emit(Message{}, err)
 }
 
 // readFile gives messages from a block's file.
@@ -295,7 +305,7 @@ func (sc *scan) endOfFile(b *engine.BlockView, offset int64, below uint64, cause
 	}
 	lost := max(sc.next, sc.seen+1)
 	sc.next = below
-	return sc.emit(Message{}, sc.corrupt(b, offset, lost, "no intact record", cause))
+	return sc.damaged(sc.corrupt(b, offset, lost, "no intact record", cause))
 }
 
 // around finds the first intact record behind a damaged one. It returns -1 when
@@ -313,7 +323,7 @@ func (sc *scan) around(b *engine.BlockView, file *blockio.CachedFile, offset int
 				lost = 0 // no message, or it cannot be told which
 			}
 			sc.next = max(sc.next, min(after, below))
-			return int64(o), sc.emit(Message{}, sc.corrupt(b, offset, lost, "record is damaged", cause)), nil
+			return int64(o), sc.damaged(sc.corrupt(b, offset, lost, "record is damaged", cause)), nil
 		}
 	}
 	// Skips and tombstones may follow.
@@ -338,7 +348,7 @@ func (sc *scan) start(b *engine.BlockView, file *blockio.CachedFile) (offset int
 		// The scan begins at a damaged record, and goes on behind it.
 		lost := sc.next
 		sc.next = index.sequence(i)
-		more = sc.emit(Message{}, sc.corrupt(b, 0, lost, "no intact record", ErrCorrupt))
+		more = sc.damaged(sc.corrupt(b, 0, lost, "no intact record", ErrCorrupt))
 	}
 	return int64(index.offsets[i]), more, nil
 }

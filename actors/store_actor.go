@@ -25,6 +25,7 @@ type storeActor struct {
 	writer, flusher *actor.PID
 	commits, works  int // out with the children
 	atWriter        *commitWork
+	atFlusher       []*maintenanceWork // in order
 
 	watches map[*watch]struct{}
 	pids    map[string]*actor.PID // actors that watch
@@ -254,16 +255,20 @@ func (a *storeActor) deliverRest() {
 }
 
 func (a *storeActor) onCommitDone(m *commitDone) {
-	if a.ended {
+	if a.ended || a.failure.childless {
 		return
 	}
 	a.commits--
 	a.meters.sync(m.took)
 	a.engine.Tick(a.runtime.now())
+	failed := a.engine.Failed() != nil
 	a.engine.Done(m.done)
-	if m.done.Err != nil {
+	switch {
+	case m.done.Err != nil && failed:
+		a.failedToo(m.done.Err)
+	case m.done.Err != nil:
 		a.failed(m.done.Err)
-	} else {
+	case !failed:
 		a.failure.wait = 0
 	}
 	// The callers first: with a yield between this and the end of the turn they
@@ -273,21 +278,27 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 }
 
 func (a *storeActor) onWorkDone(m *workDone) {
-	if a.ended {
+	if a.ended || a.failure.childless {
 		return
 	}
 	a.works--
-	if m.work.Kind == engine.WorkRemove {
-		a.forget(m.work.Block)
-	}
-	if m.done.Err != nil && m.work.Kind == engine.WorkLoad {
-		a.log.Error("cannot read a block to apply limits; it will be tried again",
-			"path", a.blockPath(m.work.Block), "error", m.done.Err)
-	}
-	failed := a.engine.Failed() != nil
+	a.atFlusher = a.atFlusher[1:] // it keeps the order
+	failed, err := a.engine.Failed() != nil, m.done.Err
 	a.engine.Done(m.done)
-	if !failed && a.engine.Failed() != nil {
-		a.failed(m.done.Err)
+	switch kind := m.work.Kind; {
+	case kind == engine.WorkRemove:
+		a.forget(m.work.Block)
+		if err != nil {
+			a.log.Error("cannot remove a block; it will be tried again", "path", a.blockPath(m.work.Block), "error", err)
+		}
+	case err == nil:
+	case kind == engine.WorkLoad:
+		a.log.Error("cannot read a block to apply limits; it will be tried again",
+			"path", a.blockPath(m.work.Block), "error", err)
+	case failed:
+		a.failedToo(err)
+	default:
+		a.failed(err)
 	}
 }
 
@@ -308,7 +319,13 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	}
 	for _, w := range ready.Maintenance {
 		a.works++
-		ctx.Send(a.flusher, &maintenanceWork{a.blocks, w})
+		if w.Kind == engine.WorkRemove {
+			// Some systems do not remove files that are open.
+			a.forget(w.Block)
+		}
+		item := &maintenanceWork{blocks: a.blocks, work: w}
+		a.atFlusher = append(a.atFlusher, item)
+		ctx.Send(a.flusher, item)
 	}
 	a.notice()
 	a.maybeRecover(ctx)
@@ -354,6 +371,7 @@ func (a *storeActor) onTerminated(m *actor.Terminated) {
 	}
 	// Its work will not be completed any more.
 	a.failure.childless, a.failure.attempting, a.commits, a.works = true, false, 0, 0
+	a.atFlusher = nil
 	err := fmt.Errorf("actors: child %s ended", m.Who.Id)
 	a.engine.Abort(err)
 	a.failed(err)
@@ -395,6 +413,8 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	a.writeRest()
 	a.abort()
 	a.final = errors.Join(a.final, a.failure.reason, a.blocks.Close(), a.lock.Close())
+	a.engine.Release()
+	a.published.Close()
 	a.forgetAll()
 	a.endWatches(ctx)
 	for _, o := range a.stops {
@@ -416,16 +436,25 @@ func (a *storeActor) writeRest() {
 		}
 		a.engine.Done(engine.Done{ID: w.commit.ID, Err: w.err})
 	}
+	for _, item := range a.atFlusher {
+		if !item.ran {
+			item.run()
+		}
+		a.engine.Done(item.done)
+	}
 	a.engine.Step(&engine.Command{Kind: engine.CommandStop})
 	for {
 		ready := a.engine.Ready()
 		a.deliver(ready.Replies)
-		if ready.Commit == nil {
+		if ready.Commit == nil && len(ready.Maintenance) == 0 {
 			break
 		}
-		w := commitWork{blocks: a.blocks, derived: a.derived, commit: ready.Commit}
-		w.run()
-		a.engine.Done(engine.Done{ID: w.commit.ID, Err: w.err})
+		if c := ready.Commit; c != nil {
+			a.engine.Done(engine.Done{ID: c.ID, Err: runCommit(a.blocks, a.derived, c)})
+		}
+		for _, w := range ready.Maintenance {
+			a.engine.Done(runWork(a.blocks, w))
+		}
 	}
 	a.failure.reason = a.engine.Failed()
 }

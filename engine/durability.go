@@ -35,7 +35,7 @@ type mark struct {
 // part.
 func (m mark) combine(other mark) mark {
 	m.group, m.sequence = max(m.group, other.group), max(m.sequence, other.sequence)
-	if m.end.before(other.end) {
+	if m.end.Before(other.end) {
 		m.end = other.end
 	}
 	return m
@@ -44,7 +44,7 @@ func (m mark) combine(other mark) mark {
 // limit returns the earlier of each part of two marks.
 func (m mark) limit(other mark) mark {
 	m.group, m.sequence = min(m.group, other.group), min(m.sequence, other.sequence)
-	if other.end.before(m.end) {
+	if other.end.Before(m.end) {
 		m.end = other.end
 	}
 	return m
@@ -56,7 +56,8 @@ type Position struct {
 	Offset int64
 }
 
-func (p Position) before(other Position) bool {
+// Before reports whether p comes before other in the log.
+func (p Position) Before(other Position) bool {
 	return p.Block < other.Block || p.Block == other.Block && p.Offset < other.Offset
 }
 

@@ -10,7 +10,7 @@ func (e *Engine) CheckInvariants() error {
 		return nil
 	}
 	n, d := &e.numbers, &e.durability
-	if d.durable.group > d.written.group || d.durable.sequence > n[countLast] || d.written.end.before(d.durable.end) {
+	if d.durable.group > d.written.group || d.durable.sequence > n[countLast] || d.written.end.Before(d.durable.end) {
 		return fmt.Errorf("durable %+v, written %+v, last %d", d.durable, d.written, n[countLast])
 	}
 	var msgs, bytes uint64
