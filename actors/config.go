@@ -62,6 +62,10 @@ type Config struct {
 	//	              to the writer      milliseconds, power loss what the system
 	//	              within             has not written back; at most
 	//	              milliseconds       MaxUnwritten bytes wait at a time
+	//
+	// At the two weaker levels a disk that fails to sync costs what was not
+	// synced yet: nobody knows what of it the disk has. It is cut off, a copy is
+	// kept aside, and the sequences are not used again.
 	Sync SyncLevel
 	// SyncEvery is SyncInterval's longest time between a write and its sync.
 	// Default 1 s, at least 1 ms.

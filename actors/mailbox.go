@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -38,7 +39,11 @@ type mailbox struct {
 	taken                   []any // out of the data lane; a round drains a part
 	takenAt                 int   // how much of it was drained
 
-	most   int       // messages in the data lane that do not hold credit
+	most int // messages in the data lane that do not hold credit
+	// atOnce bounds what a round takes from the data lane, in messages. When
+	// answers leave at the end of a round, who gets them comes back while the
+	// next one runs; when they wait for a sync, all should be in the group.
+	atOnce int
 	reject func(any) // answers a message that the mailbox does not take
 }
 
@@ -66,7 +71,7 @@ type turnEnd struct{}
 var endOfTurn = &turnEnd{}
 
 func newMailbox(most int, reject func(any)) *mailbox {
-	return &mailbox{most: most, reject: reject}
+	return &mailbox{most: most, atOnce: math.MaxInt32, reject: reject}
 }
 
 // RegisterHandlers implements actor.Mailbox.
@@ -233,10 +238,6 @@ func (m *mailbox) pass(current *any) bool {
 	return m.passData(current) || worked || len(control) > 0
 }
 
-// maxDrain bounds what a round takes from the data lane, in messages: those who
-// are answered at the end of a round come back while the next one runs.
-const maxDrain = 512
-
 // passData drains a part of the data lane.
 func (m *mailbox) passData(current *any) bool {
 	if m.takenAt == len(m.taken) {
@@ -245,7 +246,7 @@ func (m *mailbox) passData(current *any) bool {
 		m.mu.Unlock()
 		m.spareData, m.takenAt = nil, 0
 	}
-	data := m.taken[m.takenAt:min(m.takenAt+maxDrain, len(m.taken))]
+	data := m.taken[m.takenAt:min(m.takenAt+m.atOnce, len(m.taken))]
 	if len(data) > 0 {
 		m.takenAt += len(data)
 		m.depth.Add(-int64(len(data)))

@@ -68,10 +68,12 @@ func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 }
 
 // StoreBatch appends all messages or none, also across a crash: readers and
-// recovery never see a part. A batch is refused with ErrTooLarge when its records
-// exceed 32 MiB. Other errors are those of StoreMsg. (A nats-server that opens
-// the files of a crashed store before Millrace has recovered them may see the
-// first messages of a batch that was not acknowledged.)
+// recovery never see a part. (At SyncInterval and SyncNever a power loss may take
+// any of what was not synced, a part of a batch too.) A batch is refused with
+// ErrTooLarge when its records exceed 32 MiB. Other errors are those of StoreMsg.
+// (A nats-server that opens the files of a crashed store before Millrace has
+// recovered them may see the first messages of a batch that was not
+// acknowledged.)
 func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ...StoreOption) (BatchAck, error) {
 	o := s.ops.get(engine.CommandStoreBatch)
 	if err := o.fillBatch(messages); err != nil {

@@ -45,6 +45,9 @@ func (m *memory) room(n int, offset int64, hint int, buffers Buffers) {
 	default:
 		bytes = make([]byte, size)
 	}
+	if len(bytes) < n {
+		panic("engine: Buffers returned a slice that is too short")
+	}
 	m.chunks = append(m.chunks, dataChunk{start: offset, bytes: bytes})
 	m.used = 0
 	// Readers get a list of their own: this one still grows.

@@ -85,10 +85,6 @@ func TestDocumentedMetricsExist(t *testing.T) {
 	}
 }
 
-// awaited are pages that a command or a later change writes. A link to one is no finding while it is not
-// there.
-var awaited = []string{"docs/benchmarks.md", "docs/testing.md"}
-
 // markdownLink is [text](target) in a line, which is all that the documentation uses.
 var markdownLink = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 
@@ -120,9 +116,7 @@ func checkLinks(page sourceFile, exists func(string) bool, text func(string) str
 			case strings.HasPrefix(file, "../") || path.IsAbs(target):
 				report(number, match[1], "it is outside of the repository")
 			case !exists(file):
-				if !slices.Contains(awaited, file) {
-					report(number, match[1], "there is no "+file)
-				}
+				report(number, match[1], "there is no "+file)
 			case fragment != "" && strings.HasSuffix(file, ".md") && !slices.Contains(anchors(text(file)), fragment):
 				report(number, match[1], file+" has no such heading")
 			}
@@ -261,7 +255,6 @@ var a, b = gauge("messages", "x", nil), describe("commit_seconds", "y")
 		{"a heading of its own page", "README.md", "# B c\n\n[b](#top)", false},
 		{"another site", "README.md", "[x](https://example.com/docs/none.md)", false},
 		{"code", "README.md", "```go\na[i](none.md)\n```", false},
-		{"a page that a command writes", "README.md", "[figures](docs/benchmarks.md)", false},
 		{"a page that is not there", "README.md", "see [b](docs/b.md).", true},
 		{"a page relative to the wrong folder", "docs/a.md", "[a](docs/a.md)", true},
 		{"a heading that is not there", "docs/a.md", "[top](../README.md#bottom)", true},

@@ -1,0 +1,223 @@
+package actors_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+)
+
+// faulty opens a stream in memory whose files can be made to fail.
+func faulty(t *testing.T, config actors.Config) (*actors.Store, *blocktest.FaultFS) {
+	t.Helper()
+	files := blocktest.NewFaultFS(blocktest.NewMemFS())
+	config.FS, config.Dir, config.RetryMin = files, "streams", time.Millisecond
+	config.Runtime = actors.NewRuntime(actors.RuntimeConfig{})
+	return open(t, config), files
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatal("it has not come about in 20 seconds")
+		}
+	}
+}
+
+func recovered(s *actors.Store) func() bool {
+	return func() bool { return s.Stats().Recoveries > 0 && !s.Stats().Failed }
+}
+
+func onBlocks(kind blocktest.OpKind, fault func() blocktest.Fault) func(blocktest.Op) blocktest.Fault {
+	return func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == kind && strings.HasSuffix(op.Name, ".blk") {
+			return fault()
+		}
+		return blocktest.Fault{}
+	}
+}
+
+// TestFailedSyncIsFinalWhateverFailsNext: after a failed sync the system may take
+// pages for clean that are not on the disk. What the sync should have covered is
+// cut, also when a write fails before or after it.
+func TestFailedSyncIsFinalWhateverFailsNext(t *testing.T) {
+	s, files := faulty(t, actors.Config{Sync: actors.SyncInterval, SyncEvery: 20 * time.Millisecond, NoPreallocation: true})
+	_, err := s.StoreMsg(t.Context(), "a", nil, []byte("synced"))
+	require.NoError(t, err)
+	require.NoError(t, s.Flush(t.Context()))
+
+	syncing, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	var writesFail, healed atomic.Bool
+	syncs := onBlocks(blocktest.OpSync, func() blocktest.Fault {
+		once.Do(func() { close(syncing) })
+		return blocktest.Fault{Err: blocktest.ErrIO, Wait: func() { <-release }}
+	})
+	files.SetHook(func(op blocktest.Op) blocktest.Fault {
+		switch {
+		case healed.Load():
+		case op.Kind == blocktest.OpSync:
+			return syncs(op)
+		case op.Kind == blocktest.OpWrite && writesFail.Load() && strings.HasSuffix(op.Name, ".blk"):
+			return blocktest.Fault{Err: blocktest.ErrIO}
+		}
+		return blocktest.Fault{}
+	})
+	for range 5 {
+		_, err = s.StoreMsg(t.Context(), "a", nil, []byte("written"))
+		require.NoError(t, err)
+	}
+	<-syncing
+	writesFail.Store(true)
+	_, err = s.StoreMsg(t.Context(), "a", nil, []byte("not written"))
+	require.ErrorIs(t, err, actors.ErrFailed)
+	close(release)
+	healed.Store(true)
+	eventually(t, recovered(s))
+	state, err := s.State(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), state.Messages)
+	require.Equal(t, uint64(6), state.LastSequence, "sequences that were given out are not given out again")
+	kept, err := files.ReadDir(filepath.Join("streams", s.Name(), "lost+found"))
+	require.NoError(t, err)
+	require.NotEmpty(t, kept, "what is cut off is kept aside")
+}
+
+// TestFailedCreateCostsNothingThatWasWritten: a disk that has no room for the next
+// block has lost nothing of the ones before.
+func TestFailedCreateCostsNothingThatWasWritten(t *testing.T) {
+	for _, level := range []actors.SyncLevel{actors.SyncAlways, actors.SyncInterval} {
+		t.Run(level.String(), func(t *testing.T) {
+			s, files := faulty(t, actors.Config{Sync: level, SyncEvery: time.Hour, BlockSize: 4096})
+			var failed atomic.Bool
+			files.SetHook(onBlocks(blocktest.OpCreate, func() blocktest.Fault {
+				if s.Stats().LastSequence > 5 && failed.CompareAndSwap(false, true) {
+					return blocktest.Fault{Err: blocktest.ErrNoSpace}
+				}
+				return blocktest.Fault{}
+			}))
+			acknowledged := uint64(0)
+			for !failed.Load() {
+				if _, err := s.StoreMsg(t.Context(), "a", nil, make([]byte, 100)); err == nil {
+					acknowledged++
+				}
+			}
+			eventually(t, recovered(s))
+			state, err := s.State(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, acknowledged, state.Messages)
+		})
+	}
+}
+
+// TestFileThatCannotBeRemovedDoesNotStopWrites: there is only too much on the disk
+// until it can.
+func TestFileThatCannotBeRemovedDoesNotStopWrites(t *testing.T) {
+	s, files := faulty(t, actors.Config{BlockSize: 4096, MaxMsgs: 20})
+	files.SetHook(onBlocks(blocktest.OpRemove, func() blocktest.Fault { return blocktest.Fault{Err: blocktest.ErrIO} }))
+	for range 500 {
+		_, err := s.StoreMsg(t.Context(), "a", nil, make([]byte, 100))
+		require.NoError(t, err)
+	}
+	require.Positive(t, files.CountOf(blocktest.OpRemove))
+	stats := s.Stats()
+	require.Equal(t, uint64(20), stats.Messages)
+	require.Zero(t, stats.Failures)
+	files.SetHook(nil)
+	eventually(t, func() bool {
+		entries, err := files.ReadDir(filepath.Join("streams", s.Name(), "msgs"))
+		require.NoError(t, err)
+		return len(entries) <= 3
+	})
+}
+
+// TestRemovedStaysRemovedThroughAFailure: readers have seen the first sequence
+// rise; a recovery from files that never heard of it does not lower it.
+func TestRemovedStaysRemovedThroughAFailure(t *testing.T) {
+	s, files := faulty(t, actors.Config{Sync: actors.SyncNever, MaxMsgs: 10})
+	store := func() {
+		for range 20 {
+			_, err := s.StoreMsg(t.Context(), "a", nil, []byte("x"))
+			require.NoError(t, err)
+		}
+	}
+	store()
+	require.NoError(t, s.Flush(t.Context()))
+	gate := make(chan struct{})
+	var healed atomic.Bool
+	files.SetHook(onBlocks(blocktest.OpWrite, func() blocktest.Fault {
+		if healed.Load() {
+			return blocktest.Fault{}
+		}
+		return blocktest.Fault{Err: blocktest.ErrIO, Wait: func() { <-gate }}
+	}))
+	store()
+	require.Equal(t, uint64(31), s.Stats().FirstSequence)
+	close(gate)
+	eventually(t, func() bool { return s.Stats().Failures > 0 })
+	healed.Store(true)
+	eventually(t, recovered(s))
+	_, err := s.LoadMsg(t.Context(), 15)
+	require.ErrorIs(t, err, actors.ErrNotFound)
+	stats := s.Stats()
+	require.GreaterOrEqual(t, stats.FirstSequence, uint64(31))
+	require.Equal(t, uint64(30), stats.RemovedMsgs, "and is not counted again")
+}
+
+// TestStopFinishesWhatIsOut: what SyncNever has acknowledged is written although
+// the context of the stop has ended while a background sync was on its way.
+func TestStopFinishesWhatIsOut(t *testing.T) {
+	for range 20 {
+		memory := blocktest.NewMemFS()
+		files := blocktest.NewFaultFS(memory)
+		config := actors.Config{
+			Dir: "streams", Name: "S", FS: files, Sync: actors.SyncNever, BlockSize: 4096, MaxMsgs: 30,
+			Runtime: actors.NewRuntime(actors.RuntimeConfig{}),
+		}
+		s, err := actors.Open(t.Context(), quiet, config)
+		require.NoError(t, err)
+		syncing := make(chan struct{}, 1)
+		files.SetHook(onBlocks(blocktest.OpSync, func() blocktest.Fault {
+			return blocktest.Fault{Wait: func() {
+				select {
+				case syncing <- struct{}{}:
+				default:
+				}
+			}}
+		}))
+		last := uint64(0)
+		for done := false; !done; {
+			ack, err := s.StoreMsg(t.Context(), "a", nil, make([]byte, 100))
+			require.NoError(t, err)
+			last = ack.Sequence
+			select {
+			case <-syncing:
+				done = true
+			default:
+			}
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.Stop(ended) // it says that its context has ended, or nothing
+		files.SetHook(nil)
+		s, err = actors.Open(t.Context(), quiet, config)
+		require.NoError(t, err)
+		require.Equal(t, last, s.Stats().LastSequence)
+		require.NoError(t, s.Stop(t.Context()))
+	}
+}
