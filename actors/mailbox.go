@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -16,8 +15,9 @@ import (
 //
 // A round yields the processor once before it ends: callers that a completion
 // has woken come back with their next operation in that moment, and share the
-// group that turnEnd seals. It yields once more before it goes idle, since
-// waking an idle actor costs more than a yield.
+// group that turnEnd seals (where nobody waits for that, see shares). It yields
+// once more before it goes idle, since waking an idle actor costs more than a
+// yield.
 type mailbox struct {
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
@@ -40,10 +40,11 @@ type mailbox struct {
 	takenAt                 int   // how much of it was drained
 
 	most int // messages in the data lane that do not hold credit
-	// atOnce bounds what a round takes from the data lane, in messages. When
-	// answers leave at the end of a round, who gets them comes back while the
-	// next one runs; when they wait for a sync, all should be in the group.
-	atOnce int
+	// shares makes a round take a part of what has arrived, and not wait for
+	// more. When answers leave at the end of a round, who gets them comes back
+	// while the next one runs; when they wait for a sync, all should be in the
+	// group.
+	shares bool
 	reject func(any) // answers a message that the mailbox does not take
 }
 
@@ -71,7 +72,7 @@ type turnEnd struct{}
 var endOfTurn = &turnEnd{}
 
 func newMailbox(most int, reject func(any)) *mailbox {
-	return &mailbox{most: most, atOnce: math.MaxInt32, reject: reject}
+	return &mailbox{most: most, reject: reject}
 }
 
 // RegisterHandlers implements actor.Mailbox.
@@ -190,8 +191,10 @@ func (m *mailbox) rounds() {
 		if m.suspended.Load() {
 			continue
 		}
-		runtime.Gosched()
-		m.pass(&current)
+		if !m.shares {
+			runtime.Gosched()
+			m.pass(&current)
+		}
 		if m.suspended.Load() {
 			continue
 		}
@@ -238,7 +241,11 @@ func (m *mailbox) pass(current *any) bool {
 	return m.passData(current) || worked || len(control) > 0
 }
 
-// passData drains a part of the data lane.
+// smallestShare is what a round takes at least, in messages: half of a common
+// number of callers, so that one half runs while the other is served.
+const smallestShare = 32
+
+// passData drains the data lane, or its share of it.
 func (m *mailbox) passData(current *any) bool {
 	if m.takenAt == len(m.taken) {
 		m.mu.Lock()
@@ -246,7 +253,11 @@ func (m *mailbox) passData(current *any) bool {
 		m.mu.Unlock()
 		m.spareData, m.takenAt = nil, 0
 	}
-	data := m.taken[m.takenAt:min(m.takenAt+m.atOnce, len(m.taken))]
+	share := len(m.taken)
+	if m.shares {
+		share = max(smallestShare, len(m.taken)/8)
+	}
+	data := m.taken[m.takenAt:min(m.takenAt+share, len(m.taken))]
 	if len(data) > 0 {
 		m.takenAt += len(data)
 		m.depth.Add(-int64(len(data)))

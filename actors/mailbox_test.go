@@ -312,3 +312,48 @@ func TestNoWakeUpIsLost(t *testing.T) {
 		require.GreaterOrEqual(t, 2*ends, batches, "a round is at most two batches")
 	})
 }
+
+// TestRoundTakesItsShare: where answers leave at the end of a round, a round takes
+// a part of what has arrived, and all of it is handled in order.
+func TestRoundTakesItsShare(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		shares bool
+		sent   int
+		rounds int
+	}{
+		{"all at once", false, 100, 1},
+		{"few", true, smallestShare, 1},
+		{"some", true, 2*smallestShare + 1, 3},
+		{"many", true, 80 * smallestShare, 8},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := &recorder{}
+			dispatcher := &manual{}
+			m := newMailbox(1<<20, func(any) { t.Error("rejected") })
+			m.shares = row.shares
+			r.mailbox = m
+			m.RegisterHandlers(r, dispatcher)
+			for i := range row.sent {
+				m.PostUserMessage(i)
+			}
+			var handled []any
+			r.handle = func(message any) { handled = append(handled, message) }
+			for _, run := range dispatcher.scheduled {
+				run()
+			}
+			rounds := 0
+			for _, event := range r.events {
+				if event == "end" {
+					rounds++
+				}
+			}
+			require.Equal(t, row.rounds, rounds)
+			require.Len(t, handled, row.sent)
+			for i, message := range handled {
+				require.Equal(t, i, message)
+			}
+			require.Zero(t, m.UserMessageCount())
+		})
+	}
+}

@@ -48,9 +48,7 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		gone:      make(chan struct{}),
 	}
 	s.mailbox = newMailbox(2*config.MaxInFlight, s.reject)
-	if config.Sync == SyncNever {
-		s.mailbox.atOnce = 512
-	}
+	s.mailbox.shares = config.Sync == SyncNever
 	a, err := s.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("actors: open stream %s: %w", config.Name, err)
