@@ -165,44 +165,17 @@ func (s *Store) State(ctx context.Context) (State, error) {
 }
 
 // Deleted returns the sequences between the first and the last that hold no
-// message, as ascending ranges. It costs time in proportion to their number and
-// to the number of blocks, on the store actor.
+// message, as ascending ranges, as of one instant between the call and its return.
+// It costs time in proportion to their number and to the number of blocks, on the
+// store actor, and fails with ErrFailed while the store recovers from a failure.
 func (s *Store) Deleted(ctx context.Context) ([]SequenceRange, error) {
-	o := &deletedOp{done: make(chan []SequenceRange, 1)}
-	// What is on its way is not to be seen yet, but what has been acknowledged
-	// is: the barrier's reply leaves with that of all before it.
-	if _, err := s.run(ctx, s.ops.get(engine.CommandBarrier)); err != nil {
+	var ranges []SequenceRange
+	o := s.ops.get(engine.CommandBarrier)
+	o.command.Deleted = &ranges
+	if _, err := s.run(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := s.postControl(o); err != nil {
-		return nil, err
-	}
-	select {
-	case ranges := <-o.done:
-		return ranges, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-s.gone:
-		return nil, ErrStopped
-	}
-}
-
-// deletedOp asks the store actor for the deleted sequences.
-type deletedOp struct{ done chan []SequenceRange }
-
-func (*deletedOp) control() {}
-
-func (a *storeActor) onDeleted(m *deletedOp) {
-	ranges := a.engine.Deleted()
-	first, last := a.published.First(), a.published.Last()
-	visible := ranges[:0]
-	for _, r := range ranges {
-		r.First, r.Last = max(r.First, first), min(r.Last, last)
-		if r.First <= r.Last {
-			visible = append(visible, r)
-		}
-	}
-	m.done <- visible
+	return ranges, nil
 }
 
 // run takes credit for an operation, posts it, and waits for its reply.

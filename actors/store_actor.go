@@ -111,8 +111,6 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRecovered(ctx, m)
 	case *watchOp:
 		a.onWatch(m)
-	case *deletedOp:
-		a.onDeleted(m)
 	case *actor.Started:
 		a.onStarted(ctx)
 	case *actor.Terminated:

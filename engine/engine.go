@@ -192,6 +192,9 @@ func (e *Engine) apply(c *Command) bool {
 	case CommandFlush:
 		e.flush(c)
 	case CommandBarrier:
+		if c.Deleted != nil {
+			*c.Deleted = e.Deleted()
+		}
 		e.replyInOrder(Reply{Tag: c.Tag, Sequence: e.last()})
 	case CommandStop:
 		e.stop(c)
