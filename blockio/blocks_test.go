@@ -336,40 +336,11 @@ func TestSetAsideKeepsTheNewest(t *testing.T) {
 	require.ErrorIs(t, blocks.SetAside(9, 0, 5), fs.ErrNotExist)
 }
 
-// TestTruncateRecordsInsideAGroup: what is left of the group must not look torn.
-func TestTruncateRecordsInsideAGroup(t *testing.T) {
-	key := blockio.NewBlockKey("S", 1)
-	first := message(key, 1, 10)
-	var group []byte
-	var ends []int
-	for i := range 4 {
-		group = append(group, message(key, uint64(i+2), 20*i)...)
-		ends = append(ends, len(first)+blockio.EmptyRecordSize+len(group))
-	}
-	mark := make([]byte, blockio.EmptyRecordSize)
-	key.PutGroupMark(mark, 4, uint32(len(group)))
-	last := message(key, 6, 10)
-	whole := len(first) + len(mark) + len(group) + len(last)
-	for want, size := range map[int]int{0: 0, 1: len(first), 2: ends[0], 4: ends[2], 5: ends[3], 6: whole} {
-		m := blocktest.NewMemFS()
-		blocks := newBlocks(t, m, blockio.BlocksOptions{})
-		require.NoError(t, blocks.Create(1))
-		require.NoError(t, blocks.Append(1, 0, [][]byte{first, mark, group, last}, true))
-		require.NoError(t, blocks.TruncateRecords(1, int64(size)))
-		require.NoError(t, blocks.OpenTail(1, int64(size)))
-		image := newBlocks(t, m.CrashImage(blocktest.DropUnsynced, nil), blockio.BlocksOptions{})
-		data, err := image.ReadAll(1, nil)
-		require.NoError(t, err)
-		var got []uint64
-		scan := blockio.ScanBlock("", 1, key, data, true, func(_ int64, r blockio.Record) { got = append(got, r.Sequence) })
-		require.Equal(t, blockio.BlockScan{End: int64(size)}, scan, "size %d", size)
-		require.Len(t, got, want, "size %d", size)
-	}
+func TestTruncateRefusesToMakeABlockLonger(t *testing.T) {
 	blocks := newBlocks(t, blocktest.NewMemFS(), blockio.BlocksOptions{})
 	require.NoError(t, blocks.Create(1))
-	require.ErrorIs(t, blocks.TruncateRecords(1, 5), blockio.ErrOffset)
 	require.ErrorIs(t, blocks.Truncate(1, 5), blockio.ErrOffset)
-	require.ErrorIs(t, blocks.TruncateRecords(2, 0), fs.ErrNotExist)
+	require.ErrorIs(t, blocks.Truncate(2, 0), fs.ErrNotExist)
 }
 
 func TestKeysAreKept(t *testing.T) {

@@ -15,9 +15,6 @@ import (
 // what it leaves behind.
 func TestServerReadsWhatTheBrokerLeft(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds and runs another program")
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 55*time.Second)
 	defer cancel()
 	streams := filepath.Join(t.TempDir(), "data")
