@@ -1,0 +1,121 @@
+package subject
+
+import (
+	"slices"
+	"strings"
+)
+
+// Set is a set of patterns; it matches what any of them matches. The zero Set
+// matches nothing. It is immutable.
+type Set struct {
+	all      bool
+	patterns []Pattern // sorted by text, none covered by another
+	literals map[string]struct{}
+	wild     []Pattern // those that are no literals
+}
+
+// Everything is the set that matches every message.
+func Everything() Set { return Set{all: true, patterns: []Pattern{{}}, wild: []Pattern{{}}} }
+
+// manyLiterals is from where on a set looks literals up in a map.
+const manyLiterals = 8
+
+// NewSet returns the set of some patterns, which it does not keep.
+func NewSet(patterns ...Pattern) Set {
+	var s Set
+	for i := range patterns {
+		if patterns[i].All() {
+			return Everything()
+		}
+		if !patterns[i].exact {
+			s.wild = append(s.wild, patterns[i])
+		}
+	}
+	s.wild = leastCover(s.wild)
+	s.patterns = slices.Clone(s.wild)
+	for i := range patterns {
+		if p := &patterns[i]; p.exact && !s.matchWild([]byte(p.text)) {
+			s.patterns = append(s.patterns, *p)
+		}
+	}
+	slices.SortFunc(s.patterns, func(a, b Pattern) int { return strings.Compare(a.text, b.text) })
+	s.patterns = slices.CompactFunc(s.patterns, func(a, b Pattern) bool { return a.text == b.text && a.exact == b.exact })
+	if len(s.patterns)-len(s.wild) >= manyLiterals {
+		s.literals = make(map[string]struct{}, len(s.patterns))
+		for i := range s.patterns {
+			if s.patterns[i].exact {
+				s.literals[s.patterns[i].text] = struct{}{}
+			}
+		}
+	}
+	return s
+}
+
+// leastCover drops patterns that others cover.
+func leastCover(patterns []Pattern) []Pattern {
+	var kept []Pattern
+	for i := range patterns {
+		p := &patterns[i]
+		if slices.ContainsFunc(kept, func(other Pattern) bool { return other.Covers(p) }) {
+			continue
+		}
+		kept = slices.DeleteFunc(kept, func(other Pattern) bool { return p.Covers(&other) })
+		kept = append(kept, *p)
+	}
+	return kept
+}
+
+// All reports whether the set matches everything.
+func (s *Set) All() bool { return s.all }
+
+// None reports whether the set matches nothing.
+func (s *Set) None() bool { return len(s.patterns) == 0 }
+
+// Patterns returns the patterns, sorted, without those that others cover. Two of
+// them may still match the same subject. The slice must not be changed.
+func (s *Set) Patterns() []Pattern { return s.patterns }
+
+// Exact returns the only subject that the set matches, if there is only one.
+func (s *Set) Exact() (string, bool) {
+	if len(s.patterns) == 1 && s.patterns[0].exact {
+		return s.patterns[0].text, true
+	}
+	return "", false
+}
+
+// Match reports whether a subject matches.
+func (s *Set) Match(subject []byte) bool {
+	if s.literals != nil {
+		if _, ok := s.literals[string(subject)]; ok {
+			return true
+		}
+		return s.matchWild(subject)
+	}
+	for i := range s.patterns {
+		if s.patterns[i].Match(subject) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Set) matchWild(subject []byte) bool {
+	for i := range s.wild {
+		if s.wild[i].Match(subject) {
+			return true
+		}
+	}
+	return false
+}
+
+// First reports whether pattern i of the set is the first that matches a subject
+// that it is known to match. Who walks the matches of each pattern in turn counts
+// each subject once with it.
+func (s *Set) First(i int, subject []byte) bool {
+	for j := range s.patterns[:i] {
+		if s.patterns[j].Match(subject) {
+			return false
+		}
+	}
+	return true
+}
