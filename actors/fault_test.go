@@ -30,7 +30,7 @@ var faultKinds = []fault{
 	{kind: blocktest.OpMkdir, err: blocktest.ErrNoSpace},
 	{kind: blocktest.OpReadDir, err: blocktest.ErrIO},
 	{kind: blocktest.OpLock, err: blocktest.ErrIO},
-	{kind: blocktest.OpSize, err: blocktest.ErrIO},
+	{kind: blocktest.OpStat, err: blocktest.ErrIO},
 	{kind: blocktest.OpClose, err: blocktest.ErrIO},
 }
 
@@ -139,7 +139,7 @@ func (w *faultWorld) run(ctx context.Context, counts *faultCounts) error {
 // readsFail reports whether the fault is one of reading.
 func (w *faultWorld) readsFail() bool {
 	switch w.fault.kind {
-	case blocktest.OpOpen, blocktest.OpRead, blocktest.OpSize:
+	case blocktest.OpOpen, blocktest.OpRead, blocktest.OpStat:
 		return true
 	}
 	return false

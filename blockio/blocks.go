@@ -187,14 +187,14 @@ func (b *Blocks) OpenTail(id uint32, end int64) error {
 	if err != nil {
 		return b.wrap("open", id, err)
 	}
-	size, err := file.Size()
+	stat, err := file.Stat()
 	if err == nil {
-		err = checkZeros(file, end, size)
+		err = checkZeros(file, end, stat.Size)
 	}
 	if err != nil {
 		return b.wrap("open", id, errors.Join(err, file.Close()))
 	}
-	return b.wrap("open", id, b.hold(id, &tail{file: file, end: end, size: size}))
+	return b.wrap("open", id, b.hold(id, &tail{file: file, end: end, size: stat.Size}))
 }
 
 // checkZeros: the file is at least from long, and all zeros after that.
@@ -301,11 +301,11 @@ func (b *Blocks) sealClosed(id uint32, size int64) error {
 	if err != nil {
 		return err
 	}
-	have, err := file.Size()
+	stat, err := file.Stat()
 	if err == nil {
-		err = checkZeros(file, size, have)
+		err = checkZeros(file, size, stat.Size)
 	}
-	if err == nil && have > size {
+	if err == nil && stat.Size > size {
 		err = file.Truncate(size)
 	}
 	if err == nil {
@@ -323,9 +323,9 @@ func (b *Blocks) Truncate(id uint32, size int64) error {
 	if err != nil {
 		return b.wrap("truncate", id, errors.Join(err, closeErr))
 	}
-	have, err := file.Size()
-	if err == nil && (size < 0 || size > have) {
-		err = fmt.Errorf("%w: truncate to %d, the file has %d bytes", ErrOffset, size, have)
+	stat, err := file.Stat()
+	if err == nil && (size < 0 || size > stat.Size) {
+		err = fmt.Errorf("%w: truncate to %d, the file has %d bytes", ErrOffset, size, stat.Size)
 	}
 	if err == nil {
 		err = file.Truncate(size)

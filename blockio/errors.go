@@ -34,6 +34,10 @@ var (
 	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it.
 	ErrBroken = errors.New("blockio: block failed before")
 
+	// ErrMapped: memory that a file is mapped to cannot be read: the file was
+	// truncated, or its disk fails.
+	ErrMapped = errors.New("blockio: mapped file cannot be read")
+
 	// ErrEncrypted: the file can be read only with the stream's key.
 	ErrEncrypted = errors.New("blockio: encrypted")
 

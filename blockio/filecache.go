@@ -141,7 +141,13 @@ func closeAll(files []*CachedFile) error {
 func (f *CachedFile) ReadAt(p []byte, offset int64) (int, error) { return f.file.ReadAt(p, offset) }
 
 // Size gives the size of the file in bytes.
-func (f *CachedFile) Size() (int64, error) { return f.file.Size() }
+func (f *CachedFile) Size() (int64, error) {
+	stat, err := f.file.Stat()
+	return stat.Size, err
+}
+
+// Stat gives the size of the file and when it was last changed.
+func (f *CachedFile) Stat() (FileStat, error) { return f.file.Stat() }
 
 // Release ends the use of the file. It must be called once per Acquire.
 func (f *CachedFile) Release() {

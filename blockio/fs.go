@@ -26,6 +26,15 @@ type Entry struct {
 	IsDir bool
 }
 
+// A FileStat is what File.Stat says of a file.
+type FileStat struct {
+	Size int64 // bytes
+	// ModTime is when the content was last changed, nanoseconds since 1970, as
+	// exact as the file system keeps it. Two changes may have the same time, and
+	// after a crash the time may be older than the content.
+	ModTime int64
+}
+
 // FS is the file system below a store. OS is the real one. Every method may be
 // called by several goroutines at once. Names are paths as the os package takes
 // them. Files are made with mode 0600 and directories with 0700.
@@ -69,8 +78,8 @@ type File interface {
 	// Sync makes durable what was written before it, and as much about the
 	// file as is needed to read that back (its size). Not its directory entry.
 	Sync() error
-	// Size gives the size of the file in bytes.
-	Size() (int64, error)
+	// Stat gives the size of the file and when it was last changed.
+	Stat() (FileStat, error)
 	// Close releases the file. It makes nothing durable.
 	Close() error
 }

@@ -103,12 +103,12 @@ type osFile struct {
 	sync syncState
 }
 
-func (f *osFile) Size() (int64, error) {
-	info, err := f.Stat()
+func (f *osFile) Stat() (FileStat, error) {
+	info, err := f.File.Stat()
 	if err != nil {
-		return 0, err
+		return FileStat{}, err
 	}
-	return info.Size(), nil
+	return FileStat{Size: info.Size(), ModTime: info.ModTime().UnixNano()}, nil
 }
 
 // lockError wraps what went wrong with a lock file, other than its being held.

@@ -9,10 +9,11 @@ import (
 // readOpen reads all of an open file. A file that shrinks meanwhile gives what
 // there was; one that grows gives what it had at first.
 func readOpen(file File, name string, limit int64, buf []byte) ([]byte, error) {
-	size, err := file.Size()
+	stat, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
+	size := stat.Size
 	if size > limit {
 		return nil, fmt.Errorf("%w: %s: %d bytes, limit %d", ErrTooLarge, name, size, limit)
 	}

@@ -261,3 +261,41 @@ func BenchmarkCrashImage(b *testing.B) {
 		m.CrashImage(TornSectors, rng)
 	}
 }
+
+func modTime(t *testing.T, fsys blockio.FS, name string) int64 {
+	t.Helper()
+	file := open(t, fsys, name, blockio.ModeRead)
+	stat, err := file.Stat()
+	require.NoError(t, err)
+	return stat.ModTime
+}
+
+// TestModTimesCountChanges: no two changes have the same time, also after a crash,
+// and a change that is lost takes its time along.
+func TestModTimesCountChanges(t *testing.T) {
+	m := NewMemFS()
+	file := open(t, m, "/a", blockio.ModeCreate)
+	require.NoError(t, m.SyncDir("/"))
+	times := []int64{modTime(t, m, "/a")}
+	for _, change := range []func() error{
+		func() error { _, err := file.WriteAt([]byte("one"), 0); return err },
+		func() error { _, err := file.WriteAt([]byte("one"), 0); return err },
+		func() error { return file.Truncate(3) },
+	} {
+		require.NoError(t, change())
+		times = append(times, modTime(t, m, "/a"))
+		require.Greater(t, times[len(times)-1], times[len(times)-2])
+	}
+	last := times[len(times)-1]
+	require.NoError(t, file.Sync())
+	require.Equal(t, last, modTime(t, m, "/a"))
+	writeText(t, file, "two", 0)
+	require.Equal(t, last, modTime(t, m.CrashImage(DropUnsynced, nil), "/a"))
+	for _, image := range []*MemFS{m.Clone(), m.Fork()} {
+		before := modTime(t, image, "/a")
+		require.Equal(t, modTime(t, m, "/a"), before)
+		put(t, image, "/b", "")
+		writeText(t, open(t, image, "/a", blockio.ModeReadWrite), "x", 0)
+		require.Greater(t, modTime(t, image, "/a"), before)
+	}
+}

@@ -22,6 +22,7 @@ func TestFS(t *testing.T, newFS func(t *testing.T) (fsys blockio.FS, dir string)
 		{"open modes", testModes},
 		{"read and write", testReadWrite},
 		{"truncate", testTruncate},
+		{"modification time", testModTime},
 		{"rename", testRename},
 		{"remove", testRemove},
 		{"directories", testDirs},
@@ -57,14 +58,14 @@ func get(t *testing.T, fsys blockio.FS, name string) string {
 
 func contents(t *testing.T, file blockio.File) string {
 	t.Helper()
-	size, err := file.Size()
+	stat, err := file.Stat()
 	require.NoError(t, err)
-	data := make([]byte, size)
+	data := make([]byte, stat.Size)
 	n, err := file.ReadAt(data, 0)
 	if !errors.Is(err, io.EOF) {
 		require.NoError(t, err)
 	}
-	require.Equal(t, int(size), n)
+	require.Equal(t, int(stat.Size), n)
 	return string(data)
 }
 
@@ -97,7 +98,7 @@ func testModes(t *testing.T, fsys blockio.FS, dir string) {
 	require.Empty(t, contents(t, file))
 	require.NoError(t, file.Close())
 	require.ErrorIs(t, file.Close(), fs.ErrClosed)
-	_, err = file.Size()
+	_, err = file.Stat()
 	require.Error(t, err)
 	require.Error(t, file.Sync())
 }
@@ -149,6 +150,32 @@ func testTruncate(t *testing.T, fsys blockio.FS, dir string) {
 	require.NoError(t, file.Truncate(0))
 	require.Empty(t, contents(t, file))
 	require.Error(t, file.Truncate(-1))
+	require.NoError(t, file.Close())
+}
+
+func testModTime(t *testing.T, fsys blockio.FS, dir string) {
+	name := filepath.Join(dir, "a")
+	file, err := fsys.OpenFile(name, blockio.ModeCreate)
+	require.NoError(t, err)
+	last := int64(0)
+	for _, change := range []func() error{
+		func() error { _, err := file.WriteAt([]byte("0123"), 0); return err },
+		func() error { return file.Truncate(2) },
+		func() error { _, err := file.WriteAt([]byte("4"), 0); return err },
+	} {
+		require.NoError(t, change())
+		stat, err := file.Stat()
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, stat.ModTime, last, "a real clock may be coarse")
+		require.Positive(t, stat.ModTime)
+		last = stat.ModTime
+	}
+	require.NoError(t, file.Close())
+	file, err = fsys.OpenFile(name, blockio.ModeRead)
+	require.NoError(t, err)
+	stat, err := file.Stat()
+	require.NoError(t, err)
+	require.Equal(t, blockio.FileStat{Size: 2, ModTime: last}, stat, "neither closing nor opening is a change")
 	require.NoError(t, file.Close())
 }
 

@@ -59,6 +59,7 @@ func (m *MemFS) CrashImage(mode CrashMode, rng *rand.Rand) *MemFS {
 	defer m.mu.Unlock()
 	c := &crash{mode: mode, rng: rng, seen: make(map[*node]*node), keeps: make(map[*change]bool)}
 	image := NewMemFS()
+	image.clock = m.clock
 	image.root = c.node(m.root)
 	return image
 }
@@ -82,6 +83,11 @@ func (c *crash) node(n *node) *node {
 	c.seen[n] = left
 	if !n.dir {
 		left.live = c.content(n)
+		left.modTime = n.modTime
+		if c.mode == DropUnsynced {
+			left.modTime = n.durableTime
+		}
+		left.durableTime = left.modTime
 		left.durable = left.live.clone()
 		return left
 	}

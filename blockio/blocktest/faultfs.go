@@ -39,12 +39,12 @@ const (
 	OpReadDir
 	OpSyncDir
 	OpLock
-	OpSize
+	OpStat
 	opKinds
 )
 
 var opNames = [opKinds]string{"open", "create", "read", "write", "truncate", "sync", "close",
-	"remove", "rename", "mkdir", "readdir", "syncdir", "lock", "size"}
+	"remove", "rename", "mkdir", "readdir", "syncdir", "lock", "stat"}
 
 // String names the kind.
 func (k OpKind) String() string {
@@ -309,11 +309,11 @@ func (f *faultFile) Sync() error {
 	return f.File.Sync()
 }
 
-func (f *faultFile) Size() (int64, error) {
-	if _, err := f.fs.before(Op{Kind: OpSize, Name: f.name}); err != nil {
-		return 0, err
+func (f *faultFile) Stat() (blockio.FileStat, error) {
+	if _, err := f.fs.before(Op{Kind: OpStat, Name: f.name}); err != nil {
+		return blockio.FileStat{}, err
 	}
-	return f.File.Size()
+	return f.File.Stat()
 }
 
 // Close closes the file below in any case: a failed close leaks no descriptor.

@@ -8,6 +8,7 @@ func (m *MemFS) Fork() *MemFS {
 	defer m.mu.Unlock()
 	f := &fork{nodes: make(map[*node]*node), changes: make(map[*change]*change)}
 	forked := NewMemFS()
+	forked.clock = m.clock
 	forked.root = f.node(m.root)
 	return forked
 }
@@ -28,6 +29,7 @@ func (f *fork) node(n *node) *node {
 	f.nodes[n] = copied
 	if !n.dir {
 		copied.live, copied.durable = n.live.clone(), n.durable.clone()
+		copied.modTime, copied.durableTime = n.modTime, n.durableTime
 		copied.pending = append([]write(nil), n.pending...) // their data never changes
 		return copied
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"sync/atomic"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // A memFile is an open file of a MemFS.
@@ -16,17 +18,21 @@ type memFile struct {
 	closed   atomic.Bool
 }
 
-func (n *node) write(data []byte, offset int64) {
+// write changes a file at a time that tick gave.
+func (n *node) write(data []byte, offset, now int64) {
+	n.modTime = now
 	n.live.writeAt(data, offset)
 	n.pending = append(n.pending, write{offset: offset, data: append([]byte(nil), data...)})
 }
 
-func (n *node) truncate(size int64) {
+func (n *node) truncate(size, now int64) {
+	n.modTime = now
 	n.live.truncate(size)
 	n.pending = append(n.pending, write{offset: size, truncate: true})
 }
 
 func (n *node) sync() {
+	n.durableTime = n.modTime
 	if len(n.pending) == 0 {
 		return
 	}
@@ -71,7 +77,7 @@ func (f *memFile) WriteAt(p []byte, offset int64) (int, error) {
 	}
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	f.node.write(p, offset)
+	f.node.write(p, offset, f.fs.tick())
 	return len(p), nil
 }
 
@@ -85,7 +91,7 @@ func (f *memFile) Truncate(size int64) error {
 	}
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	f.node.truncate(size)
+	f.node.truncate(size, f.fs.tick())
 	return nil
 }
 
@@ -100,14 +106,14 @@ func (f *memFile) Sync() error {
 	return nil
 }
 
-// Size implements blockio.File.
-func (f *memFile) Size() (int64, error) {
+// Stat implements blockio.File.
+func (f *memFile) Stat() (blockio.FileStat, error) {
 	if err := f.check("stat", false); err != nil {
-		return 0, err
+		return blockio.FileStat{}, err
 	}
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	return f.node.live.size, nil
+	return blockio.FileStat{Size: f.node.live.size, ModTime: f.node.modTime}, nil
 }
 
 // Close implements blockio.File.

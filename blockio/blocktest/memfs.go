@@ -23,6 +23,7 @@ type MemFS struct {
 	mu    sync.Mutex
 	root  *node
 	locks map[*node]string
+	clock int64
 }
 
 // A node is a file or a directory.
@@ -33,6 +34,8 @@ type node struct {
 	live    content
 	durable content
 	pending []write // not synced, in order
+	// When the file was last changed, and how much of that is durable.
+	modTime, durableTime int64
 
 	// Of a directory.
 	entries map[string]*node
@@ -62,8 +65,20 @@ func NewMemFS() *MemFS {
 	return &MemFS{root: newDir(), locks: make(map[*node]string)}
 }
 
+// tick is the clock of the modification times: it counts the changes of files, so
+// that two runs have the same times. m.mu is held.
+func (m *MemFS) tick() int64 {
+	m.clock++
+	return m.clock
+}
+
 func newDir() *node {
 	return &node{dir: true, entries: make(map[string]*node), synced: make(map[string]*node)}
+}
+
+func (m *MemFS) newFile() *node {
+	now := m.tick()
+	return &node{modTime: now, durableTime: now}
 }
 
 func split(name string) []string {
@@ -150,10 +165,10 @@ func (m *MemFS) open(name string, mode blockio.OpenMode) (*node, error) {
 	case !found && !create:
 		return nil, fs.ErrNotExist
 	case !found:
-		n = &node{}
+		n = m.newFile()
 		m.apply(&change{toDir: dir, to: base, node: n})
 	case mode == blockio.ModeReplace && n.live.size > 0:
-		n.truncate(0)
+		n.truncate(0, m.tick())
 	}
 	return n, nil
 }
@@ -290,15 +305,15 @@ func (m *MemFS) Lock(name, holder string) (io.Closer, error) {
 	}
 	n, ok := dir.entries[base]
 	if !ok {
-		n = &node{}
+		n = m.newFile()
 		m.apply(&change{toDir: dir, to: base, node: n})
 	}
 	if other, held := m.locks[n]; held {
 		return nil, &blockio.LockedError{Path: name, Holder: other}
 	}
 	m.locks[n] = holder
-	n.truncate(0)
-	n.write([]byte(holder), 0)
+	n.truncate(0, m.tick())
+	n.write([]byte(holder), 0, m.tick())
 	return &memLock{fs: m, node: n}, nil
 }
 
@@ -314,6 +329,6 @@ func (l *memLock) Close() error {
 		return fs.ErrClosed
 	}
 	delete(l.fs.locks, l.node)
-	l.node.truncate(0)
+	l.node.truncate(0, l.fs.tick())
 	return nil
 }
