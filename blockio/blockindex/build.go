@@ -1,0 +1,81 @@
+package blockindex
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// Suffix is how the name of an index ends, where that of its block ends in .blk.
+const Suffix = ".bix"
+
+// tempSuffix is added to the name while the file is written. It makes neither a block
+// nor an index of it.
+const tempSuffix = ".tmp"
+
+// Path is the file of the index of a block: beside it, with another ending.
+func Path(blockPath string) string { return strings.TrimSuffix(blockPath, ".blk") + Suffix }
+
+// builders are those that Build has used.
+var builders = sync.Pool{New: func() any { return NewBuilder(0) }}
+
+// Build scans data, all bytes of a sealed block, and makes the image of its index.
+// Every record has passed its checksum, and the damage that there is is in scan, as
+// blockio.ScanBlock gives it. path is used in errors alone.
+//
+// stat is of the file from before data was read: whatever is changed after that makes
+// the index stale. The error wraps ErrStale when data is not as long as stat says,
+// because the file was changed meanwhile, and ErrLimit; scan is good in any case.
+func Build(path string, id uint32, key *blockio.BlockKey, data []byte, stat blockio.FileStat) (image []byte, scan blockio.BlockScan, err error) {
+	b := builders.Get().(*Builder)
+	defer builders.Put(b)
+	b.Reset(id)
+	scan = blockio.ScanBlock(path, id, key, data, false, func(offset int64, r blockio.Record) {
+		b.Record(data, offset, &r)
+	})
+	if int64(len(data)) != stat.Size {
+		return nil, scan, fmt.Errorf("%w: %s: %d bytes read, the file had %d", ErrStale, path, len(data), stat.Size)
+	}
+	image, err = b.Finish(identity(id, data, stat), &scan)
+	return image, scan, err
+}
+
+// Write puts an image into the file path, in place of what is there: a reader finds
+// the old file or the new. Nothing is synced. After a crash the file may be the old
+// one, missing or torn, which Open finds. No other file is left behind by an error.
+//
+// A block that is not sealed gives ErrUnsealed: the zeros behind its records would be
+// all that its identity has of its end. So does one whose last bytes are damaged and
+// zeros. Two calls for one path must not overlap.
+func Write(fsys blockio.FS, path string, image []byte) error {
+	h, err := openHeader(image, true)
+	if err == nil && h.sum.End < h.id.Size {
+		err = fmt.Errorf("%w: records end at %d, the file at %d", ErrUnsealed, h.sum.End, h.id.Size)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	temp := path + tempSuffix
+	if err = writeFile(fsys, temp, image); err == nil {
+		if err = fsys.Rename(temp, path); err == nil {
+			return nil
+		}
+	}
+	if rmErr := fsys.Remove(temp); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
+		err = errors.Join(err, rmErr)
+	}
+	return fmt.Errorf("blockindex: write %s: %w", path, err)
+}
+
+func writeFile(fsys blockio.FS, name string, data []byte) error {
+	file, err := fsys.OpenFile(name, blockio.ModeReplace)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(data, 0)
+	return errors.Join(err, file.Close())
+}

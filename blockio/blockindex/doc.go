@@ -1,0 +1,29 @@
+// Package blockindex is the index of a sealed block: the file N.bix beside N.blk,
+// which answers where a message is, which subjects the block has, and which messages
+// a subject has, without reading the block.
+//
+// docs/format-block-index.md has every byte of it. All of it is derived from the
+// block: it may be missing, stale, torn or damaged, and is made again then. What is
+// wrong with it is always found: Open verifies the header, and every other page is
+// verified when it is first used. Only then does an answer come from it.
+//
+// # Use
+//
+// Build makes the image of an index from the bytes of a block, a Builder from records
+// as they come, and Write puts an image beside the block. Open takes the bytes of the
+// file, mapped or not, and an Identity, which says what the block's file is now.
+// An error that wraps ErrStale or ErrDamaged means that the index is to be built
+// anew; the block itself is not in doubt.
+//
+// # Terms
+//
+// The ordinal of a message is how many messages of the block come before it. The rank
+// of a subject is how many subjects of the block come before it in byte order. The
+// messages with the empty subject have none of the ranks: they go by EmptySubject.
+//
+// # Concurrency
+//
+// An Index is for any number of goroutines at once and takes no lock. A Cursor and a
+// Builder are for one. When the bytes are those of a mapping, calls belong under
+// blockio.Guard, and the mapping must not be closed under them.
+package blockindex

@@ -1,0 +1,260 @@
+package blockindex
+
+import (
+	"strings"
+
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// Walk calls visit for every subject that a set of patterns matches, in byte order,
+// each once, until it is false. The empty subject, which only a set that matches
+// everything matches, comes first, with EmptySubject for its rank. name is valid during
+// the call only.
+//
+// It goes from match to match: what lies between is skipped where the patterns allow
+// it. The error wraps ErrDamaged; subjects that were visited before it are right.
+func (x *Index) Walk(set *subject.Set, visit func(rank uint32, name []byte, info SubjectInfo) bool) error {
+	if set.All() && x.header.sum.Empty > 0 {
+		info, err := x.emptyInfo()
+		if err != nil || !visit(EmptySubject, nil, info) {
+			return err
+		}
+	}
+	return x.ranges(set, func(r rankRange) (bool, error) { return x.visitRange(r, visit) })
+}
+
+// Count gives how many messages have a subject that a set of patterns matches. Where
+// a pattern takes all subjects that begin alike, it does not look at them. The error
+// wraps ErrDamaged.
+func (x *Index) Count(set *subject.Set) (messages uint64, err error) {
+	if set.All() {
+		return uint64(x.Len()), nil
+	}
+	err = x.ranges(set, func(r rankRange) (bool, error) {
+		from, err := x.postingsFrom(r.from)
+		if err != nil {
+			return false, err
+		}
+		to, err := x.postingsFrom(r.to)
+		if err == nil && to < from {
+			err = damaged("postings that go back", to)
+		}
+		messages += uint64(to - from)
+		return true, err
+	})
+	return messages, err
+}
+
+// postingsFrom is where the postings of the subjects from a rank on begin.
+func (x *Index) postingsFrom(rank uint32) (uint32, error) {
+	s := &x.header.sum
+	if rank == uint32(s.Subjects) {
+		return uint32(s.Messages - s.Empty), nil
+	}
+	page, i, err := x.rankPage(rank)
+	if err != nil {
+		return 0, err
+	}
+	return dictEntryAt(page, i).start(), nil
+}
+
+// A rankRange is the subjects from a rank up to, and without, another.
+type rankRange struct{ from, to uint32 }
+
+// visitRange visits the subjects of a range.
+func (x *Index) visitRange(r rankRange, visit func(uint32, []byte, SubjectInfo) bool) (more bool, err error) {
+	var name []byte
+	for rank := r.from; rank < r.to; {
+		page, i, err := x.rankPage(rank)
+		if err != nil {
+			return false, err
+		}
+		prefix := prefixOf(page)
+		name = append(name[:0], prefix...)
+		end := min(dictCount(page), i+r.to-rank)
+		for ; i < end; i, rank = i+1, rank+1 {
+			if name, err = x.appendRest(name[:len(prefix)], page, i); err != nil {
+				return false, err
+			}
+			if !visit(rank, name, infoAt(page, i)) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// ranges gives the ranges of subjects that a set matches, ascending, until visit is
+// false. The literal patterns of a set match nothing that its others match, so the two
+// are merged like sorted lists.
+func (x *Index) ranges(set *subject.Set, visit func(rankRange) (bool, error)) error {
+	n := uint32(x.header.sum.Subjects)
+	if n == 0 {
+		return nil
+	}
+	if set.All() {
+		_, err := visit(rankRange{0, n})
+		return err
+	}
+	literals, wild := literalWalk{x: x}, wildWalk{x: x}
+	for i, patterns := 0, set.Patterns(); i < len(patterns); i++ {
+		if p := &patterns[i]; p.Exact() {
+			literals.texts = append(literals.texts, p.String())
+		} else {
+			wild.patterns = append(wild.patterns, wildPattern{p, wholeRange(p)})
+		}
+	}
+	one, hasOne, err := literals.next()
+	if err != nil {
+		return err
+	}
+	many, hasMany, err := wild.next()
+	for err == nil && (hasOne || hasMany) {
+		r := many
+		if !hasMany || hasOne && one.from < many.from {
+			r = one
+			one, hasOne, err = literals.next()
+		} else {
+			many, hasMany, err = wild.next()
+		}
+		if err != nil {
+			return err
+		}
+		var more bool
+		if more, err = visit(r); !more {
+			return err
+		}
+	}
+	return err
+}
+
+// A literalWalk goes over the literal patterns of a set that the block has.
+type literalWalk struct {
+	x     *Index
+	texts []string // sorted
+	key   []byte
+}
+
+func (w *literalWalk) next() (r rankRange, ok bool, err error) {
+	for len(w.texts) > 0 {
+		w.key = append(w.key[:0], w.texts[0]...)
+		w.texts = w.texts[1:]
+		rank, found, err := w.x.lowerBound(w.key)
+		if err != nil || found {
+			return rankRange{rank, rank + 1}, found, err
+		}
+	}
+	return rankRange{}, false, nil
+}
+
+// A wildPattern is a pattern with wildcards; whole says that it matches everything
+// that begins with its prefix.
+type wildPattern struct {
+	*subject.Pattern
+	whole bool
+}
+
+// wholeRange: the pattern is literal tokens and a final > behind them.
+func wholeRange(p *subject.Pattern) bool {
+	tokens, atLeast, decides := p.Depth()
+	return atLeast && decides && p.Prefix() != "" && strings.Count(p.Prefix(), ".")+1 == tokens
+}
+
+// A wildWalk goes over what the patterns with wildcards of a set match.
+type wildWalk struct {
+	x        *Index
+	patterns []wildPattern
+	rank     uint32 // what is below is done
+	page     *[PageSize]byte
+	name     []byte
+	key      []byte
+	best     []byte
+}
+
+// load makes page the one that the rank is in, and name its subject. It gives the
+// entry in the page.
+func (w *wildWalk) load() (i uint32, err error) {
+	if w.page == nil || w.rank < firstRank(w.page) || w.rank-firstRank(w.page) >= dictCount(w.page) {
+		if w.page, _, err = w.x.rankPage(w.rank); err != nil {
+			return 0, err
+		}
+	}
+	i = w.rank - firstRank(w.page)
+	w.name, err = w.x.appendRest(append(w.name[:0], prefixOf(w.page)...), w.page, i)
+	return i, err
+}
+
+// next gives the next range of matches.
+func (w *wildWalk) next() (r rankRange, ok bool, err error) {
+	for n := uint32(w.x.header.sum.Subjects); len(w.patterns) > 0 && w.rank < n; {
+		i, err := w.load()
+		if err != nil {
+			return rankRange{}, false, err
+		}
+		matched, whole := w.match()
+		from := w.rank
+		switch {
+		case whole != "":
+			// Everything up to what comes after the prefix, which ends in a dot.
+			w.key = append(append(w.key[:0], whole[:len(whole)-1]...), '.'+1)
+			err = w.skipTo(i, w.key)
+			return rankRange{from, w.rank}, err == nil, err
+		case matched:
+			w.rank++
+			return rankRange{from, w.rank}, true, nil
+		}
+		if !w.nearest() {
+			break
+		}
+		if err = w.skipTo(i, w.best); err != nil {
+			return rankRange{}, false, err
+		}
+	}
+	w.rank = uint32(w.x.header.sum.Subjects)
+	return rankRange{}, false, nil
+}
+
+// match reports whether a pattern matches the subject at hand, and the prefix of one
+// that matches all that begins with it.
+func (w *wildWalk) match() (matched bool, whole string) {
+	for i := range w.patterns {
+		if p := &w.patterns[i]; p.Match(w.name) {
+			if p.whole {
+				return true, p.Prefix()
+			}
+			matched = true
+		}
+	}
+	return matched, ""
+}
+
+// nearest sets best to where the next match of any pattern can be.
+func (w *wildWalk) nearest() (ok bool) {
+	for i := range w.patterns {
+		key, more := w.patterns[i].Next(w.key[:0], w.name)
+		w.key = key
+		if more && (!ok || string(key) < string(w.best)) {
+			w.best, ok = append(w.best[:0], key...), true
+		}
+	}
+	return ok
+}
+
+// skipTo goes to the first subject at or after a key, which is after the one at hand,
+// entry i of the page. Where it is not in the same page, it is looked up.
+func (w *wildWalk) skipTo(i uint32, key []byte) error {
+	next, _, err := w.x.seek(w.page, i+1, key)
+	if err != nil {
+		return err
+	}
+	if next < dictCount(w.page) {
+		w.rank = firstRank(w.page) + next
+		return nil
+	}
+	rank, _, err := w.x.lowerBound(key)
+	if err == nil && rank <= w.rank {
+		err = damaged("order of subjects", rank)
+	}
+	w.rank = rank
+	return err
+}
