@@ -1,0 +1,234 @@
+package subjects
+
+import "bytes"
+
+const (
+	leafMax = 64
+	// leafBytes bounds the names of a leaf behind their common prefix, so that a
+	// change never moves much and offsets fit. A leaf of one name has none there.
+	leafBytes = 1 << 14
+)
+
+// place says where in the names of a leaf the rest of a name is, behind the prefix.
+type place struct{ at, size uint16 }
+
+// leaf holds up to leafMax subjects. A subject keeps its slot while others come and
+// go, so that an id can point at it; order has the slots sorted by name.
+//
+// Places stand apart from the entries, so that a search by name touches few cache
+// lines. Bytes once in names are never changed in place: a copy of a leaf shares
+// them, and both may go on, since only the newest copy ever appends.
+type leaf struct {
+	epoch   uint64
+	sum     uint64 // messages of all entries
+	entries []entry
+	places  []place
+	names   []byte // the common prefix, and the rests behind it
+	number  uint32
+	// Between these are the numbers of tokens of all names; the bounds may be wide.
+	minTokens, maxTokens uint32
+	prefix               uint16 // length of the common prefix
+	holes                uint16 // bytes in names that nobody uses
+	zombies              uint8  // entries without messages, see Index.Removed
+	order                [leafMax]uint8
+}
+
+func (l *leaf) len() int { return len(l.entries) }
+
+func (l *leaf) slots() []uint8 { return l.order[:len(l.entries)] }
+
+func (l *leaf) lead() []byte { return l.names[:l.prefix] }
+
+// rest returns what comes behind the prefix in the name of a slot.
+func (l *leaf) rest(slot uint8) []byte {
+	p := l.places[slot]
+	return l.names[int(l.prefix)+int(p.at):][:p.size]
+}
+
+// appendName appends the whole name of a slot.
+func (l *leaf) appendName(into []byte, slot uint8) []byte {
+	return append(append(into, l.lead()...), l.rest(slot)...)
+}
+
+// is reports whether the name of a slot is subject.
+func (l *leaf) is(slot uint8, subject string) bool {
+	n := int(l.prefix)
+	return len(subject) == n+int(l.places[slot].size) &&
+		string(l.rest(slot)) == subject[n:] && string(l.lead()) == subject[:n]
+}
+
+var dot = []byte{'.'}
+
+func tokens(name []byte) uint32 { return uint32(bytes.Count(name, dot)) + 1 }
+
+// tokensOf returns the number of tokens of the name of a slot.
+func (l *leaf) tokensOf(slot uint8) uint32 {
+	return uint32(bytes.Count(l.lead(), dot)) + tokens(l.rest(slot))
+}
+
+// search returns the position in order of the first name at or after name, from a
+// position on, and whether that is name itself.
+func (l *leaf) search(name []byte, from int) (position int, found bool) {
+	n := int(l.prefix)
+	if len(name) < n || string(name[:n]) != string(l.lead()) {
+		if string(name) < string(l.lead()) {
+			return from, false
+		}
+		return l.len(), false
+	}
+	name = name[n:]
+	low, high := from, l.len()
+	for low < high {
+		middle := int(uint(low+high) / 2)
+		if string(l.rest(l.order[middle&(leafMax-1)])) < string(name) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, low < l.len() && string(l.rest(l.order[low])) == string(name)
+}
+
+// common returns how many bytes two names have in common at their beginning.
+func common(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// width returns how long the names behind a prefix are together.
+func (l *leaf) width(prefix int) int {
+	total := 0
+	for _, p := range l.places {
+		total += int(p.size)
+	}
+	return total + l.len()*(int(l.prefix)-prefix)
+}
+
+// fits reports whether one more name has room.
+func (l *leaf) fits(name []byte) bool {
+	prefix := common(name, l.lead())
+	return l.len() < leafMax && l.width(prefix)+len(name)-prefix <= leafBytes
+}
+
+// insert adds a name that fits at a position in order. It takes the next free slot.
+func (l *leaf) insert(position int, name []byte, e entry) {
+	prefix := common(name, l.lead())
+	rest := name[prefix:]
+	at := len(l.names) - prefix
+	if prefix < int(l.prefix) || len(l.names)+len(rest) > cap(l.names) || at+len(rest) > leafBytes {
+		l.repack(prefix, len(rest))
+		at = len(l.names) - prefix
+	}
+	l.names = append(l.names, rest...)
+	l.grow()
+	slot := uint8(l.len())
+	l.entries = append(l.entries, e)
+	l.places = append(l.places, place{uint16(at), uint16(len(rest))})
+	copy(l.order[position+1:l.len()], l.order[position:])
+	l.order[position] = slot
+	n := tokens(name)
+	l.minTokens, l.maxTokens = min(l.minTokens, n), max(l.maxTokens, n)
+}
+
+// spareEntries is by how many entries a leaf grows.
+const spareEntries = 6
+
+// grow makes room for an entry. Doubling would leave a third of the memory unused.
+func (l *leaf) grow() {
+	if l.len() < cap(l.entries) && l.len() < cap(l.places) {
+		return
+	}
+	l.resize(min(l.len()+spareEntries, leafMax))
+}
+
+// resize moves the entries to memory for so many; what the allocator rounds up to is
+// used as well.
+func (l *leaf) resize(room int) {
+	n := l.len()
+	entries := append([]entry(nil), make([]entry, room)...)[:n]
+	copy(entries, l.entries)
+	places := append([]place(nil), make([]place, cap(entries))...)[:n]
+	copy(places, l.places)
+	l.entries, l.places = entries, places
+}
+
+// repack writes the names anew behind a prefix of another length, without holes and
+// with room for so many bytes more. The prefix must be common to all names.
+func (l *leaf) repack(prefix, room int) {
+	old := *l
+	total := prefix + l.width(prefix) + room
+	l.names = append([]byte(nil), make([]byte, total+total/16)...)[:0]
+	l.names = append(l.names, old.lead()[:min(prefix, len(old.lead()))]...)
+	cut := prefix - len(l.names) // of each rest, becomes part of the prefix
+	if cut > 0 {
+		l.names = append(l.names, old.rest(0)[:cut]...)
+	}
+	l.prefix, l.holes = uint16(prefix), 0
+	for slot := range l.places {
+		at := len(l.names) - prefix
+		rest := old.rest(uint8(slot))
+		if prefix < int(old.prefix) {
+			l.names = append(l.names, old.lead()[prefix:]...)
+		}
+		l.names = append(l.names, rest[cut:]...)
+		l.places[slot] = place{uint16(at), uint16(len(l.names) - prefix - at)}
+	}
+}
+
+// recount sets the bounds of the tokens and the sums from the entries. over has the
+// counts that do not fit.
+func (l *leaf) recount(over map[uint32]uint64) {
+	lead := uint32(bytes.Count(l.lead(), dot))
+	l.sum, l.zombies, l.minTokens, l.maxTokens = 0, 0, ^uint32(0), 0
+	for slot := range l.entries {
+		e := &l.entries[slot]
+		l.sum += countOf(e, over)
+		if e.count == 0 {
+			l.zombies++
+		}
+		n := lead + tokens(l.rest(uint8(slot)))
+		l.minTokens, l.maxTokens = min(l.minTokens, n), max(l.maxTokens, n)
+	}
+}
+
+// remove takes a slot out. The last slot moves into its place, if it is another.
+func (l *leaf) remove(slot uint8) {
+	last := uint8(l.len() - 1)
+	position := bytes.IndexByte(l.slots(), slot)
+	l.holes += l.places[slot].size
+	copy(l.order[position:last], l.order[position+1:])
+	if slot != last {
+		moved := bytes.IndexByte(l.order[:last], last)
+		l.order[moved] = slot
+		l.entries[slot], l.places[slot] = l.entries[last], l.places[last]
+	}
+	l.entries, l.places = l.entries[:last], l.places[:last]
+}
+
+// part returns a new leaf of some slots, in their order.
+func (l *leaf) part(slots []uint8, room int) *leaf {
+	p := &leaf{epoch: l.epoch, names: l.names, prefix: l.prefix}
+	p.resize(min(len(slots)+room, leafMax))
+	for i, slot := range slots {
+		p.entries, p.places = append(p.entries, l.entries[slot]), append(p.places, l.places[slot])
+		p.order[i] = uint8(i)
+	}
+	first, last := p.rest(0), p.rest(uint8(len(slots)-1))
+	p.repack(int(l.prefix)+common(first, last), 0)
+	return p
+}
+
+// copyOf returns a copy for another epoch, which may be changed.
+func (l *leaf) copyOf(epoch uint64) *leaf {
+	c := *l
+	c.epoch = epoch
+	c.entries, c.places = nil, nil
+	c.entries = append(c.entries, l.entries...)
+	c.places = append(c.places, l.places...)
+	return &c
+}

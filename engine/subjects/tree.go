@@ -1,0 +1,130 @@
+package subjects
+
+import "maps"
+
+// Tree is all subjects at one instant. Its methods may be called from any goroutine
+// once the tree is frozen: they write nothing.
+type Tree struct {
+	epoch    uint64
+	root     *node
+	live     int
+	messages uint64
+	// over has the counts that do not fit into an entry. It is of an epoch as well.
+	over      map[uint32]uint64
+	overEpoch uint64
+}
+
+// Len returns how many subjects have live messages.
+func (t *Tree) Len() int { return t.live }
+
+// Messages returns how many live messages all subjects have.
+func (t *Tree) Messages() uint64 { return t.messages }
+
+func countOf(e *entry, over map[uint32]uint64) uint64 {
+	if e.count == many {
+		return over[e.id()]
+	}
+	return uint64(e.count)
+}
+
+// setCount sets the count of an entry; the tree must be the owner's to change.
+func (t *Tree) setCount(e *entry, count uint64) {
+	if count < many && e.count != many {
+		e.count = uint32(count)
+		return
+	}
+	if t.overEpoch != t.epoch {
+		t.over, t.overEpoch = maps.Clone(t.over), t.epoch
+	}
+	if count < many {
+		e.count = uint32(count)
+		delete(t.over, e.id())
+		return
+	}
+	if t.over == nil {
+		t.over = make(map[uint32]uint64)
+	}
+	e.count = many
+	t.over[e.id()] = count
+}
+
+func (t *Tree) info(e *entry) Info { return e.info(countOf(e, t.over)) }
+
+// Get returns what is known of a subject.
+func (t *Tree) Get(subject []byte) (Info, bool) {
+	l, slot, ok := t.find(subject)
+	if !ok {
+		return Info{}, false
+	}
+	return t.info(&l.entries[slot]), true
+}
+
+// find returns where a subject with live messages is.
+func (t *Tree) find(subject []byte) (l *leaf, slot uint8, ok bool) {
+	n := t.root
+	for n.nodes != nil {
+		n = n.nodes[n.fence.find(subject)]
+	}
+	if len(n.leaves) == 0 {
+		return nil, 0, false
+	}
+	l = n.leaves[n.fence.find(subject)]
+	position, ok := l.search(subject, 0)
+	if !ok {
+		return nil, 0, false
+	}
+	slot = l.order[position]
+	return l, slot, l.entries[slot].count > 0
+}
+
+// maxDepth is more levels than a tree can get: a new root needs thirty-two times as
+// many splits of nodes as the one before.
+const maxDepth = 14
+
+// cursor is a way from the root to a leaf.
+type cursor struct {
+	depth int
+	steps [maxDepth]struct {
+		n  *node
+		at int
+	}
+}
+
+// seek goes to the leaf that a name belongs to; nil if the tree is empty.
+func (c *cursor) seek(t *Tree, name []byte) *leaf {
+	c.depth = 0
+	for n := t.root; ; {
+		at := n.fence.find(name)
+		c.steps[c.depth].n, c.steps[c.depth].at = n, at
+		c.depth++
+		if n.nodes == nil {
+			if len(n.leaves) == 0 {
+				return nil
+			}
+			return n.leaves[at]
+		}
+		n = n.nodes[at]
+	}
+}
+
+// next goes to the next leaf; nil at the end.
+func (c *cursor) next() *leaf {
+	step := &c.steps[c.depth-1]
+	if step.at++; step.at < len(step.n.leaves) {
+		return step.n.leaves[step.at]
+	}
+	for level := c.depth - 2; level >= 0; level-- {
+		step := &c.steps[level]
+		if step.at++; step.at == len(step.n.nodes) {
+			continue
+		}
+		for n := step.n.nodes[step.at]; ; n = n.nodes[0] {
+			level++
+			c.steps[level].n, c.steps[level].at = n, 0
+			if n.nodes == nil {
+				return n.leaves[0]
+			}
+		}
+	}
+	return nil
+}
