@@ -18,6 +18,16 @@ func (k *BlockKey) Decode(buf []byte) (Record, error) {
 // an error *r is of no meaning.
 func (k *BlockKey) DecodeInto(buf []byte, r *Record) error { return k.decode(buf, r) }
 
+// Parse is DecodeInto without looking at the checksum, for bytes that were verified
+// in another way. The length fields are checked all the same.
+func Parse(buf []byte, r *Record) error {
+	size, subjectLength, header, err := frame(buf)
+	if err != nil {
+		return err
+	}
+	return split(buf[:size], subjectLength, header, r)
+}
+
 // decode is Decode without copying the result once more.
 func (k *BlockKey) decode(buf []byte, r *Record) error {
 	size, subjectLength, header, err := frame(buf)

@@ -45,6 +45,7 @@ type builtRecord struct {
 type builtSubject struct {
 	at, length         uint32 // in names
 	count, first, last uint32
+	lastSize           uint32
 }
 
 // A Tombstone is a record that deletes a message of this or an earlier block.
@@ -95,7 +96,7 @@ func (b *Builder) Message(sequence uint64, time, offset int64, record, subject [
 	}
 	b.records = append(b.records, builtRecord{
 		offset: uint32(offset), size: uint32(len(record)), crc: crcOf(record),
-		subject: b.subject(subject, ordinal), time: time,
+		subject: b.subject(subject, ordinal, uint32(len(record))), time: time,
 	})
 	s.Bytes += uint64(len(record))
 	s.Last, s.LastMessage, s.LastTime, s.Timeless = sequence, sequence, time, false
@@ -139,12 +140,12 @@ func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
 }
 
 // subject notes one more message of a subject and gives the number of that.
-func (b *Builder) subject(name []byte, ordinal uint32) uint32 {
+func (b *Builder) subject(name []byte, ordinal, size uint32) uint32 {
 	if len(name) == 0 {
 		b.sum.Empty++
 		return EmptySubject
 	}
-	if len(b.subjects)*2 >= len(b.table) {
+	if len(b.subjects)*5 >= len(b.table)*4 {
 		b.grow()
 	}
 	hash := maphash.Bytes(b.seed, name)
@@ -154,7 +155,8 @@ func (b *Builder) subject(name []byte, ordinal uint32) uint32 {
 		if slot == 0 {
 			b.table[i] = hash&^math.MaxUint32 | uint64(len(b.subjects)+1)
 			b.subjects = append(b.subjects, builtSubject{
-				at: uint32(len(b.names)), length: uint32(len(name)), count: 1, first: ordinal, last: ordinal,
+				at: uint32(len(b.names)), length: uint32(len(name)), count: 1,
+				first: ordinal, last: ordinal, lastSize: size,
 			})
 			b.names = append(b.names, name...)
 			return uint32(len(b.subjects) - 1)
@@ -163,7 +165,7 @@ func (b *Builder) subject(name []byte, ordinal uint32) uint32 {
 		if slot>>32 == hash>>32 && bytes.Equal(b.name(number), name) {
 			found := &b.subjects[number]
 			found.count++
-			found.last = ordinal
+			found.last, found.lastSize = ordinal, size
 			return number
 		}
 	}

@@ -13,39 +13,33 @@ type dictWriter struct {
 	separators          []byte // those
 }
 
-// A dictEntryOf is what the dictionary has of one subject.
-type dictEntryOf struct {
-	name                         []byte
-	start, count                 uint32
-	firstOrdinal, last, lastSize uint32
-}
-
 func head(name []byte) []byte { return name[:min(len(name), headLimit)] }
 
-// write lays out n subjects in order; at gives each.
-func (w *dictWriter) write(n int, at func(rank int) dictEntryOf) {
+// write lays out the subjects of a builder, which has ranked them.
+func (w *dictWriter) write(b *Builder) {
 	w.dict, w.dir, w.overflow, w.separators = w.dict[:0], w.dir[:0], w.overflow[:0], w.separators[:0]
 	w.dirCount = 0
 	var before []byte
-	for from := 0; from < n; {
-		to, prefix := w.fill(from, n, at)
-		first := at(from).name
-		w.separate(first, before, from)
-		w.emit(from, to, prefix, at)
-		before = at(to - 1).name
+	for from := 0; from < len(b.order); {
+		to, prefix := w.fill(b, from)
+		w.separate(b.ranked(from), before, from)
+		w.emit(b, from, to, prefix)
+		before = b.ranked(to - 1)
 		from = to
 	}
 	w.flushSeparators()
 }
 
+func (b *Builder) ranked(rank int) []byte { return b.name(b.order[rank]) }
+
 // fill finds how many subjects from the one of rank from on fit a page, and how much
 // they have in common.
-func (w *dictWriter) fill(from, n int, at func(int) dictEntryOf) (to, prefix int) {
-	first := head(at(from).name)
+func (w *dictWriter) fill(b *Builder, from int) (to, prefix int) {
+	first := head(b.ranked(from))
 	prefix = len(first)
 	heads, references := 0, 0
-	for to = from; to < n; to++ {
-		name := at(to).name
+	for to = from; to < len(b.order); to++ {
+		name := b.ranked(to)
 		common := alike(first[:prefix], head(name))
 		count := to - from + 1
 		size := heads + len(head(name))
@@ -62,35 +56,32 @@ func (w *dictWriter) fill(from, n int, at func(int) dictEntryOf) (to, prefix int
 }
 
 // emit writes one page of the dictionary.
-func (w *dictWriter) emit(from, to, prefix int, at func(int) dictEntryOf) {
+func (w *dictWriter) emit(b *Builder, from, to, prefix int) {
 	w.dict = addPage(w.dict, kindDictionary, to-from)
-	page := w.dict[len(w.dict)-PageSize:]
+	page := (*[PageSize]byte)(w.dict[len(w.dict)-PageSize:])
 	put32(page[8:], uint32(from))
 	put16(page[16:], uint32(prefix))
 	free := dictHead + dictEntry*(to-from)
+	free += copy(page[free:], b.ranked(from)[:prefix])
 	for rank := from; rank < to; rank++ {
-		e := at(rank)
-		if rank == from {
-			free += copy(page[free:], e.name[:prefix])
-		}
-		if rank == to-1 {
-			put32(page[12:], e.start+e.count)
-		}
+		number := b.order[rank]
+		s, name := &b.subjects[number], b.name(number)
 		entry := page[dictHead+dictEntry*(rank-from):][:dictEntry]
-		put32(entry, e.start)
-		put32(entry[4:], e.firstOrdinal)
-		put32(entry[8:], e.last)
-		put32(entry[12:], e.lastSize)
-		rest := head(e.name)[prefix:]
+		put32(entry, b.next[rank])
+		put32(entry[4:], s.first)
+		put32(entry[8:], s.last)
+		put32(entry[12:], s.lastSize)
+		put32(page[12:], b.next[rank]+s.count) // the last one stays
+		rest := head(name)[prefix:]
 		length := uint32(len(rest))
 		put16(entry[16:], uint32(free))
 		free += copy(page[free:], rest)
-		if len(e.name) > headLimit {
+		if len(name) > headLimit {
 			length |= longFlag
 			put32(page[free:], uint32(len(w.overflow)))
-			put32(page[free+4:], uint32(len(e.name)-headLimit))
+			put32(page[free+4:], uint32(len(name)-headLimit))
 			free += longReference
-			w.overflow = append(w.overflow, e.name[headLimit:]...)
+			w.overflow = append(w.overflow, name[headLimit:]...)
 		}
 		put16(entry[18:], length)
 	}

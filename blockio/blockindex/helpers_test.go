@@ -200,10 +200,6 @@ func listed(x *Index, rank uint32) (list []int, err error) {
 	}
 }
 
-func isOurs(err error) bool {
-	return bytes.Contains([]byte(err.Error()), []byte("block")) // every text names what it is about
-}
-
 func mustSet(texts ...string) subject.Set {
 	var patterns []subject.Pattern
 	for _, text := range texts {

@@ -60,14 +60,7 @@ func (b *Builder) rankSubjects() {
 		b.rank[number], b.next[rank] = uint32(rank), start
 		start += b.subjects[number].count
 	}
-	b.dict.write(n, func(rank int) dictEntryOf {
-		number := b.order[rank]
-		s := &b.subjects[number]
-		return dictEntryOf{
-			name: b.name(number), start: b.next[rank], count: s.count,
-			firstOrdinal: s.first, last: s.last, lastSize: b.records[s.last].size,
-		}
-	})
+	b.dict.write(b)
 }
 
 // entries goes over the entries of a section, page by page: put gets the bytes of

@@ -128,15 +128,19 @@ func keyAt(name []byte) uint64 {
 // that all keys have alike.
 func radixSort(keys, spare []sortKey) {
 	from, to := keys, spare
-	for shift := 0; shift < 64; shift += 8 {
-		var at [256]int
-		for i := range from {
-			at[byte(from[i].key>>shift)]++
+	var counts [8][256]uint32
+	for i := range from {
+		key := from[i].key
+		for digit := range counts {
+			counts[digit][byte(key>>(8*digit))]++
 		}
-		if at[byte(from[0].key>>shift)] == len(from) {
+	}
+	for shift := 0; shift < 64; shift += 8 {
+		at := &counts[shift/8]
+		if at[byte(from[0].key>>shift)] == uint32(len(from)) {
 			continue
 		}
-		sum := 0
+		sum := uint32(0)
 		for digit, n := range at {
 			at[digit] = sum
 			sum += n

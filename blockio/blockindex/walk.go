@@ -20,7 +20,11 @@ func (x *Index) Walk(set *subject.Set, visit func(rank uint32, name []byte, info
 			return err
 		}
 	}
-	return x.ranges(set, func(r rankRange) (bool, error) { return x.visitRange(r, visit) })
+	var name []byte
+	return x.ranges(set, func(r rankRange) (more bool, err error) {
+		name, more, err = x.visitRange(r, name, visit)
+		return more, err
+	})
 }
 
 // Count gives how many messages have a subject that a set of patterns matches. Where
@@ -61,27 +65,26 @@ func (x *Index) postingsFrom(rank uint32) (uint32, error) {
 // A rankRange is the subjects from a rank up to, and without, another.
 type rankRange struct{ from, to uint32 }
 
-// visitRange visits the subjects of a range.
-func (x *Index) visitRange(r rankRange, visit func(uint32, []byte, SubjectInfo) bool) (more bool, err error) {
-	var name []byte
+// visitRange visits the subjects of a range. name is a buffer, which it gives back.
+func (x *Index) visitRange(r rankRange, name []byte, visit func(uint32, []byte, SubjectInfo) bool) (_ []byte, more bool, err error) {
 	for rank := r.from; rank < r.to; {
 		page, i, err := x.rankPage(rank)
 		if err != nil {
-			return false, err
+			return name, false, err
 		}
 		prefix := prefixOf(page)
 		name = append(name[:0], prefix...)
 		end := min(dictCount(page), i+r.to-rank)
 		for ; i < end; i, rank = i+1, rank+1 {
 			if name, err = x.appendRest(name[:len(prefix)], page, i); err != nil {
-				return false, err
+				return name, false, err
 			}
 			if !visit(rank, name, infoAt(page, i)) {
-				return false, nil
+				return name, false, nil
 			}
 		}
 	}
-	return true, nil
+	return name, true, nil
 }
 
 // ranges gives the ranges of subjects that a set matches, ascending, until visit is
