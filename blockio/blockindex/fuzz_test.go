@@ -1,23 +1,45 @@
 package blockindex
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// FuzzOpen asks an index that may be anything, with its checksums made right or not,
-// all there is to ask: it may not panic, hang, or take memory without end.
-func FuzzOpen(f *testing.F) {
-	for _, b := range smallBlocks() {
-		image := imageOf(f, b, b.identity())
-		f.Add(image, true, "a.*.c", uint64(12))
-		f.Add(image[:PageSize], false, ">", uint64(0))
-		image[len(image)-PageSize+20] ^= 3
-		f.Add(image, true, "b.>", uint64(1)<<63)
+// fuzzImages are what FuzzOpen starts from: inputs of whole files would be so large
+// that little else than shrinking them is done.
+func fuzzImages(f *testing.F) (images [][]byte) {
+	blocks := smallBlocks()
+	for _, name := range []string{"plain", "gaps", "long", "empty"} {
+		images = append(images, imageOf(f, blocks[name], blocks[name].identity()))
 	}
-	f.Add([]byte{}, true, "", uint64(0))
-	f.Fuzz(func(t *testing.T, data []byte, right bool, pattern string, sequence uint64) {
+	return images
+}
+
+// FuzzOpen asks an index that may be anything, with its checksums made right or not,
+// all there is to ask: it may not panic, hang, or take memory without end. Each four
+// bytes of edits are a place, of 16 bits, a byte to put there, and how often; with from
+// behind the images, edits is the file itself.
+func FuzzOpen(f *testing.F) {
+	images := fuzzImages(f)
+	for from := range len(images) + 1 {
+		f.Add(uint8(from), []byte{}, true, "a.*.c", uint64(12))
+		f.Add(uint8(from), []byte{124, 0, 200, 1}, true, "b.>", uint64(1)<<63)
+		f.Add(uint8(from), []byte{8, 0x10, 255, 4, 20, 0x30, 1, 1}, true, ">", uint64(0))
+		f.Add(uint8(from), []byte{4, 0x20, 9, 1}, false, "", uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, from uint8, edits []byte, right bool, pattern string, sequence uint64) {
+		data := bytes.Clone(edits)
+		if i := int(from) % (len(images) + 1); i < len(images) {
+			data = bytes.Clone(images[i])
+			for ; len(edits) >= 4; edits = edits[4:] {
+				at := int(u16(edits)) % len(data)
+				for j := range min(int(edits[3]), len(data)-at) {
+					data[at+j] = edits[2]
+				}
+			}
+		}
 		if right {
 			resum(data)
 		}
