@@ -6,7 +6,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -302,4 +304,71 @@ func TestArgumentsOutOfRange(t *testing.T) {
 	c, err := x.Postings(EmptySubject)
 	require.NoError(t, err)
 	require.Zero(t, c.Len())
+}
+
+// TestDamageIsInTheIndex: what a scan says of damage, an index says again.
+func TestDamageIsInTheIndex(t *testing.T) {
+	b := smallBlocks()["plain"]
+	b.data[b.record[2].Offset+30] ^= 1
+	image, scan, err := Build("7.blk", testBlock, b.key, b.data, b.stat())
+	require.NoError(t, err)
+	require.Equal(t, []uint64{12}, scan.Lost)
+	require.NoError(t, Check(image, b.identity()))
+	x, err := Open(image, b.identity(), Options{})
+	require.NoError(t, err)
+	s := x.Summary()
+	require.Equal(t, []int{4, 2, 1, 1}, []int{s.Messages, s.Runs, s.Lost, s.Damage})
+	require.Equal(t, int64(b.record[2].Size), s.LostBytes)
+	require.Equal(t, b.identity(), x.Identity())
+	require.NoError(t, x.Lost(func(sequence uint64) bool { return sequence == 12 }))
+	ordinal, found, err := x.Ordinal(12)
+	require.NoError(t, err)
+	require.False(t, found)
+	require.Equal(t, 2, ordinal)
+}
+
+func TestBuildOfAFileThatChanged(t *testing.T) {
+	b := smallBlocks()["plain"]
+	stat := b.stat()
+	stat.Size++
+	_, scan, err := Build("7.blk", testBlock, b.key, b.data, stat)
+	require.ErrorIs(t, err, ErrStale)
+	require.Equal(t, int64(len(b.data)), scan.End)
+}
+
+// TestVisitorsStop: a visitor that is false is not called again.
+func TestVisitorsStop(t *testing.T) {
+	b := smallBlocks()["gaps"]
+	x, err := Open(imageOf(t, b, b.identity()), b.identity(), Options{})
+	require.NoError(t, err)
+	for _, texts := range [][]string{{">"}, {"a.*.c"}, {"a.1.c", "a.2.c"}, {"a.>", "b.1"}} {
+		set, calls := mustSet(texts...), 0
+		require.NoError(t, x.Walk(&set, func(uint32, []byte, SubjectInfo) bool { calls++; return false }))
+		require.Equal(t, 1, calls, "%q", texts)
+	}
+	calls := 0
+	require.NoError(t, x.Runs(func(Run) bool { calls++; return false }))
+	require.NoError(t, x.Tombstones(func(Tombstone) bool { calls++; return false }))
+	require.NoError(t, x.Lost(func(uint64) bool { calls++; return false }))
+	require.Equal(t, 3, calls)
+}
+
+// TestReadersAtOnce: goroutines that verify the same pages get the same answers.
+func TestReadersAtOnce(t *testing.T) {
+	b := benchBlock(t, 2000, 300)
+	image := b.image(t)
+	x, err := Open(image, b.identity(), Options{Populate: func(int64, int64) error { return nil }})
+	require.NoError(t, err)
+	want, err := ask(b.open(t))
+	require.NoError(t, err)
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() {
+			got, err := ask(x)
+			if err != nil || !reflect.DeepEqual(want, got) {
+				t.Error("another answer", err)
+			}
+		})
+	}
+	readers.Wait()
 }
