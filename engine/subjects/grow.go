@@ -61,17 +61,13 @@ func (x *Index) enter(id uint32) {
 
 // leafFor returns the leaf that a name belongs to, to be changed.
 func (x *Index) leafFor(name []byte) *leaf {
-	n := x.tree.root
-	if n.len() == 0 {
-		l := x.newLeaf(name, n.number)
-		root := x.writableNode(n.number)
-		root.leaves = append(root.leaves, l)
-		return l
+	if l := x.tree.leafFor(name); l != nil {
+		return x.writableLeaf(l.number)
 	}
-	for n.nodes != nil {
-		n = n.nodes[n.fence.find(name)]
-	}
-	return x.writableLeaf(n.leaves[n.fence.find(name)].number)
+	root := x.writableNode(x.tree.root.number)
+	l := x.newLeaf(name, root.number)
+	root.leaves = append(root.leaves, l)
+	return l
 }
 
 // newLeaf returns an empty leaf for a name that is about to be inserted: all of the

@@ -16,7 +16,8 @@ type Index struct {
 	nodes  references[node]
 	staged [2]stagedList
 
-	name []byte // scratch
+	name    []byte // scratch
+	fetched uint64 // see Fetch
 }
 
 // New returns an empty index. Who does not know the seed cannot choose subjects that

@@ -46,7 +46,7 @@ func (c *checker) node(n *node, low, high []byte) error {
 	if n.len() > nodeMax || n.len() == 0 && n != c.x.tree.root || n.leaves != nil && n.nodes != nil {
 		return fmt.Errorf("node %d has %d leaves and %d nodes", n.number, len(n.leaves), len(n.nodes))
 	}
-	if len(n.fence.texts) != max(n.len()-1, 0) || len(n.fence.keys) != len(n.fence.texts) {
+	if len(n.fence.texts) != max(n.len()-1, 0) {
 		return fmt.Errorf("node %d: %d children, %d separators", n.number, n.len(), len(n.fence.texts))
 	}
 	for i := range n.len() {
@@ -87,8 +87,8 @@ func (c *checker) leaf(l *leaf, parent uint32, low, high []byte) error {
 	if r := c.x.leaves.at(l.number); r.to != l || r.parent != parent {
 		return fmt.Errorf("not the current one, or its parent is not %d", parent)
 	}
-	if l.len() == 0 || l.len() > leafMax || len(l.places) != l.len() || l.width(int(l.prefix)) > leafBytes {
-		return fmt.Errorf("%d entries, %d places", l.len(), len(l.places))
+	if l.len() == 0 || l.len() > leafMax || l.width(int(l.prefix)) > leafBytes {
+		return fmt.Errorf("%d entries, %d bytes of names", l.len(), l.width(int(l.prefix)))
 	}
 	if len(l.names) != int(l.prefix)+l.width(int(l.prefix))+int(l.holes) {
 		return fmt.Errorf("%d bytes of names, %d of holes", len(l.names), l.holes)

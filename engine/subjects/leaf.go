@@ -3,7 +3,7 @@ package subjects
 import "bytes"
 
 const (
-	leafMax = 64
+	leafMax = 60 // with it a leaf fits a size of the allocator
 	// leafBytes bounds the names of a leaf behind their common prefix, so that a
 	// change never moves much and offsets fit. A leaf of one name has none there.
 	leafBytes = 1 << 14
@@ -15,22 +15,23 @@ type place struct{ at, size uint16 }
 // leaf holds up to leafMax subjects. A subject keeps its slot while others come and
 // go, so that an id can point at it; order has the slots sorted by name.
 //
-// Places stand apart from the entries, so that a search by name touches few cache
-// lines. Bytes once in names are never changed in place: a copy of a leaf shares
-// them, and both may go on, since only the newest copy ever appends.
+// Places stand apart from the entries and beside order, so that a search by name
+// touches few cache lines: that, and not arithmetic, is what a large index costs.
+// Bytes once in names are never changed in place: a copy of a leaf shares them, and
+// both may go on, since only the newest copy ever appends.
 type leaf struct {
-	epoch   uint64
-	sum     uint64 // messages of all entries
-	entries []entry
-	places  []place
-	names   []byte // the common prefix, and the rests behind it
-	number  uint32
+	sum uint64 // messages of all entries
 	// Between these are the numbers of tokens of all names; the bounds may be wide.
 	minTokens, maxTokens uint32
+	entries              []entry
+	names                []byte // the common prefix, and the rests behind it
+	epoch                uint64
+	number               uint32
 	prefix               uint16 // length of the common prefix
 	holes                uint16 // bytes in names that nobody uses
 	zombies              uint8  // entries without messages, see Index.Removed
 	order                [leafMax]uint8
+	places               [leafMax]place // by slot
 }
 
 func (l *leaf) len() int { return len(l.entries) }
@@ -80,7 +81,7 @@ func (l *leaf) search(name []byte, from int) (position int, found bool) {
 	low, high := from, l.len()
 	for low < high {
 		middle := int(uint(low+high) / 2)
-		if string(l.rest(l.order[middle&(leafMax-1)])) < string(name) {
+		if string(l.rest(l.order[middle])) < string(name) {
 			low = middle + 1
 		} else {
 			high = middle
@@ -103,7 +104,7 @@ func common(a, b []byte) int {
 // width returns how long the names behind a prefix are together.
 func (l *leaf) width(prefix int) int {
 	total := 0
-	for _, p := range l.places {
+	for _, p := range l.places[:l.len()] {
 		total += int(p.size)
 	}
 	return total + l.len()*(int(l.prefix)-prefix)
@@ -128,7 +129,7 @@ func (l *leaf) insert(position int, name []byte, e entry) {
 	l.grow()
 	slot := uint8(l.len())
 	l.entries = append(l.entries, e)
-	l.places = append(l.places, place{uint16(at), uint16(len(rest))})
+	l.places[slot] = place{uint16(at), uint16(len(rest))}
 	copy(l.order[position+1:l.len()], l.order[position:])
 	l.order[position] = slot
 	n := tokens(name)
@@ -136,25 +137,21 @@ func (l *leaf) insert(position int, name []byte, e entry) {
 }
 
 // spareEntries is by how many entries a leaf grows.
-const spareEntries = 6
+const spareEntries = 4
 
 // grow makes room for an entry. Doubling would leave a third of the memory unused.
 func (l *leaf) grow() {
-	if l.len() < cap(l.entries) && l.len() < cap(l.places) {
-		return
+	if l.len() == cap(l.entries) {
+		l.resize(l.len() + spareEntries)
 	}
-	l.resize(min(l.len()+spareEntries, leafMax))
 }
 
 // resize moves the entries to memory for so many; what the allocator rounds up to is
 // used as well.
 func (l *leaf) resize(room int) {
-	n := l.len()
-	entries := append([]entry(nil), make([]entry, room)...)[:n]
+	entries := append([]entry(nil), make([]entry, min(room, leafMax))...)[:l.len()]
 	copy(entries, l.entries)
-	places := append([]place(nil), make([]place, cap(entries))...)[:n]
-	copy(places, l.places)
-	l.entries, l.places = entries, places
+	l.entries = entries
 }
 
 // repack writes the names anew behind a prefix of another length, without holes and
@@ -169,7 +166,7 @@ func (l *leaf) repack(prefix, room int) {
 		l.names = append(l.names, old.rest(0)[:cut]...)
 	}
 	l.prefix, l.holes = uint16(prefix), 0
-	for slot := range l.places {
+	for slot := range l.entries {
 		at := len(l.names) - prefix
 		rest := old.rest(uint8(slot))
 		if prefix < int(old.prefix) {
@@ -207,16 +204,16 @@ func (l *leaf) remove(slot uint8) {
 		l.order[moved] = slot
 		l.entries[slot], l.places[slot] = l.entries[last], l.places[last]
 	}
-	l.entries, l.places = l.entries[:last], l.places[:last]
+	l.entries = l.entries[:last]
 }
 
 // part returns a new leaf of some slots, in their order.
 func (l *leaf) part(slots []uint8, room int) *leaf {
 	p := &leaf{epoch: l.epoch, names: l.names, prefix: l.prefix}
-	p.resize(min(len(slots)+room, leafMax))
+	p.resize(len(slots) + room)
 	for i, slot := range slots {
-		p.entries, p.places = append(p.entries, l.entries[slot]), append(p.places, l.places[slot])
-		p.order[i] = uint8(i)
+		p.entries = append(p.entries, l.entries[slot])
+		p.places[i], p.order[i] = l.places[slot], uint8(i)
 	}
 	first, last := p.rest(0), p.rest(uint8(len(slots)-1))
 	p.repack(int(l.prefix)+common(first, last), 0)
@@ -227,8 +224,6 @@ func (l *leaf) part(slots []uint8, room int) *leaf {
 func (l *leaf) copyOf(epoch uint64) *leaf {
 	c := *l
 	c.epoch = epoch
-	c.entries, c.places = nil, nil
-	c.entries = append(c.entries, l.entries...)
-	c.places = append(c.places, l.places...)
+	c.entries = append([]entry(nil), l.entries...)
 	return &c
 }

@@ -71,6 +71,8 @@ func (mc *machine) stage(t *rapid.T) {
 }
 
 func (mc *machine) stageMany(t *rapid.T) {
+	known := sortedNames(mc.m)
+	mc.x.Fetch(len(known), func(i int) string { return known[i] }) // changes nothing
 	for range rapid.IntRange(1, 300).Draw(t, "how many") {
 		mc.stage(t)
 	}

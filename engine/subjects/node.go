@@ -30,9 +30,9 @@ func (n *node) copyOf(epoch uint64) *node {
 // separator i-1 and before separator i. It is immutable, so that copies of a node
 // share it; few changes of a tree need another one.
 type fence struct {
-	prefix string   // common to all separators
-	keys   []uint64 // the bytes of the separators behind it, to compare with first
+	prefix string // common to all separators
 	texts  []string
+	keys   [nodeMax]uint64 // the bytes of the separators behind it, to compare with first
 }
 
 var noFence = new(fence)
@@ -46,7 +46,7 @@ func newFence(texts []string) *fence {
 	for n < min(len(first), len(last)) && first[n] == last[n] {
 		n++
 	}
-	f := &fence{prefix: first[:n], texts: texts, keys: make([]uint64, len(texts))}
+	f := &fence{prefix: first[:n], texts: texts}
 	for i, text := range texts {
 		f.keys[i] = key(text[n:])
 	}
@@ -70,7 +70,7 @@ func (f *fence) find(name []byte) int {
 		return len(f.texts)
 	}
 	k := key(name[n:])
-	low, high := 0, len(f.keys)
+	low, high := 0, len(f.texts)
 	for low < high {
 		middle := int(uint(low+high) / 2)
 		if other := f.keys[middle]; other < k || other == k && f.texts[middle] <= string(name) {

@@ -1,13 +1,17 @@
 package subjects
 
-import "github.com/seed-d8b58eba/millrace/internal/subject"
+import (
+	"math/bits"
+
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
 
 // Walk visits every live subject that a set matches, each once, until visit returns
 // false. Those of one pattern come in byte order. The name is borrowed: it is valid
 // until visit returns.
 func (t *Tree) Walk(set *subject.Set, visit func(name []byte, info Info) bool) {
 	var name []byte
-	t.each(set, func(l *leaf, slots []uint8) bool {
+	t.each(set, visitor{some: func(l *leaf, slots []uint8) bool {
 		name = append(name[:0], l.lead()...)
 		for _, slot := range slots {
 			e := &l.entries[slot]
@@ -20,7 +24,20 @@ func (t *Tree) Walk(set *subject.Set, visit func(name []byte, info Info) bool) {
 			}
 		}
 		return true
-	})
+	}}.leafByLeaf())
+}
+
+// leafByLeaf adds to a visitor of slots that of whole leaves.
+func (v visitor) leafByLeaf() visitor {
+	v.whole = func(leaves []*leaf) bool {
+		for _, l := range leaves {
+			if !v.some(l, l.slots()) {
+				return false
+			}
+		}
+		return true
+	}
+	return v
 }
 
 // Total returns how many live subjects a set matches, and how many messages they have.
@@ -28,19 +45,23 @@ func (t *Tree) Total(set *subject.Set) (subjects, messages uint64) {
 	if set.All() {
 		return uint64(t.live), t.messages
 	}
-	t.each(set, func(l *leaf, slots []uint8) bool {
-		if len(slots) == l.len() {
-			subjects += uint64(l.len() - int(l.zombies))
-			messages += l.sum
-			return true
-		}
-		for _, slot := range slots {
-			if e := &l.entries[slot]; e.count > 0 {
-				subjects++
-				messages += countOf(e, t.over)
+	t.each(set, visitor{
+		whole: func(leaves []*leaf) bool {
+			for _, l := range leaves {
+				subjects += uint64(l.len() - int(l.zombies))
+				messages += l.sum
 			}
-		}
-		return true
+			return true
+		},
+		some: func(l *leaf, slots []uint8) bool {
+			for _, slot := range slots {
+				if e := &l.entries[slot]; e.count > 0 {
+					subjects++
+					messages += countOf(e, t.over)
+				}
+			}
+			return true
+		},
 	})
 	return subjects, messages
 }
@@ -50,9 +71,9 @@ func (t *Tree) Total(set *subject.Set) (subjects, messages uint64) {
 // says that there are subjects with messages on both sides of it, or that may have:
 // then their messages are missing from the sum.
 func (t *Tree) Pending(set *subject.Set, from uint64) (messages, subjects uint64, partial bool) {
-	t.each(set, func(l *leaf, slots []uint8) bool {
+	some := func(l *leaf, slots []uint8) bool {
 		for _, slot := range slots {
-			e := &l.entries[slot&(leafMax-1)]
+			e := &l.entries[slot]
 			if e.last() < from || e.count == 0 {
 				continue
 			}
@@ -64,19 +85,76 @@ func (t *Tree) Pending(set *subject.Set, from uint64) (messages, subjects uint64
 			}
 		}
 		return true
-	})
+	}
+	whole := func(leaves []*leaf) bool {
+		for i, l := range leaves {
+			if i%leavesAtOnce == 0 {
+				fetchEntries(leaves[i:min(i+leavesAtOnce, len(leaves))])
+			}
+			if m, n, part, ok := l.pending(from); ok {
+				messages, subjects, partial = messages+m, subjects+n, partial || part
+			} else {
+				some(l, l.slots())
+			}
+		}
+		return true
+	}
+	t.each(set, visitor{whole, some})
 	return messages, subjects, partial
 }
 
-// Lasts appends the sequences of the last messages of the subjects that a set matches.
+// pending is Tree.Pending for all entries of a leaf. Which of them reach the sequence
+// looks random to the processor, so that nothing branches on it. It gives up where an
+// entry is out of the ordinary.
+func (l *leaf) pending(from uint64) (messages, subjects uint64, partial, ok bool) {
+	if l.zombies > 0 {
+		return 0, 0, false, false
+	}
+	var wholes uint64
+	for i := range l.entries {
+		e := &l.entries[i]
+		last := e.last()
+		if e.count == many || e.span == farApart {
+			return 0, 0, false, false
+		}
+		whole := atLeast(last-uint64(e.span), from)
+		messages += uint64(e.count) & -whole
+		wholes += whole
+		subjects += atLeast(last, from)
+	}
+	return messages, subjects, wholes != subjects, true
+}
+
+// atLeast returns 1 if a is at least b, and else 0.
+func atLeast(a, b uint64) uint64 {
+	_, less := bits.Sub64(a, b, 0)
+	return 1 - less
+}
+
+// Lasts appends the sequences of the last messages of the subjects that a set matches,
+// in no order.
 func (t *Tree) Lasts(set *subject.Set, into []uint64) []uint64 {
-	t.each(set, func(l *leaf, slots []uint8) bool {
+	some := func(l *leaf, slots []uint8) bool {
 		for _, slot := range slots {
 			if e := &l.entries[slot]; e.count > 0 {
 				into = append(into, e.last())
 			}
 		}
 		return true
-	})
+	}
+	whole := func(leaves []*leaf) bool {
+		for i, l := range leaves {
+			if i%leavesAtOnce == 0 {
+				fetchEntries(leaves[i:min(i+leavesAtOnce, len(leaves))])
+			}
+			for j := range l.entries {
+				if e := &l.entries[j]; e.count > 0 {
+					into = append(into, e.last())
+				}
+			}
+		}
+		return true
+	}
+	t.each(set, visitor{whole, some})
 	return into
 }

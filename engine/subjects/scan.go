@@ -1,13 +1,9 @@
 package subjects
 
-import (
-	"bytes"
+import "github.com/seed-d8b58eba/millrace/internal/subject"
 
-	"github.com/seed-d8b58eba/millrace/internal/subject"
-)
-
-// scan finds the subjects that match patterns, a leaf at a time: who asks for sums
-// has a tight loop over entries, and none at all where the whole leaf matches.
+// scan finds the subjects that match patterns, many at a time: who asks for sums has a
+// tight loop over entries, and none at all where whole leaves match.
 type scan struct {
 	t *Tree
 	p *subject.Pattern
@@ -24,21 +20,27 @@ type scan struct {
 	name, next []byte
 }
 
-// each visits all leaves with matches of a set, some leaves more than once. slots are
-// those of the matches, never empty; all says that every slot of the leaf is in them.
-// Entries without messages may be among them. It ends early when visit says so.
-func (t *Tree) each(set *subject.Set, visit func(l *leaf, slots []uint8) bool) {
+// visitor is told what a scan finds. Entries without messages may be among it. The
+// scan ends early when it returns false.
+type visitor struct {
+	// whole takes leaves, side by side, of which every subject matches.
+	whole func(leaves []*leaf) bool
+	// some takes the slots of a leaf that match, at least one.
+	some func(l *leaf, slots []uint8) bool
+}
+
+// each visits the matches of a set, each once.
+func (t *Tree) each(set *subject.Set, v visitor) {
 	s := scan{t: t}
 	patterns := set.Patterns()
 	for i := range patterns {
-		again := overlaps(patterns[:i], &patterns[i])
 		s.p = &patterns[i]
-		goOn := s.pattern(func(l *leaf, slots []uint8) bool {
-			if again {
-				slots = s.firsts(set, i, l, slots)
-			}
-			return len(slots) == 0 || visit(l, slots)
-		})
+		goOn := false
+		if overlaps(patterns[:i], &patterns[i]) {
+			goOn = s.pattern(s.onlyFirsts(set, i, v))
+		} else {
+			goOn = s.pattern(v)
+		}
 		if !goOn {
 			return
 		}
@@ -60,56 +62,102 @@ func overlaps(others []subject.Pattern, p *subject.Pattern) bool {
 	return false
 }
 
-// firsts keeps the matches of pattern i that no pattern before it has had.
-func (s *scan) firsts(set *subject.Set, i int, l *leaf, slots []uint8) []uint8 {
-	kept := s.slots[:0]
-	for _, slot := range slots {
-		s.name = l.appendName(s.name[:0], slot)
-		if set.First(i, s.name) {
-			kept = append(kept, slot)
+// onlyFirsts returns a visitor that passes on the matches of pattern i that no pattern
+// before it has had.
+func (s *scan) onlyFirsts(set *subject.Set, i int, v visitor) visitor {
+	some := func(l *leaf, slots []uint8) bool {
+		kept := s.slots[:0]
+		for _, slot := range slots {
+			s.name = l.appendName(s.name[:0], slot)
+			if set.First(i, s.name) {
+				kept = append(kept, slot)
+			}
 		}
+		return len(kept) == 0 || v.some(l, kept)
 	}
-	return kept
+	whole := func(leaves []*leaf) bool {
+		for _, l := range leaves {
+			if !some(l, l.slots()) {
+				return false
+			}
+		}
+		return true
+	}
+	return visitor{whole, some}
 }
 
-// pattern visits the leaves with matches of the pattern.
-func (s *scan) pattern(visit func(l *leaf, slots []uint8) bool) bool {
+// pattern visits the matches of the pattern.
+func (s *scan) pattern(v visitor) bool {
 	if s.p.Exact() {
-		s.name = append(s.name[:0], s.p.String()...)
-		l, slot, ok := s.t.find(s.name)
-		if ok {
-			s.slots[0] = slot
-		}
-		return !ok || visit(l, s.slots[:1])
+		return s.literal(v)
 	}
 	s.tokens, s.atLeast, s.decides = s.p.Depth()
 	s.setEnd()
 	s.next = append(s.next[:0], s.p.Prefix()...)
 	l := s.seek(s.t, s.next)
 	for from := s.lower(l); l != nil; {
+		if run := s.run(l, from); len(run) > 0 {
+			if !v.whole(run) {
+				return false
+			}
+			l = s.cursor.skip(len(run))
+			continue
+		}
 		to := l.len()
 		if l == s.end {
 			to = s.endAt
 		}
 		slots, skip := s.match(l, from, to)
-		if len(slots) > 0 && !visit(l, slots) {
+		if len(slots) > 0 && !v.some(l, slots) {
 			return false
 		}
-		if l == s.end || skip == nowhere {
+		if l == s.end || skip == nowhere || skip == seekNext && !s.inRange() {
 			return true
 		}
-		from = 0
-		if skip == nextLeaf {
-			l = s.cursor.next()
-			continue
+		if from = 0; skip == nextLeaf {
+			l = s.cursor.skip(1)
+		} else {
+			l = s.seek(s.t, s.next)
+			from = s.lower(l)
 		}
-		if !bytes.HasPrefix(s.next, []byte(s.p.Prefix())) {
-			return true
-		}
-		l = s.seek(s.t, s.next)
-		from = s.lower(l)
 	}
 	return true
+}
+
+func (s *scan) literal(v visitor) bool {
+	s.name = append(s.name[:0], s.p.String()...)
+	l, slot, ok := s.t.find(s.name)
+	if !ok {
+		return true
+	}
+	s.slots[0] = slot
+	return v.some(l, s.slots[:1])
+}
+
+// inRange reports whether s.next is in the range of the pattern.
+func (s *scan) inRange() bool {
+	prefix := s.p.Prefix()
+	return len(s.next) >= len(prefix) && string(s.next[:len(prefix)]) == prefix
+}
+
+// run returns the leaves from l on, in the same node, of which everything matches.
+func (s *scan) run(l *leaf, from int) []*leaf {
+	if !s.decides || from > 0 {
+		return nil
+	}
+	step := &s.steps[s.depth-1]
+	leaves := step.n.leaves[step.at:]
+	for n, l := range leaves {
+		if l == s.end || !s.wholly(l) {
+			return leaves[:n]
+		}
+	}
+	return leaves
+}
+
+// wholly reports whether the numbers of tokens in a leaf are all right.
+func (s *scan) wholly(l *leaf) bool {
+	return int(l.minTokens) >= s.tokens && (s.atLeast || int(l.maxTokens) == s.tokens)
 }
 
 // lower returns the position of the first name in a leaf that is not before s.next.
@@ -155,12 +203,11 @@ func (s *scan) match(l *leaf, from, to int) ([]uint8, skip) {
 	if !s.decides {
 		return s.follow(l, from, to)
 	}
-	least, most := int(l.minTokens), int(l.maxTokens)
-	if least >= s.tokens && (s.atLeast || most == s.tokens) {
+	if s.wholly(l) {
 		return slots, nextLeaf
 	}
 	kept := s.slots[:0]
-	if most >= s.tokens && (s.atLeast || least <= s.tokens) {
+	if int(l.maxTokens) >= s.tokens && (s.atLeast || int(l.minTokens) <= s.tokens) {
 		for _, slot := range slots {
 			if n := int(l.tokensOf(slot)); n == s.tokens || s.atLeast && n > s.tokens {
 				kept = append(kept, slot)

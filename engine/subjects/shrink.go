@@ -3,7 +3,7 @@ package subjects
 import "slices"
 
 const (
-	// A leaf or node with fewer than sparse children joins a sibling, if no more than
+	// A leaf or node with fewer children than sparse joins a sibling, if no more than
 	// joined come together: the next few changes then do not part them again.
 	sparse = leafMax / 4
 	joined = leafMax * 3 / 4
@@ -60,13 +60,13 @@ func (x *Index) merge(a, b *leaf, prefix int) {
 	n := a.len()
 	tail := b.part(b.slots(), 0)
 	tail.repack(prefix, 0)
-	a.resize(min(n+b.len()+spareEntries, leafMax))
+	a.resize(n + b.len() + spareEntries)
 	a.repack(prefix, len(tail.names)-prefix)
 	at := len(a.names) - prefix
 	a.names = append(a.names, tail.names[prefix:]...)
 	a.entries = append(a.entries, tail.entries...)
-	for i, p := range tail.places {
-		a.places = append(a.places, place{p.at + uint16(at), p.size})
+	for i, p := range tail.places[:tail.len()] {
+		a.places[n+i] = place{p.at + uint16(at), p.size}
 		a.order[n+i] = uint8(n + i)
 	}
 	a.recount(x.tree.over)

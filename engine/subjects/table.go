@@ -83,6 +83,20 @@ func (t *table) add(hash, id uint32) {
 	t.used++
 }
 
+// guess returns an id with a hash, if there is one.
+func (t *table) guess(hash uint32) (id uint32, ok bool) {
+	s := t.segment(hash)
+	for i := s.home(hash); s.slots[i] != 0; {
+		if s.slots[i].hash() == hash {
+			return s.slots[i].id(), true
+		}
+		if i++; i == len(s.slots) {
+			i = 0
+		}
+	}
+	return 0, false
+}
+
 // widen makes room in a full segment.
 func (t *table) widen(s *segment, hash uint32) {
 	// Hashes that are all the same cannot be told apart: then the segment must grow,

@@ -59,16 +59,23 @@ func (t *Tree) Get(subject []byte) (Info, bool) {
 	return t.info(&l.entries[slot]), true
 }
 
-// find returns where a subject with live messages is.
-func (t *Tree) find(subject []byte) (l *leaf, slot uint8, ok bool) {
+// leafFor returns the leaf that a name belongs to; nil if the tree is empty.
+func (t *Tree) leafFor(name []byte) *leaf {
 	n := t.root
 	for n.nodes != nil {
-		n = n.nodes[n.fence.find(subject)]
+		n = n.nodes[n.fence.find(name)]
 	}
 	if len(n.leaves) == 0 {
+		return nil
+	}
+	return n.leaves[n.fence.find(name)]
+}
+
+// find returns where a subject with live messages is.
+func (t *Tree) find(subject []byte) (l *leaf, slot uint8, ok bool) {
+	if l = t.leafFor(subject); l == nil {
 		return nil, 0, false
 	}
-	l = n.leaves[n.fence.find(subject)]
 	position, ok := l.search(subject, 0)
 	if !ok {
 		return nil, 0, false
@@ -107,10 +114,11 @@ func (c *cursor) seek(t *Tree, name []byte) *leaf {
 	}
 }
 
-// next goes to the next leaf; nil at the end.
-func (c *cursor) next() *leaf {
+// skip goes on by some leaves, of which only the last may be in another node than the
+// one where the cursor is; nil at the end.
+func (c *cursor) skip(n int) *leaf {
 	step := &c.steps[c.depth-1]
-	if step.at++; step.at < len(step.n.leaves) {
+	if step.at += n; step.at < len(step.n.leaves) {
 		return step.n.leaves[step.at]
 	}
 	for level := c.depth - 2; level >= 0; level-- {

@@ -25,7 +25,7 @@ func (w location) staged() bool  { return w&away != 0 && w&marks != 0 }
 func (w location) free() bool    { return w&away != 0 && w&marks == 0 }
 func (w location) live() bool    { return w&away == 0 }
 func (w location) leaf() uint32  { return uint32(w&(away-1)) >> slotBits }
-func (w location) slot() uint8   { return uint8(w) & (leafMax - 1) }
+func (w location) slot() uint8   { return uint8(w) & (1<<slotBits - 1) }
 func (w location) index() uint32 { return uint32(w & (away - 1)) }
 
 // liveAt returns the location of a live subject, with the marks that it had.

@@ -1,0 +1,84 @@
+package subjects
+
+// In a large index most of the time goes by waiting for memory, a few times for each
+// subject, one after the other. The reads here are those of many subjects side by
+// side: they do not depend on each other, so that the processor waits for all of them
+// at once. What they return is of no use, but without it they would be dropped.
+
+// leavesAtOnce is how many leaves are fetched at once.
+const leavesAtOnce = 4
+
+// fetchEntries reads a little of every cache line of the entries of some leaves.
+//
+//go:noinline
+func fetchEntries(leaves []*leaf) (sum uint32) {
+	for _, l := range leaves {
+		for i := 0; i < len(l.entries); i += 2 {
+			sum += l.entries[i].count
+		}
+	}
+	return sum
+}
+
+// Fetch brings to the processor what Stage and Stored need for some subjects, subject
+// of 0 up to subject of n-1. It changes nothing, but with a million subjects and
+// dozens of messages at hand it halves the time that they take.
+func (x *Index) Fetch(n int, subject func(i int) string) {
+	for from := 0; from < n; from += subjectsAtOnce {
+		var f fetcher
+		for i := from; i < min(n, from+subjectsAtOnce); i++ {
+			f.hashed(x, i-from, subject(i))
+		}
+		x.fetched += f.found(x) + f.looked(x)
+	}
+}
+
+const subjectsAtOnce = 16
+
+// fetcher goes a step at a time with all of its subjects.
+type fetcher struct {
+	n     int
+	sum   uint64
+	names [subjectsAtOnce]string
+	hash  [subjectsAtOnce]uint32
+	at    [subjectsAtOnce]location
+}
+
+// hashed touches where the hash table has a subject.
+func (f *fetcher) hashed(x *Index, i int, subject string) {
+	h := hash(x.seed, subject) & x.mask
+	s := x.table.segment(h)
+	f.sum += uint64(s.slots[s.home(h)])
+	f.names[i], f.hash[i], f.n = subject, h, i+1
+}
+
+// found looks for the ids, by hash alone, and touches where they are.
+func (f *fetcher) found(x *Index) uint64 {
+	for i, h := range f.hash[:f.n] {
+		f.at[i] = away
+		if id, ok := x.table.guess(h); ok {
+			f.at[i] = *x.ids.at(id)
+		}
+	}
+	return f.sum
+}
+
+// looked touches what the leaves have of the subjects.
+func (f *fetcher) looked(x *Index) (sum uint64) {
+	var leaves [subjectsAtOnce]*leaf
+	for i, w := range f.at[:f.n] {
+		if w.live() {
+			leaves[i] = x.leaves.at(w.leaf()).to
+			sum += uint64(leaves[i].places[w.slot()].at)
+		}
+	}
+	for i, w := range f.at[:f.n] {
+		if l := leaves[i]; l != nil {
+			sum += uint64(l.entries[w.slot()].count)
+			if rest := l.rest(w.slot()); len(rest) > 0 {
+				sum += uint64(rest[0])
+			}
+		}
+	}
+	return sum
+}
