@@ -107,6 +107,11 @@ type Config struct {
 	NoRecovery         bool
 	RetryMin, RetryMax time.Duration
 
+	// IndexFrom is the size from which a block gets an index file when it is full,
+	// in bytes: an index takes 20 KiB at least. A smaller block is read as a whole
+	// when it is read. Default 64 KiB; below zero no block gets one.
+	IndexFrom int64
+
 	// Runtime holds what stores of a process share. Default: one for all.
 	Runtime *Runtime
 	// Logger gets what operators should know. Default: the Runtime's.
@@ -129,6 +134,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxInFlight, 16<<10)
 	def(&c.MaxInFlightBytes, 64<<20)
 	def(&c.MaxUnwritten, 16<<20)
+	def(&c.IndexFrom, 64<<10)
 	def(&c.RetryMin, 50*time.Millisecond)
 	def(&c.RetryMax, max(10*time.Second, c.RetryMin))
 	if c.Runtime == nil {

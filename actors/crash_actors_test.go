@@ -134,7 +134,7 @@ func (l *ackLog) verify(config Config) (err error) {
 		return fmt.Errorf("after the crash: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Stop(ctx)) }()
-	if state, err := store.State(ctx); err != nil || state.LostMessages != 0 || state.LostBytes != 0 {
+	if state, err := store.FastState(ctx); err != nil || state.LostMessages != 0 || state.LostBytes != 0 {
 		return fmt.Errorf("after the crash: %+v, %w", state, err)
 	}
 	found := 0

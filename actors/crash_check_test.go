@@ -101,9 +101,10 @@ func (l *crashLife) read() ([]Message, error) {
 	}
 	if n := len(found); failure == nil && n > 0 {
 		m := found[n/2]
-		got, err := l.stream.load(m.Sequence)
+		var got MessageBuffer
+		err := l.stream.load(m.Sequence, &got)
 		if err != nil || !bytes.Equal(got.Payload, m.Payload) {
-			return nil, fmt.Errorf("load of %d gives %v, %w", m.Sequence, got, err)
+			return nil, fmt.Errorf("load of %d gives %v, %w", m.Sequence, got.Message, err)
 		}
 	}
 	return found, failure

@@ -14,6 +14,8 @@ var (
 	ErrNotFound = errors.New("actors: message not found")
 	// ErrEOF: the sequence is above the last one.
 	ErrEOF = errors.New("actors: sequence above the last one")
+	// ErrTooManyResults: there are more results than the caller allowed.
+	ErrTooManyResults = errors.New("actors: too many results")
 	// ErrOverloaded: too much work is in flight for an actor that sends by PID.
 	ErrOverloaded = errors.New("actors: too much work in flight")
 	// ErrUnsupported: the directory uses a feature that this version cannot

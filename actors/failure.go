@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -75,7 +76,7 @@ func (a *storeActor) failed(err error) {
 func (a *storeActor) maybeRecover(ctx actor.Context) {
 	f := &a.failure
 	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.childless ||
-		f.armed || f.attempting || a.commits > 0 || a.works > 0 {
+		f.armed || f.attempting || a.commits > 0 || a.works > 0 || a.indexing > 0 {
 		return
 	}
 	f.armed = true
@@ -146,7 +147,7 @@ func (a *storeActor) newBlocks() *blockio.Blocks { return newBlocks(a.stream) }
 
 func newBlocks(s *stream) *blockio.Blocks {
 	return blockio.NewBlocks(s.fileSystem(), s.dir, s.config.Name, blockio.BlocksOptions{
-		BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation,
+		BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
 		OnStray: func(name string) {
 			s.log.Warn("a name that looks like a block; nats-server would refuse the directory", "name", name)
 		},
@@ -159,7 +160,7 @@ func (s *stream) engineConfig() engine.Config {
 		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
 		SyncEvery: s.config.SyncEvery, Codec: codec{s.config.Name}, Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
-		Derived: derivedFiles,
+		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom,
 	}
 }
 

@@ -89,7 +89,7 @@ func TestFailedSyncIsFinalWhateverFailsNext(t *testing.T) {
 	close(release)
 	healed.Store(true)
 	eventually(t, recovered(s))
-	state, err := s.State(t.Context())
+	state, err := s.FastState(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, uint64(1), state.Messages)
 	require.Equal(t, uint64(6), state.LastSequence, "sequences that were given out are not given out again")
@@ -118,7 +118,7 @@ func TestFailedCreateCostsNothingThatWasWritten(t *testing.T) {
 				}
 			}
 			eventually(t, recovered(s))
-			state, err := s.State(t.Context())
+			state, err := s.FastState(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, acknowledged, state.Messages)
 		})

@@ -270,7 +270,7 @@ func (w *faultWorld) verify(ctx context.Context, files *blocktest.MemFS, upTo ui
 			return fmt.Errorf("message %d is another one", m.Sequence)
 		}
 	}
-	state, err := store.State(ctx)
+	state, err := store.FastState(ctx)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func goldenTime(t *testing.T, s string) time.Time {
 
 func checkGolden(t *testing.T, s *actors.Store, g *golden) {
 	t.Helper()
-	state, err := s.State(t.Context())
+	state, err := s.FastState(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, actors.State{
 		Messages: g.State.Messages, Bytes: g.State.Bytes,

@@ -136,7 +136,7 @@ func verifyKilled(config Config, acked map[uint64]string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Stop(ctx)) }()
-	if state, err := store.State(ctx); err != nil || state.LostMessages != 0 {
+	if state, err := store.FastState(ctx); err != nil || state.LostMessages != 0 {
 		return fmt.Errorf("%+v, %w", state, err)
 	}
 	found := 0

@@ -78,6 +78,9 @@ func count(live []string) (n uint64) {
 }
 
 func (m linearModel) load(sequence uint64) linearLoaded {
+	if sequence == 0 {
+		sequence = m.first
+	}
 	switch {
 	case sequence > m.last:
 		return linearLoaded{err: actors.ErrEOF}
@@ -154,7 +157,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 }
 
 func linearInput(random *rand.Rand, s *actors.Store, value string) any {
-	state, _ := s.State(context.Background())
+	state, _ := s.FastState(context.Background())
 	switch n := random.IntN(20); {
 	case n < 7:
 		return linearStore{[]string{value}}
@@ -198,6 +201,6 @@ func linearRun(s *actors.Store, input any) any {
 		value, _, _ := strings.Cut(string(m.Payload), ";")
 		return linearLoaded{value, err}
 	}
-	state, _ := s.State(ctx)
+	state, _ := s.FastState(ctx)
 	return state
 }

@@ -97,20 +97,9 @@ func stateOf(s engine.State) State {
 
 // copyMessage makes a message of a record, in one allocation.
 func copyMessage(r *blockio.Record) Message {
-	b := make([]byte, len(r.Subject)+len(r.Header)+len(r.Payload))
-	h := copy(b, r.Subject)
-	p := h + copy(b[h:], r.Header)
-	copy(b[p:], r.Payload)
-	m := Message{Sequence: r.Sequence, Time: timeOf(r.Time), Payload: b[p:]}
-	if h > 0 {
-		// These bytes are never written again: they are not reachable but
-		// through the string.
-		m.Subject = unsafe.String(&b[0], h)
-	}
-	if p > h {
-		m.HeaderBlock = b[h:p:p]
-	}
-	return m
+	var m MessageBuffer
+	m.fill(r)
+	return m.Message
 }
 
 // borrowMessage makes a message that shares its bytes with the record.

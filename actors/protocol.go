@@ -237,8 +237,9 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 	switch m := request.(type) {
 	case *LoadRequest:
 		a.readFor(request, sender, loadCredit, func() any {
-			message, err := a.load(m.Sequence)
-			return &LoadReply{message, err, m.Tag}
+			var loaded MessageBuffer
+			err := a.load(m.Sequence, &loaded)
+			return &LoadReply{loaded.Message, err, m.Tag}
 		})
 	case *ReadRequest:
 		most, mostBytes := m.bounds()

@@ -93,7 +93,7 @@ func TestEveryRequestGetsItsReply(t *testing.T) {
 		require.NoError(t, load.Err)
 		require.Equal(t, 7, load.Tag)
 		require.Equal(t, "NATS/1.0\r\nA: 1\r\n\r\n", string(load.Message.HeaderBlock))
-		for sequence, want := range map[uint64]error{0: actors.ErrNotFound, 7: actors.ErrNotFound, 11: actors.ErrEOF} {
+		for sequence, want := range map[uint64]error{0: nil, 7: actors.ErrNotFound, 11: actors.ErrEOF} {
 			load = c.ask(t, s, &actors.LoadRequest{Sequence: sequence, Tag: 8}).(*actors.LoadReply)
 			require.ErrorIs(t, load.Err, want)
 			require.Equal(t, 8, load.Tag)

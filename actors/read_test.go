@@ -79,14 +79,14 @@ func TestLoadSaysWhyThereIsNoMessage(t *testing.T) {
 	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
 		s := open(t, actors.Config{Sync: level, MaxMsgs: 2})
 		_, err := s.LoadMsg(t.Context(), 0)
-		require.ErrorIs(t, err, actors.ErrNotFound)
+		require.ErrorIs(t, err, actors.ErrEOF)
 		_, err = s.LoadMsg(t.Context(), 1)
 		require.ErrorIs(t, err, actors.ErrEOF)
 		for range 4 {
 			mustStore(t, s, "a", "x")
 		}
 		for sequence, want := range map[uint64]error{
-			0: actors.ErrNotFound, 1: actors.ErrNotFound, 2: actors.ErrNotFound, 3: nil, 4: nil,
+			0: nil, 1: actors.ErrNotFound, 2: actors.ErrNotFound, 3: nil, 4: nil,
 			5: actors.ErrEOF, 1 << 63: actors.ErrEOF,
 		} {
 			_, err := s.LoadMsg(t.Context(), sequence)
@@ -97,7 +97,7 @@ func TestLoadSaysWhyThereIsNoMessage(t *testing.T) {
 		cancel(cause)
 		_, err = s.LoadMsg(ctx, 3)
 		require.ErrorIs(t, err, cause)
-		_, err = s.State(ctx)
+		_, err = s.FastState(ctx)
 		require.ErrorIs(t, err, cause)
 	})
 }

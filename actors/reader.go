@@ -2,111 +2,79 @@ package actors
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"runtime"
-	"sync"
+	"unsafe"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// LoadMsg returns the message at a sequence: ErrEOF above the last one,
-// ErrNotFound when it is gone, ErrStopped, or an ErrCorrupt that says where the
-// record is damaged. It sees every message whose store has returned. Messages of
-// the block that is being written come from memory, others from the files, on the
-// caller's goroutine; the first message that is read of a block costs a scan of
-// the block.
+// LoadMsg returns the message at a sequence, 0 for the first one: ErrEOF above the last
+// one, ErrNotFound when it is gone, ErrStopped, or an ErrCorrupt that says where the
+// record is damaged. It sees every message whose store has returned, and none that was
+// removed before the call. It takes constant time, and none of the writer's: messages
+// of the block that is being written come from memory, others from the files, on the
+// caller's goroutine, with one or two reads of a page when they are not in the page
+// cache. A block without an index is read as a whole once.
 func (s *Store) LoadMsg(ctx context.Context, sequence uint64) (Message, error) {
-	if err := ctx.Err(); err != nil {
-		return Message{}, context.Cause(ctx)
+	var m MessageBuffer
+	if err := s.LoadMsgInto(ctx, sequence, &m); err != nil {
+		return Message{}, err
 	}
-	return s.load(sequence)
+	return m.Message, nil
 }
 
-func (s *stream) load(sequence uint64) (Message, error) {
-	for {
+// load reads one message.
+func (s *stream) load(sequence uint64, into *MessageBuffer) error {
+	into.Message = Message{}
+	for attempt := 0; ; attempt++ {
 		// Both as of one instant: who sees a message must not see what it evicted.
-		switch first, last := s.published.Range(); {
-		case s.stopped.Load():
-			return Message{}, ErrStopped
-		case sequence > last:
-			return Message{}, fmt.Errorf("%w: %d, last is %d", ErrEOF, sequence, last)
-		case sequence < first || sequence == 0:
-			return Message{}, notFound(sequence)
+		first, last := s.published.Range()
+		wanted := sequence
+		if wanted == 0 {
+			wanted = first
 		}
-		b := s.published.View().Find(sequence)
+		switch {
+		case s.stopped.Load():
+			return ErrStopped
+		case wanted > last || last == 0:
+			return fmt.Errorf("%w: %d, last is %d", ErrEOF, wanted, last)
+		case wanted < first:
+			return notFound(wanted)
+		}
+		b := s.published.View().Find(wanted)
 		if b == nil {
 			// It is being evicted: the view is a moment ahead of the numbers.
 			runtime.Gosched()
 			continue
 		}
-		if b.Removed(sequence) {
-			return Message{}, notFound(sequence)
+		if b.Removed(wanted) {
+			return notFound(wanted)
 		}
-		m, err := s.loadFrom(b, sequence)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return m, err
-		}
-		// The block went between the look at the view and the file. If the view
-		// still has it, its file is gone behind our back.
-		if s.published.View().Find(sequence) == b && sequence >= s.published.First() {
-			return Message{}, s.missing(b, sequence, err)
+		err := s.loadFrom(b, wanted, into)
+		switch {
+		case err == nil || !worthAnotherTry(err):
+			return err
+		case errors.Is(err, fs.ErrNotExist) && attempt > 0 && s.published.View().Find(wanted) == b && wanted >= s.published.First():
+			// The view still has the block: its file is gone behind our back.
+			return s.missing(b, wanted, err)
+		case attempt > mostAttempts:
+			return s.corrupt(b, 0, wanted, "cannot be read", err)
 		}
 	}
 }
+
+// mostAttempts bounds how often a read begins anew because an index was of no use or
+// memory went. Twice would do; but the engine may go on at any moment.
+const mostAttempts = 100
 
 func notFound(sequence uint64) error { return fmt.Errorf("%w: %d", ErrNotFound, sequence) }
 
 func (s *stream) missing(b *engine.BlockView, sequence uint64, err error) error {
-	return &blockio.CorruptionError{
-		Path: s.blockPath(b.ID), Block: b.ID, Sequence: sequence, Reason: "block file is missing",
-		Err: fmt.Errorf("%w: %w", ErrCorrupt, err),
-	}
-}
-
-// loadFrom reads one message of a block, from memory if it is there.
-func (s *stream) loadFrom(b *engine.BlockView, sequence uint64) (Message, error) {
-	if b.Tail != nil {
-		if offset, size, found, known := b.Tail.Locate(sequence); known && found {
-			if bytes := b.Tail.Bytes(offset, size); bytes != nil {
-				return s.decodeCopy(b, s.key(b.ID), bytes, offset, sequence)
-			}
-			return s.readAt(b, offset, sequence)
-		} else if known && b.Tail.Covers(sequence) {
-			return Message{}, notFound(sequence)
-		}
-	}
-	file, err := s.runtime.files.Acquire(s.fileSystem(), s.blockPath(b.ID))
-	if err != nil {
-		return Message{}, err
-	}
-	defer file.Release()
-	index, err := s.indexOf(b, file, sequence)
-	if err != nil {
-		return Message{}, err
-	}
-	offset, ok := index.find(sequence)
-	if !ok {
-		if sequence < s.published.First() || !index.damaged {
-			return Message{}, notFound(sequence)
-		}
-		return Message{}, s.corrupt(b, 0, sequence, "no intact record", ErrCorrupt)
-	}
-	return s.readRecord(b, file, index.key, offset, sequence)
-}
-
-// readAt reads the record of a sequence whose place in the file is known.
-func (s *stream) readAt(b *engine.BlockView, offset int64, sequence uint64) (Message, error) {
-	file, err := s.runtime.files.Acquire(s.fileSystem(), s.blockPath(b.ID))
-	if err != nil {
-		return Message{}, err
-	}
-	defer file.Release()
-	return s.readRecord(b, file, s.key(b.ID), offset, sequence)
+	return s.corrupt(b, 0, sequence, "block file is missing", fmt.Errorf("%w: %w", ErrCorrupt, err))
 }
 
 func (s *stream) corrupt(b *engine.BlockView, offset int64, sequence uint64, reason string, err error) error {
@@ -115,66 +83,85 @@ func (s *stream) corrupt(b *engine.BlockView, offset int64, sequence uint64, rea
 	}
 }
 
-// recordBuffers hold records while they are checked and copied.
-var recordBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}
-
-// readRecord reads the record at an offset with one read, or two when it is long.
-func (s *stream) readRecord(b *engine.BlockView, file *blockio.CachedFile, key *blockio.BlockKey, offset int64, sequence uint64) (Message, error) {
-	pooled := recordBuffers.Get().(*[]byte)
-	defer recordBuffers.Put(pooled)
-	buffer := *pooled
-	n, err := file.ReadAt(buffer, offset)
-	if err != nil && err != io.EOF {
-		return Message{}, err
-	}
-	if n >= 4 {
-		size := int(binary.LittleEndian.Uint32(buffer) &^ (1 << 31))
-		if size > n && size <= blockio.MaxRecordSize {
-			buffer = make([]byte, size)
-			if n, err = file.ReadAt(buffer, offset); err != nil && err != io.EOF {
-				return Message{}, err
+// loadFrom reads one message of a block, from memory if it is there.
+func (s *stream) loadFrom(b *engine.BlockView, sequence uint64, into *MessageBuffer) error {
+	if b.Tail != nil {
+		if offset, size, found, known := b.Tail.Locate(sequence); known && found {
+			if bytes := b.Tail.Bytes(offset, size); bytes != nil {
+				return s.take(b, bytes, offset, sequence, into)
 			}
+		} else if known && b.Tail.Covers(sequence) {
+			return notFound(sequence)
 		}
 	}
-	return s.decodeCopy(b, key, buffer[:n], offset, sequence)
+	r, err := s.acquire(b, sequence)
+	if err != nil {
+		return err
+	}
+	defer r.release()
+	return r.load(b, sequence, into)
 }
 
-// decodeCopy verifies a record and copies it into a message.
-func (s *stream) decodeCopy(b *engine.BlockView, key *blockio.BlockKey, bytes []byte, offset int64, sequence uint64) (Message, error) {
-	r, err := key.Decode(bytes)
-	if err != nil {
-		return Message{}, s.corrupt(b, offset, sequence, "record is damaged", err)
+// load reads one message of the block's file.
+func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *MessageBuffer) (err error) {
+	pooled := recordBuffers.Get().(*[]byte)
+	defer recordBuffers.Put(pooled)
+	err = blockio.Guard(func() error {
+		i, found, err := r.index.Ordinal(sequence)
+		if err != nil {
+			return err
+		}
+		if !found {
+			if r.sum.Damage == 0 || sequence < r.stream.published.First() {
+				return notFound(sequence)
+			}
+			return r.stream.corrupt(b, 0, sequence, "no intact record", ErrCorrupt)
+		}
+		data, offset, err := r.record(i, pooled)
+		switch {
+		case err == nil:
+			return r.stream.take(b, data, offset, sequence, into)
+		case errors.Is(err, blockio.ErrCorrupt) && !unusable(err):
+			return r.stream.corrupt(b, offset, sequence, "record is damaged", err)
+		}
+		return err
+	})
+	if err != nil && unusable(err) {
+		r.stream.discard(r, err)
 	}
-	if r.Kind != blockio.KindMessage || r.Sequence != sequence {
-		return Message{}, s.corrupt(b, offset, sequence, "record is another one", ErrCorrupt)
-	}
-	return copyMessage(&r), nil
+	return err
 }
 
-// indexOf returns the index of a block that covers a sequence.
-func (s *stream) indexOf(b *engine.BlockView, file *blockio.CachedFile, sequence uint64) (*readIndex, error) {
-	key := indexKey{s, b.ID}
-	if x := s.runtime.indexes.get(key); x != nil && x.covers(sequence) {
-		return x, nil
+// take copies a record, which is known to be intact, into a message.
+func (s *stream) take(b *engine.BlockView, bytes []byte, offset int64, sequence uint64, into *MessageBuffer) error {
+	var record blockio.Record
+	if err := blockio.Parse(bytes, &record); err != nil {
+		return s.corrupt(b, offset, sequence, "record is damaged", err)
 	}
-	data, err := readWhole(file)
-	if err != nil {
-		return nil, err
+	if record.Kind != blockio.KindMessage || record.Sequence != sequence {
+		return s.corrupt(b, offset, sequence, "record is another one", ErrCorrupt)
 	}
-	x := buildIndex(s.blockPath(b.ID), b.ID, s.key(b.ID), data)
-	s.runtime.indexes.put(key, x)
-	return x, nil
+	into.fill(&record)
+	return nil
 }
 
-func readWhole(file *blockio.CachedFile) ([]byte, error) {
-	size, err := file.Size()
-	if err != nil {
-		return nil, err
+// fill makes the buffer's message a copy of a record.
+func (m *MessageBuffer) fill(r *blockio.Record) {
+	n := len(r.Subject) + len(r.Header) + len(r.Payload)
+	if cap(m.bytes) < n {
+		m.bytes = make([]byte, n)
 	}
-	data := make([]byte, size)
-	n, err := file.ReadAt(data, 0)
-	if err != nil && err != io.EOF {
-		return nil, err
+	b := m.bytes[:n]
+	h := copy(b, r.Subject)
+	p := h + copy(b[h:], r.Header)
+	copy(b[p:], r.Payload)
+	m.Message = Message{Sequence: r.Sequence, Time: timeOf(r.Time), Payload: b[p:n:n]}
+	if h > 0 {
+		// These bytes change no more while the message is valid: nothing else
+		// reaches them.
+		m.Subject = unsafe.String(&b[0], h)
 	}
-	return data[:n], nil
+	if p > h {
+		m.HeaderBlock = b[h:p:p]
+	}
 }

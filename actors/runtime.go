@@ -2,6 +2,7 @@ package actors
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -17,20 +18,24 @@ import (
 // no closing; it holds no goroutine of its own.
 type Runtime struct {
 	files   *blockio.FileCache
-	indexes *indexCache
+	readers *readerCache
 	buffers *bufferPool
 	workers chan struct{}
-	scans   int // goroutines that scan blocks when a stream is recovered
+	scans   int    // goroutines that scan blocks when a stream is recovered
+	seed    uint64 // of hash tables
 	clock   func() time.Time
 	logger  *slog.Logger
 }
 
 // RuntimeConfig describes a Runtime. Zero means the default.
 type RuntimeConfig struct {
-	// MaxOpenFiles bounds the files kept open for reading. Default 256.
+	// MaxOpenFiles bounds the files kept open for scans, and the blocks kept ready
+	// for look-ups: those are mapped and hold no file open, but where the system has
+	// no mappings each is one more. Default 256.
 	MaxOpenFiles int
-	// IndexBytes bounds the memory for the indexes of blocks that are being
-	// read, in bytes. Default 64 MiB.
+	// IndexBytes bounds the memory on the heap for indexes of blocks that are being
+	// read, in bytes: of blocks that have no index file, or when that cannot be
+	// mapped. Default 64 MiB.
 	IndexBytes int64
 	// SpareBytes bounds the memory kept for the next blocks to be written, in
 	// bytes. Default 64 MiB.
@@ -63,13 +68,14 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 	}
 	return &Runtime{
 		files:   blockio.NewFileCache(c.MaxOpenFiles),
-		indexes: newIndexCache(c.IndexBytes),
+		readers: newReaderCache(c.MaxOpenFiles, c.IndexBytes),
 		buffers: &bufferPool{
 			most:    int(c.SpareBytes / engine.BufferSize),
 			mostOut: c.TailBytes / engine.BufferSize,
 		},
 		workers: make(chan struct{}, c.Workers),
 		scans:   runtime.GOMAXPROCS(0),
+		seed:    rand.Uint64(),
 		clock:   c.Clock,
 		logger:  c.Logger,
 	}

@@ -4,38 +4,72 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"math"
+	"runtime"
+	"sort"
 	"sync"
+	"time"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // ReadOption changes what Messages gives.
-type ReadOption func(*readOptions)
+type ReadOption interface{ apply(*readOptions) }
+
+type readOption func(*readOptions)
+
+func (f readOption) apply(o *readOptions) { f(o) }
 
 type readOptions struct {
 	from     uint64
 	borrowed bool
+	reverse  bool
+	follow   bool
+	since    time.Time
+	hasSince bool
+	filters  []Filters
 }
 
-// From begins at the first message at or above a sequence. Default: at the first
-// message.
-func From(sequence uint64) ReadOption { return func(o *readOptions) { o.from = sequence } }
+// From begins at the first message at or above a sequence; with Reverse, at the last
+// one at or below it. Default: at the first message, with Reverse at the last.
+func From(sequence uint64) ReadOption {
+	return readOption(func(o *readOptions) { o.from = sequence })
+}
 
 // Borrowed makes the messages share their bytes with the iterator: they are valid
 // until its next step, and must not be changed. It saves an allocation and a copy
 // a message.
-func Borrowed() ReadOption { return func(o *readOptions) { o.borrowed = true } }
+func Borrowed() ReadOption { return readOption(func(o *readOptions) { o.borrowed = true }) }
 
-// Messages gives the live messages in order, up to the one that was the last when
-// the iteration began. Messages that are removed meanwhile may be missing; no
-// message comes twice or out of order. It reads the files on the caller's
-// goroutine in stretches of 256 KiB, holds no more than one of them, and does not
-// slow down the writer.
+// Reverse gives the messages in descending order.
+func Reverse() ReadOption { return readOption(func(o *readOptions) { o.reverse = true }) }
+
+// Follow goes on with new messages as they are acknowledged, until the context ends or
+// the store stops; that is then the error at the end. It cannot be had with Reverse.
+func Follow() ReadOption { return readOption(func(o *readOptions) { o.follow = true }) }
+
+// FromTime begins at the first message whose time is not before t, given that times do
+// not go back. With From, at the later of the two.
+func FromTime(t time.Time) ReadOption {
+	return readOption(func(o *readOptions) { o.since, o.hasSince = t, true })
+}
+
+// Messages gives the live messages that the filters select in order, up to the one
+// that was the last when the iteration began: see From, FromTime, Filter, Literal,
+// Reverse, Follow and Borrowed. Messages that are removed meanwhile may be missing; no
+// message comes twice or out of order, and none is missing that was there before the
+// iteration began and is there when it ends.
+//
+// It reads the files on the caller's goroutine in stretches of 256 KiB, holds no more
+// than one of them, and does not slow down the writer. With filters it asks the index
+// of each block, and reads what matches only; a block that has no match costs a few
+// reads of a page, and none once those are in memory.
 //
 // A damaged record gives an error that wraps ErrCorrupt, with a zero Message, and
 // the iteration goes on behind it. Any other error, the end of the context and
@@ -44,6 +78,10 @@ func (s *Store) Messages(ctx context.Context, opts ...ReadOption) iter.Seq2[Mess
 	return func(yield func(Message, error) bool) {
 		sc := newScan(ctx, s.stream, opts)
 		sc.emit = yield
+		if sc.follow {
+			sc.runOn(s)
+			return
+		}
 		sc.run()
 	}
 }
@@ -61,6 +99,11 @@ type scan struct {
 	buffer []byte
 	pooled *[]byte // what buffer was at first
 	record blockio.Record
+
+	set     subject.Set
+	members bitset // memory
+	given   int    // messages, since others were let run
+	lowest  uint64 // Reverse: where to end
 }
 
 // scanStretch is how much of a file a scan reads at a time, in bytes.
@@ -80,50 +123,106 @@ func (sc *scan) putBuffer() {
 func newScan(ctx context.Context, s *stream, opts []ReadOption) *scan {
 	sc := &scan{stream: s, ctx: ctx, ended: ctx.Done(), last: s.published.Last()}
 	for _, opt := range opts {
-		opt(&sc.readOptions)
+		opt.apply(&sc.readOptions)
 	}
+	sc.set = setOf(sc.filters)
 	sc.next = max(sc.from, 1)
+	if sc.reverse {
+		sc.next = sc.last
+		if sc.from > 0 {
+			sc.next = min(sc.from, sc.last)
+		}
+	}
 	return sc
 }
 
-// run goes from block to block.
-func (sc *scan) run() {
+// runOn is run, and goes on whenever there is more.
+func (sc *scan) runOn(s *Store) {
+	if sc.reverse {
+		sc.emit(Message{}, fmt.Errorf("%w: Follow and Reverse exclude each other", ErrConfig))
+		return
+	}
+	ctx, cancel := context.WithCancel(sc.ctx)
+	defer cancel()
+	// The watch first: what is stored while the iteration is on its way is noticed.
+	advanced, err := s.Watch(ctx)
+	if err != nil {
+		sc.emit(Message{}, err)
+		return
+	}
+	for sc.run() {
+		for sc.next = max(sc.next, sc.last+1); sc.last < sc.next; sc.last = max(sc.last, sc.published.Last()) {
+			if _, ok := <-advanced; !ok && sc.ended != nil && sc.ctx.Err() != nil {
+				sc.emit(Message{}, context.Cause(sc.ctx))
+				return
+			} else if !ok {
+				sc.emit(Message{}, ErrStopped)
+				return
+			}
+		}
+	}
+}
+
+// run goes from block to block. It reports whether it came to the end.
+func (sc *scan) run() bool {
 	defer sc.putBuffer()
+	if sc.hasSince && !sc.seekTime() {
+		return false
+	}
+	narrowed := sc.set.All()
 	for {
 		if err := sc.ctx.Err(); err != nil {
 			sc.emit(Message{}, context.Cause(sc.ctx))
-			return
+			return false
 		}
 		if sc.stopped.Load() {
 			sc.emit(Message{}, ErrStopped)
-			return
+			return false
 		}
-		sc.next = max(sc.next, sc.published.First())
-		if sc.next > sc.last {
-			return
+		// Of one instant: a message is in a block of the view, or not live.
+		now := sc.published.Extent()
+		if !sc.reverse {
+			sc.next = max(sc.next, now.FirstSequence)
 		}
-		view := sc.published.View()
-		b := view.Find(sc.next)
+		if sc.next > sc.last || sc.next < now.FirstSequence || sc.next == 0 || sc.set.None() {
+			return true
+		}
+		b := now.View.Find(sc.next)
 		if b == nil {
-			if blocks := view.Blocks(); len(blocks) > 0 && blocks[0].First > sc.next {
-				sc.next = blocks[0].First
+			continue // the store is stopping
+		}
+		if !narrowed && sc.farToGo(now.View) {
+			narrowed = true
+			if sc.narrow() {
 				continue
 			}
-			return
+			return true
 		}
-		if !sc.block(b) {
-			return
+		if more, end := sc.step(b); !more {
+			return false
+		} else if end {
+			return true
 		}
-		after := sc.published.View().Next(b)
-		if after == nil {
-			// The block is the last one, so all there is was in it.
-			if sc.published.View().Find(sc.next) == b || sc.next > sc.last {
-				return
-			}
-			continue
-		}
-		sc.next = max(sc.next, after.First)
 	}
+}
+
+// step gives the messages of a block, and goes on to the next one.
+func (sc *scan) step(b *engine.BlockView) (more, end bool) {
+	if sc.reverse || !sc.set.All() {
+		return sc.selected(b)
+	}
+	if !sc.block(b) {
+		return false, false
+	}
+	view := sc.published.Extent().View
+	after := view.Next(b)
+	if after == nil {
+		// The block is the last one, so all there is was in it.
+		return true, view.Find(sc.next) == b || sc.next > sc.last
+	}
+	// Not beyond the end of this iteration: another may follow it.
+	sc.next = max(sc.next, min(after.First, sc.last+1))
+	return true, false
 }
 
 // block gives the messages of one block. It reports whether to go on.
@@ -135,7 +234,7 @@ func (sc *scan) block(b *engine.BlockView) bool {
 		if !sc.file(b, from) {
 			return false
 		}
-		sc.next = max(sc.next, from)
+		sc.next = max(sc.next, min(from, sc.last+1))
 		if sc.next > sc.last {
 			return true
 		}
@@ -161,7 +260,7 @@ func (sc *scan) file(b *engine.BlockView, below uint64) bool {
 // fileError decides what an error of a block's file means.
 func (sc *scan) fileError(b *engine.BlockView, err error) bool {
 	if errors.Is(err, fs.ErrNotExist) {
-		if sc.published.View().Find(sc.next) != b || sc.next < sc.published.First() {
+		if now := sc.published.Extent(); now.View.Find(sc.next) != b || sc.next < now.FirstSequence {
 			return true // the block went, with its messages
 		}
 		// Like damage: it costs what it covers, and the next block is read.
@@ -173,28 +272,29 @@ func (sc *scan) fileError(b *engine.BlockView, err error) bool {
 
 // memory gives the messages of a block that are in memory.
 func (sc *scan) memory(b *engine.BlockView) (known, more bool) {
-	key := sc.key(b.ID)
-	more, here := true, true
-	known = b.Tail.Records(sc.next, func(sequence uint64, offset int64, size int) bool {
-		if sequence > sc.last {
-			return false
+	records, known := b.Tail.Records()
+	if !known {
+		return false, true
+	}
+	for i := records.Search(sc.next); i < records.Len(); i++ {
+		r := records.At(i)
+		if r.Sequence > sc.last {
+			break
 		}
-		bytes := b.Tail.Bytes(offset, size)
+		bytes := b.Tail.Bytes(r.Offset, r.Size)
 		if bytes == nil {
-			here = false
-			return false
+			return false, true
 		}
-		r, err := key.Decode(bytes)
-		if err != nil {
-			sc.next = sequence + 1
-			more = sc.damaged(sc.corrupt(b, offset, sequence, "record is damaged", err))
-			return more
+		if err := blockio.Parse(bytes, &sc.record); err != nil {
+			sc.next = r.Sequence + 1
+			if !sc.damaged(sc.corrupt(b, r.Offset, r.Sequence, "record is damaged", err)) {
+				return true, false
+			}
+		} else if !sc.give(b) {
+			return true, false
 		}
-		sc.record = r
-		more = sc.give(b)
-		return more
-	})
-	return known && here, more
+	}
+	return true, true
 }
 
 // give hands out the current record if its message is live and wanted. It
@@ -239,7 +339,7 @@ func (sc *scan) readFile(b *engine.BlockView, below uint64) (more bool, err erro
 	sc.seen = 0
 	if sc.next > b.First {
 		// Somewhere inside: the index knows where.
-		if offset, more, err = sc.start(b, file); err != nil || !more {
+		if offset, more, err = sc.start(b); err != nil || !more {
 			return false, err
 		}
 		if offset < 0 {
@@ -283,7 +383,7 @@ func (sc *scan) records(b *engine.BlockView, file *blockio.CachedFile, offset in
 				return sc.endOfFile(b, offset, below, blockio.ErrShort), nil
 			}
 		default:
-			if offset, more, err = sc.around(b, file, offset, below, err); err != nil || !more || offset < 0 {
+			if offset, more, err = sc.around(b, offset, below, err); err != nil || !more || offset < 0 {
 				return more, err
 			}
 			filled, used = 0, 0
@@ -297,10 +397,12 @@ func (sc *scan) records(b *engine.BlockView, file *blockio.CachedFile, offset in
 // records do not account for all sequences, there is damage. It reports whether
 // to go on.
 func (sc *scan) endOfFile(b *engine.BlockView, offset int64, below uint64, cause error) bool {
-	if after := sc.published.View().Next(b); after != nil {
+	// Of one instant: when the next block has gone, so have its messages.
+	now := sc.published.Extent()
+	if after := now.View.Next(b); after != nil {
 		below = min(below, after.First)
 	}
-	if sc.seen+1 >= below || sc.published.First() >= below {
+	if sc.seen+1 >= below || now.FirstSequence >= below {
 		return true
 	}
 	lost := max(sc.next, sc.seen+1)
@@ -308,49 +410,114 @@ func (sc *scan) endOfFile(b *engine.BlockView, offset int64, below uint64, cause
 	return sc.damaged(sc.corrupt(b, offset, lost, "no intact record", cause))
 }
 
-// around finds the first intact record behind a damaged one. It returns -1 when
-// the block has none.
-func (sc *scan) around(b *engine.BlockView, file *blockio.CachedFile, offset int64, below uint64, cause error) (next int64, more bool, err error) {
-	data, err := readWhole(file)
+// around finds the first record behind a damaged one. It returns -1 when the block
+// has none.
+func (sc *scan) around(b *engine.BlockView, offset int64, below uint64, cause error) (next int64, more bool, err error) {
+	var own, after, highest uint64
+	err = sc.withReader(b, func(r *blockReader) error {
+		highest = r.sum.Last
+		i := sort.Search(r.index.Len(), func(i int) bool {
+			record, recordErr := r.index.Record(i)
+			if recordErr != nil {
+				err = recordErr
+			}
+			return record.Offset > offset
+		})
+		if err == nil && i > 0 {
+			// An index from before the damage knows which message it was.
+			if record, err := r.index.Record(i - 1); err != nil {
+				return err
+			} else if record.Offset == offset {
+				if own, err = r.index.Sequence(i - 1); err != nil {
+					return err
+				}
+			}
+		}
+		if next = -1; err != nil || i == r.index.Len() {
+			return err
+		}
+		record, err := r.index.Record(i)
+		if err != nil {
+			return err
+		}
+		next = record.Offset
+		after, err = r.index.Sequence(i)
+		return err
+	})
 	if err != nil {
 		return 0, false, err
 	}
-	index := buildIndex(sc.blockPath(b.ID), b.ID, sc.key(b.ID), data)
-	for i, o := range index.offsets {
-		if int64(o) > offset {
-			lost, after := sc.next, index.sequence(i)
-			if lost >= after || b.Removed(lost) {
-				lost = 0 // no message, or it cannot be told which
-			}
-			sc.next = max(sc.next, min(after, below))
-			return int64(o), sc.damaged(sc.corrupt(b, offset, lost, "record is damaged", cause)), nil
+	if next >= 0 {
+		lost := max(sc.next, own)
+		if lost >= after || b.Removed(lost) {
+			lost = 0 // no message, or it cannot be told which
+		}
+		sc.next = max(sc.next, min(after, below))
+		return next, sc.damaged(sc.corrupt(b, offset, lost, "record is damaged", cause)), nil
+	}
+	if own >= sc.next && own < below && !b.Removed(own) {
+		sc.next = own + 1
+		if !sc.damaged(sc.corrupt(b, offset, own, "record is damaged", cause)) {
+			return -1, false, nil
 		}
 	}
 	// Skips and tombstones may follow.
-	sc.seen = max(sc.seen, index.last)
+	sc.seen = max(sc.seen, highest)
 	return -1, sc.endOfFile(b, offset, below, cause), nil
 }
 
 // start returns the offset of the first record to give, or -1 when the block has
 // none. It reports whether to go on.
-func (sc *scan) start(b *engine.BlockView, file *blockio.CachedFile) (offset int64, more bool, err error) {
-	index, err := sc.indexOf(b, file, sc.next)
-	if err != nil {
-		return 0, false, err
+func (sc *scan) start(b *engine.BlockView) (offset int64, more bool, err error) {
+	var found uint64
+	damage := 0
+	err = sc.withReader(b, func(r *blockReader) error {
+		damage = r.sum.Damage
+		i, _, err := r.index.Ordinal(sc.next)
+		if err != nil {
+			return err
+		}
+		if i == r.index.Len() {
+			sc.seen, offset = r.sum.Last, -1
+			return nil
+		}
+		record, err := r.index.Record(i)
+		if err != nil {
+			return err
+		}
+		offset = record.Offset
+		found, err = r.index.Sequence(i)
+		return err
+	})
+	if err != nil || offset < 0 {
+		return offset, err == nil, err
 	}
-	i := index.search(sc.next)
-	if i == len(index.offsets) {
-		sc.seen = index.last
-		return -1, true, nil
-	}
-	more = true
-	if index.damaged && index.sequence(i) != sc.next && !b.Removed(sc.next) {
+	if more = true; damage > 0 && found != sc.next && !b.Removed(sc.next) {
 		// The scan begins at a damaged record, and goes on behind it.
 		lost := sc.next
-		sc.next = index.sequence(i)
+		sc.next = found
 		more = sc.damaged(sc.corrupt(b, 0, lost, "no intact record", ErrCorrupt))
 	}
-	return int64(index.offsets[i]), more, nil
+	return offset, more, nil
+}
+
+// withReader lets look use the index of a block, anew when it turns out to be of no
+// use.
+func (sc *scan) withReader(b *engine.BlockView, look func(*blockReader) error) error {
+	for attempt := 0; ; attempt++ {
+		r, err := sc.acquire(b, sc.next)
+		if err != nil {
+			return err
+		}
+		err = blockio.Guard(func() error { return look(r) })
+		if err != nil && unusable(err) {
+			sc.discard(r, err)
+		}
+		r.release()
+		if err == nil || !unusable(err) || attempt == mostAttempts {
+			return err
+		}
+	}
 }
 
 // grow makes room for a record that is longer than the buffer and begins at its
@@ -370,6 +537,7 @@ func (sc *scan) grow(have int) {
 // fill reads the file behind the bytes that are there, and returns how many there
 // are then.
 func (sc *scan) fill(file *blockio.CachedFile, offset int64, have int) (int, error) {
+	runtime.Gosched() // many scans must not keep the store actor waiting
 	n, err := file.ReadAt(sc.buffer[have:], offset+int64(have))
 	if err != nil && err != io.EOF {
 		return 0, err

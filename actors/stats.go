@@ -30,6 +30,8 @@ type Stats struct {
 	InFlightBytes int64     // their bytes
 	Failures      uint64    // failed writes and syncs
 	Recoveries    uint64    // recoveries after a failure
+	Indexed       uint64    // block indexes written
+	BadIndexes    uint64    // block indexes found damaged or stale while the store was open
 }
 
 // Histogram counts observations in buckets.
@@ -46,6 +48,8 @@ type meters struct {
 	syncs      meter
 	failures   atomic.Uint64
 	recoveries atomic.Uint64
+	indexed    atomic.Uint64
+	badIndexes atomic.Uint64
 }
 
 // buckets is the number of buckets of a meter; the last has no bound.
@@ -112,5 +116,6 @@ func (s *Store) Stats() Stats {
 		MailboxDepth: s.mailbox.UserMessageCount(),
 		InFlight:     ops, InFlightBytes: bytes,
 		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(),
+		Indexed: s.meters.indexed.Load(), BadIndexes: s.meters.badIndexes.Load(),
 	}
 }

@@ -154,10 +154,10 @@ func (s *Store) awaitEnd(ctx context.Context) bool {
 	}
 }
 
-// State returns the stream's state, of everything that has been acknowledged. It
+// FastState returns the stream's state, of everything that has been acknowledged. It
 // is consistent, costs constant time, reads no disk, and works on a failed and on
 // a stopped store, too. The error is that of the context.
-func (s *Store) State(ctx context.Context) (State, error) {
+func (s *Store) FastState(ctx context.Context) (State, error) {
 	if err := ctx.Err(); err != nil {
 		return State{}, context.Cause(ctx)
 	}
@@ -165,17 +165,10 @@ func (s *Store) State(ctx context.Context) (State, error) {
 }
 
 // Deleted returns the sequences between the first and the last that hold no
-// message, as ascending ranges, as of one instant between the call and its return.
-// It costs time in proportion to their number and to the number of blocks, on the
-// store actor, and fails with ErrFailed while the store recovers from a failure.
+// message, as ascending and disjoint ranges: those of State. See Sequences.
 func (s *Store) Deleted(ctx context.Context) ([]SequenceRange, error) {
-	var ranges []SequenceRange
-	o := s.ops.get(engine.CommandBarrier)
-	o.command.Deleted = &ranges
-	if _, err := s.run(ctx, o); err != nil {
-		return nil, err
-	}
-	return ranges, nil
+	state, err := s.State(ctx)
+	return state.DeletedRanges, err
 }
 
 // run takes credit for an operation, posts it, and waits for its reply.

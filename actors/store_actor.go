@@ -23,7 +23,9 @@ type storeActor struct {
 	derived []string
 
 	writer, flusher *actor.PID
-	commits, works  int // out with the children
+	indexer         *actor.PID
+	commits, works  int // out with writer and flusher
+	indexing        int // out with the indexer
 	atWriter        *commitWork
 	atFlusher       []*maintenanceWork // in order
 
@@ -109,6 +111,12 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRetry(ctx)
 	case *recovered:
 		a.onRecovered(ctx, m)
+	case *indexDone:
+		a.onIndexDone(m)
+	case *reindexRequest:
+		if a.engine.Failed() == nil {
+			a.engine.Reindex(m.block)
+		}
 	case *watchOp:
 		a.onWatch(m)
 	case *actor.Started:
@@ -316,6 +324,13 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 		ctx.Send(a.writer, a.atWriter)
 	}
 	for _, w := range ready.Maintenance {
+		if w.Kind == engine.WorkIndex {
+			if a.indexing++; a.indexer == nil { // most streams never need it
+				a.indexer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} }))
+			}
+			ctx.Send(a.indexer, &indexWork{a.fileSystem(), a.blockPath(w.Block), a.blocks.Key(w.Block), w})
+			continue
+		}
 		a.works++
 		if w.Kind == engine.WorkRemove {
 			// Some systems do not remove files that are open.
@@ -352,7 +367,7 @@ func (a *storeActor) arm(ctx actor.Context) {
 
 // maybeClose ends the actor once its children have nothing left to do.
 func (a *storeActor) maybeClose(ctx actor.Context) {
-	if a.commits > 0 || a.works > 0 || a.failure.attempting {
+	if a.commits > 0 || a.works > 0 || a.indexing > 0 || a.failure.attempting {
 		return
 	}
 	ctx.Stop(ctx.Self())
@@ -360,7 +375,7 @@ func (a *storeActor) maybeClose(ctx actor.Context) {
 
 // onTerminated notices a child or a watcher that has ended.
 func (a *storeActor) onTerminated(m *actor.Terminated) {
-	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) {
+	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) && (a.indexer == nil || !m.Who.Equal(a.indexer)) {
 		a.forgetWatcher(m.Who)
 		return
 	}
@@ -368,7 +383,7 @@ func (a *storeActor) onTerminated(m *actor.Terminated) {
 		return
 	}
 	// Its work will not be completed any more.
-	a.failure.childless, a.failure.attempting, a.commits, a.works = true, false, 0, 0
+	a.failure.childless, a.failure.attempting, a.commits, a.works, a.indexing = true, false, 0, 0, 0
 	a.atFlusher = nil
 	err := fmt.Errorf("actors: child %s ended", m.Who.Id)
 	a.engine.Abort(err)
@@ -440,6 +455,7 @@ func (a *storeActor) writeRest() {
 		}
 		a.engine.Done(item.done)
 	}
+	a.engine.LeaveIndexing()
 	a.engine.Step(&engine.Command{Kind: engine.CommandStop})
 	for {
 		ready := a.engine.Ready()
@@ -469,5 +485,5 @@ func (a *storeActor) survive() {
 // forgetAll drops what the runtime holds of the stream.
 func (a *storeActor) forgetAll() {
 	a.runtime.files.ForgetDir(a.fileSystem(), filepath.Dir(a.blockPath(0)))
-	a.runtime.indexes.forgetStream(a.stream)
+	a.runtime.readers.forgetStream(a.stream)
 }

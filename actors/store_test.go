@@ -94,7 +94,7 @@ func checkMessage(t *testing.T, m actors.Message, i int) {
 
 func checkAll(t *testing.T, s *actors.Store, n int) {
 	t.Helper()
-	state, err := s.State(t.Context())
+	state, err := s.FastState(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, uint64(n), state.Messages)
 	require.Equal(t, uint64(n), state.LastSequence)

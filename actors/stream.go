@@ -61,7 +61,7 @@ func (s *stream) key(id uint32) *blockio.BlockKey {
 // forget drops what the runtime holds of a block whose file has gone.
 func (s *stream) forget(id uint32) {
 	s.runtime.files.Forget(s.blockPath(id))
-	s.runtime.indexes.forget(indexKey{s, id})
+	s.runtime.readers.forget(readerKey{s, id})
 }
 
 // reject answers a data message that the mailbox does not take.

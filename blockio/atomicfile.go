@@ -14,7 +14,7 @@ import (
 //
 // Two calls for one name must not overlap.
 func ReplaceFile(fsys FS, name string, data []byte) error {
-	tmp := name + ".tmp"
+	tmp := name + UnfinishedSuffix
 	err := writeFile(fsys, tmp, data)
 	if err == nil {
 		if err = fsys.Rename(tmp, name); err == nil {

@@ -15,6 +15,10 @@ const (
 	blocksDir   = "msgs"
 	blockSuffix = ".blk"
 
+	// UnfinishedSuffix ends the name of a file that is being written to take the
+	// place of the one without it.
+	UnfinishedSuffix = ".tmp"
+
 	// MaxBlockFile is the largest block file, in bytes, that is read.
 	MaxBlockFile = 1 << 30
 
@@ -29,6 +33,9 @@ type BlocksOptions struct {
 	BlockSize int64
 	// NoZeroAhead turns off writing zeros ahead of synced appends.
 	NoZeroAhead bool
+	// Beside lists the endings of files that describe a block, such as ".bix": they
+	// go with the block.
+	Beside []string
 	// OnStray, if set, is told of names in the directory that look like a block
 	// and are none, such as 04.blk. nats-server refuses such a directory.
 	OnStray func(name string)
@@ -361,6 +368,9 @@ func (b *Blocks) Remove(ids ...uint32) error {
 		} else if err == nil {
 			removed = true
 		}
+		if err == nil {
+			err = b.removeBeside(id)
+		}
 		errs = append(errs, b.wrap("remove", id, errors.Join(err, closeErr)))
 	}
 	if removed {
@@ -369,6 +379,47 @@ func (b *Blocks) Remove(ids ...uint32) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// removeBeside removes what describes a block.
+func (b *Blocks) removeBeside(id uint32) error {
+	var errs []error
+	for _, ending := range b.opts.Beside {
+		err := b.fs.Remove(strings.TrimSuffix(b.Path(id), blockSuffix) + ending)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RemoveOrphans removes files that describe blocks which are not there, and what a
+// crash left of files that were being written. It returns how many.
+func (b *Blocks) RemoveOrphans() (removed int, err error) {
+	entries, err := b.fs.ReadDir(b.Dir())
+	if err != nil {
+		return 0, fmt.Errorf("blockio: list %s: %w", b.Dir(), err)
+	}
+	there := make(map[string]bool)
+	for _, entry := range entries {
+		if _, ok := blockID(entry.Name); ok {
+			there[strings.TrimSuffix(entry.Name, blockSuffix)] = true
+		}
+	}
+	for _, entry := range entries {
+		for _, ending := range b.opts.Beside {
+			whole, unfinished := strings.CutSuffix(entry.Name, UnfinishedSuffix)
+			name, found := strings.CutSuffix(whole, ending)
+			if _, number := blockID(name + blockSuffix); !found || !number || entry.IsDir || there[name] && !unfinished {
+				continue
+			}
+			if err := b.fs.Remove(filepath.Join(b.Dir(), entry.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return removed, fmt.Errorf("blockio: remove %s: %w", entry.Name, err)
+			}
+			removed++
+		}
+	}
+	return removed, nil
 }
 
 // RemoveDerived removes files that can be made again, such as index.db, by

@@ -157,7 +157,7 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) {
 	b := e.tail
 	b.memory.slotRoom(b.live, &e.spareSlots)
 	b.codec.AppendMessage(b.memory.free(), sequence, time, m.Subject, m.Header, m.Payload)
-	b.live.add(sequence, time, b.size, size, e.subjects.add(m.Subject, 1))
+	b.live.add(sequence, time, b.size, size, e.index.Stage(m.Subject, e.current.parity))
 	b.memory.frame.slots++
 	e.appended(size)
 	b.remember(sequence, time, uint64(size))
@@ -202,9 +202,7 @@ func (e *Engine) skipTime() int64 {
 func (e *Engine) skipTo(last uint64, time int64) {
 	e.appendSkip(last, time)
 	b := e.tail
-	if b.firstMsg != 0 {
-		b.addDeleted(b.last+1, last)
-	}
+	b.addDeleted(b.last+1, last)
 	b.last = last
 	e.numbers[countLast], e.numbers[countLastTime] = last, uint64(time)
 	if e.numbers[countMessages] == 0 {

@@ -18,10 +18,13 @@ type block struct {
 	firstTime int64  // its time
 	maxTime   int64  // highest time of a message in the block
 
-	// deleted holds the sequences in (firstMsg, last] that are not live,
-	// ascending and disjoint. What head removal takes is not listed: it lies
-	// below the stream's first sequence.
+	// deleted holds the sequences from the first that the block spans to last that
+	// are not live, ascending and disjoint. What head removal takes is not listed:
+	// it lies below the stream's first sequence.
 	deleted []SequenceRange
+	// Readers see the first shown of the ranges, which so no longer change.
+	shown        int
+	deletedCount uint64 // sequences in all ranges
 
 	// Records of sequences below tailFrom are known to the file only, and to old
 	// when that is loaded; oldSize is where they end. The others are in live.
@@ -39,6 +42,8 @@ type block struct {
 	view   *BlockView
 	// sealed blocks take no more records.
 	sealed bool
+	// indexed: recovery found an index that is of use.
+	indexed bool
 }
 
 // table returns the table that lists a sequence, or reports that it has to be
@@ -89,7 +94,8 @@ func (b *block) advance() bool {
 // addDeleted records that the sequences first..last, all above those recorded
 // so far, are not live.
 func (b *block) addDeleted(first, last uint64) {
-	if n := len(b.deleted); n > 0 && b.deleted[n-1].Last+1 == first {
+	b.deletedCount += last - first + 1
+	if n := len(b.deleted); n > b.shown && b.deleted[n-1].Last+1 == first {
 		b.deleted[n-1].Last = last
 		return
 	}
@@ -100,7 +106,8 @@ func (b *block) addDeleted(first, last uint64) {
 func (b *block) remember(sequence uint64, time int64, size uint64) {
 	if b.firstMsg == 0 {
 		b.firstMsg = sequence
-	} else if sequence > b.last+1 {
+	}
+	if sequence > b.last+1 {
 		b.addDeleted(b.last+1, sequence-1)
 	}
 	if b.msgs == 0 {
@@ -113,10 +120,20 @@ func (b *block) remember(sequence uint64, time int64, size uint64) {
 	b.last = sequence
 }
 
-// publishDeleted lets readers see the block's deletions.
+// setDeleted replaces the list of what is not live.
+func (b *block) setDeleted(ranges []SequenceRange) {
+	b.deleted, b.shown, b.deletedCount = ranges, -1, 0
+	for _, r := range ranges {
+		b.deletedCount += r.Last - r.First + 1
+	}
+}
+
+// publishDeleted lets readers see what is not live in the block.
 func (b *block) publishDeleted() {
-	ranges := append([]SequenceRange(nil), b.deleted...)
-	b.view.removed.Store(&ranges)
+	if n := len(b.deleted); n != b.shown {
+		b.shown = n
+		b.view.gaps.Store(&Gaps{b.deleted[:n:n], b.deletedCount})
+	}
 }
 
 // forgetTables leaves the block's records to the file.

@@ -72,10 +72,6 @@ type Command struct {
 	// leave it false, so that they never refuse what the leader accepted.
 	CheckDiscardNew bool
 
-	// Deleted, if not nil, gets what Engine.Deleted returns when the command's
-	// turn comes. Barrier.
-	Deleted *[]SequenceRange
-
 	// Tag comes back in the reply. A nil tag asks for no reply.
 	Tag any
 }

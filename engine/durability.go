@@ -169,6 +169,7 @@ func (e *Engine) maintained(w Work) {
 	case WorkSeal:
 		// The maintenance lane keeps the order, so this is the first one.
 		d.synced = d.synced.combine(d.unsealed[0].after)
+		e.indexing.sealed(e, d.unsealed[0].block)
 		d.unsealed = shift(d.unsealed, 1)
 	case WorkRemove:
 		d.removing = false
@@ -187,7 +188,8 @@ func (d *durability) settle(e *Engine) {
 	d.removeEvicted(e)
 	// A block that cannot be removed now is evicted again at the next open.
 	removed := len(d.evicted) == 0 || e.now < d.removeAt
-	if d.stopping && e.idleMaintenance() && removed && d.stop.Tag != nil {
+	indexing := e.indexing.next(e)
+	if d.stopping && e.idleMaintenance() && removed && !indexing && d.stop.Tag != nil {
 		e.reply(d.stop)
 		d.stop = Reply{}
 	}
@@ -198,6 +200,8 @@ func (d *durability) settle(e *Engine) {
 func (d *durability) removeEvicted(e *Engine) {
 	switch {
 	case len(d.evicted) == 0 || d.removing || e.now < d.removeAt:
+	case e.indexing.out != nil && e.indexing.out.id == d.evicted[0].block:
+		// Or its index would come to be after it has gone.
 	case d.evicted[0].group <= d.durable.group:
 		d.removing = true
 		e.schedule(WorkRemove, d.evicted[0].block, 0)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
 // Engine is one stream. See the package comment for who may call it and when.
@@ -15,10 +17,10 @@ type Engine struct {
 	tail   *block   // takes records; nil when the next record starts a block
 	lastID uint32   // highest block number ever used
 
-	numbers  [counters]uint64 // state and totals, staged commands included
-	subjects subjects
-	now      int64 // time of this turn
-	stamp    int64 // highest time given to a message
+	numbers [counters]uint64 // state and totals, staged commands included
+	index   *subjects.Index  // of what is published; what is staged waits in it
+	now     int64            // time of this turn
+	stamp   int64            // highest time given to a message
 
 	current  *group  // gathers
 	inflight *group  // on the commit lane
@@ -37,6 +39,7 @@ type Engine struct {
 
 	durability durability
 	expiry     expiry
+	indexing   indexing
 
 	chunkHint  int // memory that a new tail starts with
 	spareSlots []*slotChunk
@@ -73,7 +76,7 @@ func New(cfg Config, pub *Published, now int64) *Engine {
 
 func newEngine(cfg Config, pub *Published) *Engine {
 	e := &Engine{
-		cfg: cfg, pub: pub, subjects: newSubjects(),
+		cfg: cfg, pub: pub, index: subjects.New(cfg.Seed),
 		current: &group{}, spare: &group{},
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
@@ -103,6 +106,7 @@ func (e *Engine) Tick(now int64) {
 		e.clockWentBack(now)
 	}
 	e.now = now
+	e.indexing.begun = true
 	if e.failed != nil || e.stopped {
 		return
 	}
@@ -131,6 +135,7 @@ func (e *Engine) clockWentBack(now int64) {
 	}
 	d.lastWrite = min(d.lastWrite, now)
 	d.removeAt = min(d.removeAt, now)
+	e.indexing.retryAt = min(e.indexing.retryAt, now)
 	if x.due != never && x.ran > now {
 		x.due = now
 	}
@@ -154,6 +159,9 @@ func (e *Engine) NextTick() (int64, bool) {
 	}
 	if d := &e.durability; len(d.evicted) > 0 && d.removeAt > e.now {
 		next = min(next, d.removeAt)
+	}
+	if x := &e.indexing; len(x.waiting) > 0 && x.out == nil && e.opening == nil && x.retryAt > e.now {
+		next = min(next, x.retryAt)
 	}
 	if e.inflight == nil && e.lingers() {
 		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
@@ -192,9 +200,6 @@ func (e *Engine) apply(c *Command) bool {
 	case CommandFlush:
 		e.flush(c)
 	case CommandBarrier:
-		if c.Deleted != nil {
-			*c.Deleted = e.Deleted()
-		}
 		e.replyInOrder(Reply{Tag: c.Tag, Sequence: e.last()})
 	case CommandStop:
 		e.stop(c)
@@ -270,6 +275,9 @@ func (e *Engine) Done(d Done) {
 	switch {
 	case w.Kind == WorkLoad:
 		e.loaded(w, d)
+		return
+	case w.Kind == WorkIndex:
+		e.indexing.done(e, d.Err)
 		return
 	case w.Kind == WorkRemove && d.Err != nil:
 		// What is in the log is as safe as before; there is only too much of it.

@@ -15,6 +15,8 @@ type group struct {
 	shown   bool    // SyncNever: shown, and waits to be worth a write
 	shownAt int64   // when that began
 	removed bool    // messages went that no record names
+	parity  int     // tells this group from the other that is not published yet
+	gone    []goneMessage
 
 	evicted []uint32 // blocks that readers no longer see
 	release []*block // blocks whose memory goes once the group is written
@@ -32,6 +34,14 @@ type piece struct {
 	create   bool
 	seal     bool
 	slots    int // records of the block that readers may see afterwards
+	indexed  int // records of the block that the subject index knows of already
+}
+
+// goneMessage is a message that was removed: the subject index hears of it when the
+// group is published.
+type goneMessage struct {
+	subject  uint32
+	sequence uint64
 }
 
 // staged reports whether the group holds records, or other changes that readers
@@ -52,7 +62,7 @@ func (g *group) reset() {
 	clear(g.rolled)
 	clear(g.commit.Ops)
 	*g = group{
-		commit: Commit{Ops: g.commit.Ops[:0]},
+		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, gone: g.gone[:0],
 		pieces: g.pieces[:0], data: g.data[:0],
 		replies: g.replies[:0], flushes: g.flushes[:0],
 		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0],
@@ -64,7 +74,11 @@ func (g *group) pieceFor(b *block) *piece {
 	if n := len(g.pieces); n > 0 && g.pieces[n-1].block == b {
 		return &g.pieces[n-1]
 	}
-	g.pieces = append(g.pieces, piece{block: b, from: b.size, to: b.size})
+	p := piece{block: b, from: b.size, to: b.size}
+	if b.live != nil {
+		p.indexed = b.live.n
+	}
+	g.pieces = append(g.pieces, p)
 	return &g.pieces[len(g.pieces)-1]
 }
 
@@ -143,13 +157,13 @@ func (e *Engine) startMemory(b *block) {
 
 // viewOf returns a reader's view of a block, as it is now.
 func (e *Engine) viewOf(b *block) *BlockView {
-	v := &BlockView{ID: b.id, Tail: b.memory.tail}
-	if b.view != nil {
-		v.First = b.view.First
-		v.removed.Store(b.view.removed.Load())
-	} else {
-		v.First = e.last() + 1
+	if b.view == nil {
+		return newBlockView(b.id, e.last()+1, b.memory.tail)
 	}
+	v := newBlockView(b.id, b.view.First, b.memory.tail)
+	v.gaps.Store(b.view.gaps.Load())
+	v.lastTime.Store(b.maxTime)
+	v.Attached.Store(b.view.Attached.Load())
 	return v
 }
 
@@ -197,6 +211,7 @@ func (e *Engine) seal() *Commit {
 	if e.current == nil {
 		e.current = &group{}
 	}
+	e.current.parity = g.parity ^ 1
 	e.inflight = g
 	if len(g.commit.Ops) == 0 {
 		e.committed()
@@ -223,7 +238,7 @@ func (e *Engine) snapshot(g *group) {
 }
 
 func (e *Engine) fillNumbers() {
-	e.numbers[countSubjects] = uint64(e.subjects.len())
+	e.numbers[countSubjects] = uint64(e.index.Tree().Len())
 	e.numbers[countBlocks] = uint64(len(e.blocks))
 	e.numbers[countDurable] = e.durability.durable.sequence
 }
@@ -318,17 +333,45 @@ func (e *Engine) publish(g *group) {
 	if e.opening != nil {
 		return
 	}
+	e.pub.turn.Add(1)
 	if g.view != nil {
 		e.pub.view.Store(g.view)
 	}
 	for i := range g.pieces {
-		if p := &g.pieces[i]; p.block.memory.tail != nil {
-			p.block.memory.tail.visible.Store(int64(p.slots))
+		b := g.pieces[i].block
+		b.publishDeleted()
+		b.view.lastTime.Store(b.maxTime)
+		if b.memory.tail != nil {
+			b.memory.tail.visible.Store(int64(g.pieces[i].slots))
 		}
 	}
+	e.indexSubjects(g)
+	g.numbers[countSubjects] = uint64(e.index.Tree().Len())
 	// Gauges have been published since the group was sealed; they do not go back.
 	e.fillGauges(&g.numbers)
 	e.pub.publish(&g.numbers)
+	e.pub.turn.Add(1)
+}
+
+// indexSubjects brings the subject index up to date with a group.
+func (e *Engine) indexSubjects(g *group) {
+	if e.pub.held.Load() {
+		e.pub.held.Store(false)
+		e.index.Freeze()
+	}
+	for i := range g.pieces {
+		p := &g.pieces[i]
+		for ; p.indexed < p.slots; p.indexed++ {
+			c, at := p.block.live.chunks[p.indexed/slotsPerChunk], p.indexed%slotsPerChunk
+			e.index.Stored(c.subject[at], c.sequence[at], c.size[at])
+		}
+	}
+	for _, m := range g.gone {
+		e.index.Removed(m.subject, m.sequence)
+	}
+	g.gone = g.gone[:0]
+	e.index.Published(g.parity)
+	e.pub.showTree(e.index.Tree())
 }
 
 // publishGauges brings the numbers up to date that do not depend on what is
@@ -358,8 +401,16 @@ func (e *Engine) committed() {
 	if e.cfg.Level != SyncNever || g.held {
 		e.publish(g)
 	}
+	for i := range g.pieces {
+		if p := &g.pieces[i]; p.seal && e.cfg.Level == SyncAlways {
+			e.indexing.sealed(e, p.block)
+		}
+	}
 	for _, b := range g.release {
-		e.releaseMemory(b)
+		e.indexing.letGo(e, b)
+		if !e.indexing.hold(e, b) {
+			e.releaseMemory(b)
+		}
 	}
 	e.trimMemory()
 	e.out = append(e.out, g.replies...)
@@ -381,9 +432,6 @@ func (e *Engine) trimMemory() {
 // releaseMemory drops the memory of a block that takes no more records. Its
 // table stays when a limit is about to need it.
 func (e *Engine) releaseMemory(b *block) {
-	if len(b.deleted) > 0 && b.memory.tail != nil {
-		b.publishDeleted()
-	}
 	keep := e.cfg.Limits.evicts() && e.nearHead(b)
 	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, keep)
 	if !keep {
@@ -398,9 +446,6 @@ func (e *Engine) dropIdleMemory() {
 	if b == nil || b.memory.tail == nil || e.inflight != nil || !e.current.idle() ||
 		e.now < e.durability.lastWrite+idleAfter {
 		return
-	}
-	if len(b.deleted) > 0 {
-		b.publishDeleted()
 	}
 	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, false)
 	b.forgetTables()

@@ -257,7 +257,11 @@ func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 // takeMessage takes the message of record i out of all totals. A table that was
 // read again may not agree with what was counted; no total goes below zero.
 func (e *Engine) takeMessage(b *block, t *Table, i int) {
-	e.subjects.remove(t.subjectOf(&e.subjects, i), 1)
+	if e.opening != nil {
+		e.index.Removed(t.subjectOf(e.index, i), t.sequenceAt(i))
+	} else {
+		e.current.gone = append(e.current.gone, goneMessage{t.subjectOf(e.index, i), t.sequenceAt(i)})
+	}
 	size := min(t.sizeAt(i), b.bytes)
 	if b.msgs == 1 {
 		size = b.bytes

@@ -70,8 +70,8 @@ func TestMemoryOfAnIdleTailComesBack(t *testing.T) {
 			t.Errorf("covers %d: %v", sequence, tail.Covers(sequence))
 		}
 	}
-	if tail.Records(1, func(uint64, int64, int) bool { return true }) {
-		t.Error("the table claims to reach back to the first record")
+	if records, known := tail.Records(); !known || tail.From() != 21 || records.Len() != 1 || records.Sequence(0) != 21 {
+		t.Errorf("the table has %d records from %d on", records.Len(), tail.From())
 	}
 }
 

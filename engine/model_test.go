@@ -133,8 +133,14 @@ func (mc *machine) observe() error {
 	if err := mc.e.CheckInvariants(); err != nil {
 		return err
 	}
-	if err := sameState(mc.e.StagedState(), mc.m.state()); err != nil {
+	// Subjects are counted when a group is published.
+	staged, model := mc.e.StagedState(), mc.m.state()
+	staged.Subjects, model.Subjects = 0, 0
+	if err := sameState(staged, model); err != nil {
 		return fmt.Errorf("staged: %w", err)
+	}
+	if err := sameSubjects(mc.pub.Snapshot(), &mc.shown); err != nil {
+		return fmt.Errorf("published: %w", err)
 	}
 	if err := sameState(mc.pub.State(), mc.shown.state); err != nil {
 		return fmt.Errorf("published: %w", err)

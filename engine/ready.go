@@ -84,9 +84,12 @@ const (
 	WorkSeal
 	// WorkRemove removes a block's file and syncs the directory.
 	WorkRemove
+	// WorkIndex writes the index of a sealed block. It takes long, and nothing
+	// waits for it: it is no business of the lane.
+	WorkIndex
 )
 
-var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove"}
+var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkIndex: "index"}
 
 // String returns the kind's name.
 func (k WorkKind) String() string {

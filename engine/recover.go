@@ -24,6 +24,9 @@ type Scan struct {
 	lostBytes  int64
 	timeless   bool // the last record was of an erased message: it kept no time
 	trimmed    bool
+	index      *indexedSubjects // of a scan that was filled from an index
+	firstMsg   uint64           // first message
+	firstTime  int64            // its time
 }
 
 // NewScan starts the scan of a block.
@@ -38,7 +41,7 @@ func (s *Scan) Message(sequence uint64, time int64, offset int64, size int, subj
 		return
 	}
 	if s.msgs == 0 {
-		s.first = sequence
+		s.first, s.firstMsg, s.firstTime = sequence, sequence, time
 	} else if sequence > s.last+1 {
 		s.gap(s.last+1, sequence-1)
 	}
@@ -97,6 +100,19 @@ func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int6
 			s.last, s.lastTime, s.timeless = t.Sequence, t.Time, false
 		}
 	}
+}
+
+// spanned lists the sequences from first to the last one that the block accounts
+// for which are not live.
+func (s *Scan) spanned(first uint64) []SequenceRange {
+	var lead []SequenceRange
+	switch {
+	case s.msgs > 0 && s.firstMsg > first:
+		lead = append(lead, SequenceRange{first, s.firstMsg - 1})
+	case s.msgs == 0 && s.last >= first:
+		lead = append(lead, SequenceRange{first, s.last})
+	}
+	return mergeRanges(lead, s.deleted)
 }
 
 // Table returns what the scan found, as WorkLoad asks for it.
@@ -159,12 +175,16 @@ func (r *Recovery) RemoveBelow(sequence uint64) { r.first = max(r.first, sequenc
 // NextBlockAfter makes the numbers of new blocks higher than id.
 func (r *Recovery) NextBlockAfter(id uint32) { r.e.lastID = max(r.e.lastID, id) }
 
+// Fits reports whether a block goes on where the one before it ended. If not, its
+// scan must not be one that was filled from an index.
+func (r *Recovery) Fits(s *Scan) bool { return s.msgs == 0 || s.firstMsg > r.e.last() }
+
 // Add takes the scan of the next block, in order of block numbers.
 func (r *Recovery) Add(s *Scan) {
 	e := r.e
 	e.lastID = max(e.lastID, s.id)
 	last := e.numbers[countLast]
-	if s.table.n > 0 && s.table.sequenceAt(0) <= last {
+	if s.index == nil && !r.Fits(s) {
 		s.trim(last)
 	}
 	e.numbers[countLostMessages] += uint64(len(s.lost))
@@ -183,20 +203,16 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
-		maxTime: s.maxTime, deleted: s.deleted, oldSize: s.size,
-		view: &BlockView{ID: s.id, First: last + 1}, sealed: true,
+		maxTime: s.maxTime, oldSize: s.size, view: newBlockView(s.id, last+1, nil), sealed: true,
 	}
 	b.tailFrom = b.last + 1
+	b.view.lastTime.Store(b.maxTime)
+	b.setDeleted(s.spanned(last + 1))
+	b.publishDeleted()
 	if s.msgs > 0 {
-		b.firstMsg = s.table.sequenceAt(0)
-		b.firstLive, b.firstTime = b.firstMsg, s.table.timeAt(0)
-		if b.last > s.last {
-			b.addDeleted(s.last+1, b.last)
-		}
-		b.publishDeleted()
-		for i, name := range s.table.names {
-			e.subjects.add(name, s.table.perName[i])
-		}
+		b.firstMsg, b.indexed = s.firstMsg, s.index != nil
+		b.firstLive, b.firstTime = s.firstMsg, s.firstTime
+		s.countSubjects(e.index)
 	}
 	if s.last >= last && s.last > 0 {
 		e.numbers[countLast] = s.last
@@ -218,6 +234,9 @@ func (r *Recovery) Add(s *Scan) {
 // keep holds on to tables while they are few, and to those that limits reach
 // first.
 func (r *Recovery) keep(b *block, t *Table) {
+	if t == nil {
+		return
+	}
 	if r.kept+t.n <= keepRecords || r.e.cfg.Limits.evicts() && r.e.nearHead(b) {
 		b.old = t
 		r.kept += t.n
@@ -248,6 +267,11 @@ func (r *Recovery) Finish(now int64) *Engine {
 	found := mark{sequence: last}
 	if first := e.cfg.FirstSequence; last == 0 && first > 1 && first < maxSequence {
 		found.sequence = first - 1 // there are no messages to lose below it
+	}
+	for _, b := range e.blocks {
+		if b != e.tail && !b.indexed {
+			e.indexing.sealed(e, b)
+		}
 	}
 	e.durability.lastWrite = now
 	if n := len(e.blocks); n > 0 {
@@ -370,8 +394,11 @@ func (e *Engine) opened() {
 	}
 	e.fillNumbers()
 	e.viewChanged = false
+	e.pub.turn.Add(1)
 	e.pub.view.Store(e.currentView())
+	e.pub.showTree(e.index.Tree())
 	e.pub.publish(&e.numbers)
+	e.pub.turn.Add(1)
 	e.unpark()
 }
 
@@ -400,7 +427,7 @@ func (e *Engine) bury(b *block, targets []uint64) {
 		e.takeMessage(b, b.old, i)
 		gone = append(gone, SequenceRange{sequence, sequence})
 	}
-	b.deleted = mergeRanges(b.deleted, gone)
+	b.setDeleted(mergeRanges(b.deleted, gone))
 	b.publishDeleted()
 	if b.msgs > 0 && inRanges(b.deleted, b.firstLive) {
 		b.inLive, b.cursor = false, b.old.Search(b.firstLive)
@@ -432,35 +459,10 @@ func mergeRanges(a, b []SequenceRange) []SequenceRange {
 // Deleted returns the sequences between the first and the last that are not
 // live, staged changes included, ascending and disjoint.
 func (e *Engine) Deleted() []SequenceRange {
-	var deleted []SequenceRange
-	if e.numbers[countMessages] == 0 {
-		return nil
+	gaps := make([]*Gaps, len(e.blocks))
+	for i, b := range e.blocks {
+		gaps[i] = &Gaps{ranges: b.deleted}
 	}
-	add := func(first, last uint64) {
-		if first = max(first, e.numbers[countFirst]); first > last {
-			return
-		}
-		if n := len(deleted); n > 0 && deleted[n-1].Last+1 >= first {
-			deleted[n-1].Last = max(deleted[n-1].Last, last)
-			return
-		}
-		deleted = append(deleted, SequenceRange{first, last})
-	}
-	next := e.numbers[countFirst] // not accounted for yet
-	for _, b := range e.blocks {
-		if b.firstMsg == 0 {
-			continue
-		}
-		if b.firstMsg > next {
-			add(next, b.firstMsg-1)
-		}
-		for _, r := range b.deleted {
-			add(r.First, r.Last)
-		}
-		next = max(next, b.last+1)
-	}
-	if last := e.last(); next <= last {
-		add(next, last)
-	}
-	return deleted
+	state := stateOf(&e.numbers)
+	return joinGaps(gaps, &state)
 }

@@ -297,10 +297,10 @@ func TestViewWalksTheBlocks(t *testing.T) {
 	}
 	var got []uint64
 	tail := v.Blocks()[9].Tail
-	tail.Records(66, func(sequence uint64, _ int64, _ int) bool {
-		got = append(got, sequence)
-		return len(got) < 3
-	})
+	records, _ := tail.Records()
+	for i := records.Search(66); i < records.Len() && len(got) < 3; i++ {
+		got = append(got, records.Sequence(i))
+	}
 	if !slices.Equal(got, []uint64{66, 67, 68}) {
 		t.Fatalf("records %v", got)
 	}

@@ -20,7 +20,7 @@ func storeOf(n int) engine.Command {
 // refuse writes; it goes when it can, and a stop does not wait for it.
 func TestFailedRemovalIsTriedAgain(t *testing.T) {
 	cfg := testConfig()
-	cfg.BlockSize, cfg.Limits.MaxMsgs = 200, 2
+	cfg.BlockSize, cfg.Limits.MaxMsgs, cfg.IndexFrom = 200, 2, -1
 	e := engine.New(cfg, engine.NewPublished(), 1e9)
 	now := int64(1e9)
 	var removals []uint32

@@ -1,5 +1,10 @@
 package engine
 
+import "github.com/seed-d8b58eba/millrace/engine/subjects"
+
+// noSubject is the number of the empty subject, which is not tracked.
+const noSubject = subjects.NoID
+
 // Table lists the message records of one block in order of sequence. The table
 // of the tail block grows as the engine appends; those of older blocks come from
 // the shell, scanned off the engine's turn, when a limit is about to reach them.
@@ -10,9 +15,16 @@ type Table struct {
 	// its own, to the engine's. A table that the engine filled has neither.
 	names []string
 	ids   []uint32
-	// perName counts the records of each own subject number.
-	perName []uint64
+	// perName sums up the records of each own subject number.
+	perName []nameSum
 	index   map[string]uint32
+}
+
+// nameSum is what a block holds of one subject: how many messages, the sequences of
+// the first and the last, and the size of the last.
+type nameSum struct {
+	count, first, last uint64
+	size               uint32
 }
 
 // unresolved marks a subject number that was not looked up yet.
@@ -52,17 +64,18 @@ func (t *Table) scanned(sequence uint64, time int64, offset int64, size int, sub
 		if !ok {
 			name := string(subject)
 			known = uint32(len(t.names))
-			t.names, t.perName = append(t.names, name), append(t.perName, 0)
+			t.names, t.perName = append(t.names, name), append(t.perName, nameSum{first: sequence})
 			t.index[name] = known
 		}
-		t.perName[known]++
+		sum := &t.perName[known]
+		sum.count, sum.last, sum.size = sum.count+1, sequence, uint32(size)
 		id = known
 	}
 	t.add(sequence, time, offset, size, id)
 }
 
 // subjectOf returns the engine's number for the subject of record i.
-func (t *Table) subjectOf(s *subjects, i int) uint32 {
+func (t *Table) subjectOf(index *subjects.Index, i int) uint32 {
 	own := t.chunks[i/slotsPerChunk].subject[i%slotsPerChunk]
 	if t.names == nil || own == noSubject {
 		return own
@@ -73,8 +86,13 @@ func (t *Table) subjectOf(s *subjects, i int) uint32 {
 			t.ids[j] = unresolved
 		}
 	}
-	if t.ids[own] == unresolved || t.ids[own] == noSubject {
-		t.ids[own] = s.lookup(t.names[own])
+	if t.ids[own] == unresolved {
+		// While the table lists a live message of the subject, its number stays.
+		id, ok := index.Lookup(t.names[own])
+		if !ok {
+			return noSubject
+		}
+		t.ids[own] = id
 	}
 	return t.ids[own]
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // entry is one message of the model.
@@ -258,6 +260,53 @@ func sameState(got, want engine.State) error {
 		return fmt.Errorf("state\n got %+v\nwant %+v", got, want)
 	}
 	return nil
+}
+
+// sameSubjects compares the index of subjects and the gaps of a snapshot with what
+// readers should see.
+func sameSubjects(got engine.Snapshot, want *snapshot) error {
+	if err := sameState(got.State, want.state); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	sums := make(map[string]subjects.Info)
+	for _, m := range want.live {
+		info := sums[m.subject]
+		if info.Count++; info.Count == 1 {
+			info.First = m.sequence
+		}
+		info.Last, info.LastSize = m.sequence, uint32(m.size())
+		sums[m.subject] = info
+	}
+	delete(sums, "")
+	var err error
+	everything := subject.Everything()
+	got.Subjects.Walk(&everything, func(name []byte, info subjects.Info) bool {
+		w := sums[string(name)]
+		delete(sums, string(name))
+		switch {
+		case info.Count != w.Count || info.Last != w.Last || !info.LastExact || info.LastSize != w.LastSize,
+			info.FirstExact && info.First != w.First, info.First > w.First:
+			err = fmt.Errorf("subject %q: %+v, want %+v", name, info, w)
+		}
+		return err == nil
+	})
+	if err == nil && len(sums) > 0 {
+		err = fmt.Errorf("subjects %v are missing", sums)
+	}
+	for i, b := range got.View.Blocks() {
+		if from, to := b.First, got.LastSequence; err == nil && i+1 == len(got.View.Blocks()) && from <= to {
+			live := uint64(0)
+			for _, m := range want.live {
+				if m.sequence >= from {
+					live++
+				}
+			}
+			if n := to - max(from, got.FirstSequence) + 1 - b.GapsWithin(max(from, got.FirstSequence), to); got.FirstSequence <= to && n != live {
+				err = fmt.Errorf("the last block has %d live messages, want %d", n, live)
+			}
+		}
+	}
+	return err
 }
 
 // verify compares what a reader sees with the messages that should be there.

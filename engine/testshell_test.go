@@ -279,6 +279,11 @@ func (s *shell) runWork() bool {
 			break
 		}
 		done.Err = s.disk.run(w.String(), true, w.Block, change{kind: 'r', block: w.Block})
+	case engine.WorkIndex:
+		if _, ok := s.disk.current[w.Block]; !ok {
+			panic(fmt.Sprintf("block %d is to be indexed, and is not there", w.Block))
+		}
+		done.Err = s.disk.run(w.String(), false, 0)
 	}
 	s.e.Done(done)
 	return true

@@ -140,7 +140,9 @@ type Config struct {
 	Level     SyncLevel
 	SyncEvery time.Duration // SyncInterval: longest time that written data stays unsynced
 	Codec     Codec
-	Buffers   Buffers
+	// Seed makes the places of subjects in hash tables hard to guess.
+	Seed    uint64
+	Buffers Buffers
 	// FirstSequence is the sequence of the first message of a new stream; 0 and
 	// 1 mean 1. It does not touch a stream that has used a sequence already.
 	FirstSequence uint64
@@ -150,6 +152,9 @@ type Config struct {
 	// MaxUnwritten bounds the bytes that SyncNever may acknowledge before they
 	// are written. Beyond it replies wait for the write.
 	MaxUnwritten int64
+	// IndexFrom is the size from which a sealed block gets an index, in bytes. Below
+	// zero no block does.
+	IndexFrom int64
 	// Derived names files that describe the blocks and would be wrong after the
 	// first change; the first commit removes them.
 	Derived []string

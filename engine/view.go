@@ -1,9 +1,11 @@
 package engine
 
 import (
-	"cmp"
+	"runtime"
 	"slices"
 	"sync/atomic"
+
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
 // This file holds what readers on other goroutines may touch while the engine
@@ -43,6 +45,16 @@ const (
 // use and never block.
 type Published struct {
 	view atomic.Pointer[View]
+	// turn is odd while a publication changes anything of what a Snapshot holds:
+	// the blocks, what is visible of them, the subjects, and the numbers.
+	turn atomic.Uint64
+	tree atomic.Pointer[subjects.Tree]
+	// held tells the engine that some reader may hold the tree, which it then
+	// leaves as it is. Readers set it before they look at turn; the engine makes
+	// turn odd before it looks.
+	held atomic.Bool
+	// gaps is what Deleted returns after Close.
+	gaps atomic.Pointer[[]SequenceRange]
 	// version is odd while the numbers change.
 	version atomic.Uint64
 	numbers [counters]atomic.Uint64
@@ -51,10 +63,14 @@ type Published struct {
 	written [counters]uint64
 }
 
+// noSubjects is the index of a stream that holds nothing. It never changes.
+var noSubjects = subjects.New(0).Tree()
+
 // NewPublished returns the published state of a stream that holds nothing.
 func NewPublished() *Published {
 	p := &Published{}
 	p.view.Store(&View{})
+	p.tree.Store(noSubjects)
 	none := NoTime
 	for _, c := range [...]counter{countFirstTime, countLastTime} {
 		p.written[c] = uint64(none)
@@ -63,8 +79,16 @@ func NewPublished() *Published {
 	return p
 }
 
-// Close forgets the blocks. The numbers stay.
-func (p *Published) Close() { p.view.Store(&View{}) }
+// Close forgets the blocks and the subjects. The numbers stay, and what Deleted
+// returns.
+func (p *Published) Close() {
+	_, gaps := p.Deleted()
+	p.turn.Add(1)
+	p.gaps.Store(&gaps)
+	p.view.Store(&View{})
+	p.tree.Store(noSubjects)
+	p.turn.Add(1)
+}
 
 // View returns the current list of blocks.
 func (p *Published) View() *View { return p.view.Load() }
@@ -87,6 +111,100 @@ func (p *Published) Range() (first, last uint64) {
 			return first, last
 		}
 	}
+}
+
+// Snapshot is a stream as of one instant. It never changes, whatever the engine
+// does: but the files of its blocks may go.
+type Snapshot struct {
+	State
+	View *View
+	// Subjects indexes the subjects of all live messages.
+	Subjects *subjects.Tree
+	turn     uint64
+}
+
+// Snapshot returns the stream as of one instant, in constant time. When it comes
+// while the engine publishes, it tries again; publishing takes some ten
+// nanoseconds a message of the group. As long as snapshots are taken, the engine
+// copies the parts of the index that it changes.
+func (p *Published) Snapshot() Snapshot {
+	for {
+		p.held.Store(true)
+		s := p.instant()
+		if s.turn&1 == 0 && p.turn.Load() == s.turn {
+			return s
+		}
+		runtime.Gosched()
+	}
+}
+
+// Extent is Snapshot without the subjects, at less cost for the engine.
+func (p *Published) Extent() Snapshot {
+	for {
+		s := p.instant()
+		if s.turn&1 == 0 && p.turn.Load() == s.turn {
+			s.Subjects = nil
+			return s
+		}
+		runtime.Gosched()
+	}
+}
+
+// instant reads what Snapshot returns. It is of one instant only when turn was
+// even, and is the same still.
+func (p *Published) instant() Snapshot {
+	s := Snapshot{turn: p.turn.Load()}
+	if s.turn&1 == 0 {
+		s.Subjects, s.View, s.State = p.tree.Load(), p.view.Load(), p.State()
+	}
+	return s
+}
+
+// Deleted returns the state, and the sequences between the first and the last
+// that are not live, ascending and disjoint, as of one instant.
+func (p *Published) Deleted() (State, []SequenceRange) {
+	var gaps []*Gaps
+	for {
+		s := p.instant()
+		if last := p.gaps.Load(); last != nil {
+			return p.State(), slices.Clone(*last)
+		}
+		if s.turn&1 == 0 {
+			gaps = gaps[:0]
+			for _, b := range s.View.blocks {
+				gaps = append(gaps, b.gaps.Load())
+			}
+			if p.turn.Load() == s.turn {
+				return s.State, joinGaps(gaps, &s.State)
+			}
+		}
+		runtime.Gosched()
+	}
+}
+
+// joinGaps lists the deletions of a stream, clipped to where its messages are.
+func joinGaps(gaps []*Gaps, s *State) []SequenceRange {
+	var joined []SequenceRange
+	if s.Messages == 0 {
+		return nil
+	}
+	for _, g := range gaps {
+		if g == nil {
+			continue
+		}
+		for _, r := range g.ranges {
+			r.First, r.Last = max(r.First, s.FirstSequence), min(r.Last, s.LastSequence)
+			if r.First > r.Last {
+				continue
+			}
+			if n := len(joined); n > 0 && joined[n-1].Last+1 >= r.First {
+				joined[n-1].Last = max(joined[n-1].Last, r.Last)
+				continue
+			}
+			joined = append(joined, r)
+		}
+	}
+	return joined
 }
 
 // Durable returns the highest sequence known to be on stable storage.
@@ -158,6 +276,13 @@ func (p *Published) Counts() Counts {
 	}
 }
 
+// showTree publishes the subjects. The engine alone calls it.
+func (p *Published) showTree(t *subjects.Tree) {
+	if p.tree.Load() != t {
+		p.tree.Store(t)
+	}
+}
+
 // publish makes n the published numbers. The engine alone calls it.
 func (p *Published) publish(n *[counters]uint64) {
 	changed := false
@@ -175,224 +300,4 @@ func (p *Published) publish(n *[counters]uint64) {
 	if changed {
 		p.version.Add(1)
 	}
-}
-
-// View is the list of blocks at one instant. It never changes.
-type View struct {
-	blocks []*BlockView
-}
-
-// Find returns the block that holds sequence, if a block spans it.
-func (v *View) Find(sequence uint64) *BlockView {
-	low, high := 0, len(v.blocks)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if v.blocks[middle].First <= sequence {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	if low == 0 {
-		return nil
-	}
-	return v.blocks[low-1]
-}
-
-// Blocks returns the blocks in order. The slice must not be changed.
-func (v *View) Blocks() []*BlockView { return v.blocks }
-
-// Next returns the block that follows b, or nil.
-func (v *View) Next(b *BlockView) *BlockView {
-	i, found := slices.BinarySearchFunc(v.blocks, b.ID, func(other *BlockView, id uint32) int { return cmp.Compare(other.ID, id) })
-	if found {
-		i++
-	}
-	if i == len(v.blocks) {
-		return nil
-	}
-	return v.blocks[i]
-}
-
-// BlockView is one block as readers see it.
-type BlockView struct {
-	ID    uint32
-	First uint64 // no message of an earlier sequence is in this block
-	// Tail is the memory of the block while it takes records. It stays after
-	// the block is sealed until the records are written.
-	Tail *Tail
-	// removed holds the sequences of records in the file that are no longer
-	// live, other than those below the stream's first sequence.
-	removed atomic.Pointer[[]SequenceRange]
-}
-
-// Removed reports whether the message at sequence is in the file but gone.
-func (b *BlockView) Removed(sequence uint64) bool {
-	ranges := b.removed.Load()
-	return ranges != nil && inRanges(*ranges, sequence)
-}
-
-// Tail is the memory of the block that takes records: a table of its records
-// and, until they are dropped, their bytes.
-type Tail struct {
-	// touched tells the engine that some reader may hold the memory, which then
-	// is left to the garbage collector instead of being used again. Readers set
-	// it before they load the pointers below; the engine clears the pointers
-	// before it looks.
-	touched atomic.Bool
-	from    uint64       // records of earlier sequences are in the file only
-	visible atomic.Int64 // slots that readers may look at
-	slots   atomic.Pointer[[]*slotChunk]
-	data    atomic.Pointer[[]dataChunk]
-}
-
-// newTail returns a tail for records from a sequence on. That it has none yet is
-// not to be taken for a table that was dropped.
-func newTail(from uint64) *Tail {
-	t := &Tail{from: from}
-	t.slots.Store(&noSlots)
-	return t
-}
-
-var noSlots = []*slotChunk{}
-
-// dataChunk is a stretch of the block's bytes.
-type dataChunk struct {
-	start int64 // offset in the block
-	bytes []byte
-}
-
-// slotsPerChunk is the number of records in one chunk of a table.
-const slotsPerChunk = 256
-
-// slotChunk is a stretch of a block's table, one entry a message record.
-type slotChunk struct {
-	sequence [slotsPerChunk]uint64
-	time     [slotsPerChunk]int64
-	offset   [slotsPerChunk]uint32
-	size     [slotsPerChunk]uint32
-	subject  [slotsPerChunk]uint32
-}
-
-// From returns the first sequence that the table may list. Records of the block
-// with earlier sequences are in its file only.
-func (t *Tail) From() uint64 { return t.from }
-
-// Covers reports whether a record of this sequence would be in the table.
-// Records of the block with earlier sequences are in its file only.
-func (t *Tail) Covers(sequence uint64) bool { return sequence >= t.from }
-
-func (t *Tail) touch() {
-	if !t.touched.Load() {
-		t.touched.Store(true)
-	}
-}
-
-// Locate returns where the record of sequence lies in the block. found is false
-// when the block's table has no such record; known is false when the table does
-// not reach that far back, or is no longer in memory: then the file tells.
-func (t *Tail) Locate(sequence uint64) (offset int64, size int, found, known bool) {
-	if sequence < t.from {
-		return 0, 0, false, false
-	}
-	t.touch()
-	// The count first: the table loaded after it holds at least as many slots.
-	n := int(t.visible.Load())
-	chunks := t.slots.Load()
-	if chunks == nil {
-		return 0, 0, false, n == 0 // without messages there is no need for a table
-	}
-	i := findSlot(*chunks, n, sequence)
-	if i >= n || slotSequence(*chunks, i) != sequence {
-		return 0, 0, false, true
-	}
-	c := (*chunks)[i/slotsPerChunk]
-	return int64(c.offset[i%slotsPerChunk]), int(c.size[i%slotsPerChunk]), true, true
-}
-
-// Bytes returns the bytes of the block from offset on, or nil when they are no
-// longer in memory. They must not be changed, and only bytes of records at or
-// below the published last sequence are meaningful.
-func (t *Tail) Bytes(offset int64, size int) []byte {
-	t.touch()
-	chunks := t.data.Load()
-	if chunks == nil {
-		return nil
-	}
-	for i := len(*chunks) - 1; i >= 0; i-- {
-		c := &(*chunks)[i]
-		if offset >= c.start {
-			if from := offset - c.start; from+int64(size) <= int64(len(c.bytes)) {
-				return c.bytes[from : from+int64(size) : from+int64(size)]
-			}
-			return nil
-		}
-	}
-	return nil
-}
-
-// Records calls visit for each visible record from sequence on, in order, until
-// visit returns false. It reports whether the table is in memory and reaches back
-// to from, and visits nothing when it does not.
-func (t *Tail) Records(from uint64, visit func(sequence uint64, offset int64, size int) bool) (known bool) {
-	if from < t.from {
-		return false
-	}
-	t.touch()
-	n := int(t.visible.Load())
-	chunks := t.slots.Load()
-	if chunks == nil {
-		return n == 0
-	}
-	for i := findSlot(*chunks, n, from); i < n; i++ {
-		c, at := (*chunks)[i/slotsPerChunk], i%slotsPerChunk
-		if !visit(c.sequence[at], int64(c.offset[at]), int(c.size[at])) {
-			break
-		}
-	}
-	return true
-}
-
-func slotSequence(chunks []*slotChunk, i int) uint64 {
-	return chunks[i/slotsPerChunk].sequence[i%slotsPerChunk]
-}
-
-// findSlot returns the first of n slots whose sequence is not below the wanted
-// one. Most blocks have no gaps, so it tries the place that is right then.
-func findSlot(chunks []*slotChunk, n int, sequence uint64) int {
-	if n == 0 {
-		return 0
-	}
-	first := slotSequence(chunks, 0)
-	if sequence <= first {
-		return 0
-	}
-	if d := sequence - first; d < uint64(n) && slotSequence(chunks, int(d)) == sequence {
-		return int(d)
-	}
-	low, high := 0, n
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if slotSequence(chunks, middle) < sequence {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
-}
-
-// inRanges reports whether sequence is in one of the ranges, which are
-// ascending and disjoint.
-func inRanges(ranges []SequenceRange, sequence uint64) bool {
-	low, high := 0, len(ranges)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if ranges[middle].Last < sequence {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low < len(ranges) && ranges[low].First <= sequence
 }

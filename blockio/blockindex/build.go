@@ -13,9 +13,8 @@ import (
 // Suffix is how the name of an index ends, where that of its block ends in .blk.
 const Suffix = ".bix"
 
-// tempSuffix is added to the name while the file is written. It makes neither a block
-// nor an index of it.
-const tempSuffix = ".tmp"
+// tempSuffix is added to the name while the file is written.
+const tempSuffix = blockio.UnfinishedSuffix
 
 // Path is the file of the index of a block: beside it, with another ending.
 func Path(blockPath string) string { return strings.TrimSuffix(blockPath, ".blk") + Suffix }

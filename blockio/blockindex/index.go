@@ -61,6 +61,15 @@ func Open(data []byte, want Identity, opts Options) (*Index, error) {
 	return x, nil
 }
 
+// OpenImage is Open of an image that Build has made, as what its header says.
+func OpenImage(image []byte) (*Index, error) {
+	h, err := openHeader(image, true)
+	if err != nil {
+		return nil, err
+	}
+	return Open(image, h.id, Options{})
+}
+
 // openHeader verifies and decodes the header page.
 func openHeader(data []byte, verify bool) (*header, error) {
 	if len(data) < PageSize || len(data)%PageSize != 0 {

@@ -37,7 +37,7 @@ func (w location) liveAt(leaf uint32, slot uint8) location {
 func (w location) stagedAt(i, list int) location { return w&marks | away | location(i<<1|list) }
 
 // pageBits makes pages small enough for a stream of a few subjects.
-const pageBits = 9
+const pageBits = 6
 
 // pages is an array that grows without being moved.
 type pages[T any] struct {

@@ -108,7 +108,7 @@ func (j *mainJob) run(ctx context.Context) (err error) {
 			err = joinFailures(err, j.close(ctx))
 		}
 	}()
-	if j.found, err = j.topic.Store.State(ctx); err != nil {
+	if j.found, err = j.topic.Store.FastState(ctx); err != nil {
 		return fmt.Errorf("reading the stream's state: %w", err)
 	}
 	j.introduce()
@@ -192,7 +192,7 @@ func (j *mainJob) takeIn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("taking in events: %w", err)
 	}
-	if j.stopped, err = j.topic.Store.State(ctx); err != nil {
+	if j.stopped, err = j.topic.Store.FastState(ctx); err != nil {
 		return fmt.Errorf("reading the stream's state: %w", err)
 	}
 	j.group = meanGroup(before, j.topic.Store.Stats())
@@ -213,7 +213,7 @@ func (j *mainJob) reopen(ctx context.Context) error {
 	}
 	j.took.reopen = time.Since(started)
 	var err error
-	if j.reopened, err = j.topic.Store.State(ctx); err != nil {
+	if j.reopened, err = j.topic.Store.FastState(ctx); err != nil {
 		return fmt.Errorf("reading the recovered state: %w", err)
 	}
 	if err := sameState(j.stopped, j.reopened); err != nil {

@@ -67,7 +67,7 @@ func TestRunsDoNotFillTheDisk(t *testing.T) {
 func stateIn(t *testing.T, dir string) actors.State {
 	t.Helper()
 	broker := startBroker(t, BrokerConfig{Dir: dir, AsStored: true})
-	state, err := openTopic(t, broker, quakeStream).Store.State(t.Context())
+	state, err := openTopic(t, broker, quakeStream).Store.FastState(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func runLines(ctx context.Context, options runOptions, input io.Reader, out io.W
 	if err := lines.compare(ctx, topic); err != nil {
 		return err
 	}
-	state, err := topic.Store.State(ctx)
+	state, err := topic.Store.FastState(ctx)
 	if err != nil {
 		return err
 	}

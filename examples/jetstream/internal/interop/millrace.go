@@ -27,7 +27,7 @@ func OpenMillrace(ctx context.Context, dir, stream string, use func(Reading) err
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Stop(context.WithoutCancel(ctx))) }()
-	state, err := store.State(ctx)
+	state, err := store.FastState(ctx)
 	if err != nil {
 		return err
 	}

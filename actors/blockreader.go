@@ -1,0 +1,298 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// blockReader is what it takes to read one block's file: an index, and the bytes.
+// It stays usable while somebody holds it, also when the file is removed.
+type blockReader struct {
+	stream *stream
+	id     uint32
+	path   string
+	key    *blockio.BlockKey
+	index  *blockindex.Index
+	sum    blockindex.Summary
+	// final: the block took no more records when the reader was made. If not, the
+	// index knows of no later ones than sum.Last.
+	final bool
+
+	file    blockio.File     // nil when the bytes are mapped
+	mapping *blockio.Mapping // nil when they are not
+	derived *blockio.Mapping // of the index's file; nil when the index is on the heap
+	heap    int64            // bytes on the heap
+	// resident has a bit for each stretch of the mapping that is in memory, as far
+	// as anybody knows.
+	resident []atomic.Uint64
+
+	refs atomic.Int64 // of who reads, and one of the cache
+	gone atomic.Bool  // not to be used by anybody new
+	used atomic.Bool  // since the cache looked last
+}
+
+// stretch is how much of a mapping is made resident at a time, in bytes.
+const stretch = 64 << 10
+
+var crcTable = crc32.MakeTable(crc32.Castagnoli)
+
+// openBlock makes a reader of a block: from its index if that is of use, and else
+// from all of the block.
+func (s *stream) openBlock(id uint32, final bool) (*blockReader, error) {
+	r := &blockReader{stream: s, id: id, path: s.blockPath(id), key: s.key(id), final: final}
+	file, err := s.fileSystem().OpenFile(r.path, blockio.ModeRead)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := blockindex.IdentityOf(file, id)
+	if err == nil {
+		err = r.openIndex(identity)
+	}
+	if why := err; final && (why == nil || errors.Is(why, fs.ErrNotExist) || unusable(why)) {
+		if err = nil; why != nil {
+			s.reindex(id, why)
+			err = r.buildIndex(file)
+		}
+	} else if !final {
+		err = r.buildIndex(file)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close(), file.Close())
+	}
+	r.sum = r.index.Summary()
+	if m, ok := blockio.MapFile(file, identity.Size); ok {
+		r.mapping = m
+		r.resident = make([]atomic.Uint64, identity.Size/stretch/64+1)
+		return r, file.Close()
+	}
+	r.file = file
+	return r, nil
+}
+
+// unusable reports whether an error says that an index is not to be used, while the
+// block is not in doubt.
+func unusable(err error) bool {
+	return errors.Is(err, blockindex.ErrStale) || errors.Is(err, blockindex.ErrDamaged) || errors.Is(err, blockio.ErrMapped)
+}
+
+// openIndex opens the index beside the block.
+func (r *blockReader) openIndex(want blockindex.Identity) error {
+	file, err := r.stream.fileSystem().OpenFile(blockindex.Path(r.path), blockio.ModeRead)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // opened for reading: there is nothing to lose
+	stat, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	var options blockindex.Options
+	var data []byte
+	if m, ok := blockio.MapFile(file, stat.Size); ok {
+		r.derived, data = m, m.Bytes()
+		options.Populate = m.Populate
+	} else {
+		if stat.Size > mostIndexFile {
+			return fmt.Errorf("%w: %d bytes", blockindex.ErrDamaged, stat.Size)
+		}
+		data = make([]byte, stat.Size)
+		if n, err := file.ReadAt(data, 0); n < len(data) && err != nil {
+			return err
+		}
+		r.heap = stat.Size
+	}
+	return blockio.Guard(func() error {
+		r.index, err = blockindex.Open(data, want, options)
+		return err
+	})
+}
+
+// mostIndexFile bounds the index files that are read into memory, in bytes.
+const mostIndexFile = 1 << 30
+
+// buildIndex makes an index of the block in memory.
+func (r *blockReader) buildIndex(file blockio.File) error {
+	stat, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	data := make([]byte, stat.Size)
+	n, err := file.ReadAt(data, 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	stat.Size = int64(n) // it may have been cut meanwhile
+	image, _, err := blockindex.Build(r.path, r.id, r.key, data[:n], stat)
+	if err != nil {
+		return err
+	}
+	r.heap = int64(len(image))
+	r.index, err = blockindex.OpenImage(image)
+	return err
+}
+
+// tryAcquire takes the reader into use, unless it is not to be used any more.
+func (r *blockReader) tryAcquire() bool {
+	for {
+		n := r.refs.Load()
+		if n <= 0 || r.gone.Load() {
+			return false
+		}
+		if r.refs.CompareAndSwap(n, n+1) {
+			if !r.used.Load() {
+				r.used.Store(true)
+			}
+			return true
+		}
+	}
+}
+
+// release ends a use.
+func (r *blockReader) release() {
+	if r.refs.Add(-1) == 0 {
+		// Opened for reading: there is nothing to lose.
+		_ = r.close()
+	}
+}
+
+func (r *blockReader) close() error {
+	var errs []error
+	if r.mapping != nil {
+		errs = append(errs, r.mapping.Close())
+	}
+	if r.derived != nil {
+		errs = append(errs, r.derived.Close())
+	}
+	if r.file != nil {
+		errs = append(errs, r.file.Close())
+	}
+	// The block's view may hold on to the reader: not to its memory.
+	r.index, r.resident = nil, nil
+	return errors.Join(errs...)
+}
+
+// covers reports whether the reader knows of sequences this high.
+func (r *blockReader) covers(sequence uint64) bool { return r.final || sequence <= r.sum.Last }
+
+// at returns size bytes of the block from an offset on: of the mapping, or read into
+// the buffer.
+func (r *blockReader) at(offset int64, size int, buffer *[]byte) ([]byte, error) {
+	if r.mapping != nil {
+		data := r.mapping.Bytes()
+		if offset < 0 || offset+int64(size) > int64(len(data)) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		if err := r.populate(offset, offset+int64(size)); err != nil {
+			return nil, err
+		}
+		return data[offset : offset+int64(size) : offset+int64(size)], nil
+	}
+	if cap(*buffer) < size {
+		*buffer = make([]byte, max(size, 4<<10))
+	}
+	into := (*buffer)[:size]
+	n, err := r.file.ReadAt(into, offset)
+	if n == size {
+		err = nil
+	} else if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return into[:n], err
+}
+
+// populate makes bytes of the mapping resident before they are touched for the
+// first time: a page fault would stop more than the one goroutine.
+func (r *blockReader) populate(from, to int64) error {
+	for i := from / stretch; i <= (to-1)/stretch; i++ {
+		word, bit := &r.resident[i/64], uint64(1)<<(i%64)
+		if word.Load()&bit != 0 {
+			continue
+		}
+		if err := r.mapping.Populate(i*stretch, (i+1)*stretch); err != nil {
+			return err
+		}
+		word.Or(bit)
+	}
+	return nil
+}
+
+// record returns the bytes of record i, and where they are. The index's checksum
+// covers all of them; when it does not match although the record's own does, the
+// index is not of this block, as it is now.
+func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, err error) {
+	entry, err := r.index.Record(i)
+	if err != nil {
+		return nil, 0, err
+	}
+	data, err = r.at(entry.Offset, entry.Size, buffer)
+	if err != nil && err != io.ErrUnexpectedEOF {
+		return nil, entry.Offset, err
+	}
+	if len(data) == entry.Size && crc32.Checksum(data, crcTable) == entry.CRC {
+		return data, entry.Offset, nil
+	}
+	if _, own := r.key.Decode(data); own != nil {
+		return nil, entry.Offset, own
+	}
+	return nil, entry.Offset, fmt.Errorf("%w: record at %d", blockindex.ErrStale, entry.Offset)
+}
+
+// acquire returns a reader of a block that knows of sequences as high as one. The
+// caller releases it.
+func (s *stream) acquire(b *engine.BlockView, sequence uint64) (*blockReader, error) {
+	if p := b.Attached.Load(); p != nil {
+		if r := (*p).(*blockReader); r.tryAcquire() {
+			if r.covers(sequence) {
+				return r, nil
+			}
+			s.runtime.readers.drop(r)
+			r.release()
+		}
+	}
+	for again := false; ; again = true {
+		r, err := s.runtime.readers.acquire(readerKey{s, b.ID}, func() (*blockReader, error) {
+			return s.openBlock(b.ID, s.whole(b))
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !r.covers(sequence) && !again {
+			s.runtime.readers.drop(r)
+			r.release()
+			continue
+		}
+		attached := any(r)
+		b.Attached.Store(&attached)
+		return r, nil
+	}
+}
+
+// whole reports whether the file of a block has all of its records: another block
+// follows, and what was in memory has been written.
+func (s *stream) whole(b *engine.BlockView) bool {
+	if b.Tail != nil {
+		if _, inMemory := b.Tail.Start(); inMemory {
+			return false
+		}
+	}
+	return s.published.View().Next(b) != nil
+}
+
+// discard makes the next reader of a block be made anew, and its index be written
+// again: it has turned out to be wrong.
+func (s *stream) discard(r *blockReader, why error) {
+	s.runtime.readers.drop(r)
+	s.reindex(r.id, why)
+}
+
+// recordBuffers hold records that cannot be mapped while they are checked and copied.
+var recordBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}

@@ -1,0 +1,88 @@
+package engine
+
+import "slices"
+
+// indexing has the indexes of sealed blocks written, one after the other. An index
+// is derived: that one is missing costs time and nothing else.
+type indexing struct {
+	waiting []*block // sealed blocks without an index, oldest first
+	out     *block   // its WorkIndex is out
+	retryAt int64    // the last one failed; no other one before this time
+	// held are blocks whose memory stays until they have an index, so that readers
+	// do not meanwhile have to scan the file.
+	held []*block
+	// begun tells that the stream serves.
+	begun bool
+}
+
+const (
+	// retryIndex is the distance of attempts to write an index that could not be
+	// written.
+	retryIndex = int64(10e9)
+	// mostHeld bounds the sealed blocks that are kept in memory.
+	mostHeld = 2
+)
+
+// sealed notes that a block is whole, and on stable storage.
+func (x *indexing) sealed(e *Engine, b *block) {
+	if b.msgs > 0 && b.size >= e.cfg.IndexFrom && e.cfg.IndexFrom >= 0 {
+		x.waiting = append(x.waiting, b)
+	}
+}
+
+// next hands out the next index to write. It reports whether one is under way, or
+// could be.
+func (x *indexing) next(e *Engine) (busy bool) {
+	for x.out == nil && len(x.waiting) > 0 && x.begun && e.opening == nil && e.now >= x.retryAt {
+		b := x.waiting[0]
+		x.waiting = shift(x.waiting, 1)
+		if slices.Contains(e.blocks, b) {
+			x.out = b
+			e.schedule(WorkIndex, b.id, b.size)
+		}
+	}
+	return x.out != nil
+}
+
+// done takes the completion of an index.
+func (x *indexing) done(e *Engine, err error) {
+	b := x.out
+	x.out = nil
+	if err != nil {
+		x.retryAt = e.now + retryIndex
+		x.waiting = append(x.waiting, b)
+	}
+	x.letGo(e, b)
+}
+
+// hold keeps the memory of a block that waits for its index. It reports false when
+// that is not possible.
+func (x *indexing) hold(e *Engine, b *block) bool {
+	if !x.begun || len(x.held) == mostHeld || e.now < x.retryAt || e.stopped || e.cfg.Buffers.Tight() ||
+		b.size < e.cfg.IndexFrom || e.cfg.IndexFrom < 0 || !slices.Contains(e.blocks, b) {
+		return false
+	}
+	x.held = append(x.held, b)
+	return true
+}
+
+// letGo drops the memory of a block that was held.
+func (x *indexing) letGo(e *Engine, b *block) {
+	if i := slices.Index(x.held, b); i >= 0 {
+		x.held = slices.Delete(x.held, i, i+1)
+		e.releaseMemory(b)
+	}
+}
+
+// Reindex has the index of a sealed block written again.
+func (e *Engine) Reindex(id uint32) {
+	x := &e.indexing
+	for _, b := range e.blocks {
+		if b.id == id && b.sealed && b != x.out && !slices.Contains(x.waiting, b) {
+			x.sealed(e, b)
+		}
+	}
+}
+
+// LeaveIndexing writes no more indexes: the next open finds what is missing.
+func (e *Engine) LeaveIndexing() { e.indexing.waiting, e.indexing.out = nil, nil }

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"unsafe"
+
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+)
+
+// IndexSummary is what the index of a sealed block says of it.
+type IndexSummary struct {
+	Size                int64           // of the block's records
+	Messages, Bytes     uint64          // message records, and the sum of their sizes
+	First, Last         uint64          // sequences of the first message, and the highest accounted for
+	FirstTime, LastTime int64           // of the first message, and as Scan counts it of the last record
+	MaxTime             int64           // highest time of a message
+	Timeless            bool            // the last record was of an erased message
+	Gaps                []SequenceRange // from First to Last, ascending and disjoint
+	Tombstones          []Tombstone
+	Lost                []uint64 // sequences of damaged records, as far as they are known
+	LostBytes           int64
+}
+
+// indexedSubjects is the subjects of a block that an index told of.
+type indexedSubjects struct {
+	names []byte
+	ends  []int // of each name
+	sums  []nameSum
+}
+
+// NewIndexedScan returns the scan of a sealed block that has messages, as its index
+// tells it.
+func NewIndexedScan(id uint32, x IndexSummary) *Scan {
+	return &Scan{
+		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
+		last: x.Last, lastTime: x.LastTime, maxTime: x.MaxTime, timeless: x.Timeless,
+		msgs: x.Messages, bytes: x.Bytes, deleted: x.Gaps, tombstones: x.Tombstones,
+		lost: x.Lost, lostBytes: x.LostBytes, index: &indexedSubjects{},
+	}
+}
+
+// Subject adds a subject of the block: the number of its messages, the sequences
+// of the first and the last, and the size of the last.
+func (s *Scan) Subject(name []byte, count, first, last uint64, size uint32) {
+	x := s.index
+	x.names = append(x.names, name...)
+	x.ends = append(x.ends, len(x.names))
+	x.sums = append(x.sums, nameSum{count, first, last, size})
+}
+
+// countSubjects adds the subjects of a block to the index of the stream.
+func (s *Scan) countSubjects(index *subjects.Index) {
+	if x := s.index; x != nil {
+		start := 0
+		for i, end := range x.ends {
+			// The index copies what it keeps.
+			name := unsafe.String(unsafe.SliceData(x.names[start:]), end-start)
+			sum := &x.sums[i]
+			index.Add(name, sum.count, sum.first, sum.last, true, sum.size)
+			start = end
+		}
+		s.index = &indexedSubjects{}
+		return
+	}
+	for i, name := range s.table.names {
+		sum := &s.table.perName[i]
+		index.Add(name, sum.count, sum.first, sum.last, true, sum.size)
+	}
+}
