@@ -11,35 +11,47 @@ import (
 
 // rawLine is the log line of one run.
 func rawLine(r row, turn int, contestant string, run measure.Run) string {
-	line := fmt.Sprintf("%-16s run %d  %-21s %12.0f msg/s  %10s for %9d msgs",
-		r.name, turn, contestant, run.Rate(), run.Elapsed.Round(10*time.Microsecond), run.Messages)
+	line := fmt.Sprintf("%-24s run %d  %-18s", r.name, turn, contestant)
+	if run.Elapsed > 0 {
+		line += fmt.Sprintf(" %12.0f /s  %10s for %9d", run.Rate(), run.Elapsed.Round(10*time.Microsecond), run.Messages)
+	}
 	if run.P50 > 0 {
 		line += fmt.Sprintf("  p50 %9s  p99 %9s", duration(run.P50), duration(run.P99))
 	}
-	return line + fmt.Sprintf("  %6.2f allocs/msg  %.1f cores", run.AllocsPerItem, run.Cores)
+	if run.Elapsed > 0 {
+		line += fmt.Sprintf("  %6.2f allocs each  %.1f cores", run.AllocsPerItem, run.Cores)
+	}
+	if len(run.Extras) > 0 {
+		line += "  " + extrasText(run.Extras)
+	}
+	return line
 }
 
 // table is the Markdown table of all rows: a line for each contestant, with Millrace's rate by its
 // rate, and the targets that name it.
 func table(outcomes []outcome) string {
 	var b strings.Builder
-	b.WriteString("| row | store | messages/s | p50 | p99 | allocs/msg | cores | Millrace by it | target |\n")
-	b.WriteString("|---|---|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("| row | store | operations/s | p50 | p99 | allocs each | cores | besides | Millrace by it | target |\n")
+	b.WriteString("|---|---|--:|--:|--:|--:|--:|---|--:|---|\n")
 	for _, o := range outcomes {
 		ours, present := o.find(millraceName)
 		title := o.row.title
 		for _, l := range o.lines {
 			s := measure.Summarize(l.runs)
 			ratio := ""
-			if present && l.contestant != millraceName {
+			if present && l.contestant != millraceName && s.Rate > 0 {
 				ratio = short(divide(ours.Rate, s.Rate)) + "x"
 			}
 			name := l.contestant
 			if name == millraceName {
 				name = "**" + name + "**"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %.1f | %s | %s |\n", title, name, rateText(o, s),
-				duration(s.P50), duration(s.P99), short(s.AllocsPerItem), s.Cores, ratio,
+			allocs, cores := "", ""
+			if s.Rate > 0 {
+				allocs, cores = short(s.AllocsPerItem), fmt.Sprintf("%.1f", s.Cores)
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, name, rateText(o, s),
+				duration(s.P50), duration(s.P99), allocs, cores, extrasText(s.Extras), ratio,
 				targetText(o, l.contestant, ours, s, present))
 			title = ""
 		}
@@ -49,12 +61,24 @@ func table(outcomes []outcome) string {
 
 // rateText is the rate, with the time beside it where a target is about the time.
 func rateText(o outcome, s measure.Summary) string {
+	if s.Rate == 0 {
+		return ""
+	}
 	for _, t := range o.row.targets {
 		if t.figure == timeFigure {
 			return fmt.Sprintf("%s (%s)", thousands(s.Rate), duration(s.Elapsed))
 		}
 	}
 	return thousands(s.Rate)
+}
+
+// extrasText is the figures that few rows have.
+func extrasText(extras []measure.Extra) string {
+	texts := make([]string, len(extras))
+	for i, extra := range extras {
+		texts[i] = extra.Name + " " + short(extra.Value) + string(extra.Unit)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // targetText is what the targets against one contestant say, and whether they are met.
@@ -66,15 +90,7 @@ func targetText(o outcome, contestant string, ours, theirs measure.Summary, pres
 		}
 		text := t.String()
 		if present {
-			ratio, met := t.check(ours, theirs)
-			verdict := "not met"
-			if met {
-				verdict = "met"
-			}
-			if t.figure != rateFigure && t.figure != allocsFigure && t.figure != timeFigure {
-				verdict += " (" + short(ratio) + "x)"
-			}
-			text += ": " + verdict
+			text += ": " + t.verdict(ours, theirs)
 		}
 		texts = append(texts, text)
 	}
@@ -94,8 +110,12 @@ func missed(outcomes []outcome) []string {
 			if !found {
 				continue
 			}
-			if ratio, met := t.check(ours, theirs); !met {
-				lines = append(lines, fmt.Sprintf("%s: %s against %s, and it is %s", o.row.title, t, t.against, short(ratio)))
+			if value, met := t.check(ours, theirs); !met {
+				against := ""
+				if !t.alone() {
+					against = " against " + t.against
+				}
+				lines = append(lines, fmt.Sprintf("%s: %s%s, and it is %s", o.row.title, t, against, t.text(value)))
 			}
 		}
 	}
@@ -108,8 +128,9 @@ func document(outcomes []outcome, runs int, command, notes, raw string, about ma
 	b.WriteString("# Benchmarks\n\n")
 	b.WriteString("Written by `make compare`; edits here are lost. The stores run in one process and take turns, ")
 	fmt.Fprintf(&b, "and every figure is the median of %d runs. ", runs)
-	fmt.Fprintf(&b, "Messages have %d bytes of payload and subjects that cycle through %s names. ",
-		payloadBytes, thousands(subjectCount))
+	fmt.Fprintf(&b, "Where neither the row nor the notes say otherwise, messages have %d bytes of payload ", payloadBytes)
+	fmt.Fprintf(&b, "and subjects that cycle through %s names. ", count(subjectCount))
+	b.WriteString("An operation is a message stored or read, or a call that asks. ")
 	b.WriteString("\"Cores\" is processor time by elapsed time; allocations are those of the whole process, ")
 	b.WriteString("callers included. Calls get a context that cannot end, since those of the peers cannot be ")
 	b.WriteString("cancelled. \"Millrace by it\" is Millrace's rate divided by the rate on that line. ")
@@ -145,6 +166,9 @@ func short(value float64) string {
 	text := strconv.FormatFloat(value, 'f', decimals, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
+
+// count is a number of things.
+func count(things int) string { return thousands(float64(things)) }
 
 // thousands is a whole number with commas.
 func thousands(value float64) string {

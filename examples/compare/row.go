@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
+	"strings"
 	"syscall"
-	"time"
 
 	"github.com/seed-d8b58eba/millrace/examples/compare/internal/measure"
 )
@@ -19,6 +18,24 @@ type row struct {
 	title       string
 	contestants []contestant
 	targets     []target
+	// once is for what comes out the same each time, and takes long.
+	once bool
+	// together is for contestants that do not disturb each other: they run at the same time.
+	together bool
+}
+
+// group is the first word of the name. The rows of a group share what they are run on.
+func (r row) group() string {
+	group, _, _ := strings.Cut(r.name, "-")
+	return group
+}
+
+// turns is how often each contestant runs.
+func (r row) turns(runs int) int {
+	if r.once {
+		return 1
+	}
+	return runs
 }
 
 // contestant does the row's task with one store in one mode. It is used by one goroutine.
@@ -34,21 +51,8 @@ type contestant interface {
 type workplace struct {
 	dir  string // a folder to make folders in
 	size size
+	kept *fixtures
 }
-
-// size is how much work the rows do.
-type size struct {
-	duration     time.Duration // of a run that stores
-	scanMessages int
-	openMessages int
-}
-
-// The sizes of an ordinary run, of -short, and of the unit test.
-var (
-	fullSize  = size{duration: 1500 * time.Millisecond, scanMessages: 2_000_000, openMessages: 5_000_000}
-	shortSize = size{duration: 150 * time.Millisecond, scanMessages: 200_000, openMessages: 300_000}
-	tinySize  = size{duration: 5 * time.Millisecond, scanMessages: 2_000, openMessages: 3_000}
-)
 
 // freshDir makes an empty folder for one store, and a function that removes it.
 func (w workplace) freshDir() (dir string, remove func() error, err error) {
@@ -63,64 +67,4 @@ func (w workplace) freshDir() (dir string, remove func() error, err error) {
 // against the next.
 func (w workplace) settle() {
 	syscall.Sync()
-}
-
-// figure is what a target looks at.
-type figure int
-
-const (
-	rateFigure figure = iota
-	p50Figure
-	p99Figure
-	timeFigure
-	allocsFigure
-)
-
-// target compares a figure of Millrace with the same figure of another contestant. The ratio is
-// always Millrace's figure by the other's; for a rate it must be at least the bound, for a time at
-// most. For allocations the bound is absolute, and against is Millrace itself.
-type target struct {
-	against string
-	figure  figure
-	bound   float64
-}
-
-// check returns the ratio and whether it is as good as it should be.
-func (t target) check(ours, theirs measure.Summary) (ratio float64, met bool) {
-	switch t.figure {
-	case rateFigure:
-		ratio = divide(ours.Rate, theirs.Rate)
-		return ratio, ratio >= t.bound
-	case p50Figure:
-		ratio = divide(float64(ours.P50), float64(theirs.P50))
-	case p99Figure:
-		ratio = divide(float64(ours.P99), float64(theirs.P99))
-	case timeFigure:
-		ratio = divide(float64(ours.Elapsed), float64(theirs.Elapsed))
-	case allocsFigure:
-		ratio = ours.AllocsPerItem
-	}
-	return ratio, ratio <= t.bound
-}
-
-// String is the target as the table shows it.
-func (t target) String() string {
-	switch t.figure {
-	case rateFigure:
-		return fmt.Sprintf("rate >= %sx", short(t.bound))
-	case p50Figure:
-		return fmt.Sprintf("p50 <= %sx", short(t.bound))
-	case p99Figure:
-		return fmt.Sprintf("p99 <= %sx", short(t.bound))
-	case timeFigure:
-		return fmt.Sprintf("%sx faster", short(1/t.bound))
-	}
-	return fmt.Sprintf("allocations <= %s", short(t.bound))
-}
-
-func divide(a, b float64) float64 {
-	if b == 0 {
-		return 0
-	}
-	return a / b
 }

@@ -50,10 +50,10 @@ func (p *pipelining) name() string { return p.peer.Name }
 func (p *pipelining) close() error { return nil }
 
 func (p *pipelining) run(ctx context.Context, place workplace) (measure.Run, error) {
-	return withStore(place, p.peer, func(store peers.PipelineStore) (int64, *measure.Histogram, error) {
+	return onStore(place, p.peer, func(store peers.PipelineStore) (int64, *measure.Histogram, error) {
 		ctx := context.WithoutCancel(ctx) // as in load.run
 		var over atomic.Bool
-		stop := time.AfterFunc(place.size.duration, func() { over.Store(true) })
+		stop := time.AfterFunc(place.size.storing, func() { over.Store(true) })
 		defer stop.Stop()
 		messages, pipeline := newSource(0), store.Pipeline()
 		var count int64

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/seed-d8b58eba/millrace/examples/compare/internal/measure"
 	"github.com/seed-d8b58eba/millrace/examples/compare/internal/peers"
@@ -88,8 +89,8 @@ func (s *storing) name() string { return s.peer.Name }
 func (s *storing) close() error { return nil }
 
 func (s *storing) run(ctx context.Context, place workplace) (measure.Run, error) {
-	return withStore(place, s.peer, func(store peers.Store) (int64, *measure.Histogram, error) {
-		callers := load{callers: s.callers, duration: place.size.duration,
+	return onStore(place, s.peer, func(store peers.Store) (int64, *measure.Histogram, error) {
+		callers := load{callers: s.callers, duration: place.size.storing,
 			sampleEvery: max(s.sampleEvery, 1), messagesEach: 1}
 		return callers.run(ctx, func(ctx context.Context, messages *source) error {
 			return store.Append(ctx, messages.message())
@@ -107,8 +108,8 @@ func (b *batching) name() string { return b.peer.Name }
 func (b *batching) close() error { return nil }
 
 func (b *batching) run(ctx context.Context, place workplace) (measure.Run, error) {
-	return withStore(place, b.peer, func(store peers.BatchStore) (int64, *measure.Histogram, error) {
-		callers := load{callers: b.callers, duration: place.size.duration, sampleEvery: 1, messagesEach: batchSize}
+	return onStore(place, b.peer, func(store peers.BatchStore) (int64, *measure.Histogram, error) {
+		callers := load{callers: b.callers, duration: place.size.storing, sampleEvery: 1, messagesEach: batchSize}
 		return callers.run(ctx, func(ctx context.Context, messages *source) error {
 			if messages.batch == nil {
 				messages.batch = make([]peers.Message, batchSize)
@@ -121,27 +122,28 @@ func (b *batching) run(ctx context.Context, place workplace) (measure.Run, error
 	})
 }
 
-// withStore opens a fresh store, measures the work on it, closes and removes it. Opening and
-// closing are not counted.
+// onStore opens a fresh store, measures the work on it, closes and removes it. Opening and closing
+// are not counted.
+func onStore[T peers.Store](place workplace, peer peers.Peer,
+	work func(T) (int64, *measure.Histogram, error)) (measure.Run, error) {
+	return withStore(place, peer, func(store T) (measure.Run, error) {
+		place.settle()
+		return measure.Measure(func() (int64, *measure.Histogram, error) { return work(store) })
+	})
+}
+
+// withStore opens a fresh store for work that measures itself, closes and removes it.
 func withStore[T peers.Store](place workplace, peer peers.Peer,
-	work func(T) (int64, *measure.Histogram, error)) (run measure.Run, err error) {
+	work func(T) (measure.Run, error)) (run measure.Run, err error) {
 	dir, remove, err := place.freshDir()
 	if err != nil {
 		return run, err
 	}
-	defer func() {
-		if failed := remove(); err == nil {
-			err = failed
-		}
-	}()
+	defer func() { err = errors.Join(err, remove()) }()
 	store, err := peers.OpenAs[T](peer, dir)
 	if err != nil {
 		return run, err
 	}
-	place.settle()
-	run, err = measure.Measure(func() (int64, *measure.Histogram, error) { return work(store) })
-	if failed := store.Close(); err == nil {
-		err = failed
-	}
-	return run, err
+	run, err = work(store)
+	return run, errors.Join(err, store.Close())
 }

@@ -2,79 +2,76 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/seed-d8b58eba/millrace/examples/compare/internal/measure"
 	"github.com/seed-d8b58eba/millrace/examples/compare/internal/peers"
 )
 
+// scanSubjects is on how many subjects the messages are that are scanned.
+const scanSubjects = subjectCount
+
 // scanRows are the rows that read everything.
 func scanRows() []row {
-	list := []peers.Peer{peers.NATS(peers.NATSAsync), peers.Millrace(peers.Buffered)}
-	return []row{{
-		name: "scan", title: "full scan, warm",
-		contestants: each(list, func(p peers.Peer) contestant { return &scanning{peer: p} }),
-		targets:     []target{{against: "nats async", figure: rateFigure, bound: 2}},
-	}}
+	theirs := peers.NATS(peers.NATSAsync)
+	list := []peers.Peer{theirs, peers.Millrace(peers.Buffered)}
+	scans := func(name, title string, before scanBefore) row {
+		return row{
+			name: name, title: title,
+			contestants: each(list, func(p peers.Peer) contestant { return &scanning{peer: p, before: before} }),
+			targets:     []target{{against: theirs.Name, figure: rateFigure, bound: 2}},
+		}
+	}
+	rows := []row{
+		scans("scan", "full scan, warm", scannedBefore),
+		scans("scan-opened", "full scan, first after opening", openedBefore),
+	}
+	if canDropPages {
+		rows = append(rows, scans("scan-dropped", "full scan, first after opening, page cache dropped", droppedBefore))
+	}
+	return rows
 }
 
-// scanning scans one store again and again. It is filled, and scanned once unmeasured, before the
-// first run.
+// scanBefore is what happens to a store before the scan that is measured.
+type scanBefore int
+
+const (
+	scannedBefore scanBefore = iota // opened and scanned
+	openedBefore                    // opened; the page cache holds the files
+	droppedBefore                   // opened; the files have to come from the disk
+)
+
+// scanning scans a store.
 type scanning struct {
 	peer   peers.Peer
-	store  peers.ScanStore
-	remove func() error
+	before scanBefore
 }
 
 func (s *scanning) name() string { return s.peer.Name }
+func (s *scanning) close() error { return nil }
 
 func (s *scanning) run(ctx context.Context, place workplace) (measure.Run, error) {
-	if s.store == nil {
-		if err := s.prepare(ctx, place); err != nil {
-			return measure.Run{}, err
-		}
+	all := ordersShape(place.size.scanMessages, scanSubjects)
+	with := place.withFixture
+	if s.before == droppedBefore {
+		with = place.withColdFixture
 	}
-	place.settle()
-	return measure.Measure(func() (int64, *measure.Histogram, error) {
-		return s.scan(ctx, place)
+	return with(ctx, s.peer, all, func(_ fixture, store peers.QueryStore) (measure.Run, error) {
+		if s.before == scannedBefore {
+			if err := s.scan(ctx, store, all.messages); err != nil {
+				return measure.Run{}, err
+			}
+		}
+		return measure.Measure(func() (int64, *measure.Histogram, error) {
+			return int64(all.messages), nil, s.scan(ctx, store, all.messages)
+		})
 	})
 }
 
-func (s *scanning) prepare(ctx context.Context, place workplace) error {
-	dir, remove, err := place.freshDir()
-	if err != nil {
-		return err
+func (s *scanning) scan(ctx context.Context, store peers.ScanStore, want int) error {
+	messages, size, err := store.Scan(context.WithoutCancel(ctx))
+	if err == nil && (messages != want || size != int64(messages)*payloadBytes) {
+		err = fmt.Errorf("%s: the scan found %d messages with %d bytes", s.peer.Name, messages, size)
 	}
-	s.remove = remove
-	if s.store, err = peers.OpenAs[peers.ScanStore](s.peer, dir); err != nil {
-		return err
-	}
-	if err := fill(ctx, s.store, place.size.scanMessages); err != nil {
-		return err
-	}
-	_, _, err = s.scan(ctx, place)
 	return err
-}
-
-func (s *scanning) scan(ctx context.Context, place workplace) (int64, *measure.Histogram, error) {
-	messages, size, err := s.store.Scan(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	if messages != place.size.scanMessages || size != int64(messages)*payloadBytes {
-		return 0, nil, fmt.Errorf("%s: the scan found %d messages with %d bytes", s.peer.Name, messages, size)
-	}
-	return int64(messages), nil, nil
-}
-
-func (s *scanning) close() error {
-	var closed, removed error
-	if s.store != nil {
-		closed = s.store.Close()
-	}
-	if s.remove != nil {
-		removed = s.remove()
-	}
-	return errors.Join(closed, removed)
 }

@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sync"
 
 	"github.com/seed-d8b58eba/millrace/examples/compare/internal/measure"
 )
 
 // allRows are the rows in the order of the table.
-func allRows() []row {
+func allRows(s size) []row {
 	var rows []row
-	for _, family := range [][]row{durableRows(), bufferedRows(), scanRows(), openRows()} {
+	for _, family := range [][]row{
+		durableRows(), bufferedRows(), scanRows(), openRows(), loadRows(s), filterRows(s), queryRows(s),
+		fullRows(), indexRows(s), heapRows(s),
+	} {
 		rows = append(rows, family...)
 	}
 	return rows
@@ -42,15 +46,23 @@ type suite struct {
 
 // run does the rows one after the other. Within a row the contestants take turns, run by run, so
 // that what else happens on the machine meets all of them.
-func (s suite) run(ctx context.Context) ([]outcome, error) {
-	var outcomes []outcome
-	for _, r := range allRows() {
+func (s suite) run(ctx context.Context) (outcomes []outcome, err error) {
+	s.place.kept = &fixtures{made: map[string]fixture{}}
+	defer func() { err = errors.Join(err, s.place.kept.clear()) }()
+	group := ""
+	for _, r := range allRows(s.place.size) {
 		if s.rows != nil && !s.rows.MatchString(r.name) {
 			continue
 		}
 		r.contestants = s.choose(r.contestants)
 		if len(r.contestants) == 0 {
 			continue
+		}
+		if r.group() != group {
+			if err := s.place.kept.clear(); err != nil {
+				return outcomes, err
+			}
+			group = r.group()
 		}
 		done, err := s.runRow(ctx, r)
 		if err != nil {
@@ -82,23 +94,53 @@ func (s suite) runRow(ctx context.Context, r row) (done outcome, err error) {
 			err = errors.Join(err, c.close())
 		}
 	}()
-	for turn := range s.runs {
+	for turn := range r.turns(s.runs) {
+		runs, err := s.takeTurn(ctx, r)
+		if err != nil {
+			return done, err
+		}
 		for i, c := range r.contestants {
-			if err := ctx.Err(); err != nil {
-				return done, err
-			}
-			run, err := c.run(ctx, s.place)
-			if err != nil {
-				return done, fmt.Errorf("%s: %w", c.name(), err)
-			}
 			done.lines[i].contestant = c.name()
-			done.lines[i].runs = append(done.lines[i].runs, run)
-			if _, err := fmt.Fprintln(s.log, rawLine(r, turn+1, c.name(), run)); err != nil {
-				return done, err
-			}
+			done.lines[i].runs = append(done.lines[i].runs, runs[i])
+		}
+		if err := s.logTurn(r, turn+1, runs); err != nil {
+			return done, err
 		}
 	}
 	return done, nil
+}
+
+// takeTurn has each contestant run once.
+func (s suite) takeTurn(ctx context.Context, r row) ([]measure.Run, error) {
+	runs, errs := make([]measure.Run, len(r.contestants)), make([]error, len(r.contestants))
+	var crew sync.WaitGroup
+	for i, c := range r.contestants {
+		crew.Go(func() {
+			if errs[i] = ctx.Err(); errs[i] == nil {
+				runs[i], errs[i] = c.run(ctx, s.place)
+			}
+			if errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", c.name(), errs[i])
+			}
+		})
+		if r.together {
+			continue
+		}
+		if crew.Wait(); errs[i] != nil {
+			break
+		}
+	}
+	crew.Wait()
+	return runs, errors.Join(errs...)
+}
+
+func (s suite) logTurn(r row, turn int, runs []measure.Run) error {
+	for i, c := range r.contestants {
+		if _, err := fmt.Fprintln(s.log, rawLine(r, turn, c.name(), runs[i])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // find returns the summary of the contestant with the given name.

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/examples/compare/internal/measure"
@@ -66,61 +63,12 @@ type load struct {
 // a context that cannot end: the peers' calls cannot be cancelled either, and a run is short.
 func (l load) run(ctx context.Context, operation func(context.Context, *source) error) (int64, *measure.Histogram, error) {
 	ctx = context.WithoutCancel(ctx)
-	var (
-		over      atomic.Bool
-		start     = make(chan struct{})
-		callers   sync.WaitGroup
-		counts    = make([]int64, l.callers)
-		errs      = make([]error, l.callers)
-		latencies = make([]*measure.Histogram, l.callers)
-	)
-	for i := range l.callers {
-		latencies[i] = new(measure.Histogram)
+	hands := make([]hand, l.callers)
+	for i := range hands {
 		messages := newSource(i)
-		callers.Go(func() {
-			<-start
-			for (counts[i] == 0 || !over.Load()) && errs[i] == nil {
-				sampled := counts[i]%int64(l.sampleEvery) == 0
-				var before time.Time
-				if sampled {
-					before = time.Now()
-				}
-				errs[i] = operation(ctx, messages)
-				if sampled {
-					latencies[i].Record(time.Since(before))
-				}
-				counts[i]++
-			}
-			if errs[i] != nil {
-				over.Store(true)
-			}
-		})
+		hands[i] = hand{sampleEvery: l.sampleEvery, step: func() error { return operation(ctx, messages) }}
 	}
-	stop := time.AfterFunc(l.duration, func() { over.Store(true) })
-	defer stop.Stop()
-	close(start)
-	callers.Wait()
-
-	var total int64
-	for i, count := range counts {
-		total += count * int64(l.messagesEach)
-		if i > 0 {
-			latencies[0].Merge(latencies[i])
-		}
-	}
-	return total, latencies[0], errors.Join(errs...)
-}
-
-// fill stores count messages through the store's pipeline and has them written.
-func fill(ctx context.Context, store peers.ScanStore, count int) error {
-	messages, pipeline := newSource(0), store.Pipeline()
-	for range count {
-		if err := pipeline.Submit(ctx, messages.message()); err != nil {
-			return err
-		}
-	}
-	if err := pipeline.Drain(ctx); err != nil {
-		return err
-	}
-	return store.Flush(ctx)
+	tallies, err := runCrew(l.duration, hands)
+	sum := together(tallies)
+	return sum.steps * int64(l.messagesEach), sum.latencies, err
 }

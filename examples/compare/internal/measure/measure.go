@@ -14,6 +14,37 @@ type Run struct {
 	P50, P99      time.Duration // 0 where a latency makes no sense
 	AllocsPerItem float64       // heap objects per message, of the whole process
 	Cores         float64       // processor time (user and system) by elapsed time
+	Extras        []Extra       // what only this row measures, in the order of the table
+}
+
+// Extra is a figure that few rows have.
+type Extra struct {
+	Name  string
+	Value float64
+	Unit  Unit
+}
+
+// Unit is how the value of an Extra is written behind the number.
+type Unit string
+
+// The units of extras.
+const (
+	PerSecond   Unit = "/s"
+	Times       Unit = "x"
+	MiB         Unit = " MiB"
+	Nanoseconds Unit = " ns"
+)
+
+// Extra returns the extra figure with the given name, or 0.
+func (r Run) Extra(name string) float64 { return find(r.Extras, name) }
+
+func find(extras []Extra, name string) float64 {
+	for _, extra := range extras {
+		if extra.Name == name {
+			return extra.Value
+		}
+	}
+	return 0
 }
 
 // Rate is messages per second.
@@ -27,7 +58,17 @@ func (r Run) Rate() float64 {
 // Measure runs work, which returns how many messages it did, and says what that took. Garbage of
 // earlier runs is collected first.
 func Measure(work func() (int64, *Histogram, error)) (Run, error) {
+	return MeasureWarm(func() error { return nil }, work)
+}
+
+// MeasureWarm is Measure with something that is done between the collection and the measured work.
+// nats-server holds cached blocks by weak pointers, which a collection cuts: what is to be warm has
+// to be warmed behind it.
+func MeasureWarm(warm func() error, work func() (int64, *Histogram, error)) (Run, error) {
 	runtime.GC()
+	if err := warm(); err != nil {
+		return Run{}, err
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	cpuBefore := processorTime()
@@ -79,11 +120,15 @@ type Summary struct {
 	P50, P99      time.Duration
 	AllocsPerItem float64
 	Cores         float64
+	Extras        []Extra
 }
 
-// Summarize takes the medians, figure by figure.
+// Extra returns the extra figure with the given name, or 0.
+func (s Summary) Extra(name string) float64 { return find(s.Extras, name) }
+
+// Summarize takes the medians, figure by figure. All runs have the same extras.
 func Summarize(runs []Run) Summary {
-	return Summary{
+	s := Summary{
 		Rate:          medianOf(runs, Run.Rate),
 		Elapsed:       durationOf(runs, func(r Run) time.Duration { return r.Elapsed }),
 		P50:           durationOf(runs, func(r Run) time.Duration { return r.P50 }),
@@ -91,6 +136,13 @@ func Summarize(runs []Run) Summary {
 		AllocsPerItem: medianOf(runs, func(r Run) float64 { return r.AllocsPerItem }),
 		Cores:         medianOf(runs, func(r Run) float64 { return r.Cores }),
 	}
+	if len(runs) > 0 {
+		for _, extra := range runs[0].Extras {
+			extra.Value = medianOf(runs, func(r Run) float64 { return r.Extra(extra.Name) })
+			s.Extras = append(s.Extras, extra)
+		}
+	}
+	return s
 }
 
 func medianOf(runs []Run, figure func(Run) float64) float64 {

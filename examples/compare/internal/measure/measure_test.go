@@ -2,6 +2,7 @@ package measure
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -68,6 +69,46 @@ func TestSummarizeTakesMediansFigureByFigure(t *testing.T) {
 	})
 	require.Equal(t, Summary{Rate: 100, Elapsed: time.Second, P50: 2, P99: 20, AllocsPerItem: 2}, s)
 	require.Zero(t, Run{Messages: 5}.Rate())
+}
+
+func TestSummarizeTakesMediansOfExtras(t *testing.T) {
+	runOf := func(writer, heap float64) Run {
+		return Run{Extras: []Extra{{"writer", writer, PerSecond}, {"heap", heap, MiB}}}
+	}
+	s := Summarize([]Run{runOf(10, 3), runOf(30, 1), runOf(20, 2)})
+	require.Equal(t, []Extra{{"writer", 20, PerSecond}, {"heap", 2, MiB}}, s.Extras)
+	require.Equal(t, 2.0, s.Extra("heap"))
+	require.Zero(t, s.Extra("unknown"))
+}
+
+func TestMeasureWarmDoesNotCountTheWarming(t *testing.T) {
+	var kept [][]int
+	warmed := false
+	run, err := MeasureWarm(func() error {
+		warmed = true
+		for range 1000 {
+			kept = append(kept, make([]int, 1))
+		}
+		return nil
+	}, func() (int64, *Histogram, error) {
+		require.True(t, warmed)
+		return 1000, nil, nil
+	})
+	require.NoError(t, err)
+	require.Len(t, kept, 1000)
+	require.Less(t, run.AllocsPerItem, 0.5)
+
+	failure := errors.New("no disk")
+	_, err = MeasureWarm(func() error { return failure }, nil)
+	require.ErrorIs(t, err, failure)
+}
+
+func TestHeapGrowsWithWhatIsKept(t *testing.T) {
+	before := Heap()
+	kept := make([]byte, 8<<20)
+	grown := Heap() - before
+	require.InDelta(t, 8<<20, grown, 1<<20)
+	runtime.KeepAlive(kept)
 }
 
 func TestMeasureCountsWork(t *testing.T) {

@@ -23,27 +23,42 @@ var actorSystem = sync.OnceValue(func() *actor.ActorSystem {
 	}))
 })
 
+// StartActorSystem makes the actor system, which a program has before it opens a store.
+func StartActorSystem() { actorSystem() }
+
 // Millrace is the store of this repository.
-func Millrace(level Level) Peer {
-	promise := actors.SyncAlways
-	if level == Buffered {
-		promise = actors.SyncNever
-	}
+func Millrace(level Level) Peer { return millracePeer(level, actors.Config{}) }
+
+// MillraceBounded holds at most maxBytes and removes the oldest messages to make room.
+func MillraceBounded(level Level, maxBytes int64) Peer {
+	return millracePeer(level, actors.Config{MaxBytes: maxBytes, Discard: actors.DiscardOld})
+}
+
+func millracePeer(level Level, config actors.Config) Peer {
+	config.Name = StreamName
+	config.Sync = map[Level]actors.SyncLevel{
+		Durable: actors.SyncAlways, Buffered: actors.SyncNever, Written: actors.SyncInterval,
+	}[level]
+	streamDir := func(dir string) string { return filepath.Join(dir, StreamName) }
 	return Peer{
 		Name: "Millrace",
 		Open: func(dir string) (Store, error) {
-			store, err := actors.Open(context.Background(), actorSystem(),
-				actors.Config{Dir: dir, Name: StreamName, Sync: promise})
+			config := config
+			config.Dir = dir
+			store, err := actors.Open(context.Background(), actorSystem(), config)
 			if err != nil {
 				return nil, err
 			}
 			return &millraceStore{store: store}, nil
 		},
-		StreamDir: func(dir string) string { return filepath.Join(dir, StreamName) },
+		StreamDir: streamDir,
+		AwaitIndexes: func(ctx context.Context, dir string) error {
+			return awaitIndexes(ctx, streamDir(dir))
+		},
 	}
 }
 
-// millraceStore is a BatchStore and a ScanStore.
+// millraceStore is a BatchStore and a QueryStore.
 type millraceStore struct {
 	store   *actors.Store
 	batches sync.Pool // of *[]actors.BatchMessage

@@ -45,26 +45,36 @@ func fileStoreStop(fs unsafe.Pointer) error
 
 // natsMessage has the fields of server.StoreMsg, which are not exported. A test compares the two.
 type natsMessage struct {
-	_       string // subject
-	_       []byte // header
-	payload []byte
-	_       []byte // buffer
-	_       uint64 // sequence
-	_       int64  // time
+	_        string // subject
+	_        []byte // header
+	payload  []byte
+	_        []byte // buffer
+	sequence uint64
+	_        int64 // time
 }
 
 // NATSVersion is the version of nats-server whose file store is measured.
 func NATSVersion() string { return server.VERSION }
 
 // NATS is the file store of nats-server.
-func NATS(mode NATSMode) Peer {
+func NATS(mode NATSMode) Peer { return natsPeer(mode, server.NoCompression, -1) }
+
+// NATSBounded is the file store of nats-server for a stream that holds at most maxBytes, removes the
+// oldest messages to make room, and compresses the blocks that are full with S2.
+func NATSBounded(mode NATSMode, maxBytes int64) Peer {
+	return natsPeer(mode, server.S2Compression, maxBytes)
+}
+
+func natsPeer(mode NATSMode, compression server.StoreCompression, maxBytes int64) Peer {
 	name := [...]string{"nats default", "nats async", "nats sync-always"}[mode]
 	return Peer{Name: name, Open: func(dir string) (Store, error) {
 		store, err := newFileStore(
-			server.FileStoreConfig{StoreDir: dir, AsyncFlush: mode == NATSAsync, SyncAlways: mode == NATSSyncAlways},
+			server.FileStoreConfig{StoreDir: dir, AsyncFlush: mode == NATSAsync, SyncAlways: mode == NATSSyncAlways,
+				Compression: compression},
 			server.StreamConfig{Name: StreamName, Subjects: []string{">"}, Storage: server.FileStorage,
-				Retention: server.LimitsPolicy, MaxMsgs: -1, MaxBytes: -1, MaxMsgsPer: -1, MaxConsumers: -1,
-				MaxMsgSize: -1, Replicas: 1, Duplicates: 2 * time.Minute})
+				Retention: server.LimitsPolicy, Discard: server.DiscardOld, MaxMsgs: -1, MaxBytes: maxBytes,
+				MaxMsgsPer: -1, MaxConsumers: -1, MaxMsgSize: -1, Replicas: 1, Duplicates: 2 * time.Minute,
+				Compression: compression})
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +82,7 @@ func NATS(mode NATSMode) Peer {
 	}, StreamDir: func(dir string) string { return dir }}
 }
 
-// natsStore is a PipelineStore and a ScanStore.
+// natsStore is a QueryStore.
 type natsStore struct {
 	store unsafe.Pointer // a *server.fileStore
 }

@@ -17,6 +17,8 @@ const (
 	Durable Level = iota
 	// Buffered acknowledges from memory, or after the write, whatever the peer does without sync.
 	Buffered
+	// Written acknowledges after the write; a sync follows within a second.
+	Written
 )
 
 // Message is what is stored. Stores do not keep its memory after they acknowledged it.
@@ -62,6 +64,32 @@ type ScanStore interface {
 	Flush(ctx context.Context) error
 }
 
+// Reader loads messages into memory that it uses again. It belongs to one goroutine.
+type Reader interface {
+	// Load returns the length of the payload of the message at a sequence.
+	Load(ctx context.Context, sequence uint64) (payloadBytes int, err error)
+	// LoadLast loads the last message of a literal subject and returns its sequence.
+	LoadLast(ctx context.Context, subject string) (sequence uint64, err error)
+}
+
+// QueryStore answers what a JetStream consumer asks its stream. A filter is a subject, perhaps with
+// wildcards; ">" selects everything.
+type QueryStore interface {
+	ScanStore
+	// Reader returns a reader for one goroutine.
+	Reader() Reader
+	// Matching gives the sequences of the messages that a filter selects, ascending, up to the one that
+	// was the last when it began, until visit returns false. The messages are read, not only found.
+	Matching(ctx context.Context, filter string, visit func(sequence uint64) bool) error
+	// NumPending counts the messages from a sequence on that a filter selects, or only those that are
+	// the last of their subject.
+	NumPending(ctx context.Context, from uint64, filter string, lastPerSubject bool) (uint64, error)
+	// FilteredState counts like NumPending, and finds the first and the last of them.
+	FilteredState(ctx context.Context, from uint64, filter string) (messages, first, last uint64, err error)
+	// Range returns the first and the last sequence.
+	Range(ctx context.Context) (first, last uint64, err error)
+}
+
 // Peer is a store that can be opened.
 type Peer struct {
 	// Name is how the table calls it.
@@ -70,6 +98,9 @@ type Peer struct {
 	Open func(dir string) (Store, error)
 	// StreamDir is where in its folder a JetStream store keeps the stream. It is nil for others.
 	StreamDir func(dir string) string
+	// AwaitIndexes waits until every full block of the open store has its index. It is nil for stores
+	// that have none.
+	AwaitIndexes func(ctx context.Context, dir string) error
 }
 
 // OpenAs opens the peer's store and asserts what it can do.

@@ -1,0 +1,54 @@
+package main
+
+import "time"
+
+// size is how much work the rows do.
+type size struct {
+	storing time.Duration // of a run that stores
+	reading time.Duration // of a run that loads or asks
+	full    time.Duration // of a run that stores in a full stream
+
+	scanMessages   int
+	openMessages   int
+	hotMessages    int // that are in memory; fewer than a block holds
+	loadMessages   int
+	filterMessages int
+	filterSubjects int // of the wildcard row
+	kvMessages     int // on as many subjects
+	indexMessages  int
+	indexSubjects  int // of the row with many
+
+	fullBytes int64         // what a full stream holds
+	fullWarm  time.Duration // how long its scanners run before the run, at most
+
+	heapMessages int
+	heapIdle     time.Duration // how long a stream is left alone
+}
+
+// The sizes of an ordinary run, of -short, and of the unit test.
+var (
+	fullSize = size{
+		storing: 1500 * time.Millisecond, reading: 500 * time.Millisecond,
+		scanMessages: 2_000_000, openMessages: 5_000_000, hotMessages: 40_000, loadMessages: 2_000_000,
+		filterMessages: 2_000_000, filterSubjects: 100_000, kvMessages: 1_000_000,
+		indexMessages: 2_000_000, indexSubjects: 1_000_000,
+		fullBytes: 512 << 20, fullWarm: 500 * time.Millisecond, full: time.Second,
+		heapMessages: 1_000_000, heapIdle: 12 * time.Second,
+	}
+	shortSize = size{
+		storing: 150 * time.Millisecond, reading: 100 * time.Millisecond,
+		scanMessages: 200_000, openMessages: 300_000, hotMessages: 40_000, loadMessages: 200_000,
+		filterMessages: 200_000, filterSubjects: 10_000, kvMessages: 100_000,
+		indexMessages: 200_000, indexSubjects: 100_000,
+		fullBytes: 64 << 20, fullWarm: 200 * time.Millisecond, full: 300 * time.Millisecond,
+		heapMessages: 100_000, heapIdle: 12 * time.Second,
+	}
+	tinySize = size{
+		storing: 5 * time.Millisecond, reading: 5 * time.Millisecond,
+		scanMessages: 2_000, openMessages: 3_000, hotMessages: 2_000, loadMessages: 2_000,
+		filterMessages: 2_000, filterSubjects: 1_000, kvMessages: 2_000,
+		indexMessages: 2_000, indexSubjects: 1_000,
+		fullBytes: 1 << 20, fullWarm: 5 * time.Millisecond, full: 5 * time.Millisecond,
+		heapMessages: 2_000, heapIdle: time.Millisecond,
+	}
+)
