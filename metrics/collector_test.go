@@ -38,13 +38,16 @@ func figures(name string) *source {
 		Name: name, Blocks: 11, Failed: true, Stored: 12,
 		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15,
 		RefusedMsgs: 16, RefusedBytes: 17, RefusedSize: 18, RefusedSequence: 19,
-		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24,
+		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, Indexed: 26, BadIndexes: 27,
 		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
 		SyncSeconds: actors.Histogram{Bounds: []float64{0.001, 0.002}, Counts: []uint64{0, 7, 0}, Sum: 0.0105, Count: 7},
 	}}
 }
 
-const exposition = `# HELP millrace_blocks Block files.
+const exposition = `# HELP millrace_bad_indexes_total Block indexes found damaged or stale.
+# TYPE millrace_bad_indexes_total counter
+millrace_bad_indexes_total{stream="ORDERS"} 27
+# HELP millrace_blocks Block files.
 # TYPE millrace_blocks gauge
 millrace_blocks{stream="ORDERS"} 11
 # HELP millrace_bytes Accounted bytes of live messages.
@@ -124,6 +127,9 @@ millrace_stored_messages_total{stream="ORDERS"} 12
 # HELP millrace_subjects Distinct subjects of live messages.
 # TYPE millrace_subjects gauge
 millrace_subjects{stream="ORDERS"} 3
+# HELP millrace_written_indexes_total Block indexes written.
+# TYPE millrace_written_indexes_total counter
+millrace_written_indexes_total{stream="ORDERS"} 26
 `
 
 // TestEveryFigureIsShownUnderItsName, and nothing else is.
