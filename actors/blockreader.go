@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -55,15 +54,7 @@ func (s *stream) openBlock(id uint32, final bool) (*blockReader, error) {
 	}
 	identity, err := blockindex.IdentityOf(file, id)
 	if err == nil {
-		err = r.openIndex(identity)
-	}
-	if why := err; final && (why == nil || errors.Is(why, fs.ErrNotExist) || unusable(why)) {
-		if err = nil; why != nil {
-			s.reindex(id, why)
-			err = r.buildIndex(file)
-		}
-	} else if !final {
-		err = r.buildIndex(file)
+		err = r.findIndex(file, identity)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.close(), file.Close())
@@ -78,6 +69,19 @@ func (s *stream) openBlock(id uint32, final bool) (*blockReader, error) {
 	return r, nil
 }
 
+// findIndex opens the index beside the block, or makes one of the block.
+func (r *blockReader) findIndex(file blockio.File, identity blockindex.Identity) error {
+	if _, distrusted := r.stream.distrusted.Load(r.id); r.final && !distrusted {
+		err := r.openIndex(identity)
+		if err == nil {
+			return nil
+		}
+		// Whatever is wrong with the index, the block has it all.
+		r.stream.reindex(r.id, err)
+	}
+	return r.buildIndex(file)
+}
+
 // unusable reports whether an error says that an index is not to be used, while the
 // block is not in doubt.
 func unusable(err error) bool {
@@ -86,38 +90,16 @@ func unusable(err error) bool {
 
 // openIndex opens the index beside the block.
 func (r *blockReader) openIndex(want blockindex.Identity) error {
-	file, err := r.stream.fileSystem().OpenFile(blockindex.Path(r.path), blockio.ModeRead)
+	x, err := openIndexFile(r.stream.fileSystem(), r.path, want)
 	if err != nil {
 		return err
 	}
-	defer file.Close() // opened for reading: there is nothing to lose
-	stat, err := file.Stat()
-	if err != nil {
-		return err
+	r.index, r.derived = x.Index, x.mapping
+	if x.mapping == nil {
+		r.heap = int64(x.Summary().Messages) * 40 // about
 	}
-	var options blockindex.Options
-	var data []byte
-	if m, ok := blockio.MapFile(file, stat.Size); ok {
-		r.derived, data = m, m.Bytes()
-		options.Populate = m.Populate
-	} else {
-		if stat.Size > mostIndexFile {
-			return fmt.Errorf("%w: %d bytes", blockindex.ErrDamaged, stat.Size)
-		}
-		data = make([]byte, stat.Size)
-		if n, err := file.ReadAt(data, 0); n < len(data) && err != nil {
-			return err
-		}
-		r.heap = stat.Size
-	}
-	return blockio.Guard(func() error {
-		r.index, err = blockindex.Open(data, want, options)
-		return err
-	})
+	return nil
 }
-
-// mostIndexFile bounds the index files that are read into memory, in bytes.
-const mostIndexFile = 1 << 30
 
 // buildIndex makes an index of the block in memory.
 func (r *blockReader) buildIndex(file blockio.File) error {

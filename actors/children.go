@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -44,6 +45,8 @@ func (*writerActor) Receive(ctx actor.Context) {
 
 // maintenanceWork is work for the flusher.
 type maintenanceWork struct {
+	log    *slog.Logger
+	fs     blockio.FS
 	blocks *blockio.Blocks
 	work   engine.Work
 
@@ -53,7 +56,7 @@ type maintenanceWork struct {
 }
 
 func (w *maintenanceWork) run() {
-	w.done = runWork(w.blocks, w.work)
+	w.done = runWork(w.log, w.fs, w.blocks, w.work)
 	w.ran = true
 }
 

@@ -65,7 +65,7 @@ func crashUnderCallers(seed int64) (int, error) {
 		return blocktest.Fault{}
 	})
 	config := Config{
-		Dir: "data", Name: "ORDERS", FS: files, BlockSize: pick(rng, int64(4<<10), 32<<10),
+		Dir: "data", Name: "ORDERS", FS: files, BlockSize: pick(rng, int64(4<<10), 32<<10), IndexFrom: 1,
 		NoRecovery: true, Runtime: NewRuntime(RuntimeConfig{}),
 	}
 	store, err := Open(context.Background(), faultSystem, config)

@@ -195,7 +195,7 @@ func (l *crashLife) runWork() error {
 	}
 	w := l.work[0]
 	l.work = l.work[1:]
-	done := runWork(l.store.blocks, w)
+	done := runWork(l.stream.log, l.store.fileSystem(), l.store.blocks, w)
 	if w.Kind == engine.WorkRemove {
 		l.stream.forget(w.Block)
 	}

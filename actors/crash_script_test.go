@@ -84,6 +84,7 @@ func newCrashPlan(seed int64, commands int) *crashPlan {
 		Sync:            []SyncLevel{SyncAlways, SyncAlways, SyncInterval, SyncNever}[uint64(seed)%4],
 		SyncEvery:       pick(rng, time.Millisecond, 50*time.Millisecond),
 		BlockSize:       pick(rng, int64(300), 800, 1500, 4096, 10_000),
+		IndexFrom:       pick(rng, int64(1), 1, -1),
 		MaxUnwritten:    pick(rng, int64(500), 1<<20),
 		NoPreallocation: rng.Intn(4) == 0,
 		FirstSequence:   pick(rng, uint64(0), 0, 0, 1000),

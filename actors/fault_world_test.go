@@ -93,7 +93,7 @@ func newFaultWorld(f fault, level SyncLevel) *faultWorld {
 	w.files = &handleFS{FS: w.fs}
 	w.config = Config{
 		Dir: "data", Name: "ORDERS", FS: w.files, Sync: level, SyncEvery: time.Millisecond,
-		BlockSize: 4 << 10, MaxMsgs: 30, RetryMin: time.Millisecond, RetryMax: 4 * time.Millisecond,
+		BlockSize: 4 << 10, IndexFrom: 1, MaxMsgs: 30, RetryMin: time.Millisecond, RetryMax: 4 * time.Millisecond,
 		Runtime: NewRuntime(RuntimeConfig{MaxOpenFiles: 4}), Logger: slog.New(faultLog{w}),
 	}
 	return w

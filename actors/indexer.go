@@ -86,12 +86,15 @@ func (*reindexRequest) control() {}
 
 // reindex has the index of a block written again.
 func (s *stream) reindex(id uint32, why error) {
-	if errors.Is(why, fs.ErrNotExist) || errors.Is(why, blockio.ErrMapped) || s.stopped.Load() {
-		return // it is on its way, or not the index's fault
+	if why == errNoIndex || s.stopped.Load() {
+		return // it is on its way
 	}
+	s.distrusted.Store(id, true)
 	s.meters.badIndexes.Add(1)
 	s.log.Warn("a block index is not to be used; it is written anew", "path", blockindex.Path(s.blockPath(id)), "error", why)
-	s.mailbox.PostUserMessage(&reindexRequest{id})
+	if s.mailbox != nil { // while it is only recovered, a stream has no actor
+		s.mailbox.PostUserMessage(&reindexRequest{id})
+	}
 }
 
 func (a *storeActor) onIndexDone(m *indexDone) {
@@ -103,6 +106,7 @@ func (a *storeActor) onIndexDone(m *indexDone) {
 		a.log.Error("cannot write the index of a block; it will be tried again", "path", a.blockPath(m.work.Block), "error", m.done.Err)
 	} else {
 		a.meters.indexed.Add(1)
+		a.distrusted.Delete(m.work.Block)
 		// Readers that made an index of their own find the file from now on.
 		a.runtime.readers.forget(readerKey{a.stream, m.work.Block})
 	}

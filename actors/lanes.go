@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -49,11 +50,11 @@ func runOp(blocks *blockio.Blocks, derived []string, op engine.Op) error {
 }
 
 // runWork carries out maintenance work.
-func runWork(blocks *blockio.Blocks, w engine.Work) engine.Done {
+func runWork(log *slog.Logger, fsys blockio.FS, blocks *blockio.Blocks, w engine.Work) engine.Done {
 	done := engine.Done{ID: w.ID}
 	switch w.Kind {
 	case engine.WorkLoad:
-		done.Table, done.Err = loadTable(blocks, w.Block, w.Size)
+		done.Table, done.Err = loadTable(log, fsys, blocks, w.Block, w.Size)
 	case engine.WorkSync:
 		// A block that was sealed in the meantime is synced.
 		if err := blocks.Sync(w.Block); !errors.Is(err, blockio.ErrNotOpen) {
@@ -63,14 +64,24 @@ func runWork(blocks *blockio.Blocks, w engine.Work) engine.Done {
 		done.Err = blocks.Seal(w.Block, w.Size)
 	case engine.WorkRemove:
 		done.Err = blocks.Remove(w.Block)
+	case engine.WorkIndex:
+		done.Err = writeIndex(fsys, blocks.Path(w.Block), w.Block, blocks.Key(w.Block))
 	default:
 		done.Err = fmt.Errorf("actors: unknown work %v", w)
 	}
 	return done
 }
 
-// loadTable scans the first size bytes of a block.
-func loadTable(blocks *blockio.Blocks, id uint32, size int64) (*engine.Table, error) {
+// loadTable lists the records in the first size bytes of a block, as its index has
+// them, or as a scan finds them.
+func loadTable(log *slog.Logger, fsys blockio.FS, blocks *blockio.Blocks, id uint32, size int64) (*engine.Table, error) {
+	table, err := tableFromIndex(fsys, blocks, id, size)
+	if err == nil {
+		return table, nil
+	}
+	if err != errNoIndex {
+		log.Warn("a block index is not to be used; the block is read", "path", blocks.Path(id), "error", err)
+	}
 	data, err := blocks.ReadAll(id, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Removed after the table was asked for; nobody will look at it.

@@ -67,7 +67,8 @@ func (c *readerCache) fill(e *cachedReader, open func() (*blockReader, error)) (
 	}()
 	e.reader, e.err = open()
 	c.mu.Lock()
-	current := c.byKey[e.key] == e
+	// Of a stream that stops nothing is kept: what it had is forgotten once.
+	current := c.byKey[e.key] == e && !e.key.stream.stopped.Load()
 	var out []*blockReader
 	switch {
 	case e.err != nil: // abandon follows
@@ -78,6 +79,9 @@ func (c *readerCache) fill(e *cachedReader, open func() (*blockReader, error)) (
 		c.heap += e.reader.heap
 		out = c.evict()
 	default: // it was forgotten meanwhile
+		if c.byKey[e.key] == e {
+			delete(c.byKey, e.key)
+		}
 		e.reader.refs.Store(1)
 		e.reader.gone.Store(true)
 	}

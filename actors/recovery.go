@@ -81,6 +81,11 @@ func (r *recovery) run(ctx context.Context) (*engine.Engine, error) {
 			return nil, err
 		}
 	}
+	if n, err := r.blocks.RemoveOrphans(); err != nil {
+		r.log.Warn("cannot remove what is left of block indexes", "error", err)
+	} else if n > 0 {
+		r.log.Info("removed what was left of block indexes", "files", n)
+	}
 	e := rec.Finish(r.now)
 	return e, r.open(ctx, e)
 }
@@ -118,9 +123,10 @@ func (r *recovery) setAside(id uint32, from, to int64) {
 
 // scanned is the scan of one block, or why there is none.
 type scanned struct {
-	scan  *engine.Scan
-	found blockio.BlockScan
-	err   error
+	scan    *engine.Scan
+	found   blockio.BlockScan
+	indexed bool // by its index alone
+	err     error
 }
 
 // progressAfter is how long a recovery may take until it reports progress, and
@@ -183,7 +189,9 @@ func (r *recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *e
 			if err := r.mend(list[i].ID, i == tail, i == len(list)-1, s); err != nil {
 				return err
 			}
-			rec.Add(s.scan)
+			if err := r.add(rec, list[i].ID, s); err != nil {
+				return err
+			}
 			report(i + 1)
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -208,7 +216,9 @@ func (r *recovery) scanInline(ctx context.Context, list []blockio.BlockInfo, tai
 		if err := r.mend(b.ID, i == tail, last, s); err != nil {
 			return err
 		}
-		rec.Add(s.scan)
+		if err := r.add(rec, b.ID, s); err != nil {
+			return err
+		}
 		report(i + 1)
 	}
 	return nil
@@ -226,9 +236,35 @@ func (r *recovery) progress(all int) func(done int) {
 	}
 }
 
-// scan reads and scans one block, and makes sure that what it found is on
+// add hands the scan of a block to the engine. One that does not go on where the block
+// before it ended is looked at record by record.
+func (r *recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
+	if s.indexed && !rec.Fits(s.scan) {
+		if _, s = r.scanRecords(id, false, false, nil); s.err != nil {
+			return s.err
+		}
+	}
+	rec.Add(s.scan)
+	return nil
+}
+
+// scan looks at the index of a block, or reads and scans the block and makes sure that what it found is on
 // stable storage: a store that crashed may have left it in the page cache.
 func (r *recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
+	if !tail && !last {
+		// A block gets its index when it is on stable storage.
+		scan, found, err := scanIndexed(r.fs, r.blocks, id)
+		if err == nil {
+			return buffer, scanned{scan: scan, found: found, indexed: true}
+		}
+		if err != errNoIndex {
+			r.log.Warn("a block index is not to be used; the block is read", "path", r.blocks.Path(id), "error", err)
+		}
+	}
+	return r.scanRecords(id, tail, last, buffer)
+}
+
+func (r *recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
 	data, err := r.blocks.ReadAll(id, buffer)
 	if err != nil {
 		return buffer, scanned{err: err}
@@ -238,7 +274,7 @@ func (r *recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scan
 	}
 	scan, found := scanBlock(r.blocks, id, data, tail, last && r.cut == nil)
 	err = r.syncFile(r.blocks.Path(id))
-	return data, scanned{scan, found, err}
+	return data, scanned{scan: scan, found: found, err: err}
 }
 
 func (r *recovery) syncFile(path string) error {
@@ -339,7 +375,7 @@ func (r *recovery) open(ctx context.Context, e *engine.Engine) error {
 			}
 		}
 		for _, w := range work {
-			done := runWork(r.blocks, w)
+			done := runWork(r.log, r.fs, r.blocks, w)
 			e.Done(done)
 			switch {
 			case done.Err == nil:

@@ -336,7 +336,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 			// Some systems do not remove files that are open.
 			a.forget(w.Block)
 		}
-		item := &maintenanceWork{blocks: a.blocks, work: w}
+		item := &maintenanceWork{log: a.log, fs: a.fileSystem(), blocks: a.blocks, work: w}
 		a.atFlusher = append(a.atFlusher, item)
 		ctx.Send(a.flusher, item)
 	}
@@ -467,7 +467,7 @@ func (a *storeActor) writeRest() {
 			a.engine.Done(engine.Done{ID: c.ID, Err: runCommit(a.blocks, a.derived, c)})
 		}
 		for _, w := range ready.Maintenance {
-			a.engine.Done(runWork(a.blocks, w))
+			a.engine.Done(runWork(a.log, a.fileSystem(), a.blocks, w))
 		}
 	}
 	a.failure.reason = a.engine.Failed()

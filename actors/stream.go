@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -29,6 +30,9 @@ type stream struct {
 	ops       opPool
 	meters    meters
 	lastKey   atomic.Pointer[blockKey]
+	// distrusted holds the numbers of blocks whose index file turned out to be of no
+	// use, until it is written again.
+	distrusted sync.Map
 	// gone is closed when the store takes no more operations, and nothing of it
 	// runs any more.
 	gone    chan struct{}
