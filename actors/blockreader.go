@@ -39,8 +39,9 @@ type blockReader struct {
 	used atomic.Bool  // since the cache looked last
 }
 
-// stretch is how much of a mapping is made resident at a time, in bytes.
-const stretch = 64 << 10
+// stretch is how much of a mapping is made resident at a time, in bytes: little, since
+// all of it may have to come from the disk for one message.
+const stretch = 16 << 10
 
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
 

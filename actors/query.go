@@ -18,4 +18,5 @@ type FullState struct {
 type MessageBuffer struct {
 	Message // valid until the next load into the buffer
 	bytes   []byte
+	loads   uint32 // so far
 }

@@ -78,8 +78,17 @@ func (s *Store) step(ctx context.Context, start uint64, filters []Filters,
 // it sees it is like LoadNextMsg.
 func (s *Store) LoadLastMsg(ctx context.Context, filters ...Filters) (Message, error) {
 	set := setOf(filters)
-	for {
+	literal, exact := set.Exact()
+	for attempt := 0; ; attempt++ {
 		var sequence uint64
+		if exact && attempt == 0 {
+			if info, ok := s.published.Subjects().Get([]byte(literal)); ok && info.LastExact {
+				var buffer MessageBuffer
+				if err := s.LoadMsgInto(ctx, info.Last, &buffer); !errors.Is(err, ErrNotFound) {
+					return buffer.Message, err
+				}
+			}
+		}
 		err := s.ask(ctx, set, func(l *lookup) (err error) {
 			sequence, err = l.last()
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"runtime"
 	"unsafe"
 
@@ -27,8 +28,18 @@ func (s *Store) LoadMsg(ctx context.Context, sequence uint64) (Message, error) {
 	return m.Message, nil
 }
 
+// letRun lets others run once in a while. On a machine whose processors are all busy
+// with look-ups, the store actor and its children would otherwise wait for the end of
+// a time slice at each hand-over.
+func (m *MessageBuffer) letRun() {
+	if m.loads++; m.loads&(yieldEvery-1) == 0 || m.bytes == nil && rand.Uint32()&(yieldEvery-1) == 0 {
+		runtime.Gosched()
+	}
+}
+
 // load reads one message.
 func (s *stream) load(sequence uint64, into *MessageBuffer) error {
+	into.letRun()
 	into.Message = Message{}
 	for attempt := 0; ; attempt++ {
 		// Both as of one instant: who sees a message must not see what it evicted.

@@ -100,7 +100,7 @@ func (e *Engine) closeFrame() {
 		b.size -= emptyRecord
 		if f.slots == 1 {
 			i := b.live.n - 1
-			b.live.chunks[i/slotsPerChunk].offset[i%slotsPerChunk] -= emptyRecord
+			b.live.chunks[i/slotsPerChunk][i%slotsPerChunk].offset -= emptyRecord
 		}
 	} else {
 		b.codec.PutGroupMark(chunk[f.at:f.at+emptyRecord], f.records, uint32(length))
@@ -363,7 +363,7 @@ func (e *Engine) indexSubjects(g *group) {
 		p := &g.pieces[i]
 		for ; p.indexed < p.slots; p.indexed++ {
 			c, at := p.block.live.chunks[p.indexed/slotsPerChunk], p.indexed%slotsPerChunk
-			e.index.Stored(c.subject[at], c.sequence[at], c.size[at])
+			e.index.Stored(c[at].subject, c[at].sequence, c[at].size)
 		}
 	}
 	for _, m := range g.gone {

@@ -128,7 +128,7 @@ func (s *Scan) trim(last uint64) {
 	for i := 0; i < old.n; i++ {
 		sequence, offset, size := old.Record(i)
 		var subject []byte
-		if own := old.chunks[i/slotsPerChunk].subject[i%slotsPerChunk]; own != noSubject {
+		if own := old.chunks[i/slotsPerChunk][i%slotsPerChunk].subject; own != noSubject {
 			subject = []byte(old.names[own])
 		}
 		if sequence > last {

@@ -39,7 +39,7 @@ func (t *Table) Len() int { return t.n }
 // Record returns the sequence, place and size of record i.
 func (t *Table) Record(i int) (sequence uint64, offset int64, size int) {
 	c, at := t.chunks[i/slotsPerChunk], i%slotsPerChunk
-	return c.sequence[at], int64(c.offset[at]), int(c.size[at])
+	return c[at].sequence, int64(c[at].offset), int(c[at].size)
 }
 
 // Search returns the index of the first record at or after sequence.
@@ -48,8 +48,8 @@ func (t *Table) Search(sequence uint64) int { return findSlot(t.chunks, t.n, seq
 // add appends a record; the chunk for it must exist.
 func (t *Table) add(sequence uint64, time int64, offset int64, size int, subject uint32) {
 	c, at := t.chunks[t.n/slotsPerChunk], t.n%slotsPerChunk
-	c.sequence[at], c.time[at] = sequence, time
-	c.offset[at], c.size[at], c.subject[at] = uint32(offset), uint32(size), subject
+	c[at].sequence, c[at].time = sequence, time
+	c[at].offset, c[at].size, c[at].subject = uint32(offset), uint32(size), subject
 	t.n++
 }
 
@@ -76,7 +76,7 @@ func (t *Table) scanned(sequence uint64, time int64, offset int64, size int, sub
 
 // subjectOf returns the engine's number for the subject of record i.
 func (t *Table) subjectOf(index *subjects.Index, i int) uint32 {
-	own := t.chunks[i/slotsPerChunk].subject[i%slotsPerChunk]
+	own := t.chunks[i/slotsPerChunk][i%slotsPerChunk].subject
 	if t.names == nil || own == noSubject {
 		return own
 	}
@@ -98,5 +98,5 @@ func (t *Table) subjectOf(index *subjects.Index, i int) uint32 {
 }
 
 func (t *Table) sequenceAt(i int) uint64 { return slotSequence(t.chunks, i) }
-func (t *Table) timeAt(i int) int64      { return t.chunks[i/slotsPerChunk].time[i%slotsPerChunk] }
-func (t *Table) sizeAt(i int) uint64     { return uint64(t.chunks[i/slotsPerChunk].size[i%slotsPerChunk]) }
+func (t *Table) timeAt(i int) int64      { return t.chunks[i/slotsPerChunk][i%slotsPerChunk].time }
+func (t *Table) sizeAt(i int) uint64     { return uint64(t.chunks[i/slotsPerChunk][i%slotsPerChunk].size) }

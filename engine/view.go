@@ -138,6 +138,20 @@ func (p *Published) Snapshot() Snapshot {
 	}
 }
 
+// Subjects returns the index of subjects as it is at one instant, at less cost than
+// Snapshot.
+func (p *Published) Subjects() *subjects.Tree {
+	for {
+		p.held.Store(true)
+		turn := p.turn.Load()
+		tree := p.tree.Load()
+		if turn&1 == 0 && p.turn.Load() == turn {
+			return tree
+		}
+		runtime.Gosched()
+	}
+}
+
 // Extent is Snapshot without the subjects, at less cost for the engine.
 func (p *Published) Extent() Snapshot {
 	for {

@@ -176,14 +176,19 @@ type dataChunk struct {
 // slotsPerChunk is the number of records in one chunk of a table.
 const slotsPerChunk = 256
 
-// slotChunk is a stretch of a block's table, one entry a message record.
-type slotChunk struct {
-	sequence [slotsPerChunk]uint64
-	time     [slotsPerChunk]int64
-	offset   [slotsPerChunk]uint32
-	size     [slotsPerChunk]uint32
-	subject  [slotsPerChunk]uint32
+// slot is the entry of one message record in a block's table. It fills half a cache
+// line: a look-up touches one.
+type slot struct {
+	sequence uint64
+	time     int64
+	offset   uint32
+	size     uint32
+	subject  uint32
+	_        uint32
 }
+
+// slotChunk is a stretch of a block's table.
+type slotChunk [slotsPerChunk]slot
 
 // From returns the first sequence that the table may list. Records of the block
 // with earlier sequences are in its file only.
@@ -218,7 +223,7 @@ func (t *Tail) Locate(sequence uint64) (offset int64, size int, found, known boo
 		return 0, 0, false, true
 	}
 	c := (*chunks)[i/slotsPerChunk]
-	return int64(c.offset[i%slotsPerChunk]), int(c.size[i%slotsPerChunk]), true, true
+	return int64(c[i%slotsPerChunk].offset), int(c[i%slotsPerChunk].size), true, true
 }
 
 // Bytes returns the bytes of the block from offset on, or nil when they are no
@@ -291,27 +296,27 @@ func (r *Records) Search(sequence uint64) int { return findSlot(r.chunks, r.n, s
 func (r *Records) Sequence(i int) uint64 { return slotSequence(r.chunks, i) }
 
 // Subject returns the number of the subject of record i.
-func (r *Records) Subject(i int) uint32 { return r.chunks[i/slotsPerChunk].subject[i%slotsPerChunk] }
+func (r *Records) Subject(i int) uint32 { return r.chunks[i/slotsPerChunk][i%slotsPerChunk].subject }
 
 // At returns record i.
 func (r *Records) At(i int) RecordInfo {
 	c, at := r.chunks[i/slotsPerChunk], i%slotsPerChunk
-	return RecordInfo{c.sequence[at], c.time[at], int64(c.offset[at]), int(c.size[at]), c.subject[at]}
+	return RecordInfo{c[at].sequence, c[at].time, int64(c[at].offset), int(c[at].size), c[at].subject}
 }
 
 // SearchOffset returns the index of the first record at or after an offset.
 func (r *Records) SearchOffset(offset int64) int {
-	return sort.Search(r.n, func(i int) bool { return int64(r.chunks[i/slotsPerChunk].offset[i%slotsPerChunk]) >= offset })
+	return sort.Search(r.n, func(i int) bool { return int64(r.chunks[i/slotsPerChunk][i%slotsPerChunk].offset) >= offset })
 }
 
 // SearchTime returns the index of the first record whose time is not before one,
 // given that times do not go back.
 func (r *Records) SearchTime(time int64) int {
-	return sort.Search(r.n, func(i int) bool { return r.chunks[i/slotsPerChunk].time[i%slotsPerChunk] >= time })
+	return sort.Search(r.n, func(i int) bool { return r.chunks[i/slotsPerChunk][i%slotsPerChunk].time >= time })
 }
 
 func slotSequence(chunks []*slotChunk, i int) uint64 {
-	return chunks[i/slotsPerChunk].sequence[i%slotsPerChunk]
+	return chunks[i/slotsPerChunk][i%slotsPerChunk].sequence
 }
 
 // findSlot returns the first of n slots whose sequence is not below the wanted

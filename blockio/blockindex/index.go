@@ -7,7 +7,7 @@ import (
 
 // Options are the options of Open. The zero value is usable.
 type Options struct {
-	// Populate, if set, is called before a stretch of 64 KiB of the bytes is first
+	// Populate, if set, is called before a stretch of 16 KiB of the bytes is first
 	// looked at, with its bounds: blockio.Mapping has it. Its error is returned by
 	// the method that needed the stretch, and is not kept. Two goroutines may both
 	// call it for the same stretch.
@@ -19,7 +19,7 @@ type Options struct {
 }
 
 // populateStretch is how much Populate is called for at a time, in bytes.
-const populateStretch = 64 << 10
+const populateStretch = 16 << 10
 
 // An Index answers questions about a sealed block. It is safe for any number of
 // goroutines at once, and holds no memory that grows with the index but two bits a
