@@ -17,7 +17,9 @@
 //  3. Nothing is shown before it could be acknowledged: loads, scans, state and
 //     watches see a message when its store returns, not before.
 //  4. Reads never wait for writes and never make them wait: they run on the
-//     goroutine of the caller, from memory or from the files.
+//     goroutine of the caller, from memory or from the files. Whatever a reply
+//     has told a caller is true of every read that begins after it, and each
+//     query answers from one instant.
 //  5. A failed write or sync fails all that wait, and everything after it, with
 //     ErrFailed, until the store has recovered from its files (by itself, unless
 //     Config.NoRecovery). An operation that ended with ErrFailed, or whose

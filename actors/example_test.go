@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -117,6 +118,73 @@ func ExampleStore_Messages() {
 	// Output:
 	// 2 orders.tea
 	// 3 orders.water
+}
+
+func ExampleStore_Messages_filtered() {
+	store, stop := openExample()
+	defer stop()
+	ctx := context.Background()
+	for _, subject := range []string{"orders.new.7", "orders.paid.7", "orders.new.8", "returns.7"} {
+		if _, err := store.StoreMsg(ctx, subject, nil, nil); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	for m, err := range store.Messages(ctx, actors.Filter("orders.*.7", "returns.>"), actors.Reverse()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(m.Sequence, m.Subject)
+	}
+	// Output:
+	// 4 returns.7
+	// 2 orders.paid.7
+	// 1 orders.new.7
+}
+
+func ExampleStore_NumPending() {
+	store, stop := openExample()
+	defer stop()
+	ctx := context.Background()
+	for _, subject := range []string{"orders.new", "orders.paid", "orders.new", "returns"} {
+		if _, err := store.StoreMsg(ctx, subject, nil, nil); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	total, through, err := store.NumPending(ctx, 2, actors.Filter("orders.*"))
+	fmt.Println(total, "from 2 through", through, err)
+	newest, err := store.LoadLastMsg(ctx, actors.Filter("orders.new"))
+	fmt.Println("newest", newest.Sequence, err)
+	totals, err := store.SubjectsTotals(ctx)
+	fmt.Println(totals, err)
+	// Output:
+	// 2 from 2 through 4 <nil>
+	// newest 3 <nil>
+	// map[orders.new:2 orders.paid:1 returns:1] <nil>
+}
+
+func ExampleStore_LoadMsgInto() {
+	store, stop := openExample()
+	defer stop()
+	ctx := context.Background()
+	for _, what := range []string{"coffee", "tea"} {
+		if _, err := store.StoreMsg(ctx, "orders", nil, []byte(what)); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	var buffer actors.MessageBuffer // used again for each message
+	for sequence := uint64(1); ; sequence++ {
+		err := store.LoadMsgInto(ctx, sequence, &buffer)
+		if errors.Is(err, actors.ErrEOF) {
+			break
+		}
+		fmt.Printf("%d %s %v\n", buffer.Sequence, buffer.Payload, err)
+	}
+	// Output:
+	// 1 coffee <nil>
+	// 2 tea <nil>
 }
 
 func ExampleStore_Pipeline() {

@@ -1,5 +1,7 @@
 package actors
 
+import "iter"
+
 // SubjectState is the messages of one subject, or of what a filter selects.
 type SubjectState struct {
 	Messages    uint64 // how many
@@ -19,4 +21,20 @@ type MessageBuffer struct {
 	Message // valid until the next load into the buffer
 	bytes   []byte
 	loads   uint32 // so far
+}
+
+// Sequences gives the single sequences of some ranges.
+func Sequences(ranges []SequenceRange) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for _, r := range ranges {
+			for sequence := r.First; ; sequence++ {
+				if !yield(sequence) {
+					return
+				}
+				if sequence >= r.Last {
+					break
+				}
+			}
+		}
+	}
 }
