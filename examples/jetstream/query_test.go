@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/interop"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/queries"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/rawblock"
+)
+
+// naiveOf reads a stream through the running server, as a client does.
+func naiveOf(t *testing.T, server *oracle.Server, stream string) *queries.Naive {
+	t.Helper()
+	state, err := server.State(t.Context(), stream)
+	require.NoError(t, err)
+	var messages []oracle.Message
+	for message, err := range server.Messages(t.Context(), stream, max(state.First, 1), state.Last) {
+		require.NoError(t, err)
+		messages = append(messages, message)
+	}
+	require.Len(t, messages, int(state.Messages))
+	return queries.NewNaive(messages, state)
+}
+
+// openIndexed opens the stream with Millrace so that every block that is full gets an index file.
+func openIndexed(t *testing.T, dir, stream string, indexFrom int64) *actors.Store {
+	t.Helper()
+	system := interop.QuietSystem()
+	store, err := actors.Open(t.Context(), system, actors.Config{Dir: dir, Name: stream, IndexFrom: indexFrom})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = store.Stop(context.Background()) // a test that failed early has not stopped it
+		system.Shutdown()
+	})
+	return store
+}
+
+// ways are how Millrace opens a directory: with all of its index files still to be made, with those
+// it made before, and without any.
+var ways = []struct {
+	name      string
+	indexFrom int64
+}{{"first", 1}, {"again", 1}, {"without index files", -1}}
+
+// askBoth puts every question about a stream to the server over storeDir and to Millrace over a copy,
+// and returns which defects of the server showed. Both go by the blocks alone.
+func askBoth(t *testing.T, server *oracle.Server, storeDir, stream string) map[string]int {
+	t.Helper()
+	copied := t.TempDir()
+	require.NoError(t, server.Restart(func() error {
+		if err := server.RemoveIndex(stream); err != nil {
+			return err
+		}
+		return oracle.CopyStream(filepath.Join(copied, stream), oracle.StreamDir(storeDir, stream))
+	}))
+	questions, defects := judge(t, server, stream)
+	for _, way := range ways {
+		if way.indexFrom < 0 {
+			removeIndexes(t, filepath.Join(copied, stream))
+		}
+		ask(t, copied, stream, way.indexFrom, questions)
+	}
+	return defects
+}
+
+// judge puts the questions to the server.
+func judge(t *testing.T, server *oracle.Server, stream string) ([]queries.Answered, map[string]int) {
+	t.Helper()
+	store, err := server.FileStore(stream)
+	require.NoError(t, err)
+	naive := naiveOf(t, server, stream)
+	questions, defects, err := queries.Judge(queries.NewServer(store), naive, queries.Plan(naive))
+	require.NoError(t, err)
+	t.Logf("%d questions, defects of the server: %v", len(questions), defects)
+	return questions, defects
+}
+
+// ask puts the questions to Millrace over dir. When it is to make index files, they are there first.
+func ask(t *testing.T, dir, stream string, indexFrom int64, questions []queries.Answered) actors.Stats {
+	t.Helper()
+	store := openIndexed(t, dir, stream, indexFrom)
+	if indexFrom > 0 {
+		awaitIndexes(t, store, filepath.Join(dir, stream))
+	}
+	err := queries.Compare(queries.NewMillrace(t.Context(), store), questions)
+	stats := store.Stats()
+	require.NoError(t, store.Stop(t.Context()))
+	require.NoError(t, err)
+	return stats
+}
+
+// indexFiles are the index files of a stream directory, by name.
+func indexFiles(t *testing.T, streamDir string) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(streamDir, "msgs", "*.bix"))
+	require.NoError(t, err)
+	files := map[string][]byte{}
+	for _, path := range paths {
+		files[filepath.Base(path)], err = os.ReadFile(path)
+		require.NoError(t, err)
+	}
+	return files
+}
+
+// awaitIndexes waits until each block with messages has an index file, but the last, which still grows.
+func awaitIndexes(t *testing.T, store *actors.Store, streamDir string) {
+	t.Helper()
+	live := map[uint64]bool{}
+	for message, err := range store.Messages(t.Context(), actors.Borrowed()) {
+		require.NoError(t, err)
+		live[message.Sequence] = true
+	}
+	indexes := 0
+	newest := 0
+	for _, path := range blockPaths(t, streamDir) {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		records, _ := rawblock.Scan(content) // zeros that were written ahead are no record
+		if slices.ContainsFunc(records, func(r rawblock.Record) bool {
+			return r.Kind == rawblock.KindMessage && live[r.Sequence]
+		}) {
+			indexes++
+		}
+		var number int
+		_, err = fmt.Sscanf(filepath.Base(path), "%d.blk", &number)
+		require.NoError(t, err)
+		newest = max(newest, number)
+	}
+	require.Eventually(t, func() bool {
+		files := indexFiles(t, streamDir)
+		_, last := files[fmt.Sprintf("%d.bix", newest)]
+		return len(files) >= indexes-1 && !last
+	}, 10*time.Second, 5*time.Millisecond, "%d blocks with messages", indexes)
+}
+
+func blockPaths(t *testing.T, streamDir string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(streamDir, "msgs", "*.blk"))
+	require.NoError(t, err)
+	return paths
+}
+
+func removeIndexes(t *testing.T, streamDir string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(indexFiles(t, streamDir))) {
+		require.NoError(t, os.Remove(filepath.Join(streamDir, "msgs", name)))
+	}
+}
+
+// expectDefects wants exactly these defects of the server to show, so that a later server without
+// them is noticed.
+func expectDefects(t *testing.T, want []string, got map[string]int) {
+	t.Helper()
+	require.ElementsMatch(t, want, slices.Collect(maps.Keys(got)), "%v", got)
+}
+
+// otherGolden are the golden stores of the root module.
+var otherGolden = filepath.Join("..", "..", "actors", "testdata", "golden")
+
+// TestQueriesAgreeOnGoldenStores asks both about what an earlier nats-server wrote.
+func TestQueriesAgreeOnGoldenStores(t *testing.T) {
+	own := filepath.Join("testdata", "golden")
+	for _, c := range []struct {
+		name, root string
+		defects    []string
+	}{
+		{"basic", own, []string{queries.MultiLastAbove}},
+		{"headers", own, []string{queries.MultiLastAbove, queries.FromTimeBack}},
+		{"deletes", own, []string{queries.MultiLastAbove, queries.FilteredAllLast, queries.LastOfAllDeleted, queries.PendingMultiNil}},
+		{"multi-block", own, []string{queries.MultiLastAbove, queries.PendingMultiNil}},
+		{"empty", otherGolden, []string{queries.StateBrandNew, queries.LoadBrandNew}},
+		{"first-seq", otherGolden, nil},
+		{"purged", otherGolden, nil},
+		{"many-subjects", otherGolden, []string{queries.MultiLastAbove}},
+		{"head-tombstones-lost", otherGolden, []string{queries.MultiLastAbove, queries.PendingMultiNil}},
+		{"corrupted-tail", otherGolden, []string{queries.MultiLastAbove}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dirs, err := filepath.Glob(filepath.Join(c.root, c.name, "streams", "*"))
+			require.NoError(t, err)
+			require.Len(t, dirs, 1)
+			stream, storeDir := filepath.Base(dirs[0]), t.TempDir()
+			require.NoError(t, oracle.Place(storeDir, stream, dirs[0]))
+			server, err := oracle.Start(storeDir)
+			require.NoError(t, err)
+			t.Cleanup(server.Stop)
+			expectDefects(t, c.defects, askBoth(t, server, storeDir, stream))
+		})
+	}
+}
