@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -45,7 +44,10 @@ type mailbox struct {
 	// while the next one runs; when they wait for a sync, all should be in the
 	// group.
 	shares bool
-	reject func(any) // answers a message that the mailbox does not take
+	// Of the running goroutine: before it ends, and before a round does. To end and
+	// be started again costs less than a long yield, whatever that brings.
+	idling, gathering patience
+	reject            func(any) // answers a message that the mailbox does not take
 }
 
 // controlMessage marks messages that overtake data.
@@ -181,19 +183,17 @@ func (m *mailbox) rounds() {
 	lingered := false
 	for {
 		if !m.pass(&current) {
-			if lingered || m.suspended.Load() {
+			if lingered || m.suspended.Load() || !m.idling.yield() {
 				return
 			}
 			lingered = true
-			runtime.Gosched()
 			continue
 		}
 		if m.suspended.Load() {
 			continue
 		}
-		if !m.shares {
-			runtime.Gosched()
-			m.pass(&current)
+		if !m.shares && m.gathering.yield() && m.pass(&current) {
+			m.gathering.paid()
 		}
 		if m.suspended.Load() {
 			continue

@@ -48,7 +48,7 @@ func (s *Store) step(ctx context.Context, start uint64, filters []Filters,
 	find func(*lookup, uint64) (uint64, bool, error), end func(*lookup) uint64,
 ) (m Message, skip uint64, err error) {
 	set := setOf(filters)
-	for {
+	for attempt := 0; ; attempt++ {
 		found := false
 		err = s.ask(ctx, set, func(l *lookup) (err error) {
 			if skip, found, err = find(l, start); err == nil && !found {
@@ -69,7 +69,16 @@ func (s *Store) step(ctx context.Context, start uint64, filters []Filters,
 			}
 			return buffer.Message, skip, nil
 		}
+		if attempt == mostAttempts {
+			return Message{}, 0, s.vanished(skip, err)
+		}
 	}
+}
+
+// vanished is the error for a message that the index has and that cannot be loaded,
+// time and again.
+func (s *stream) vanished(sequence uint64, err error) error {
+	return fmt.Errorf("%w: message %d is indexed and cannot be found: %w", ErrCorrupt, sequence, err)
 }
 
 // LoadLastMsg returns the newest live message that the filters select, or ErrNotFound.
@@ -102,6 +111,9 @@ func (s *Store) LoadLastMsg(ctx context.Context, filters ...Filters) (Message, e
 		var buffer MessageBuffer
 		if err = s.load(sequence, &buffer); !errors.Is(err, ErrNotFound) {
 			return buffer.Message, err
+		}
+		if attempt == mostAttempts {
+			return Message{}, s.vanished(sequence, err)
 		}
 	}
 }

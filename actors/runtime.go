@@ -128,7 +128,11 @@ func (p *bufferPool) Tight() bool { return p.out.Load() > p.mostOut }
 func (p *bufferPool) Put(b []byte, reuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.out.Add(-1)
+	if p.out.Add(-1) == 0 {
+		// Nobody writes at the moment: a spare buffer saves less than it takes.
+		p.spare = nil
+		return
+	}
 	if reuse && len(p.spare) < p.most {
 		p.spare = append(p.spare, b)
 	}

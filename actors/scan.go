@@ -504,8 +504,14 @@ func (sc *scan) start(b *engine.BlockView) (offset int64, more bool, err error) 
 // withReader lets look use the index of a block, anew when it turns out to be of no
 // use.
 func (sc *scan) withReader(b *engine.BlockView, look func(*blockReader) error) error {
+	// That a record is not there can only be said by a reader that knows of all there
+	// are, up to where the iteration ends.
+	end := sc.last
+	if after := sc.published.Extent().View.Next(b); after != nil {
+		end = min(end, after.First-1)
+	}
 	for attempt := 0; ; attempt++ {
-		r, err := sc.acquire(b, sc.next)
+		r, err := sc.acquire(b, max(end, sc.next))
 		if err != nil {
 			return err
 		}
