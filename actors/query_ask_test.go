@@ -343,6 +343,20 @@ func askScan(from uint64, reverse bool, p picks, more ...actors.ReadOption) ques
 	}
 }
 
+// askSince is a scan of the messages that are not older than a time.
+func askSince(t time.Time, from uint64, reverse bool, p picks) question {
+	q := askScan(from, reverse, p, actors.FromTime(t))
+	q.text = fmt.Sprintf("FromTime(%v), %s", t, q.text)
+	q.want = func(n *naive) answer {
+		list := slices.DeleteFunc(n.scan(from, reverse, p), func(r record) bool { return r.time.Before(t) })
+		if len(list) == 0 {
+			list = nil
+		}
+		return answer{list, nil}
+	}
+	return q
+}
+
 // What is durable is left out: it depends on the sync level.
 func askFastState() question {
 	return question{

@@ -286,7 +286,7 @@ func (m *queryMachine) Check(t *rapid.T) {
 // question draws one.
 func (m *queryMachine) question(t *rapid.T) question {
 	p := m.drawPicks(t)
-	switch rapid.IntRange(0, 16).Draw(t, "query") {
+	switch rapid.IntRange(0, 17).Draw(t, "query") {
 	case 0:
 		return askLoad(m.position(t))
 	case 1:
@@ -320,7 +320,11 @@ func (m *queryMachine) question(t *rapid.T) question {
 	if rapid.Bool().Draw(t, "without From") {
 		from = 0
 	}
-	return askScan(from, rapid.Bool().Draw(t, "reverse"), p)
+	reverse := rapid.Bool().Draw(t, "reverse")
+	if rapid.IntRange(0, 3).Draw(t, "from a time") == 0 {
+		return askSince(m.drawTime(t), from, reverse, p)
+	}
+	return askScan(from, reverse, p)
 }
 
 func (m *queryMachine) multi(t *rapid.T) question {
