@@ -103,6 +103,7 @@ type scan struct {
 	set     subject.Set
 	members bitset // memory
 	given   int    // messages, since others were let run
+	checker checker
 	lowest  uint64 // Reverse: where to end
 }
 
@@ -350,6 +351,8 @@ func (sc *scan) readFile(b *engine.BlockView, below uint64) (more bool, err erro
 		sc.pooled = scanBuffers.Get().(*[]byte)
 		sc.buffer = *sc.pooled
 	}
+	sc.check(b, file, offset)
+	defer sc.uncheck(nil)
 	return sc.records(b, file, offset, below)
 }
 
@@ -358,7 +361,7 @@ func (sc *scan) records(b *engine.BlockView, file *blockio.CachedFile, offset in
 	key := sc.key(b.ID)
 	filled, used := 0, 0
 	for sc.next < below {
-		err := key.DecodeInto(sc.buffer[used:filled], &sc.record)
+		err := sc.decode(key, offset, sc.buffer[used:filled])
 		switch {
 		case err == nil:
 			if sc.record.Kind == blockio.KindMessage {

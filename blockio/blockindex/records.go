@@ -41,6 +41,17 @@ func (x *Index) Record(ordinal int) (Record, error) {
 	}, nil
 }
 
+// Records is Record for consecutive ordinals: it fills into from one on, and returns
+// how many there were, fewer than asked for only at the end.
+func (x *Index) Records(ordinal int, into []Record) (n int, err error) {
+	for ; n < len(into) && ordinal+n < x.Len(); n++ {
+		if into[n], err = x.Record(ordinal + n); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 func rangeError(what string, value, limit int) error {
 	return fmt.Errorf("%w: %s %d of %d", ErrRange, what, value, limit)
 }
