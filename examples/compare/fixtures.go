@@ -45,18 +45,21 @@ func (w workplace) fixture(ctx context.Context, peer peers.Peer, s shape) (fixtu
 	return made, nil
 }
 
-// fillClosed opens a store, fills it and closes it. Indexes that the store makes of its blocks are
-// there then.
+// fillClosed opens a store, fills it and closes it.
 func fillClosed(ctx context.Context, peer peers.Peer, dir string, s shape) error {
 	store, err := peers.OpenAs[peers.ScanStore](peer, dir)
 	if err != nil {
 		return err
 	}
-	err = s.fill(ctx, store)
-	if err == nil && peer.AwaitIndexes != nil {
-		err = peer.AwaitIndexes(ctx, dir)
+	return errors.Join(fillIndexed(ctx, peer, store, dir, s), store.Close())
+}
+
+// fillIndexed fills an open store, and waits for the indexes that it makes of its blocks.
+func fillIndexed(ctx context.Context, peer peers.Peer, store peers.ScanStore, dir string, s shape) error {
+	if err := s.fill(ctx, store); err != nil || peer.AwaitIndexes == nil {
+		return err
 	}
-	return errors.Join(err, store.Close())
+	return peer.AwaitIndexes(ctx, dir)
 }
 
 // clear removes the stores.

@@ -53,7 +53,7 @@ func (o *opening) run(ctx context.Context, place workplace) (run measure.Run, er
 	return measureOpen(o.peer, o.image, place.size.openMessages)
 }
 
-// prepare fills a store and copies its files before it is closed.
+// prepare fills a store and copies its files before it is closed, when it writes nothing any more.
 func (o *opening) prepare(ctx context.Context, place workplace) (err error) {
 	live, removeLive, err := place.freshDir()
 	if err != nil {
@@ -65,7 +65,7 @@ func (o *opening) prepare(ctx context.Context, place workplace) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if err := openShape(place.size).fill(ctx, store); err != nil {
+	if err := fillIndexed(ctx, o.peer, store, live, openShape(place.size)); err != nil {
 		return err
 	}
 	image, removeImage, err := place.freshDir()
