@@ -150,6 +150,11 @@ func (s *Server) JetStream() nats.JetStreamContext {
 	return s.js
 }
 
+// Conn is the connection of the client.
+func (s *Server) Conn() *nats.Conn {
+	return s.conn
+}
+
 // RemoveIndex removes the stream's index.db, so that the next start reads the blocks. It is for
 // use between Stop and start, as in the function given to Restart.
 func (s *Server) RemoveIndex(stream string) error {

@@ -29,6 +29,12 @@ const (
 	// NumPending of the last message of each subject goes by the last block that a subject ever had a
 	// message in. Where that was deleted, it counts subjects whose last message is before the start.
 	PendingLastStale = "NumPending of last messages when some were deleted"
+	// A consumer with several filters that starts at a time skips ahead to the first message of one of
+	// them, over messages of the others.
+	ConsumerSkips = "a consumer with several filters that starts at a time"
+	// Patterns that stand for everything that a block has match messages with the empty subject, too,
+	// and FilteredState of everything leaves one out.
+	EmptySubject = "messages with the empty subject"
 	// FilteredState from the beginning looks for the last message in the last block that the subject ever
 	// had one in. Where those were deleted, it finds none.
 	FilteredLastStale = "FilteredState when the last messages of a subject were deleted"
@@ -37,9 +43,23 @@ const (
 	MultiLastOverlap = "MultiLastSeqs up to a sequence with filters that overlap"
 )
 
-// defectOf names the defect that a wrong answer of the server shows, or returns "". Each takes the
-// one wrong answer that it is known to give.
+// defectOf names the defect that a wrong answer of the server shows, or returns "". Nearly all take
+// the one wrong answer only that the server is known to give.
 func defectOf(q *Question, n *Naive, right, theirs any) string {
+	if name := ownDefect(q, n, right, theirs); name != "" {
+		return name
+	}
+	switch q.Kind {
+	case AskScan, AskScanBack, AskNext, AskPrevious, AskFiltered, AskPending, AskConsumer, AskLast:
+		if hasEmptySubject(n) {
+			return EmptySubject
+		}
+	}
+	return ""
+}
+
+// ownDefect is defectOf but for EmptySubject.
+func ownDefect(q *Question, n *Naive, right, theirs any) string {
 	lastDeleted := len(n.live) > 0 && n.live[len(n.live)-1].Sequence != n.last
 	switch q.Kind {
 	case AskLast:
@@ -60,6 +80,9 @@ func defectOf(q *Question, n *Naive, right, theirs any) string {
 	case AskConsumer:
 		if q.Start.Policy == DeliverFromTime && timesGoBack(n) {
 			return FromTimeBack
+		}
+		if q.Start.Policy == DeliverFromTime && theirs == any(n.Pending(skippedTo(n, q), q.Filters).Total) {
+			return ConsumerSkips
 		}
 		if onlySubject(n, q.Filters) && theirs == any(n.Consumer(q.Start, Filters{})) {
 			return PendingOnlySubject
@@ -114,8 +137,26 @@ func defectOf(q *Question, n *Naive, right, theirs any) string {
 // onlySubject reports whether the filters are the only subject of the stream, which has messages
 // with the empty one, too.
 func onlySubject(n *Naive, f Filters) bool {
-	return len(n.spans(nil)) == 1 && len(n.spans(f.Patterns)) == 1 && !f.all() &&
-		slices.ContainsFunc(n.live, func(m Found) bool { return m.Subject == "" })
+	return len(n.spans(nil)) == 1 && len(n.spans(f.Patterns)) == 1 && !f.all() && hasEmptySubject(n)
+}
+
+func hasEmptySubject(n *Naive) bool {
+	return slices.ContainsFunc(n.live, func(m Found) bool { return m.Subject == "" })
+}
+
+// skippedTo is where the server begins a consumer with filters that starts at a time: at the least
+// of the first messages of its filters that is not before that.
+func skippedTo(n *Naive, q *Question) uint64 {
+	at, to := n.FromTime(q.Start.Time), n.last
+	for _, pattern := range q.Filters.Patterns {
+		if list := n.of([]string{pattern}); len(list) > 0 && list[0].Sequence >= at {
+			to = min(to, list[0].Sequence)
+		}
+	}
+	if to < n.last {
+		return to
+	}
+	return at
 }
 
 func hasDeletes(n *Naive) bool { return len(n.State().Deleted) > 0 }
