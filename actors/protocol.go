@@ -1,12 +1,10 @@
 package actors
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"reflect"
-	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,11 +15,15 @@ import (
 // The messages that actors send to Store.PID, with actor.Context.Request so that
 // the reply finds its way back. Every request gets exactly one reply, of the
 // type that its comment names, with the request's Tag; an actor beyond the
-// credit of the stream gets one with ErrOverloaded. Reads have credit of their
-// own, for 1,024 of them and Config.MaxInFlightBytes: a LoadRequest counts for
-// 64 KiB, a ReadRequest for the most that it may return, with 128 bytes a message.
-// Slices belong to the store until the reply. A request to a store that is gone is
-// answered by the actor library, with actor.DeadLetterResponse.
+// credit of the stream gets one with ErrOverloaded. Slices belong to the store until
+// the reply. A request to a store that is gone is answered by the actor library, with
+// actor.DeadLetterResponse.
+//
+// Requests that read are carried out beside the store actor, as many at a time as
+// RuntimeConfig.Workers says, in no order. They have credit of their own, for 1,024 of
+// them and Config.MaxInFlightBytes: each counts for 128 bytes and the most that its
+// reply may take, or for 64 KiB where that is one message. One that is larger than all
+// the credit is carried out when it comes alone. What replies hold is the receiver's.
 type (
 	// StoreRequest stores one message. Reply: *StoreReply.
 	StoreRequest struct {
@@ -87,15 +89,23 @@ type (
 
 	// ReadRequest reads messages from a sequence on: at most Max (0: 1,000; no
 	// more than 65,536), and no more after MaxBytes of subject, header and payload
-	// (0: 1 MiB; no more than 8 MiB). Reply: *ReadReply.
+	// (0: 1 MiB; no more than 8 MiB). It counts for what these allow, with 128 bytes
+	// a message. It gives what the filters select, or everything when there are
+	// none. With Reverse it reads downwards, from the last message at or below From
+	// on (0: from the last one). Reply: *ReadReply.
 	ReadRequest struct {
 		From          uint64
 		Max, MaxBytes int
+		Filters       []Filters
+		Reverse       bool
 		Tag           any
 	}
-	// ReadReply answers ReadRequest. Next is where to go on. Fewer messages than
-	// asked for, with Next above the last sequence, mean that there are no more
-	// now. Err may come with messages that were read before it.
+	// ReadReply answers ReadRequest and LastMessagesRequest. Next is where to go on,
+	// behind all that was looked at, damage too; it is From when the request was
+	// refused. Fewer messages than asked for, with Next above the last sequence,
+	// mean that there are no more now. With Reverse, Next is below all that was
+	// looked at, and 0 when there are no more. Err may come with messages that were
+	// read before it.
 	ReadReply struct {
 		Messages []Message
 		Next     uint64
@@ -201,10 +211,8 @@ func (s *stream) refusal(request any, err error) any {
 	switch m := request.(type) {
 	case *nilRequest:
 		return s.refusal(m.request, err)
-	case *LoadRequest:
-		return &LoadReply{Err: err, Tag: m.Tag}
-	case *ReadRequest:
-		return &ReadReply{Next: m.From, Err: err, Tag: m.Tag}
+	case reading:
+		return m.refuse(s, err)
 	case *StateRequest:
 		// It needs no room: the state is there to be read.
 		return &StateReply{stateOf(s.published.State()), m.Tag}
@@ -235,15 +243,8 @@ func batchAckOf(r engine.Reply) BatchAck {
 // onRequest takes a request of an actor.
 func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID) {
 	switch m := request.(type) {
-	case *LoadRequest:
-		a.readFor(request, sender, loadCredit, func() any {
-			var loaded MessageBuffer
-			err := a.load(m.Sequence, &loaded)
-			return &LoadReply{loaded.Message, err, m.Tag}
-		})
-	case *ReadRequest:
-		most, mostBytes := m.bounds()
-		a.readFor(request, sender, int64(mostBytes+most*opOverhead), func() any { return a.read(m) })
+	case reading:
+		a.readFor(m, sender)
 	case *StateRequest:
 		a.respond(sender, &StateReply{stateOf(a.published.State()), m.Tag})
 	case *WatchRequest:
@@ -259,39 +260,6 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 		// Its type alone: it may be a request by value, with payload.
 		a.log.Error("unknown request", "type", fmt.Sprintf("%T", request))
 	}
-}
-
-// What bounds reads for actors, and so their goroutines and the memory of replies.
-const (
-	mostReads  = 1024
-	loadCredit = 64 << 10 // bytes that a LoadRequest counts for
-)
-
-// readFor reads on a worker's goroutine.
-func (s *stream) readFor(request any, sender *actor.PID, bytes int64, read func() any) {
-	if !s.reads.tryAcquire(bytes) {
-		s.respond(sender, s.refusal(request, ErrOverloaded))
-		return
-	}
-	s.runtime.spawn(func() {
-		reply := s.tryRead(request, read)
-		s.reads.release(bytes)
-		s.respond(sender, reply)
-	})
-}
-
-var errReadPanic = errors.New("actors: panic while reading; the log says more")
-
-// tryRead reads. A panic is a bug, or damage that nobody thought of: the requester
-// is told, and nobody else is hurt.
-func (s *stream) tryRead(request any, read func() any) (reply any) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			s.log.Error("panic while reading for an actor", "reason", reason, "stack", string(debug.Stack()))
-			reply = s.refusal(request, errReadPanic)
-		}
-	}()
-	return read()
 }
 
 func (s *stream) respond(to *actor.PID, reply any) {
@@ -408,47 +376,4 @@ func cost(c *engine.Command) int64 {
 		n += opOverhead + len(m.Subject) + len(m.Header) + len(m.Payload)
 	}
 	return int64(n)
-}
-
-const (
-	defaultReadMax   = 1000
-	mostReadMax      = 1 << 16
-	defaultReadBytes = 1 << 20
-	mostReadBytes    = 8 << 20
-)
-
-// bounds returns how many messages and bytes the reply may have.
-func (m *ReadRequest) bounds() (most, mostBytes int) {
-	most, mostBytes = min(m.Max, mostReadMax), min(m.MaxBytes, mostReadBytes)
-	if most <= 0 {
-		most = defaultReadMax
-	}
-	if mostBytes <= 0 {
-		mostBytes = defaultReadBytes
-	}
-	return most, mostBytes
-}
-
-// read carries out a ReadRequest, on a worker's goroutine.
-func (s *stream) read(m *ReadRequest) *ReadReply {
-	most, mostBytes := m.bounds()
-	reply := &ReadReply{Next: max(m.From, 1), Tag: m.Tag}
-	sc := newScan(context.Background(), s, []ReadOption{From(m.From)})
-	sc.emit = func(message Message, err error) bool {
-		if err != nil {
-			reply.Err = err
-			return false
-		}
-		reply.Messages = append(reply.Messages, message)
-		most--
-		mostBytes -= len(message.Subject) + len(message.HeaderBlock) + len(message.Payload)
-		return most > 0 && mostBytes > 0
-	}
-	sc.run()
-	reply.Next = max(sc.next, reply.Next)
-	if reply.Err == nil && most > 0 && mostBytes > 0 {
-		// The end: what was skipped or removed there is not to be looked at again.
-		reply.Next = max(reply.Next, sc.last+1)
-	}
-	return reply
 }

@@ -76,29 +76,34 @@ func (s *Store) MultiLastMsgs(ctx context.Context, patterns []string, maxSequenc
 }
 
 func (s *Store) lastSeqs(ctx context.Context, set subject.Set, most uint64, allowed int) (sequences []uint64, err error) {
+	found := 0
 	err = s.ask(ctx, set, func(l *lookup) (err error) {
-		sequences, err = l.lasts(most)
+		sequences, found, err = l.lasts(most, allowed)
 		return err
 	})
-	if err != nil || len(sequences) == 0 {
+	if err != nil || found == 0 {
 		return nil, err
 	}
-	if allowed > 0 && len(sequences) > allowed {
-		return nil, fmt.Errorf("%w: %d subjects, %d allowed", ErrTooManyResults, len(sequences), allowed)
+	if allowed > 0 && found > allowed {
+		return nil, fmt.Errorf("%w: %d subjects, %d allowed", ErrTooManyResults, found, allowed)
 	}
 	slices.Sort(sequences)
 	return sequences, nil
 }
 
 // lasts returns the sequence of the last message of each subject that the set selects,
-// at or before one (0: any), in no order.
-func (l *lookup) lasts(most uint64) ([]uint64, error) {
+// at or before one (0: any), in no order, and how many there are; beyond allowed (0 or
+// less: any number) it only counts.
+func (l *lookup) lasts(most uint64, allowed int) (sequences []uint64, found int, err error) {
 	if most == 0 || most > l.now.LastSequence {
 		most = l.now.LastSequence
 	}
-	var sequences []uint64
-	err := l.eachLast(1, most, func(_ []byte, last uint64) { sequences = append(sequences, last) })
-	return sequences, err
+	err = l.eachLast(1, most, func(_ []byte, last uint64) {
+		if found++; allowed <= 0 || found <= allowed {
+			sequences = append(sequences, last)
+		}
+	})
+	return sequences, found, err
 }
 
 // eachLast calls visit for each subject that the set selects with the sequence of its

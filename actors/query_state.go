@@ -148,9 +148,16 @@ func (l *lookup) countWithin(from, to uint64) (total uint64, err error) {
 // instant, takes time and memory in proportion to the number of subjects that match,
 // and reads no disk. The map is the caller's.
 func (s *Store) SubjectsTotals(ctx context.Context, filters ...Filters) (totals map[string]uint64, err error) {
+	return s.subjectsTotals(ctx, filters, subjectBound{})
+}
+
+func (s *stream) subjectsTotals(ctx context.Context, filters []Filters, most subjectBound) (totals map[string]uint64, err error) {
 	err = s.ask(ctx, setOf(filters), func(l *lookup) error {
 		if totals = nil; l.now.Subjects.Len() == 0 {
 			return nil
+		}
+		if err := l.within(most); err != nil {
+			return err
 		}
 		totals = make(map[string]uint64)
 		l.now.Subjects.Walk(&l.set, func(name []byte, info subjectInfo) bool {
@@ -170,8 +177,15 @@ func (s *Store) SubjectsTotals(ctx context.Context, filters ...Filters) (totals 
 // were removed it looks for the first one in the indexes of blocks, from the first
 // block on. The map is the caller's.
 func (s *Store) SubjectsState(ctx context.Context, filters ...Filters) (states map[string]SubjectState, err error) {
+	return s.subjectsState(ctx, filters, subjectBound{})
+}
+
+func (s *stream) subjectsState(ctx context.Context, filters []Filters, most subjectBound) (states map[string]SubjectState, err error) {
 	set := setOf(filters)
 	err = s.ask(ctx, set, func(l *lookup) (err error) {
+		if states, err = nil, l.within(most); err != nil {
+			return err
+		}
 		states, err = l.subjects()
 		return err
 	})
