@@ -27,6 +27,14 @@ func (x *openedIndex) close() {
 	}
 }
 
+// populate brings all of the index into memory, when most of it is about to be used. An
+// error comes again when it is.
+func (x *openedIndex) populate() {
+	if x.mapping != nil {
+		_ = x.mapping.Populate(0, int64(len(x.mapping.Bytes())))
+	}
+}
+
 // openIndexFile opens the index beside a block, if it is of the block as it is now.
 // The caller closes it, and looks at it under blockio.Guard.
 func openIndexFile(fsys blockio.FS, path string, want blockindex.Identity) (*openedIndex, error) {
@@ -186,6 +194,7 @@ func tableFromIndex(fsys blockio.FS, blocks *blockio.Blocks, id uint32, size int
 	if x.Summary().End != size {
 		return nil, errNoIndex // it goes on in memory
 	}
+	x.populate()
 	scan := engine.NewScan(id)
 	err = blockio.Guard(func() error {
 		names := make([][]byte, 0, x.Summary().Subjects)

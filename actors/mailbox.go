@@ -61,6 +61,14 @@ type drain struct {
 	next     int
 }
 
+// subject returns the subject of message i, if it stores one.
+func (d *drain) subject(i int) string {
+	if o, ok := d.messages[i].(*op); ok {
+		return o.command.Subject
+	}
+	return ""
+}
+
 // rest returns what a panic has left over.
 func (d *drain) rest() []any {
 	rest := d.messages[min(d.next, len(d.messages)):]

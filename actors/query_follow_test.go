@@ -255,3 +255,42 @@ func TestQueryFollowOfAnIdleStore(t *testing.T) {
 	cancel(errEnough)
 	within(t, ended)
 }
+
+// TestQueryFollowFromATime that is yet to come: it begins there, not with what is
+// stored next.
+func TestQueryFollowFromATime(t *testing.T) {
+	s := open(t, actors.Config{Dir: t.TempDir()})
+	put := func(seconds int, subject string) {
+		_, err := s.StoreRaw(t.Context(), actors.RawMessage{Time: second(seconds), Subject: subject})
+		require.NoError(t, err)
+	}
+	put(1, "early")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	came := make(chan string, 20)
+	ended := make(chan struct{})
+	follow := func(at int) {
+		for m, err := range s.Messages(ctx, actors.Follow(), actors.FromTime(second(at))) {
+			if err == nil {
+				came <- m.Subject
+			}
+		}
+		close(ended)
+	}
+	go follow(1)
+	require.Equal(t, "early", within(t, came))
+	cancel(errEnough)
+	within(t, ended)
+	ctx, cancel = context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	ended = make(chan struct{})
+	go follow(10)
+	for i := range 20 {
+		put(2+i, fmt.Sprint("at ", 2+i))
+	}
+	for i := 10; i < 22; i++ {
+		require.Equal(t, fmt.Sprint("at ", i), within(t, came))
+	}
+	cancel(errEnough)
+	within(t, ended)
+}

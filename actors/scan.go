@@ -104,6 +104,7 @@ type scan struct {
 	members bitset // memory
 	given   int    // messages, since others were let run
 	checker checker
+	early   int64  // messages of earlier times are not wanted
 	lowest  uint64 // Reverse: where to end
 }
 
@@ -122,7 +123,7 @@ func (sc *scan) putBuffer() {
 }
 
 func newScan(ctx context.Context, s *stream, opts []ReadOption) *scan {
-	sc := &scan{stream: s, ctx: ctx, ended: ctx.Done(), last: s.published.Last()}
+	sc := &scan{stream: s, ctx: ctx, ended: ctx.Done(), last: s.published.Last(), early: math.MinInt64}
 	for _, opt := range opts {
 		opt.apply(&sc.readOptions)
 	}
@@ -302,7 +303,7 @@ func (sc *scan) memory(b *engine.BlockView) (known, more bool) {
 // reports whether to go on.
 func (sc *scan) give(b *engine.BlockView) bool {
 	r := &sc.record
-	if r.Sequence < sc.next || r.Sequence < sc.published.First() || b.Removed(r.Sequence) {
+	if r.Sequence < sc.next || r.Sequence < sc.published.First() || b.Removed(r.Sequence) || sc.tooEarly() {
 		return true
 	}
 	select {

@@ -33,6 +33,10 @@ func (sc *scan) check(b *engine.BlockView, file *blockio.CachedFile, offset int6
 	}
 	c := &sc.checker
 	c.reader, c.filled, c.at = r, 0, 0
+	if r.derived != nil {
+		// All of it is about to be used. An error comes again when it is.
+		_ = r.derived.Populate(0, int64(len(r.derived.Bytes())))
+	}
 	err = blockio.Guard(func() (err error) {
 		c.next = sort.Search(r.index.Len(), func(i int) bool {
 			entry, entryErr := r.index.Record(i)

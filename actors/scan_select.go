@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"runtime"
 	"slices"
 
@@ -64,10 +65,25 @@ func (sc *scan) seekTime() bool {
 	}
 	if sc.reverse {
 		sc.lowest = first
-	} else {
-		sc.next = max(sc.next, first)
+		return true
+	}
+	sc.next = max(sc.next, first)
+	if wanted, ok := clampTime(sc.since); sc.follow && first > sc.last {
+		// None yet, and what is stored next need not be late enough.
+		if sc.early = wanted; !ok {
+			sc.early = math.MaxInt64
+		}
 	}
 	return true
+}
+
+// tooEarly reports whether the current record comes before the first one that is wanted.
+func (sc *scan) tooEarly() bool {
+	if sc.record.Time < sc.early {
+		return true
+	}
+	sc.early = math.MinInt64
+	return false
 }
 
 // selected gives the messages of a block that are selected, and goes on to the next
@@ -219,6 +235,10 @@ func (sc *scan) one(p *part, i int) error {
 		if !sc.damaged(err) {
 			return errStopVisit
 		}
+		return nil
+	}
+	if sc.tooEarly() {
+		sc.moveBehind(sequence)
 		return nil
 	}
 	return sc.handOut(sequence)

@@ -149,6 +149,9 @@ func (a *storeActor) HandleFailure(_ *actor.ActorSystem, supervisor actor.Superv
 func (a *storeActor) onDrain(ctx actor.Context, d *drain) {
 	now := a.runtime.now()
 	a.engine.Tick(now)
+	if a.engine.WantsFetch(len(d.messages)) {
+		a.engine.Fetch(len(d.messages), d.subject)
+	}
 	for d.next < len(d.messages) {
 		a.inHand = d.messages[d.next]
 		d.next++

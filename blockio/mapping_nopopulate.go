@@ -4,3 +4,6 @@ package blockio
 
 // populate does nothing: no other system reads pages in without a fault.
 func populate([]byte) error { return nil }
+
+// adviseRandom does nothing: the system's reading ahead is all that there is.
+func adviseRandom([]byte) {}

@@ -2,7 +2,11 @@
 
 package blockio
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // mapBytes maps the file. The raw connection keeps the descriptor from being
 // closed, and its number from being used again, under the call.
@@ -15,10 +19,11 @@ func (f *osFile) mapBytes(size int64) (data []byte, err error) {
 	err = raw.Control(func(fd uintptr) {
 		data, mapErr = unix.Mmap(int(fd), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || mapErr != nil {
+		return nil, errors.Join(err, mapErr)
 	}
-	return data, mapErr
+	adviseRandom(data)
+	return data, nil
 }
 
 func unmap(data []byte) error { return unix.Munmap(data) }
