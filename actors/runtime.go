@@ -38,7 +38,7 @@ type RuntimeConfig struct {
 	// mapped. Default 64 MiB.
 	IndexBytes int64
 	// SpareBytes bounds the memory kept for the next blocks to be written, in
-	// bytes. Default 64 MiB.
+	// bytes. Default 16 MiB.
 	SpareBytes int64
 	// TailBytes bounds the memory in which streams keep the block that is being
 	// written, up to 8 MiB each, in bytes: beyond it they keep about 512 KiB
@@ -57,7 +57,7 @@ type RuntimeConfig struct {
 func NewRuntime(c RuntimeConfig) *Runtime {
 	def(&c.MaxOpenFiles, 256)
 	def(&c.IndexBytes, 64<<20)
-	def(&c.SpareBytes, 64<<20)
+	def(&c.SpareBytes, 16<<20)
 	def(&c.TailBytes, 256<<20)
 	def(&c.Workers, 4)
 	if c.Clock == nil {

@@ -39,7 +39,7 @@ func Spread[T any](list []T, most int) (some []T) {
 }
 
 // pairs is about how many pairs of a filter and a sequence a plan has for each kind of question.
-const pairs = 3000
+const pairs = 1500
 
 // Plan makes the questions about a stream: each at every sequence and with every filter, and the
 // pairs of both as far as their number is bearable.
