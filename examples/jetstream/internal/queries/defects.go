@@ -10,7 +10,7 @@ import (
 const (
 	// LoadLastMsg of everything finds nothing when the newest sequence is deleted.
 	LastOfAllDeleted = "LoadLastMsg of > when the last sequence is deleted"
-	// NumPendingMulti without a list takes a wrong turn behind the first sequence.
+	// NumPendingMulti without filters counts too few behind the first sequence.
 	PendingMultiNil = "NumPendingMulti without filters"
 	// NumPending of the only subject counts messages with the empty subject, too.
 	PendingOnlySubject = "NumPending of the only subject beside empty ones"
@@ -67,13 +67,14 @@ func ownDefect(q *Question, n *Naive, right, theirs any) string {
 			return LastOfAllDeleted
 		}
 	case AskPending, AskPendingLast:
-		if q.Filters.Multi && len(q.Filters.Patterns) == 0 && q.Sequence > n.first {
+		c, ok := theirs.(Count)
+		if ok && q.Filters.Multi && len(q.Filters.Patterns) == 0 && q.Sequence > n.first && c.Total < right.(Count).Total {
 			return PendingMultiNil
 		}
 		if q.Kind == AskPending && onlySubject(n, q.Filters) && theirs == any(n.Pending(q.Sequence, Filters{})) {
 			return PendingOnlySubject
 		}
-		if c, ok := theirs.(Count); ok && q.Kind == AskPendingLast && q.Sequence > n.first && hasDeletes(n) &&
+		if ok && q.Kind == AskPendingLast && q.Sequence > n.first && hasDeletes(n) &&
 			c.Through == n.last && c.Total > right.(Count).Total && c.Total <= n.PendingLast(0, q.Filters).Total {
 			return PendingLastStale
 		}
