@@ -53,17 +53,20 @@ func (s *stream) openBlock(id uint32, final bool) (*blockReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	identity, err := blockindex.IdentityOf(file, id)
-	if err == nil {
-		err = r.findIndex(file, identity)
-	}
+	stat, err := r.findIndex(file)
 	if err != nil {
 		return nil, errors.Join(err, r.close(), file.Close())
 	}
 	r.sum = r.index.Summary()
-	if m, ok := blockio.MapFile(file, identity.Size); ok {
+	// A block that still takes records is cut when it is full, and a mapping must not
+	// reach behind the end of its file.
+	if !final {
+		r.file = file
+		return r, nil
+	}
+	if m, ok := blockio.MapFile(file, stat.Size); ok {
 		r.mapping = m
-		r.resident = make([]atomic.Uint64, identity.Size/stretch/64+1)
+		r.resident = make([]atomic.Uint64, stat.Size/stretch/64+1)
 		return r, file.Close()
 	}
 	r.file = file
@@ -71,16 +74,24 @@ func (s *stream) openBlock(id uint32, final bool) (*blockReader, error) {
 }
 
 // findIndex opens the index beside the block, or makes one of the block.
-func (r *blockReader) findIndex(file blockio.File, identity blockindex.Identity) error {
+func (r *blockReader) findIndex(file blockio.File) (blockio.FileStat, error) {
+	stat, err := file.Stat()
+	if err != nil {
+		return stat, err
+	}
 	if _, distrusted := r.stream.distrusted.Load(r.id); r.final && !distrusted {
-		err := r.openIndex(identity)
+		identity, err := blockindex.IdentityOf(file, r.id)
 		if err == nil {
-			return nil
+			err = r.openIndex(identity)
+		}
+		if err == nil {
+			stat.Size = identity.Size
+			return stat, nil
 		}
 		// Whatever is wrong with the index, the block has it all.
 		r.stream.reindex(r.id, err)
 	}
-	return r.buildIndex(file)
+	return stat, r.buildIndex(file, stat)
 }
 
 // unusable reports whether an error says that an index is not to be used, while the
@@ -103,11 +114,10 @@ func (r *blockReader) openIndex(want blockindex.Identity) error {
 }
 
 // buildIndex makes an index of the block in memory.
-func (r *blockReader) buildIndex(file blockio.File) error {
-	stat, err := file.Stat()
-	if err != nil {
-		return err
-	}
+func (r *blockReader) buildIndex(file blockio.File, stat blockio.FileStat) error {
+	// Many at a time would take the memory of as many blocks.
+	r.stream.runtime.builds <- struct{}{}
+	defer func() { <-r.stream.runtime.builds }()
 	data := make([]byte, stat.Size)
 	n, err := file.ReadAt(data, 0)
 	if err != nil && err != io.EOF {
@@ -175,21 +185,37 @@ func (r *blockReader) at(offset int64, size int, buffer *[]byte) ([]byte, error)
 			return nil, io.ErrUnexpectedEOF
 		}
 		if err := r.populate(offset, offset+int64(size)); err != nil {
-			return nil, err
+			// The disk cannot give some of the stretch. Perhaps this record.
+			return r.direct(offset, size, buffer)
 		}
 		return data[offset : offset+int64(size) : offset+int64(size)], nil
 	}
+	return readAt(r.file, offset, size, buffer)
+}
+
+// readAt reads size bytes into a buffer, which grows with them.
+func readAt(file io.ReaderAt, offset int64, size int, buffer *[]byte) ([]byte, error) {
 	if cap(*buffer) < size {
 		*buffer = make([]byte, max(size, 4<<10))
 	}
 	into := (*buffer)[:size]
-	n, err := r.file.ReadAt(into, offset)
+	n, err := file.ReadAt(into, offset)
 	if n == size {
 		err = nil
 	} else if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	return into[:n], err
+}
+
+// direct reads from the file itself, past the mapping.
+func (r *blockReader) direct(offset int64, size int, buffer *[]byte) ([]byte, error) {
+	file, err := r.stream.fileSystem().OpenFile(r.path, blockio.ModeRead)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // opened for reading: there is nothing to lose
+	return readAt(file, offset, size, buffer)
 }
 
 // populate makes bytes of the mapping resident before they are touched for the
@@ -222,6 +248,10 @@ func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, 
 	}
 	if len(data) == entry.Size && crc32.Checksum(data, crcTable) == entry.CRC {
 		return data, entry.Offset, nil
+	}
+	if len(data) < entry.Size && !r.final {
+		// The file was cut under the reader, or is just being written.
+		return nil, entry.Offset, fmt.Errorf("%w: it ends within the record at %d", blockindex.ErrStale, entry.Offset)
 	}
 	if _, own := r.key.Decode(data); own != nil {
 		return nil, entry.Offset, own
@@ -274,7 +304,9 @@ func (s *stream) whole(b *engine.BlockView) bool {
 // again: it has turned out to be wrong.
 func (s *stream) discard(r *blockReader, why error) {
 	s.runtime.readers.drop(r)
-	s.reindex(r.id, why)
+	if r.final && !errors.Is(why, blockio.ErrMapped) { // a fault is the disk's
+		s.reindex(r.id, why)
+	}
 }
 
 // recordBuffers hold records that cannot be mapped while they are checked and copied.

@@ -15,16 +15,16 @@ import (
 
 // indexWork asks the indexer for the index of a block.
 type indexWork struct {
-	fs   blockio.FS
-	path string
-	key  *blockio.BlockKey
-	work engine.Work
+	stream *stream
+	key    *blockio.BlockKey
+	work   engine.Work
 }
 
 // indexDone completes it.
 type indexDone struct {
-	work engine.Work
-	done engine.Done
+	work    engine.Work
+	done    engine.Done
+	written bool // if not, and without an error, the block can have no index
 }
 
 func (*indexDone) control() {}
@@ -36,37 +36,51 @@ type indexerActor struct{}
 // Receive implements actor.Actor.
 func (*indexerActor) Receive(ctx actor.Context) {
 	if m, ok := ctx.Message().(*indexWork); ok {
-		err := writeIndex(m.fs, m.path, m.work.Block, m.key)
-		ctx.Send(ctx.Parent(), &indexDone{m.work, engine.Done{ID: m.work.ID, Err: err}})
+		ctx.Send(ctx.Parent(), m.run())
 	}
 }
 
-// writeIndex writes the index of a sealed block, unless there is one that is right.
-func writeIndex(fsys blockio.FS, path string, id uint32, key *blockio.BlockKey) error {
+func (m *indexWork) run() *indexDone {
+	s := m.stream
+	// Of all streams together, a few at a time.
+	s.runtime.builds <- struct{}{}
+	defer func() { <-s.runtime.builds }()
+	written, err := writeIndex(s.fileSystem(), s.blockPath(m.work.Block), m.work.Block, m.key)
+	return &indexDone{m.work, engine.Done{ID: m.work.ID, Err: err}, written}
+}
+
+// writeIndex writes the index of a sealed block. It reports false when the block can
+// have none, and sees to it that it has none.
+func writeIndex(fsys blockio.FS, path string, id uint32, key *blockio.BlockKey) (written bool, err error) {
 	file, err := fsys.OpenFile(path, blockio.ModeRead)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it went meanwhile
+		return false, nil // it went meanwhile
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer file.Close() // opened for reading: there is nothing to lose
 	stat, err := file.Stat()
 	if err != nil {
-		return err
+		return false, err
 	}
 	data := make([]byte, stat.Size)
 	if n, err := readFull(file, data); err != nil || n < len(data) {
-		return fmt.Errorf("actors: read %s: %d of %d bytes: %w", path, n, len(data), errors.Join(err, io.ErrUnexpectedEOF))
+		return false, fmt.Errorf("actors: read %s: %d of %d bytes: %w", path, n, len(data), errors.Join(err, io.ErrUnexpectedEOF))
 	}
 	image, _, err := blockindex.Build(path, id, key, data, stat)
 	if err == nil {
 		err = blockindex.Write(fsys, blockindex.Path(path), image)
 	}
 	if errors.Is(err, blockindex.ErrUnsealed) || errors.Is(err, blockindex.ErrLimit) {
-		return nil // it can have none: it is read as a whole when it is needed
+		// It is read as a whole when it is needed.
+		err = fsys.Remove(blockindex.Path(path))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return false, err
 	}
-	return err
+	return err == nil, err
 }
 
 // readFull reads all of a buffer, or up to the end of the file.
@@ -102,9 +116,10 @@ func (a *storeActor) onIndexDone(m *indexDone) {
 		return
 	}
 	a.indexing--
-	if m.done.Err != nil {
+	switch {
+	case m.done.Err != nil:
 		a.log.Error("cannot write the index of a block; it will be tried again", "path", a.blockPath(m.work.Block), "error", m.done.Err)
-	} else {
+	case m.written:
 		a.meters.indexed.Add(1)
 		a.distrusted.Delete(m.work.Block)
 		// Readers that made an index of their own find the file from now on.

@@ -65,7 +65,7 @@ func runWork(log *slog.Logger, fsys blockio.FS, blocks *blockio.Blocks, w engine
 	case engine.WorkRemove:
 		done.Err = blocks.Remove(w.Block)
 	case engine.WorkIndex:
-		done.Err = writeIndex(fsys, blocks.Path(w.Block), w.Block, blocks.Key(w.Block))
+		_, done.Err = writeIndex(fsys, blocks.Path(w.Block), w.Block, blocks.Key(w.Block))
 	default:
 		done.Err = fmt.Errorf("actors: unknown work %v", w)
 	}

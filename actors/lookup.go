@@ -27,7 +27,7 @@ type lookup struct {
 func (s *stream) ask(ctx context.Context, set subject.Set, answer func(*lookup) error) error {
 	l := &lookup{stream: s, ctx: ctx, set: set}
 	missing := 0
-	for {
+	for attempt := 0; ; attempt++ {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -39,6 +39,8 @@ func (s *stream) ask(ctx context.Context, set subject.Set, answer func(*lookup) 
 		switch {
 		case err == nil || !worthAnotherTry(err):
 			return err
+		case unusable(err) && attempt >= mostAttempts:
+			return fmt.Errorf("%w: an index cannot be made: %w", ErrCorrupt, err)
 		case !errors.Is(err, fs.ErrNotExist):
 		case s.published.First() == l.now.FirstSequence && s.published.View() == l.now.View:
 			// Nothing was removed, and yet a file is missing: once more, in case that
@@ -216,7 +218,7 @@ func (l *lookup) reach(from uint64) (low, high uint64) {
 			low = min(low, max(info.First, from))
 			high = max(high, info.Last)
 		}
-		return true
+		return low > from || high < l.now.LastSequence // else there is no more to learn
 	})
 	if low > high {
 		return 1, 0

@@ -84,6 +84,9 @@ func (f *fixture) written(t *testing.T, pad int) (actors.Config, *naive) {
 	config := f.config(t.TempDir())
 	s := open(t, config)
 	n := f.store(t, s, pad)
+	// A full block has been handed to the indexer when the next one is written to.
+	require.NoError(t, s.Flush(t.Context()))
+	eventually(t, func() bool { return s.Stats().Unindexed == 0 })
 	require.NoError(t, s.Stop(t.Context()))
 	return config, n
 }

@@ -28,18 +28,25 @@ func (s *Store) LoadMsg(ctx context.Context, sequence uint64) (Message, error) {
 	return m.Message, nil
 }
 
-// letRun lets others run once in a while. On a machine whose processors are all busy
-// with look-ups, the store actor and its children would otherwise wait for the end of
-// a time slice at each hand-over.
-func (m *MessageBuffer) letRun() {
-	if m.loads++; m.loads&(yieldEvery-1) == 0 || m.bytes == nil && rand.Uint32()&(yieldEvery-1) == 0 {
+// letRun lets others run when the store actor wants to. Where all processors are busy
+// with look-ups and scans, it would otherwise wait for the end of a time slice at each
+// hand-over; where it has nothing to do, to yield would only send the caller to another
+// processor.
+func (s *stream) letRun() {
+	if s.mailbox != nil && s.mailbox.running.Load() {
 		runtime.Gosched()
 	}
 }
 
+// loadsBetween is after how many loads into a buffer others are let run. A load without
+// a buffer of its own asks as often, at random.
+const loadsBetween = 128
+
 // load reads one message.
 func (s *stream) load(sequence uint64, into *MessageBuffer) error {
-	into.letRun()
+	if into.loads++; into.loads%loadsBetween == 0 || into.bytes == nil && rand.Uint32()%loadsBetween == 0 {
+		s.letRun()
+	}
 	into.Message = Message{}
 	for attempt := 0; ; attempt++ {
 		// Both as of one instant: who sees a message must not see what it evicted.

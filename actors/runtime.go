@@ -21,8 +21,9 @@ type Runtime struct {
 	readers *readerCache
 	buffers *bufferPool
 	workers chan struct{}
-	scans   int    // goroutines that scan blocks when a stream is recovered
-	seed    uint64 // of hash tables
+	builds  chan struct{} // indexes being made of whole blocks
+	scans   int           // goroutines that scan blocks when a stream is recovered
+	seed    uint64        // of hash tables
 	clock   func() time.Time
 	logger  *slog.Logger
 }
@@ -74,6 +75,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 			mostOut: c.TailBytes / engine.BufferSize,
 		},
 		workers: make(chan struct{}, c.Workers),
+		builds:  make(chan struct{}, c.Workers),
 		scans:   runtime.GOMAXPROCS(0),
 		seed:    rand.Uint64(),
 		clock:   c.Clock,

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"iter"
 	"math"
-	"runtime"
 	"sort"
 	"sync"
 	"time"
@@ -100,12 +99,13 @@ type scan struct {
 	pooled *[]byte // what buffer was at first
 	record blockio.Record
 
-	set     subject.Set
-	members bitset // memory
-	given   int    // messages, since others were let run
-	checker checker
-	early   int64  // messages of earlier times are not wanted
-	lowest  uint64 // Reverse: where to end
+	set      subject.Set
+	members  bitset // memory
+	given    int    // messages, since others were let run
+	checker  checker
+	attempts int    // at the same block
+	early    int64  // messages of earlier times are not wanted
+	lowest   uint64 // Reverse: where to end
 }
 
 // scanStretch is how much of a file a scan reads at a time, in bytes.
@@ -232,21 +232,23 @@ func (sc *scan) block(b *engine.BlockView) bool {
 	if b.Tail == nil {
 		return sc.file(b, math.MaxUint64)
 	}
-	if from := b.Tail.From(); !b.Tail.Covers(sc.next) {
-		if !sc.file(b, from) {
+	records, first, boundary, inMemory := splitAt(b)
+	if sc.next < boundary {
+		if !sc.file(b, boundary) {
 			return false
 		}
-		sc.next = max(sc.next, min(from, sc.last+1))
-		if sc.next > sc.last {
-			return true
+		if inMemory {
+			sc.next = max(sc.next, min(boundary, sc.last+1))
 		}
 	}
-	known, more := sc.memory(b)
-	if known || !more {
-		return more
+	if !inMemory || sc.next > sc.last {
+		return true
 	}
-	// The memory has gone since; the file has it all.
-	return sc.file(b, math.MaxUint64)
+	gone, more := sc.memory(b, records, first)
+	if gone && more {
+		return sc.block(b) // what went from memory is in the file by now
+	}
+	return more
 }
 
 // file gives the messages below a sequence from the block's file. It reports
@@ -272,31 +274,28 @@ func (sc *scan) fileError(b *engine.BlockView, err error) bool {
 	return false
 }
 
-// memory gives the messages of a block that are in memory.
-func (sc *scan) memory(b *engine.BlockView) (known, more bool) {
-	records, known := b.Tail.Records()
-	if !known {
-		return false, true
-	}
-	for i := records.Search(sc.next); i < records.Len(); i++ {
+// memory gives the messages of a block that are in memory, until they are gone from
+// there.
+func (sc *scan) memory(b *engine.BlockView, records engine.Records, first int) (gone, more bool) {
+	for i := max(first, records.Search(sc.next)); i < records.Len(); i++ {
 		r := records.At(i)
 		if r.Sequence > sc.last {
 			break
 		}
 		bytes := b.Tail.Bytes(r.Offset, r.Size)
 		if bytes == nil {
-			return false, true
+			return true, true
 		}
 		if err := blockio.Parse(bytes, &sc.record); err != nil {
 			sc.next = r.Sequence + 1
 			if !sc.damaged(sc.corrupt(b, r.Offset, r.Sequence, "record is damaged", err)) {
-				return true, false
+				return false, false
 			}
 		} else if !sc.give(b) {
-			return true, false
+			return false, false
 		}
 	}
-	return true, true
+	return false, true
 }
 
 // give hands out the current record if its message is live and wanted. It
@@ -547,7 +546,7 @@ func (sc *scan) grow(have int) {
 // fill reads the file behind the bytes that are there, and returns how many there
 // are then.
 func (sc *scan) fill(file *blockio.CachedFile, offset int64, have int) (int, error) {
-	runtime.Gosched() // many scans must not keep the store actor waiting
+	sc.letRun()
 	n, err := file.ReadAt(sc.buffer[have:], offset+int64(have))
 	if err != nil && err != io.EOF {
 		return 0, err

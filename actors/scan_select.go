@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"math"
-	"runtime"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -89,8 +88,11 @@ func (sc *scan) tooEarly() bool {
 // selected gives the messages of a block that are selected, and goes on to the next
 // block.
 func (sc *scan) selected(b *engine.BlockView) (more, end bool) {
-	runtime.Gosched()
+	sc.letRun()
 	now := sc.published.Snapshot()
+	if now.View.Find(sc.next) != b {
+		return true, false // it has gone, or another engine has taken over
+	}
 	from, to := max(sc.next, b.First), min(sc.last, now.LastSequence)
 	if after := now.View.Next(b); after != nil {
 		to = min(to, after.First-1)
@@ -110,13 +112,15 @@ func (sc *scan) selected(b *engine.BlockView) (more, end bool) {
 			if more = sc.fileError(b, err); !more {
 				return false, false
 			}
-		case err != nil && worthAnotherTry(err):
+		case err != nil && worthAnotherTry(err) && sc.attempts < mostAttempts:
+			sc.attempts++
 			return true, false // it goes on where it was
 		case err != nil:
 			sc.emit(Message{}, err)
 			return false, false
 		}
 	}
+	sc.attempts = 0
 	if sc.reverse {
 		sc.next = b.First - 1
 		return true, sc.next < max(sc.lowest, 1)
@@ -199,7 +203,7 @@ func (sc *scan) tellHoles(p *part, i int, holes []SequenceRange) ([]SequenceRang
 // one gives the message of one record.
 func (sc *scan) one(p *part, i int) error {
 	if sc.given++; sc.given%yieldEvery == 0 {
-		runtime.Gosched()
+		sc.letRun()
 	}
 	var sequence uint64
 	var offset int64

@@ -31,6 +31,7 @@ type Stats struct {
 	Failures      uint64    // failed writes and syncs
 	Recoveries    uint64    // recoveries after a failure
 	Indexed       uint64    // block indexes written
+	Unindexed     uint64    // full blocks that wait for their index
 	BadIndexes    uint64    // block indexes found damaged or stale while the store was open
 }
 
@@ -116,6 +117,6 @@ func (s *Store) Stats() Stats {
 		MailboxDepth: s.mailbox.UserMessageCount(),
 		InFlight:     ops, InFlightBytes: bytes,
 		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(),
-		Indexed: s.meters.indexed.Load(), BadIndexes: s.meters.badIndexes.Load(),
+		Unindexed: c.Unindexed, Indexed: s.meters.indexed.Load(), BadIndexes: s.meters.badIndexes.Load(),
 	}
 }

@@ -1,6 +1,11 @@
 package engine
 
-import "math"
+import (
+	"math"
+
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
 
 // group is what one commit makes durable: the records staged since the last one
 // was sealed, and the replies that wait for them.
@@ -17,6 +22,7 @@ type group struct {
 	removed bool    // messages went that no record names
 	parity  int     // tells this group from the other that is not published yet
 	gone    []goneMessage
+	lost    uint64 // messages up to here went that no table lists any more
 
 	evicted []uint32 // blocks that readers no longer see
 	release []*block // blocks whose memory goes once the group is written
@@ -370,8 +376,29 @@ func (e *Engine) indexSubjects(g *group) {
 		e.index.Removed(m.subject, m.sequence)
 	}
 	g.gone = g.gone[:0]
+	if g.lost > 0 {
+		e.forgetSubjects(g.lost)
+		g.lost = 0
+	}
 	e.index.Published(g.parity)
 	e.pub.showTree(e.index.Tree())
+}
+
+// forgetSubjects takes subjects out of the index all of whose messages were lost with
+// what no table lists any more. Where a subject has later messages too, it is not known
+// how many of it were lost: its count stays too high until the stream is opened again.
+func (e *Engine) forgetSubjects(through uint64) {
+	everything := subject.Everything()
+	var gone []subjects.Info
+	e.index.Tree().Walk(&everything, func(_ []byte, info subjects.Info) bool {
+		if info.Last <= through {
+			gone = append(gone, info)
+		}
+		return true
+	})
+	for _, info := range gone {
+		e.index.RemovedMany(info.ID, info.Count, info.Last)
+	}
 }
 
 // publishGauges brings the numbers up to date that do not depend on what is
@@ -387,6 +414,7 @@ func (e *Engine) fillGauges(n *[counters]uint64) {
 		n[c] = e.numbers[c]
 	}
 	n[countDurable] = e.durability.durable.sequence
+	n[countUnindexed] = e.indexing.open()
 }
 
 // committed completes the group in flight.

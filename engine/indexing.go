@@ -30,10 +30,10 @@ func (x *indexing) sealed(e *Engine, b *block) {
 	}
 }
 
-// next hands out the next index to write. It reports whether one is under way, or
-// could be.
+// next hands out the next index to write. It reports whether one is under way. A stop
+// waits for that one; the next open finds what is missing.
 func (x *indexing) next(e *Engine) (busy bool) {
-	for x.out == nil && len(x.waiting) > 0 && x.begun && e.opening == nil && e.now >= x.retryAt {
+	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.opening == nil && e.now >= x.retryAt {
 		b := x.waiting[0]
 		x.waiting = shift(x.waiting, 1)
 		if slices.Contains(e.blocks, b) {
@@ -42,6 +42,15 @@ func (x *indexing) next(e *Engine) (busy bool) {
 		}
 	}
 	return x.out != nil
+}
+
+// open returns how many indexes are still to be written.
+func (x *indexing) open() uint64 {
+	n := len(x.waiting)
+	if x.out != nil {
+		n++
+	}
+	return uint64(n)
 }
 
 // done takes the completion of an index.
@@ -59,7 +68,7 @@ func (x *indexing) done(e *Engine, err error) {
 // that is not possible.
 func (x *indexing) hold(e *Engine, b *block) bool {
 	if !x.begun || len(x.held) == mostHeld || e.now < x.retryAt || e.stopped || e.cfg.Buffers.Tight() ||
-		b.size < e.cfg.IndexFrom || e.cfg.IndexFrom < 0 || !slices.Contains(e.blocks, b) {
+		b.msgs == 0 || b.size < e.cfg.IndexFrom || e.cfg.IndexFrom < 0 || !slices.Contains(e.blocks, b) {
 		return false
 	}
 	x.held = append(x.held, b)
@@ -84,5 +93,5 @@ func (e *Engine) Reindex(id uint32) {
 	}
 }
 
-// LeaveIndexing writes no more indexes: the next open finds what is missing.
+// LeaveIndexing gives up the index that is being written: nobody will tell of it.
 func (e *Engine) LeaveIndexing() { e.indexing.waiting, e.indexing.out = nil, nil }

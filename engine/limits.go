@@ -299,6 +299,7 @@ func (e *Engine) loseRest(b *block) {
 	e.numbers[countMessages] -= b.msgs
 	e.numbers[countBytes] -= b.bytes
 	b.msgs, b.bytes = 0, 0
+	e.current.lost = max(e.current.lost, b.last)
 }
 
 // dropEmptied drops blocks without live messages from the head of the stream.

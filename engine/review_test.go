@@ -145,3 +145,30 @@ func TestShortOfMemoryTheTailIsTrimmed(t *testing.T) {
 	s.e.Release()
 	require.Zero(t, pool.lent, "all came back")
 }
+
+// TestBlocksOfSkipsAreNotHeld: they get no index that their memory would wait for.
+func TestBlocksOfSkipsAreNotHeld(t *testing.T) {
+	cfg := testConfig()
+	cfg.IndexFrom = 100
+	e := engine.New(cfg, engine.NewPublished(), start)
+	run := func() {
+		for ready := e.Ready(); ready.Commit != nil || len(ready.Maintenance) > 0; ready = e.Ready() {
+			work := ready.Maintenance
+			if ready.Commit != nil {
+				e.Done(engine.Done{ID: ready.Commit.ID})
+			}
+			for _, w := range work {
+				e.Done(engine.Done{ID: w.ID})
+			}
+		}
+	}
+	e.Tick(start)
+	run()
+	for range 500 {
+		e.Step(&engine.Command{Kind: engine.CommandSkip, Count: 1})
+		run()
+	}
+	e.Tick(start + 60*second)
+	run()
+	require.Zero(t, e.MemoryBlocks())
+}

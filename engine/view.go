@@ -36,6 +36,7 @@ const (
 	countRefusedSize
 	countRefusedSequence
 	countUnacknowledged
+	countUnindexed
 	counters // how many
 )
 
@@ -103,18 +104,17 @@ func (p *Published) First() uint64 { return p.numbers[countFirst].Load() }
 func (p *Published) Range() (first, last uint64) {
 	for {
 		before := p.version.Load()
-		if before&1 != 0 {
-			continue
-		}
 		first, last = p.First(), p.Last()
-		if p.version.Load() == before {
+		if before&1 == 0 && p.version.Load() == before {
 			return first, last
 		}
+		runtime.Gosched()
 	}
 }
 
 // Snapshot is a stream as of one instant. It never changes, whatever the engine
-// does: but the files of its blocks may go.
+// does: but the files of its blocks may go, and the gaps of its last block may grow
+// behind the last sequence of the snapshot.
 type Snapshot struct {
 	State
 	View *View
@@ -228,15 +228,13 @@ func (p *Published) Durable() uint64 { return p.numbers[countDurable].Load() }
 func (p *Published) snapshot(into *[counters]uint64) {
 	for {
 		before := p.version.Load()
-		if before&1 != 0 {
-			continue
-		}
 		for i := range into {
 			into[i] = p.numbers[i].Load()
 		}
-		if p.version.Load() == before {
+		if before&1 == 0 && p.version.Load() == before {
 			return
 		}
+		runtime.Gosched()
 	}
 }
 
@@ -274,6 +272,7 @@ type Counts struct {
 	RefusedBytes    uint64 // refused by MaxBytes
 	RefusedSize     uint64 // refused for their size
 	RefusedSequence uint64 // refused for a sequence that did not match
+	Unindexed       uint64 // sealed blocks that wait for an index, or get one
 	Unacknowledged  uint64 // bytes of records not yet acknowledged or, at SyncNever, not yet written
 }
 
@@ -286,7 +285,7 @@ func (p *Published) Counts() Counts {
 		RemovedMsgs: n[countRemovedMsgs], RemovedBytes: n[countRemovedBytes], RemovedAge: n[countRemovedAge],
 		RefusedMsgs: n[countRefusedMsgs], RefusedBytes: n[countRefusedBytes],
 		RefusedSize: n[countRefusedSize], RefusedSequence: n[countRefusedSequence],
-		Unacknowledged: n[countUnacknowledged],
+		Unindexed: n[countUnindexed], Unacknowledged: n[countUnacknowledged],
 	}
 }
 
