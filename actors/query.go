@@ -21,6 +21,7 @@ type MessageBuffer struct {
 	Message // valid until the next load into the buffer
 	bytes   []byte
 	loads   uint32 // so far
+	pace    pace
 }
 
 // Sequences gives the single sequences of some ranges.

@@ -28,16 +28,6 @@ func (s *Store) LoadMsg(ctx context.Context, sequence uint64) (Message, error) {
 	return m.Message, nil
 }
 
-// letRun lets others run when the store actor wants to. Where all processors are busy
-// with look-ups and scans, it would otherwise wait for the end of a time slice at each
-// hand-over; where it has nothing to do, to yield would only send the caller to another
-// processor.
-func (s *stream) letRun() {
-	if s.mailbox != nil && s.mailbox.running.Load() {
-		runtime.Gosched()
-	}
-}
-
 // loadsBetween is after how many loads into a buffer others are let run. A load without
 // a buffer of its own asks as often, at random.
 const loadsBetween = 128
@@ -45,7 +35,7 @@ const loadsBetween = 128
 // load reads one message.
 func (s *stream) load(sequence uint64, into *MessageBuffer) error {
 	if into.loads++; into.loads%loadsBetween == 0 || into.bytes == nil && rand.Uint32()%loadsBetween == 0 {
-		s.letRun()
+		into.pace.letRun(s)
 	}
 	into.Message = Message{}
 	for attempt := 0; ; attempt++ {

@@ -103,6 +103,7 @@ type scan struct {
 	members  bitset // memory
 	given    int    // messages, since others were let run
 	checker  checker
+	pace     pace
 	attempts int    // at the same block
 	early    int64  // messages of earlier times are not wanted
 	lowest   uint64 // Reverse: where to end
@@ -546,7 +547,7 @@ func (sc *scan) grow(have int) {
 // fill reads the file behind the bytes that are there, and returns how many there
 // are then.
 func (sc *scan) fill(file *blockio.CachedFile, offset int64, have int) (int, error) {
-	sc.letRun()
+	sc.pace.letRun(sc.stream)
 	n, err := file.ReadAt(sc.buffer[have:], offset+int64(have))
 	if err != nil && err != io.EOF {
 		return 0, err

@@ -88,7 +88,7 @@ func (sc *scan) tooEarly() bool {
 // selected gives the messages of a block that are selected, and goes on to the next
 // block.
 func (sc *scan) selected(b *engine.BlockView) (more, end bool) {
-	sc.letRun()
+	sc.pace.letRun(sc.stream)
 	now := sc.published.Snapshot()
 	if now.View.Find(sc.next) != b {
 		return true, false // it has gone, or another engine has taken over
@@ -203,7 +203,7 @@ func (sc *scan) tellHoles(p *part, i int, holes []SequenceRange) ([]SequenceRang
 // one gives the message of one record.
 func (sc *scan) one(p *part, i int) error {
 	if sc.given++; sc.given%yieldEvery == 0 {
-		sc.letRun()
+		sc.pace.letRun(sc.stream)
 	}
 	var sequence uint64
 	var offset int64

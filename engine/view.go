@@ -164,6 +164,9 @@ func (p *Published) Extent() Snapshot {
 	}
 }
 
+// Turn returns a number that changes whenever something is published.
+func (p *Published) Turn() uint64 { return p.turn.Load() }
+
 // instant reads what Snapshot returns. It is of one instant only when turn was
 // even, and is the same still.
 func (p *Published) instant() Snapshot {
