@@ -64,8 +64,10 @@ func crashUnderCallers(seed int64) (int, error) {
 		}
 		return blocktest.Fault{}
 	})
+	// Without indexes, which an actor of its own writes, only the block-writer touches
+	// the files: the image is of one instant. The sweep has crashes with indexes.
 	config := Config{
-		Dir: "data", Name: "ORDERS", FS: files, BlockSize: pick(rng, int64(4<<10), 32<<10), IndexFrom: 1,
+		Dir: "data", Name: "ORDERS", FS: files, BlockSize: pick(rng, int64(4<<10), 32<<10), IndexFrom: -1,
 		NoRecovery: true, Runtime: NewRuntime(RuntimeConfig{}),
 	}
 	store, err := Open(context.Background(), faultSystem, config)
