@@ -325,8 +325,15 @@ func requireRefused(t *testing.T, c *client, s *actors.Store, want error) {
 func TestRequestsBeyondTheCreditOfReadsAreRefused(t *testing.T) {
 	s, goOn := hangingReads(t, actors.Config{MaxInFlightBytes: 1})
 	c, hanging := newClient(t, 10), newClient(t, 10)
-	quiet.Root.Send(hanging.pid, &send{s.PID(), &actors.LoadLastRequest{Tag: "hangs"}})
+	hang := func() { quiet.Root.Send(hanging.pid, &send{s.PID(), &actors.LoadLastRequest{Tag: "hangs"}}) }
+	hang()
 	eventually(t, func() bool {
+		select {
+		case r := <-hanging.replies: // the question below had the credit
+			require.ErrorIs(t, r.(*actors.LoadReply).Err, actors.ErrOverloaded)
+			hang()
+		default:
+		}
 		err := c.ask(t, s, &actors.SequenceAtRequest{Time: time.Unix(1<<40, 0)}).(*actors.SequenceReply).Err
 		return err != nil
 	})
