@@ -410,3 +410,16 @@ func TestQueryTimesOfRawMessages(t *testing.T) {
 		s = open(t, config)
 	}
 }
+
+// TestSequencesOfRanges: each once, up to the highest there can be, and no further than
+// asked for.
+func TestSequencesOfRanges(t *testing.T) {
+	const highest = ^uint64(0)
+	ranges := []actors.SequenceRange{{First: 2, Last: 4}, {First: 7, Last: 7}, {First: highest - 1, Last: highest}}
+	require.Equal(t, []uint64{2, 3, 4, 7, highest - 1, highest}, slices.Collect(actors.Sequences(ranges)))
+	for sequence := range actors.Sequences(ranges) {
+		require.Equal(t, uint64(2), sequence)
+		break
+	}
+	require.Empty(t, slices.Collect(actors.Sequences(nil)))
+}

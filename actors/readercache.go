@@ -58,11 +58,14 @@ func (c *readerCache) acquire(key readerKey, open func() (*blockReader, error)) 
 
 // fill opens the reader of an entry that is in the map.
 func (c *readerCache) fill(e *cachedReader, open func() (*blockReader, error)) (*blockReader, error) {
-	defer close(e.ready)
 	e.err = errReadPanic // unless open returns
+	told := false
 	defer func() {
 		if e.reader == nil {
 			c.abandon(e)
+		}
+		if !told {
+			close(e.ready)
 		}
 	}()
 	e.reader, e.err = open()
@@ -85,6 +88,10 @@ func (c *readerCache) fill(e *cachedReader, open func() (*blockReader, error)) (
 		e.reader.refs.Store(1)
 		e.reader.gone.Store(true)
 	}
+	// Before anybody who forgets readers can come in between: what is in the ring is
+	// ready.
+	close(e.ready)
+	told = true
 	c.mu.Unlock()
 	releaseAll(out)
 	return e.reader, e.err

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,19 +44,4 @@ func TestFixturesThatFailAreRemoved(t *testing.T) {
 	left, err := os.ReadDir(place.dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
-}
-
-func TestDropPagesKeepsTheContent(t *testing.T) {
-	if !canDropPages {
-		t.Skip("not on this system")
-	}
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "msgs"), 0o700))
-	path := filepath.Join(dir, "msgs", "1.blk")
-	require.NoError(t, os.WriteFile(path, []byte("content"), 0o600))
-	require.NoError(t, dropPages(dir))
-	content, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "content", string(content))
-	require.Error(t, dropPages(filepath.Join(dir, "missing")))
 }
