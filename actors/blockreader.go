@@ -19,7 +19,7 @@ type blockReader struct {
 	stream *stream
 	id     uint32
 	path   string
-	key    *blockio.BlockKey
+	key    *blockio.RecordCodec
 	index  *blockindex.Index
 	sum    blockindex.Summary
 	// final: the block took no more records when the reader was made. If not, the

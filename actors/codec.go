@@ -22,4 +22,4 @@ func (codec) Check(subject, header, payload int) error {
 	return nil
 }
 
-func (c codec) Block(id uint32) engine.BlockCodec { return blockio.NewBlockKey(c.stream, id) }
+func (c codec) Block(id uint32) engine.BlockCodec { return blockio.NewRecordCodec(c.stream, id) }

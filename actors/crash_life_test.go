@@ -269,7 +269,7 @@ func (l *crashLife) records(visit func(block uint32, offset int64, r blockio.Rec
 		if err != nil {
 			return err
 		}
-		blockio.ScanBlock("", b.ID, l.store.blocks.Key(b.ID), data, false, func(offset int64, r blockio.Record) {
+		blockio.ScanBlock("", b.ID, l.store.blocks.Codec(b.ID), data, false, func(offset int64, r blockio.Record) {
 			visit(b.ID, offset, r)
 		})
 	}

@@ -16,7 +16,7 @@ import (
 // indexWork asks the indexer for the index of a block.
 type indexWork struct {
 	stream *stream
-	key    *blockio.BlockKey
+	key    *blockio.RecordCodec
 	work   engine.Work
 }
 
@@ -51,7 +51,7 @@ func (m *indexWork) run() *indexDone {
 
 // writeIndex writes the index of a sealed block. It reports false when the block can
 // have none, and sees to it that it has none.
-func writeIndex(fsys blockio.FS, path string, id uint32, key *blockio.BlockKey) (written bool, err error) {
+func writeIndex(fsys blockio.FS, path string, id uint32, key *blockio.RecordCodec) (written bool, err error) {
 	file, err := fsys.OpenFile(path, blockio.ModeRead)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // it went meanwhile

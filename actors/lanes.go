@@ -65,7 +65,7 @@ func runWork(log *slog.Logger, fsys blockio.FS, blocks *blockio.Blocks, w engine
 	case engine.WorkRemove:
 		done.Err = blocks.Remove(w.Block)
 	case engine.WorkIndex:
-		_, done.Err = writeIndex(fsys, blocks.Path(w.Block), w.Block, blocks.Key(w.Block))
+		_, done.Err = writeIndex(fsys, blocks.Path(w.Block), w.Block, blocks.Codec(w.Block))
 	default:
 		done.Err = fmt.Errorf("actors: unknown work %v", w)
 	}
@@ -102,7 +102,7 @@ func appendable(found *blockio.BlockScan) bool { return found.DamageCount == 0 &
 // says that the block may be torn, last that it takes the next records.
 func scanBlock(blocks *blockio.Blocks, id uint32, data []byte, tail, last bool) (*engine.Scan, blockio.BlockScan) {
 	scan := engine.NewScan(id)
-	found := blockio.ScanBlock(blocks.Path(id), id, blocks.Key(id), data, tail,
+	found := blockio.ScanBlock(blocks.Path(id), id, blocks.Codec(id), data, tail,
 		func(offset int64, r blockio.Record) {
 			switch r.Kind {
 			case blockio.KindMessage:

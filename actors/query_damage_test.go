@@ -50,7 +50,7 @@ func (d *damagedStore) place(t *testing.T, sequence uint64) (block int, offset i
 		data, err := os.ReadFile(blockPath(d.config, block))
 		require.NoError(t, err)
 		offset = -1
-		key := blockio.NewBlockKey(d.config.Name, uint32(block))
+		key := blockio.NewRecordCodec(d.config.Name, uint32(block))
 		blockio.ScanBlock("", uint32(block), key, data, false, func(at int64, r blockio.Record) {
 			if r.Kind == blockio.KindMessage && r.Sequence == sequence {
 				offset = at

@@ -123,13 +123,13 @@ func (f *fixture) crafted(t *testing.T, each int) (actors.Config, *naive) {
 	dir := filepath.Join(config.Dir, config.Name, "msgs")
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	id, count := uint32(1), 0
-	key := blockio.NewBlockKey(config.Name, id)
+	key := blockio.NewRecordCodec(config.Name, id)
 	var block []byte
 	flush := func() {
 		if len(block) > 0 {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(id, ".blk")), block, 0o600))
 			id, count, block = id+1, 0, nil
-			key = blockio.NewBlockKey(config.Name, id)
+			key = blockio.NewRecordCodec(config.Name, id)
 		}
 	}
 	add := func(put func()) {

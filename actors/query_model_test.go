@@ -94,14 +94,14 @@ func (m *queryMachine) craft(t *rapid.T) {
 	require.NoError(t, m.config.FS.MkdirAll(dir))
 	each := rapid.SampledFrom([]int{1, 2, 5, 30}).Draw(t, "records a block")
 	id, count := uint32(1), 0
-	key := blockio.NewBlockKey(m.config.Name, id)
+	key := blockio.NewRecordCodec(m.config.Name, id)
 	var block []byte
 	put := func(more []byte) {
 		block = more
 		if count++; count%each == 0 {
 			m.writeFile(t, filepath.Join(dir, fmt.Sprint(id, ".blk")), block)
 			id++
-			key, block = blockio.NewBlockKey(m.config.Name, id), nil
+			key, block = blockio.NewRecordCodec(m.config.Name, id), nil
 		}
 	}
 	var gone []record

@@ -345,7 +345,7 @@ func (r *recovery) looksTorn(id uint32) (bool, error) {
 // look torn, too, from now on.
 func (r *recovery) settle(id uint32, end int64) error {
 	mark := make([]byte, blockio.EmptyRecordSize)
-	r.blocks.Key(id).PutGroupMark(mark, 0, 0)
+	r.blocks.Codec(id).PutGroupMark(mark, 0, 0)
 	if err := r.blocks.OpenTail(id, end); err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (sc *scan) entryAt(offset int64) *blockindex.Record {
 
 // decode verifies and decodes the record at the start of data, which is at an offset of
 // its block.
-func (sc *scan) decode(key *blockio.BlockKey, offset int64, data []byte) error {
+func (sc *scan) decode(key *blockio.RecordCodec, offset int64, data []byte) error {
 	entry := sc.entryAt(offset)
 	if entry == nil {
 		return key.DecodeInto(data, &sc.record)

@@ -331,7 +331,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 			if a.indexing++; a.indexer == nil { // most streams never need it
 				a.indexer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} }))
 			}
-			ctx.Send(a.indexer, &indexWork{a.stream, a.blocks.Key(w.Block), w})
+			ctx.Send(a.indexer, &indexWork{a.stream, a.blocks.Codec(w.Block), w})
 			continue
 		}
 		a.works++

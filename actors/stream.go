@@ -49,15 +49,15 @@ func (s *stream) blockPath(id uint32) string {
 // blockKey is the checksum key of one block.
 type blockKey struct {
 	id  uint32
-	key *blockio.BlockKey
+	key *blockio.RecordCodec
 }
 
 // key returns the checksum key of a block. Readers mostly stay with one.
-func (s *stream) key(id uint32) *blockio.BlockKey {
+func (s *stream) key(id uint32) *blockio.RecordCodec {
 	if k := s.lastKey.Load(); k != nil && k.id == id {
 		return k.key
 	}
-	k := &blockKey{id, blockio.NewBlockKey(s.config.Name, id)}
+	k := &blockKey{id, blockio.NewRecordCodec(s.config.Name, id)}
 	s.lastKey.Store(k)
 	return k.key
 }

@@ -11,7 +11,7 @@ import (
 
 // A testBlock is a block made of frames, with what is in it.
 type testBlock struct {
-	key     *BlockKey
+	key     *RecordCodec
 	data    []byte
 	starts  []int // of the frames
 	records []testRecord
@@ -26,7 +26,7 @@ type testRecord struct {
 }
 
 func newTestBlock(seed int64) *testBlock {
-	return &testBlock{key: NewBlockKey("TEST", 9), random: rand.New(rand.NewSource(seed))}
+	return &testBlock{key: NewRecordCodec("TEST", 9), random: rand.New(rand.NewSource(seed))}
 }
 
 // frame adds a group of messages with payloads of these sizes.
@@ -178,7 +178,7 @@ func TestScannerStopsAndGoesOn(t *testing.T) {
 // TestSequencesGoForward: what every reader of the format ignores is not
 // visited, and is not damage either.
 func TestSequencesGoForward(t *testing.T) {
-	key := NewBlockKey("TEST", 9)
+	key := NewRecordCodec("TEST", 9)
 	var data []byte
 	for _, sequence := range []uint64{5, 6, 6, 3, 9} {
 		data = key.AppendMessage(data, sequence, 1, "a", nil, nil)

@@ -69,7 +69,7 @@ type Blocks struct {
 
 type cachedKey struct {
 	id  uint32
-	key *BlockKey
+	key *RecordCodec
 }
 
 // A tail is a block that is open for writing. Its fields but file are guarded
@@ -139,8 +139,8 @@ func blockID(name string) (uint32, bool) {
 	return uint32(id), true
 }
 
-// Key gives the key of a block. A few are kept.
-func (b *Blocks) Key(id uint32) *BlockKey {
+// Codec returns the record codec of a block. A few are kept.
+func (b *Blocks) Codec(id uint32) *RecordCodec {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, cached := range b.keys {
@@ -148,7 +148,7 @@ func (b *Blocks) Key(id uint32) *BlockKey {
 			return cached.key
 		}
 	}
-	key := NewBlockKey(b.stream, id)
+	key := NewRecordCodec(b.stream, id)
 	b.keys[b.evict] = cachedKey{id: id, key: key}
 	b.evict = (b.evict + 1) % keyCacheSize
 	return key

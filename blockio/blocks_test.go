@@ -23,14 +23,14 @@ func newBlocks(t testing.TB, fsys blockio.FS, opts blockio.BlocksOptions) *block
 	return blocks
 }
 
-func message(key *blockio.BlockKey, sequence uint64, size int) []byte {
+func message(key *blockio.RecordCodec, sequence uint64, size int) []byte {
 	return key.AppendMessage(nil, sequence, 1, "subject", nil, bytes.Repeat([]byte{'p'}, size))
 }
 
 // appendTo appends a message and gives the new end.
 func appendTo(t testing.TB, blocks *blockio.Blocks, id uint32, end int64, sequence uint64, size int) int64 {
 	t.Helper()
-	record := message(blocks.Key(id), sequence, size)
+	record := message(blocks.Codec(id), sequence, size)
 	require.NoError(t, blocks.Append(id, end, [][]byte{record}, true))
 	return end + int64(len(record))
 }
@@ -179,13 +179,13 @@ func TestZerosAreWrittenAheadOfSmallSyncedAppends(t *testing.T) {
 	require.Less(t, grown, 20)
 	data, err := blocks.ReadAll(1, nil)
 	require.NoError(t, err)
-	scan := blockio.ScanBlock("", 1, blocks.Key(1), data, true, nil)
+	scan := blockio.ScanBlock("", 1, blocks.Codec(1), data, true, nil)
 	require.Equal(t, blockio.BlockScan{End: end}, scan)
 	for _, mode := range blocktest.CrashModes {
 		image := newBlocks(t, m.CrashImage(mode, rand.New(rand.NewSource(1))), blockio.BlocksOptions{})
 		data, err := image.ReadAll(1, nil)
 		require.NoError(t, err)
-		require.Equal(t, end, blockio.ScanBlock("", 1, image.Key(1), data, true, nil).End, "%v", mode)
+		require.Equal(t, end, blockio.ScanBlock("", 1, image.Codec(1), data, true, nil).End, "%v", mode)
 	}
 	require.NoError(t, blocks.Seal(1, end))
 	require.Equal(t, end, fileSize(t, blocks, 1))
@@ -210,7 +210,7 @@ func TestNoZerosWhenNotWanted(t *testing.T) {
 		require.NoError(t, blocks.Create(1))
 		end := int64(0)
 		for i := range 15 {
-			record := message(blocks.Key(1), uint64(i+1), row.size)
+			record := message(blocks.Codec(1), uint64(i+1), row.size)
 			require.NoError(t, blocks.Append(1, end, [][]byte{record}, row.sync))
 			end += int64(len(record))
 			require.Equal(t, end, fileSize(t, blocks, 1), row.name)
@@ -239,7 +239,7 @@ func TestOpenTailGoesOn(t *testing.T) {
 	require.Equal(t, size, fileSize(t, next, 1), "the zeros that are there are used")
 	data, err := next.ReadAll(1, nil)
 	require.NoError(t, err)
-	require.Equal(t, last, blockio.ScanBlock("", 1, next.Key(1), data, true, nil).End)
+	require.Equal(t, last, blockio.ScanBlock("", 1, next.Codec(1), data, true, nil).End)
 }
 
 func TestSealOfAnOldTailCutsNothingButZeros(t *testing.T) {
@@ -345,12 +345,12 @@ func TestTruncateRefusesToMakeABlockLonger(t *testing.T) {
 
 func TestKeysAreKept(t *testing.T) {
 	blocks := blockio.NewBlocks(blocktest.NewMemFS(), "/", "S", blockio.BlocksOptions{})
-	key := blocks.Key(7)
-	require.Same(t, key, blocks.Key(7))
+	key := blocks.Codec(7)
+	require.Same(t, key, blocks.Codec(7))
 	for id := uint32(100); id < 200; id++ {
-		blocks.Key(id)
+		blocks.Codec(id)
 	}
-	require.Equal(t, message(key, 1, 5), message(blocks.Key(7), 1, 5))
+	require.Equal(t, message(key, 1, 5), message(blocks.Codec(7), 1, 5))
 }
 
 // TestLanesOverlap runs both writers and a reader at once, for the race detector.
@@ -364,7 +364,7 @@ func TestLanesOverlap(t *testing.T) {
 			if !noError(t, blocks.Create(id)) {
 				return
 			}
-			record := message(blocks.Key(id), 1, 100)
+			record := message(blocks.Codec(id), 1, 100)
 			for i := range 10 {
 				if !noError(t, blocks.Append(id, int64(i*len(record)), [][]byte{record}, true)) {
 					return
@@ -375,7 +375,7 @@ func TestLanesOverlap(t *testing.T) {
 		}
 	})
 	work.Go(func() {
-		size := int64(10 * len(message(blocks.Key(1), 1, 100)))
+		size := int64(10 * len(message(blocks.Codec(1), 1, 100)))
 		for id := range sealed {
 			if id == 0 {
 				_, err := blocks.List()
@@ -404,7 +404,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	blocks := blockio.NewBlocks(blockio.OS, t.TempDir(), "S", blockio.BlocksOptions{})
 	require.NoError(t, blockio.OS.MkdirAll(blocks.Dir()))
 	require.NoError(t, blocks.Create(1))
-	record := message(blocks.Key(1), 1, 100)
+	record := message(blocks.Codec(1), 1, 100)
 	group := [][]byte{record, record}
 	end := int64(0)
 	run := func() {

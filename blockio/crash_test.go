@@ -46,7 +46,7 @@ func (w *crashWriter) run(groups int) error {
 }
 
 func (w *crashWriter) commit(records int) error {
-	key := w.blocks.Key(w.id)
+	key := w.blocks.Codec(w.id)
 	var group []byte
 	for range records {
 		payload := make([]byte, w.random.Intn(700))
@@ -115,7 +115,7 @@ func (w *crashWriter) check(t *testing.T, image *blocktest.MemFS, note string, a
 	for i, info := range list {
 		data, err := blocks.ReadAll(info.ID, nil)
 		require.NoError(t, err)
-		scan := blockio.ScanBlock("", info.ID, blocks.Key(info.ID), data, i == len(list)-1, func(_ int64, r blockio.Record) {
+		scan := blockio.ScanBlock("", info.ID, blocks.Codec(info.ID), data, i == len(list)-1, func(_ int64, r blockio.Record) {
 			if r.Sequence != last+1 {
 				require.Failf(t, "hole", "sequence %d after %d: "+note, append([]any{r.Sequence, last}, args...)...)
 			}

@@ -8,15 +8,15 @@ import "encoding/binary"
 //
 // The error wraps ErrCorrupt, and ErrShort when buf ends before the record
 // does. It carries no place, which only the caller knows.
-func (k *BlockKey) Decode(buf []byte) (Record, error) {
+func (c *RecordCodec) Decode(buf []byte) (Record, error) {
 	var r Record
-	err := k.decode(buf, &r)
+	err := c.decode(buf, &r)
 	return r, err
 }
 
 // DecodeInto is Decode into a record of the caller's, which saves copying it. On
 // an error *r is of no meaning.
-func (k *BlockKey) DecodeInto(buf []byte, r *Record) error { return k.decode(buf, r) }
+func (c *RecordCodec) DecodeInto(buf []byte, r *Record) error { return c.decode(buf, r) }
 
 // Parse is DecodeInto without looking at the checksum, for bytes that were verified
 // in another way. The length fields are checked all the same.
@@ -29,13 +29,13 @@ func Parse(buf []byte, r *Record) error {
 }
 
 // decode is Decode without copying the result once more.
-func (k *BlockKey) decode(buf []byte, r *Record) error {
+func (c *RecordCodec) decode(buf []byte, r *Record) error {
 	size, subjectLength, header, err := frame(buf)
 	if err != nil {
 		return err
 	}
 	record := buf[:size]
-	if k.sum(record, subjectLength, header) != storedSum(record) {
+	if c.sum(record, subjectLength, header) != storedSum(record) {
 		return errChecksum
 	}
 	return split(record, subjectLength, header, r)

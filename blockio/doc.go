@@ -6,7 +6,7 @@
 // The files are those of nats-server 2.14's JetStream file store, byte for byte;
 // docs/format.md has what is on disk. A stream is a directory with meta.inf,
 // meta.sum and msgs, in which N.blk are its blocks. A block is records back to
-// back. BlockKey encodes and decodes them without allocating; the slices of a
+// back. RecordCodec encodes and decodes them without allocating; the slices of a
 // decoded Record alias what it was decoded from.
 //
 // # Durability
@@ -30,7 +30,7 @@
 //
 // # Concurrency
 //
-// BlockKey, FileCache and FS are for any number of goroutines; Blocks is for two
+// RecordCodec, FileCache and FS are for any number of goroutines; Blocks is for two
 // writers and any number of readers, as its comment says; Scanner is for one.
 // No lock is held during I/O. The package starts no goroutine and keeps no time.
 //

@@ -11,7 +11,7 @@ import (
 //
 // The caller has asked CheckSize, and sequence is in 1..MaxSequence; a message
 // outside of that has no encoding, and dst comes back as it was.
-func (k *BlockKey) AppendMessage(dst []byte, sequence uint64, time int64, subject string, header, payload []byte) []byte {
+func (c *RecordCodec) AppendMessage(dst []byte, sequence uint64, time int64, subject string, header, payload []byte) []byte {
 	if sequence == 0 || sequence > MaxSequence || CheckSize(len(subject), len(header), len(payload)) != nil {
 		return dst
 	}
@@ -31,7 +31,7 @@ func (k *BlockKey) AppendMessage(dst []byte, sequence uint64, time int64, subjec
 		putSequenceTime(record[2:], sequence, time)
 		copy(record[headSize:], subject)
 		copy(record[headSize+len(subject):], payload)
-		sum = k.sealInPlace(record[6 : size-checksumSize])
+		sum = c.sealInPlace(record[6 : size-checksumSize])
 	} else {
 		length |= headerFlag
 		putSequenceTime(record[6:], sequence, time)
@@ -39,7 +39,7 @@ func (k *BlockKey) AppendMessage(dst []byte, sequence uint64, time int64, subjec
 		n := headSize + 4 + len(subject)
 		n += copy(record[n:], header)
 		copy(record[n:], payload)
-		sum = k.sealInPlace(record[10 : size-checksumSize])
+		sum = c.sealInPlace(record[10 : size-checksumSize])
 		copy(record[headSize:], subject)
 		binary.LittleEndian.PutUint32(record[headSize+len(subject):], uint32(len(header)))
 	}
@@ -53,27 +53,27 @@ func (k *BlockKey) AppendMessage(dst []byte, sequence uint64, time int64, subjec
 // AppendSkip appends a record that says: sequence is used, and so is every one
 // between it and the record before it, but there is no message.
 // Like AppendMessage it encodes nothing for a sequence outside 1..MaxSequence.
-func (k *BlockKey) AppendSkip(dst []byte, sequence uint64, time int64) []byte {
+func (c *RecordCodec) AppendSkip(dst []byte, sequence uint64, time int64) []byte {
 	if sequence == 0 || sequence > MaxSequence {
 		return dst
 	}
-	return k.appendEmpty(dst, sequence|erasedBit, time)
+	return c.appendEmpty(dst, sequence|erasedBit, time)
 }
 
 // AppendTombstone appends a record that says: the message with this sequence,
 // in whatever block, is deleted. time is the time of that message.
 // Like AppendMessage it encodes nothing for a sequence outside 1..MaxSequence.
-func (k *BlockKey) AppendTombstone(dst []byte, sequence uint64, time int64) []byte {
+func (c *RecordCodec) AppendTombstone(dst []byte, sequence uint64, time int64) []byte {
 	if sequence == 0 || sequence > MaxSequence {
 		return dst
 	}
-	return k.appendEmpty(dst, sequence|tombstoneBit, time)
+	return c.appendEmpty(dst, sequence|tombstoneBit, time)
 }
 
-func (k *BlockKey) appendEmpty(dst []byte, sequence uint64, time int64) []byte {
+func (c *RecordCodec) appendEmpty(dst []byte, sequence uint64, time int64) []byte {
 	start := len(dst)
 	dst = slices.Grow(dst, EmptyRecordSize)[:start+EmptyRecordSize]
-	k.putEmpty(dst[start:], sequence, time)
+	c.putEmpty(dst[start:], sequence, time)
 	return dst
 }
 
@@ -81,16 +81,16 @@ func (k *BlockKey) appendEmpty(dst []byte, sequence uint64, time int64) []byte {
 // a group: the next records records, bytes bytes in all, are one commit. A mark
 // of no records is a frame of its own: it shows that all before it was durable.
 // records above MaxGroupRecords, or a dst of another length, leave dst alone.
-func (k *BlockKey) PutGroupMark(dst []byte, records, bytes uint32) {
+func (c *RecordCodec) PutGroupMark(dst []byte, records, bytes uint32) {
 	if len(dst) != EmptyRecordSize || records > MaxGroupRecords {
 		return
 	}
-	k.putEmpty(dst, tombstoneBit, int64(uint64(records)<<32|uint64(bytes)))
+	c.putEmpty(dst, tombstoneBit, int64(uint64(records)<<32|uint64(bytes)))
 }
 
-func (k *BlockKey) putEmpty(record []byte, sequence uint64, time int64) {
+func (c *RecordCodec) putEmpty(record []byte, sequence uint64, time int64) {
 	putSequenceTime(record[2:], sequence, time)
-	sum := k.sealInPlace(record[6:headSize])
+	sum := c.sealInPlace(record[6:headSize])
 	binary.LittleEndian.PutUint32(record, EmptyRecordSize)
 	putSequenceTime(record, sequence, time)
 	binary.LittleEndian.PutUint16(record[20:], 0)

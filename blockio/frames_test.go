@@ -48,7 +48,7 @@ func TestZeroedSectorIsDamageOnceSomethingFollows(t *testing.T) {
 	}
 }
 
-func make30(key *BlockKey) []byte {
+func make30(key *RecordCodec) []byte {
 	mark := make([]byte, EmptyRecordSize)
 	key.PutGroupMark(mark, 0, 0)
 	return mark
@@ -251,7 +251,7 @@ func TestRecoveryOfTheRecoveredChangesNothing(t *testing.T) {
 // TestGarbageIsBounded: bytes that look like a record nearly everywhere are given
 // up in time, and take no memory to speak of.
 func TestGarbageIsBounded(t *testing.T) {
-	key := NewBlockKey("TEST", 9)
+	key := NewRecordCodec("TEST", 9)
 	const size = 8 << 20
 	fills := map[string]func(b []byte){
 		"random":           func(b []byte) { rand.New(rand.NewSource(1)).Read(b) },

@@ -38,7 +38,7 @@ func seedBlocks(f *testing.F, add func(stream string, block uint32, data []byte)
 func FuzzDecode(f *testing.F) {
 	seedBlocks(f, func(stream string, block uint32, data []byte) { f.Add(stream, block, data) })
 	f.Fuzz(func(t *testing.T, stream string, block uint32, data []byte) {
-		key := blockio.NewBlockKey(stream, block)
+		key := blockio.NewRecordCodec(stream, block)
 		r, err := key.Decode(data)
 		if err != nil {
 			require.ErrorIs(t, err, blockio.ErrCorrupt)
@@ -57,7 +57,7 @@ func FuzzScan(f *testing.F) {
 		f.Add(stream, block, data, true)
 		f.Add(stream, block, append(bytes.Clone(data[:len(data)/2]), data...), false)
 	})
-	key := blockio.NewBlockKey("S", 1)
+	key := blockio.NewRecordCodec("S", 1)
 	var group []byte
 	for sequence := uint64(1); sequence < 4; sequence++ {
 		group = key.AppendMessage(group, sequence, 1, "a", nil, bytes.Repeat([]byte("p"), 300))
@@ -69,7 +69,7 @@ func FuzzScan(f *testing.F) {
 	clear(torn[512:])
 	f.Add("S", uint32(1), torn, true)
 	f.Fuzz(func(t *testing.T, stream string, block uint32, data []byte, tail bool) {
-		key := blockio.NewBlockKey(stream, block)
+		key := blockio.NewRecordCodec(stream, block)
 		next, last := int64(0), uint64(0)
 		scan := blockio.ScanBlock("", block, key, data, tail, func(offset int64, r blockio.Record) {
 			require.GreaterOrEqual(t, offset, next)

@@ -59,7 +59,7 @@ func TestGoldenStores(t *testing.T) {
 				data, err := blocks.ReadAll(info.ID, nil)
 				require.NoError(t, err)
 				require.Equal(t, info.Size, int64(len(data)))
-				scan := ScanBlock(blocks.Path(info.ID), info.ID, blocks.Key(info.ID), data, i == len(list)-1,
+				scan := ScanBlock(blocks.Path(info.ID), info.ID, blocks.Codec(info.ID), data, i == len(list)-1,
 					func(_ int64, r Record) {
 						switch r.Kind {
 						case KindMessage:
@@ -112,7 +112,7 @@ func TestGoldenBlocksAreWrittenAlike(t *testing.T) {
 		for _, info := range list {
 			data, err := blocks.ReadAll(info.ID, nil)
 			require.NoError(t, err)
-			key := blocks.Key(info.ID)
+			key := blocks.Codec(info.ID)
 			s := NewScanner(key, data)
 			var out []byte
 			for s.Next() {

@@ -6,7 +6,7 @@ import (
 )
 
 func BenchmarkEncode(b *testing.B) {
-	key := NewBlockKey("BENCH", 1)
+	key := NewRecordCodec("BENCH", 1)
 	for _, size := range []int{0, 64, 128, 150, 256, 1024, 8192} {
 		payload := make([]byte, size)
 		dst := make([]byte, 0, 16384)
@@ -29,7 +29,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	key := NewBlockKey("BENCH", 1)
+	key := NewRecordCodec("BENCH", 1)
 	run := func(name string, record []byte) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

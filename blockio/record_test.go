@@ -32,7 +32,7 @@ func TestHashVectors(t *testing.T) {
 		require.Equal(t, want, hex.EncodeToString(got), "data %q", data)
 	}
 	require.Equal(t, "a7a133ce5c3364e98e28d4f74729ce9e7a89bfd5295d529c13415623e96c9dbd",
-		hex.EncodeToString(NewBlockKey("BASIC", 1).key[:]))
+		hex.EncodeToString(NewRecordCodec("BASIC", 1).key[:]))
 	raw := make([]byte, 32)
 	for i := range raw {
 		raw[i] = byte(i)
@@ -42,7 +42,7 @@ func TestHashVectors(t *testing.T) {
 }
 
 func TestRecordVectors(t *testing.T) {
-	basic, del := NewBlockKey("BASIC", 1), NewBlockKey("DEL", 1)
+	basic, del := NewRecordCodec("BASIC", 1), NewRecordCodec("DEL", 1)
 	header := []byte("NATS/1.0\r\nK: v\r\n\r\n")
 	rows := []struct {
 		name string
@@ -65,7 +65,7 @@ func TestRecordVectors(t *testing.T) {
 			"1e000000060000000000008005002a36fe9c97170000 17d6dbbb9f89a9b3"},
 		{"skip of several", del.AppendSkip(nil, 10, goldenTime+5),
 			"1e0000000a0000000000008005002a36fe9c97170000 8ad3393532121216"},
-		{"first sequence", NewBlockKey("FSEQ", 2).AppendTombstone(nil, 99, -6795364578871345152),
+		{"first sequence", NewRecordCodec("FSEQ", 2).AppendTombstone(nil, 99, -6795364578871345152),
 			"1e000000630000000000004000001a3deb03b2a10000 e56d0e1d640e4167"},
 	}
 	for _, row := range rows {
@@ -73,7 +73,7 @@ func TestRecordVectors(t *testing.T) {
 	}
 
 	erased := unhex(t, "3a00000001000000000000800000000000000000000037cc7948d9625cb184d565a08de43eec523671309b3dfbc5454b3015200b14a4275a7632")
-	r, err := NewBlockKey("ER", 1).Decode(erased)
+	r, err := NewRecordCodec("ER", 1).Decode(erased)
 	require.NoError(t, err)
 	require.Equal(t, KindErased, r.Kind)
 	require.Equal(t, uint64(1), r.Sequence)
@@ -82,7 +82,7 @@ func TestRecordVectors(t *testing.T) {
 }
 
 func TestAppendGrowsTheSlice(t *testing.T) {
-	key := NewBlockKey("S", 1)
+	key := NewRecordCodec("S", 1)
 	dst := []byte("before")
 	dst = key.AppendMessage(dst, 1, 2, "a", nil, []byte("b"))
 	dst = key.AppendSkip(dst, 2, 3)
@@ -96,7 +96,7 @@ func TestAppendGrowsTheSlice(t *testing.T) {
 }
 
 func TestWhatHasNoEncodingIsNotAppended(t *testing.T) {
-	key := NewBlockKey("S", 1)
+	key := NewRecordCodec("S", 1)
 	for _, sequence := range []uint64{0, MaxSequence + 1, 1 << 63} {
 		require.Empty(t, key.AppendMessage(nil, sequence, 1, "a", nil, nil))
 		require.Empty(t, key.AppendSkip(nil, sequence, 1))
@@ -134,7 +134,7 @@ func TestSizeLimits(t *testing.T) {
 }
 
 func TestGroupMark(t *testing.T) {
-	key := NewBlockKey("S", 3)
+	key := NewRecordCodec("S", 3)
 	dst := make([]byte, EmptyRecordSize)
 	key.PutGroupMark(dst, MaxGroupRecords, 1<<32-1)
 	r, err := key.Decode(dst)
@@ -149,7 +149,7 @@ func TestGroupMark(t *testing.T) {
 
 // TestDecodeTellsKinds covers the flag bits, made by hand.
 func TestDecodeTellsKinds(t *testing.T) {
-	key := NewBlockKey("S", 1)
+	key := NewRecordCodec("S", 1)
 	rows := []struct {
 		name     string
 		sequence uint64
@@ -181,14 +181,14 @@ func TestDecodeTellsKinds(t *testing.T) {
 }
 
 // fixSum gives a record without headers a new checksum.
-func fixSum(key *BlockKey, record []byte) {
+func fixSum(key *RecordCodec, record []byte) {
 	subjectLength := int(binary.LittleEndian.Uint16(record[20:]))
 	header := record[3]&0x80 != 0
 	binary.LittleEndian.PutUint64(record[len(record)-8:], key.sum(record, subjectLength, header))
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	key := NewBlockKey("S", 1)
+	key := NewRecordCodec("S", 1)
 	good := key.AppendMessage(nil, 1, 7, "subject", []byte("header"), []byte("payload"))
 	change := func(edit func(b []byte)) []byte {
 		b := append([]byte(nil), good...)
@@ -218,7 +218,7 @@ func TestDecodeRefuses(t *testing.T) {
 		require.ErrorIs(t, err, ErrCorrupt, row.name)
 		require.True(t, strings.HasPrefix(err.Error(), "blockio: "), "%s: %v", row.name, err)
 	}
-	_, err := NewBlockKey("S", 2).Decode(good)
+	_, err := NewRecordCodec("S", 2).Decode(good)
 	require.ErrorIs(t, err, errChecksum, "a record of another block")
 }
 
@@ -226,7 +226,7 @@ func TestDecodeRefuses(t *testing.T) {
 // hash goes from one step to several.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		key := NewBlockKey(rapid.StringN(1, 20, 40).Draw(t, "stream"), rapid.Uint32().Draw(t, "block"))
+		key := NewRecordCodec(rapid.StringN(1, 20, 40).Draw(t, "stream"), rapid.Uint32().Draw(t, "block"))
 		sequence := rapid.Uint64Range(1, MaxSequence).Draw(t, "sequence")
 		time := rapid.Int64().Draw(t, "time")
 		subject := rapid.StringN(0, 100, 300).Draw(t, "subject")
@@ -250,7 +250,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestCodecAllocatesNothing(t *testing.T) {
-	key := NewBlockKey("S", 1)
+	key := NewRecordCodec("S", 1)
 	header, payload := []byte("header"), make([]byte, 1000)
 	dst := make([]byte, 0, 4096)
 	for _, size := range []int{0, 128, 1000} {
@@ -273,7 +273,7 @@ func TestCodecAllocatesNothing(t *testing.T) {
 // TestSlicesOfARecordCannotGrow: appending to a field must not write over the
 // block it lies in.
 func TestSlicesOfARecordCannotGrow(t *testing.T) {
-	key := NewBlockKey("S", 1)
+	key := NewRecordCodec("S", 1)
 	raw := key.AppendMessage(nil, 1, 2, "subject", []byte("header"), []byte("payload"))
 	before := string(raw)
 	r, err := key.Decode(raw)

@@ -26,7 +26,7 @@ const (
 // A walker finds records in the bytes of one block, damaged or not. It is a
 // value: a copy looks ahead without moving the original.
 type walker struct {
-	key  *BlockKey
+	key  *RecordCodec
 	data []byte
 	// end is where the zeros begin that reach to the end of data. The last
 	// record may lie a little across it: a checksum can end in zeros.
@@ -35,7 +35,7 @@ type walker struct {
 	budget int
 }
 
-func newWalker(key *BlockKey, data []byte) walker {
+func newWalker(key *RecordCodec, data []byte) walker {
 	return walker{key: key, data: data, end: trimZeros(data), budget: resyncBudget}
 }
 

@@ -39,7 +39,7 @@ type Scanner struct {
 }
 
 // NewScanner starts at the first byte of data, which is one whole block.
-func NewScanner(key *BlockKey, data []byte) *Scanner {
+func NewScanner(key *RecordCodec, data []byte) *Scanner {
 	return &Scanner{walk: newWalker(key, data)}
 }
 

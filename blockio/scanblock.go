@@ -43,7 +43,7 @@ type BlockScan struct {
 // every other block each damaged stretch costs what it covers and no more.
 //
 // path is used in errors alone; visit may be nil. ScanBlock changes nothing.
-func ScanBlock(path string, block uint32, key *BlockKey, data []byte, tail bool, visit func(offset int64, r Record)) BlockScan {
+func ScanBlock(path string, block uint32, key *RecordCodec, data []byte, tail bool, visit func(offset int64, r Record)) BlockScan {
 	s := blockScan{walker: newWalker(key, data), path: path, block: block, visit: visit}
 	if tail {
 		s.scanTail()

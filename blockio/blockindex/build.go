@@ -29,7 +29,7 @@ var builders = sync.Pool{New: func() any { return NewBuilder(0) }}
 // stat is of the file from before data was read: whatever is changed after that makes
 // the index stale. The error wraps ErrStale when data is not as long as stat says,
 // because the file was changed meanwhile, and ErrLimit; scan is good in any case.
-func Build(path string, id uint32, key *blockio.BlockKey, data []byte, stat blockio.FileStat) (image []byte, scan blockio.BlockScan, err error) {
+func Build(path string, id uint32, key *blockio.RecordCodec, data []byte, stat blockio.FileStat) (image []byte, scan blockio.BlockScan, err error) {
 	b := builders.Get().(*Builder)
 	defer builders.Put(b)
 	b.Reset(id)

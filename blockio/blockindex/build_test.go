@@ -70,7 +70,7 @@ func (s *plainScan) finish() {
 // TestSummaryCountsAsRecovery: with records in any order of sequences.
 func TestSummaryCountsAsRecovery(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		key := blockio.NewBlockKey("S", testBlock)
+		key := blockio.NewRecordCodec("S", testBlock)
 		plain, builder := plainScan{lastTime: NoTime, maxTime: math.MinInt64, firstTime: NoTime}, NewBuilder(testBlock)
 		var data []byte
 		for range rapid.IntRange(0, 20).Draw(t, "records") {

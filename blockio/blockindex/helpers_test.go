@@ -16,7 +16,7 @@ const testBlock = 7
 // A block is the bytes of a block with what a reader of them must find, kept the
 // plain way.
 type block struct {
-	key    *blockio.BlockKey
+	key    *blockio.RecordCodec
 	data   []byte
 	record []Record // Subject is set by naive
 	seq    []uint64
@@ -24,7 +24,7 @@ type block struct {
 	tombs  []Tombstone
 }
 
-func newBlock() *block { return &block{key: blockio.NewBlockKey("S", testBlock)} }
+func newBlock() *block { return &block{key: blockio.NewRecordCodec("S", testBlock)} }
 
 func (b *block) message(sequence uint64, time int64, name string, payload string) {
 	at := len(b.data)

@@ -13,27 +13,27 @@ import (
 // than hashing in two steps does.
 const scratchSize = 256
 
-// A BlockKey computes the checksums of the records of one block. The key is
+// A RecordCodec encodes and decodes the records of one block. The key is
 // public (it is the name of the stream and the number of the block): it finds
 // damage, and records that were moved between blocks; it keeps nobody out.
 //
-// A BlockKey is immutable after NewBlockKey and safe for concurrent use.
-type BlockKey struct {
+// A RecordCodec is immutable after NewRecordCodec and safe for concurrent use.
+type RecordCodec struct {
 	key  [sha256.Size]byte
 	seed highwayhash.Digest64 // keyed and empty; copied for each use
 }
 
-// NewBlockKey derives the key of a block of a stream.
-func NewBlockKey(stream string, block uint32) *BlockKey {
+// NewRecordCodec returns the codec of a block of a stream.
+func NewRecordCodec(stream string, block uint32) *RecordCodec {
 	return newKey(stream + "-" + strconv.FormatUint(uint64(block), 10))
 }
 
-func newKey(name string) *BlockKey {
-	k := &BlockKey{key: sha256.Sum256([]byte(name))}
-	if d, err := highwayhash.NewDigest64(k.key[:]); err == nil { // a 32 byte key cannot fail
-		k.seed = *d
+func newKey(name string) *RecordCodec {
+	c := &RecordCodec{key: sha256.Sum256([]byte(name))}
+	if d, err := highwayhash.NewDigest64(c.key[:]); err == nil { // a 32 byte key cannot fail
+		c.seed = *d
 	}
-	return k
+	return c
 }
 
 // nameSum is the checksum of whole files (meta.sum), keyed by a name.
@@ -44,7 +44,7 @@ func nameSum(name string, data []byte) uint64 {
 
 // sum hashes a record that lies in read-only memory: sequence and time, then
 // the subject, then the rest without the header's length field.
-func (k *BlockKey) sum(record []byte, subjectLength int, header bool) uint64 {
+func (c *RecordCodec) sum(record []byte, subjectLength int, header bool) uint64 {
 	end := len(record) - checksumSize
 	if end <= scratchSize {
 		var scratch [scratchSize]byte
@@ -55,9 +55,9 @@ func (k *BlockKey) sum(record []byte, subjectLength int, header bool) uint64 {
 		} else {
 			n += copy(scratch[n:], record[headSize:end])
 		}
-		return highwayhash.Sum64(scratch[:n], k.key[:])
+		return highwayhash.Sum64(scratch[:n], c.key[:])
 	}
-	digest := k.seed
+	digest := c.seed
 	_, _ = digest.Write(record[4:20]) // a digest's Write cannot fail
 	if header {
 		_, _ = digest.Write(record[headSize : headSize+subjectLength])
@@ -69,8 +69,8 @@ func (k *BlockKey) sum(record []byte, subjectLength int, header bool) uint64 {
 }
 
 // sealInPlace hashes bytes that the caller laid out contiguously.
-func (k *BlockKey) sealInPlace(hashed []byte) uint64 {
-	return highwayhash.Sum64(hashed, k.key[:])
+func (c *RecordCodec) sealInPlace(hashed []byte) uint64 {
+	return highwayhash.Sum64(hashed, c.key[:])
 }
 
 func storedSum(record []byte) uint64 {
