@@ -1,35 +1,33 @@
 package actors
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// commitWork is a commit for the block-writer. The commit belongs to the engine
-// and stays as it is until its completion.
+// commitWork is a commit for the block-writer. The commit belongs to the engine and stays as it is
+// until it is completed.
 type commitWork struct {
-	blocks  *blockio.Blocks
-	derived []string
-	commit  *engine.Commit
+	files  *disk.Files
+	commit *engine.Commit
 
-	// Set when it was carried out, for a store actor that stops and does not
-	// hear of it any more.
+	// Set when it was carried out. A store actor that stops looks at it, since it does not get the
+	// completion any more.
 	ran bool
 	err error
 }
 
 func (w *commitWork) run() {
-	w.err = runCommit(w.blocks, w.derived, w.commit)
+	w.err = w.files.Commit(w.commit)
 	w.ran = true
 }
 
-// writerActor is the commit lane: it creates, appends, syncs and seals blocks,
-// one commit after the other.
+// writerActor is the block-writer, the commit lane: it creates, appends, syncs and seals blocks, one
+// commit after the other.
 type writerActor struct{}
 
 // Receive implements actor.Actor.
@@ -45,10 +43,8 @@ func (*writerActor) Receive(ctx actor.Context) {
 
 // maintenanceWork is work for the flusher.
 type maintenanceWork struct {
-	log    *slog.Logger
-	fs     blockio.FS
-	blocks *blockio.Blocks
-	work   engine.Work
+	files *disk.Files
+	work  engine.Work
 
 	// Set when it was carried out, as in commitWork.
 	ran  bool
@@ -56,15 +52,15 @@ type maintenanceWork struct {
 }
 
 func (w *maintenanceWork) run() {
-	w.done = runWork(w.log, w.fs, w.blocks, w.work)
+	w.done = w.files.Work(w.work)
 	w.ran = true
 }
 
 // recoveryWork asks the flusher for an attempt to recover.
 type recoveryWork struct{ attempt func() *recovered }
 
-// flusherActor is the maintenance lane: it syncs in the background, seals,
-// reads tables, removes blocks, and recovers.
+// flusherActor is the flusher, the maintenance lane: it syncs in the background, seals, reads tables,
+// removes blocks, and recovers.
 type flusherActor struct{}
 
 // Receive implements actor.Actor.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/mailbox"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -204,11 +205,11 @@ func (c *Config) Validate() error {
 	if c.RetryMax != 0 && c.RetryMax < c.RetryMin {
 		bad("RetryMax %v is below RetryMin %v", c.RetryMax, c.RetryMin)
 	}
-	if c.MaxInFlight > mostInFlight {
-		bad("MaxInFlight %d is above %d", c.MaxInFlight, mostInFlight)
+	if c.MaxInFlight > mailbox.MostOps {
+		bad("MaxInFlight %d is above %d", c.MaxInFlight, mailbox.MostOps)
 	}
-	if c.MaxInFlightBytes > mostInFlightBytes {
-		bad("MaxInFlightBytes %d is above %d", c.MaxInFlightBytes, mostInFlightBytes)
+	if c.MaxInFlightBytes > mailbox.MostBytes {
+		bad("MaxInFlightBytes %d is above %d", c.MaxInFlightBytes, mailbox.MostBytes)
 	}
 	for _, s := range c.Subjects {
 		if !validSubject(s) {

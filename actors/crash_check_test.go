@@ -84,9 +84,7 @@ func (l *crashLife) check(c crashKind) error {
 func (l *crashLife) read() ([]Message, error) {
 	var found []Message
 	var failure error
-	sc := newScan(context.Background(), l.stream, nil)
-	sc.buffer = make([]byte, 4<<10)
-	sc.emit = func(m Message, err error) bool {
+	sc := l.stream.scan(context.Background(), readOptions{}, func(m Message, err error) bool {
 		if err != nil && failure == nil {
 			failure = fmt.Errorf("read: %w", err)
 		}
@@ -94,8 +92,8 @@ func (l *crashLife) read() ([]Message, error) {
 			found = append(found, m)
 		}
 		return true
-	}
-	sc.run()
+	})
+	sc.Run()
 	if failure != nil && l.errors.first != "" && errors.Is(failure, ErrCorrupt) {
 		failure = nil // said already
 	}

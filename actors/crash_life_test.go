@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -70,12 +69,10 @@ func (l *crashLife) open() error {
 	config.Runtime, config.FS, config.Logger = runtime, l.plant.wrap(l.fs), slog.New(&l.errors)
 	config.MaxMsgSize = 1<<20 + l.rewrite
 	config = config.withDefaults()
-	l.stream = &stream{
-		config: config, dir: filepath.Join(config.Dir, config.Name), log: config.Logger,
-		runtime: runtime, published: engine.NewPublished(), gone: make(chan struct{}),
-	}
+	l.stream = newStream(nil, config)
+	l.stream.mailbox = nil // there is no actor
 	l.commit, l.work, l.op, l.closed, l.highest = nil, nil, 0, false, 0
-	list, err := newBlocks(l.stream).List()
+	list, err := l.stream.newFiles().Blocks.List()
 	if n := len(list); err == nil && n > 0 {
 		l.highest = list[n-1].ID
 	}
@@ -87,9 +84,9 @@ func (l *crashLife) open() error {
 
 // end is what the death of the process does to its handles.
 func (l *crashLife) end() {
-	_ = l.store.blocks.Close()
+	_ = l.store.files.Blocks.Close()
 	_ = l.store.lock.Close()
-	_ = l.stream.runtime.files.Close()
+	_ = l.stream.runtime.readers.Files.Close()
 }
 
 // do carries out one step of the script.
@@ -176,7 +173,7 @@ func (l *crashLife) runCommit() error {
 		return nil
 	}
 	op := l.plant.change(l.commit.Ops[l.op])
-	if err := runOp(l.store.blocks, derivedFiles, op); err != nil {
+	if err := l.store.files.Op(op); err != nil {
 		return err
 	}
 	if l.op++; l.op < len(l.commit.Ops) {
@@ -195,9 +192,9 @@ func (l *crashLife) runWork() error {
 	}
 	w := l.work[0]
 	l.work = l.work[1:]
-	done := runWork(l.stream.log, l.store.fileSystem(), l.store.blocks, w)
+	done := l.store.files.Work(w)
 	if w.Kind == engine.WorkRemove {
-		l.stream.forget(w.Block)
+		l.stream.source.Forget(w.Block)
 	}
 	l.store.engine.Done(done)
 	return done.Err
@@ -260,16 +257,16 @@ func (l *crashLife) reopen(c crashKind) error {
 
 // records reads all records of the files, as recovery does.
 func (l *crashLife) records(visit func(block uint32, offset int64, r blockio.Record)) error {
-	list, err := l.store.blocks.List()
+	list, err := l.store.files.Blocks.List()
 	if err != nil {
 		return err
 	}
 	for _, b := range list {
-		data, err := l.store.blocks.ReadAll(b.ID, nil)
+		data, err := l.store.files.Blocks.ReadAll(b.ID, nil)
 		if err != nil {
 			return err
 		}
-		blockio.ScanBlock("", b.ID, l.store.blocks.Codec(b.ID), data, false, func(offset int64, r blockio.Record) {
+		blockio.ScanBlock("", b.ID, l.store.files.Blocks.Codec(b.ID), data, false, func(offset int64, r blockio.Record) {
 			visit(b.ID, offset, r)
 		})
 	}

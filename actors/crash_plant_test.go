@@ -54,13 +54,13 @@ func (p plant) afterCommand(l *crashLife) error {
 	}); err != nil {
 		return err
 	}
-	list, err := l.store.blocks.List()
+	list, err := l.store.files.Blocks.List()
 	if err != nil {
 		return err
 	}
 	for i, b := range list {
 		if i+1 < len(list) && highest[b.ID] > 0 && highest[b.ID] < live[0].sequence {
-			if err := l.store.blocks.Remove(b.ID); err != nil {
+			if err := l.store.files.Blocks.Remove(b.ID); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,8 @@ package actors
 import (
 	"errors"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -11,16 +13,16 @@ import (
 var (
 	// ErrNotFound: no live message has this sequence, but one had or could have
 	// had: it was removed, skipped or lost.
-	ErrNotFound = errors.New("actors: message not found")
+	ErrNotFound = read.ErrNotFound
 	// ErrEOF: the sequence is above the last one.
-	ErrEOF = errors.New("actors: sequence above the last one")
+	ErrEOF = read.ErrEOF
 	// ErrTooManyResults: there are more results than the caller allowed.
-	ErrTooManyResults = errors.New("actors: too many results")
+	ErrTooManyResults = read.ErrTooManyResults
 	// ErrOverloaded: too much work is in flight for an actor that sends by PID.
 	ErrOverloaded = errors.New("actors: too much work in flight")
 	// ErrUnsupported: the directory uses a feature that this version cannot
 	// handle. Nothing was changed.
-	ErrUnsupported = errors.New("actors: unsupported by this version")
+	ErrUnsupported = disk.ErrUnsupported
 	// ErrConfig: the configuration is not valid. The error lists every problem.
 	ErrConfig = errors.New("actors: invalid configuration")
 	// ErrBadTime: the time of a raw message is not one that the format can hold: it

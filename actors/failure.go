@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -38,13 +39,13 @@ func (f *failure) stop() {
 // sync says that pages are lost which a read may still show, and a later sync
 // would not tell of them; any other error leaves earlier writes as they are.
 func (a *storeActor) safeAfter(err error) engine.Position {
-	var c *commitError
+	var c *disk.OpError
 	if errors.As(err, &c) {
-		switch c.op.Kind {
+		switch c.Op.Kind {
 		case engine.OpCreate, engine.OpRemoveDerived:
 			return a.engine.WrittenTo()
 		case engine.OpWrite:
-			if !c.op.Sync {
+			if !c.Op.Sync {
 				return a.engine.WrittenTo()
 			}
 		}
@@ -96,18 +97,17 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 	f.attempting = true
 	var background context.Context
 	background, f.cancel = context.WithCancel(context.Background())
-	old, cut, blocks, highest := a.blocks, f.cut, a.newBlocks(), f.highest
-	config, now := a.engineConfig(), a.runtime.now()
-	first, last := a.published.First(), a.published.Last()
+	old := a.files.Blocks
+	r := disk.Recovery{
+		Files: a.newFiles(), Config: a.engineConfig(), Published: a.published, Now: a.runtime.now(),
+		Scanners: a.runtime.scans, Highest: f.highest,
+		After: &disk.Failure{Cut: f.cut, First: a.published.First(), Last: a.published.Last()},
+	}
 	ctx.Send(a.flusher, &recoveryWork{func() *recovered {
-		// Its handles are broken; an error says no more than that.
+		// Its handles are broken; an error of closing them says no more than that.
 		_ = old.Close()
-		r := recovery{
-			log: a.log, fs: a.fileSystem(), blocks: blocks, derived: derivedFiles, config: config,
-			pub: a.published, now: now, workers: a.runtime.scans, cut: &cut, first: first, last: last, highest: highest,
-		}
-		e, err := r.run(background)
-		return &recovered{e, blocks, r.highest, err}
+		e, err := r.Run(background)
+		return &recovered{e, r.Files, r.Highest, err}
 	}})
 }
 
@@ -116,13 +116,13 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	if a.ended {
 		// Nobody will use what the attempt has opened; an error of closing it says
 		// nothing of the stream.
-		_ = m.blocks.Close()
+		_ = m.files.Blocks.Close()
 		return
 	}
 	f := &a.failure
 	f.attempting = false
 	f.cancel()
-	a.blocks, f.highest = m.blocks, m.highest
+	a.files, f.highest = m.files, m.highest
 	if m.err != nil {
 		a.log.Error("cannot recover yet", "error", m.err)
 		return
@@ -133,7 +133,7 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.engine = m.engine
 	a.failing.Store(false)
 	a.meters.recoveries.Add(1)
-	a.forgetAll() // some are cut off
+	a.source.ForgetAll() // some files were cut off
 	s := a.published.State()
 	a.log.Info("recovered", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
 	a.engine.Tick(a.runtime.now())
@@ -143,22 +143,24 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.arm(ctx)
 }
 
-func (a *storeActor) newBlocks() *blockio.Blocks { return newBlocks(a.stream) }
-
-func newBlocks(s *stream) *blockio.Blocks {
-	return blockio.NewBlocks(s.fileSystem(), s.dir, s.config.Name, blockio.BlocksOptions{
-		BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
-		OnStray: func(name string) {
-			s.log.Warn("a name that looks like a block; nats-server would refuse the directory", "name", name)
-		},
-	})
+// newFiles returns the files of the stream for the lanes and for recovery. It opens none.
+func (s *stream) newFiles() *disk.Files {
+	return &disk.Files{
+		Log: s.log, FS: s.config.FS, Derived: derivedFiles,
+		Blocks: blockio.NewBlocks(s.config.FS, s.dir, s.config.Name, blockio.BlocksOptions{
+			BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
+			OnStray: func(name string) {
+				s.log.Warn("a name that looks like a block; nats-server would refuse the directory", "name", name)
+			},
+		}),
+	}
 }
 
 // engineConfig returns the configuration of the stream's engine.
 func (s *stream) engineConfig() engine.Config {
 	return engine.Config{
 		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
-		SyncEvery: s.config.SyncEvery, Codec: codec{s.config.Name}, Buffers: s.runtime.buffers,
+		SyncEvery: s.config.SyncEvery, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
 		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom,
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -97,12 +98,13 @@ func stateOf(s engine.State) State {
 
 // copyMessage makes a message of a record, in one allocation.
 func copyMessage(r *blockio.Record) Message {
-	var m MessageBuffer
-	m.fill(r)
-	return m.Message
+	var b read.Buffer
+	b.Set(r)
+	return borrowMessage(&b.Record)
 }
 
-// borrowMessage makes a message that shares its bytes with the record.
+// borrowMessage makes a message that shares its bytes with the record. They must not change while the
+// message is in use.
 func borrowMessage(r *blockio.Record) Message {
 	m := Message{Sequence: r.Sequence, Time: timeOf(r.Time), Payload: r.Payload}
 	if len(r.Subject) > 0 {

@@ -42,6 +42,9 @@ type op struct {
 	request  any
 }
 
+// HoldsCredit implements mailbox.Credited.
+func (*op) HoldsCredit() {}
+
 // opPool holds operations to be used again. Each store has one: with one for all,
 // channels made in a test's synctest bubble would come out in another.
 type opPool struct{ pool sync.Pool }

@@ -11,6 +11,9 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/actors/internal/mailbox"
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -38,17 +41,7 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		return nil, err
 	}
 	config = config.withDefaults()
-	s := &stream{
-		config: config, dir: filepath.Join(config.Dir, config.Name),
-		log:    config.Logger.With("stream", config.Name),
-		system: system, runtime: config.Runtime,
-		published: engine.NewPublished(),
-		credits:   newCredits(config.MaxInFlight, config.MaxInFlightBytes),
-		reads:     newCredits(mostReads, config.MaxInFlightBytes),
-		gone:      make(chan struct{}),
-	}
-	s.mailbox = newMailbox(2*config.MaxInFlight, s.reject)
-	s.mailbox.shares = config.Sync == SyncNever
+	s := newStream(system, config)
 	a, err := s.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("actors: open stream %s: %w", config.Name, err)
@@ -58,6 +51,27 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		actor.WithGuardian(stopOnPanic{}))
 	pid := system.Root.SpawnPrefix(props, "millrace/"+config.Name+"/")
 	return &Store{stream: s, pid: pid}, nil
+}
+
+// newStream returns a stream that is not open yet. Its configuration has its defaults.
+func newStream(system *actor.ActorSystem, config Config) *stream {
+	s := &stream{
+		config: config, dir: filepath.Join(config.Dir, config.Name),
+		log:    config.Logger.With("stream", config.Name),
+		system: system, runtime: config.Runtime,
+		published: engine.NewPublished(),
+		credits:   mailbox.NewCredits(config.MaxInFlight, config.MaxInFlightBytes, ErrStopped),
+		reads:     mailbox.NewCredits(mostReads, config.MaxInFlightBytes, ErrStopped),
+		gone:      make(chan struct{}),
+	}
+	s.source = read.NewSource(read.Config{
+		Stream: config.Name, FS: config.FS, Dir: s.dir, Published: s.published, Shared: s.runtime.readers,
+		Stopped: &s.stopped, Log: s.log, BadIndex: s.reindex, IndexFrom: config.IndexFrom,
+	})
+	s.mailbox = mailbox.New(mailbox.Options{
+		MaxData: 2 * config.MaxInFlight, Share: config.Sync == SyncNever, Reject: s.reject,
+	})
+	return s
 }
 
 // stopOnPanic is the strategy for the store actor: a panic is a bug, after which
@@ -74,45 +88,45 @@ func (stopOnPanic) HandleFailure(system *actor.ActorSystem, supervisor actor.Sup
 
 // open locks the directory, reads the meta file, and recovers.
 func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
-	files := s.fileSystem()
-	if err := files.MkdirAll(s.dir); err != nil {
+	fsys := s.config.FS
+	if err := fsys.MkdirAll(s.dir); err != nil {
 		return nil, err
 	}
-	lock, err := files.Lock(filepath.Join(s.dir, lockFile), holder())
+	lock, err := fsys.Lock(filepath.Join(s.dir, lockFile), holder())
 	if err != nil {
 		return nil, err
 	}
-	blocks := newBlocks(s)
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, blocks.Close(), lock.Close())
-		}
-	}()
+	a, err := s.recover(ctx)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	a.lock = lock
+	return a, nil
+}
+
+// recover brings up the store actor from the files. The directory is locked.
+func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	saveMeta, err := s.openMeta()
 	if err != nil {
 		return nil, err
 	}
-	if err := files.MkdirAll(filepath.Join(s.dir, "msgs")); err != nil {
+	files := s.newFiles()
+	if err := s.config.FS.MkdirAll(files.Blocks.Dir()); err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	r := recovery{
-		log: s.log, fs: files, blocks: newBlocks(s), derived: derivedFiles,
-		config: s.engineConfig(), pub: s.published, now: s.runtime.now(), workers: s.runtime.scans,
-		scanned: saveMeta,
+	r := disk.Recovery{
+		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
+		Scanners: s.runtime.scans, Readable: saveMeta,
 	}
-	blocks = r.blocks
-	e, err := r.run(ctx)
+	e, err := r.Run(ctx)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, files.Blocks.Close())
 	}
 	state := s.published.State()
 	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
 		"lost", state.LostMessages, "elapsed", time.Since(start))
-	return &storeActor{
-		stream: s, engine: e, blocks: blocks, lock: lock, derived: derivedFiles,
-		noticed: state.LastSequence,
-	}, nil
+	return &storeActor{stream: s, engine: e, files: files, noticed: state.LastSequence}, nil
 }
 
 // holder says who holds a lock.
@@ -179,7 +193,7 @@ func equal(a, b []string) bool {
 // supported refuses directories that this version would misread, and warns of
 // limits that it does not apply.
 func (s *stream) supported(meta *blockio.StreamMeta) error {
-	features, err := blockio.ReadDirectoryFeatures(s.fileSystem(), s.dir)
+	features, err := blockio.ReadDirectoryFeatures(s.config.FS, s.dir)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func TestPanicInTheEngineTellsEverybodyOnce(t *testing.T) {
 	}
 	all.Wait()
 	require.ErrorIs(t, s.Stop(t.Context()), ErrFailed)
-	ops, held := s.credits.inFlight()
+	ops, held := s.credits.InFlight()
 	require.Zero(t, ops, "each gives its credit back once")
 	require.Zero(t, held)
 	require.NotContains(t, log.String(), "secret")

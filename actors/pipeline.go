@@ -57,14 +57,14 @@ func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 func (p *Pipeline) Store(ctx context.Context, subject string, header Header, payload []byte) (uint64, error) {
 	bytes := int64(opOverhead + len(subject) + header.size() + len(payload))
 	for {
-		if err := p.store.credits.acquire(ctx, bytes, p.store.gone); err != nil {
+		if err := p.store.credits.Acquire(ctx, bytes, p.store.gone); err != nil {
 			return 0, err
 		}
 		index, ok, err := p.submit(subject, header, payload, bytes)
 		if ok {
 			return index, nil
 		}
-		p.store.credits.release(bytes)
+		p.store.credits.Release(bytes)
 		if err == nil {
 			// Half a window of room at once: waking up for each message would
 			// cost more than the message.
@@ -93,7 +93,7 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	}
 	o.index, o.bytes = index, bytes
 	o.state.Store(opQueued)
-	if !p.store.mailbox.post(o, false) {
+	if !p.store.mailbox.Post(o) {
 		o.disown()
 		return 0, false, ErrStopped
 	}

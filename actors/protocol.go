@@ -3,12 +3,12 @@ package actors
 import (
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -275,7 +275,7 @@ func (a *storeActor) onOperation(request any, sender *actor.PID) {
 	err := o.fill(request)
 	if err == nil && o.command.Kind != engine.CommandStop {
 		o.bytes = cost(&o.command)
-		if !a.credits.tryAcquire(o.bytes) {
+		if !a.credits.TryAcquire(o.bytes) {
 			err, o.bytes = ErrOverloaded, 0
 		}
 	}
@@ -285,7 +285,7 @@ func (a *storeActor) onOperation(request any, sender *actor.PID) {
 		return
 	}
 	if o.command.Kind == engine.CommandStop {
-		a.credits.force() // given back when it is done
+		a.credits.Force() // given back when it is done
 	}
 	a.step(o)
 }
@@ -333,14 +333,12 @@ func (o *op) fillRaw(m *RawMessage) (err error) {
 	return err
 }
 
-// The times that nanoseconds can tell.
-var firstTime, lastTime = time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
-
+// nanoseconds returns a time in nanoseconds since the epoch, engine.NoTime for the zero time.
 func nanoseconds(t time.Time) (int64, error) {
 	switch {
 	case t.IsZero():
 		return engine.NoTime, nil
-	case t.Before(firstTime) || t.After(lastTime) || t.UnixNano() == engine.NoTime:
+	case t.Before(read.FirstTime) || t.After(read.LastTime) || t.UnixNano() == engine.NoTime:
 		return 0, fmt.Errorf("%w: %v", ErrBadTime, t)
 	}
 	return t.UnixNano(), nil

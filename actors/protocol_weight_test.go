@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 )
 
 // TestWhatReadsCountFor is what their comments say, whatever they ask for.
@@ -57,8 +59,8 @@ func TestFirstFewOfTheLastSequences(t *testing.T) {
 		few        int
 		next       uint64
 	}{{0, 0, 7, 8}, {1, 0, 99, 100}, {1, 0, 100, 0}, {90, 0, 5, 95}, {1, 50, 49, 50}, {1, 50, 50, 0}, {51, 50, 1, 0}, {101, 0, 9, 0}} {
-		err := s.ask(t.Context(), patternSet([]string{">"}), func(l *lookup) error {
-			sequences, next, err := l.lastsFrom(row.from, row.most, row.few)
+		err := s.source.Ask(t.Context(), patternSet([]string{">"}), func(l *read.Lookup) error {
+			sequences, next, err := l.LastsFrom(row.from, row.most, row.few)
 			require.NoError(t, err)
 			require.Equal(t, row.next, next, "%+v", row)
 			require.LessOrEqual(t, len(sequences), row.few)

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -17,13 +17,11 @@ import (
 // written, indexes of blocks that are being read, and workers. A Runtime needs
 // no closing; it holds no goroutine of its own.
 type Runtime struct {
-	files   *blockio.FileCache
-	readers *readerCache
+	readers *read.Shared // what readers of all streams share
 	buffers *bufferPool
 	workers chan struct{}
-	builds  chan struct{} // indexes being made of whole blocks
-	scans   int           // goroutines that scan blocks when a stream is recovered
-	seed    uint64        // of hash tables
+	scans   int    // goroutines that scan blocks when a stream is recovered
+	seed    uint64 // of hash tables
 	clock   func() time.Time
 	logger  *slog.Logger
 }
@@ -68,14 +66,12 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Runtime{
-		files:   blockio.NewFileCache(c.MaxOpenFiles),
-		readers: newReaderCache(c.MaxOpenFiles, c.IndexBytes),
+		readers: read.NewShared(c.MaxOpenFiles, c.IndexBytes, c.Workers),
 		buffers: &bufferPool{
 			most:    int(c.SpareBytes / engine.BufferSize),
 			mostOut: c.TailBytes / engine.BufferSize,
 		},
 		workers: make(chan struct{}, c.Workers),
-		builds:  make(chan struct{}, c.Workers),
 		scans:   runtime.GOMAXPROCS(0),
 		seed:    rand.Uint64(),
 		clock:   c.Clock,

@@ -106,7 +106,7 @@ func (m *meters) sync(took time.Duration) { m.syncs.observe(uint64(took), uint64
 // works on a stopped store, too.
 func (s *Store) Stats() Stats {
 	c := s.published.Counts()
-	ops, bytes := s.credits.inFlight()
+	ops, bytes := s.credits.InFlight()
 	return Stats{
 		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(),
 		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge,

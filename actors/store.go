@@ -114,16 +114,16 @@ func (s *Store) Flush(ctx context.Context) error {
 func (s *Store) Stop(ctx context.Context) error {
 	o := s.ops.get(engine.CommandStop)
 	o.bytes = 0
-	s.credits.force() // a stop needs no credit; it gives back one
+	s.credits.Force() // a stop needs no credit; it gives back one
 	var early error
-	if s.mailbox.post(o, false) {
+	if s.mailbox.Post(o) {
 		_, err := o.wait(ctx)
 		if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
 			s.system.Root.Stop(s.pid)
 			early = fmt.Errorf("actors: stopped before all was done: %w", cause)
 		}
 	} else { // it is stopping already
-		s.credits.release(0)
+		s.credits.Release(0)
 		o.recycle()
 	}
 	if !s.awaitEnd(ctx) {
@@ -154,32 +154,15 @@ func (s *Store) awaitEnd(ctx context.Context) bool {
 	}
 }
 
-// FastState returns the stream's state, of everything that has been acknowledged. It
-// is consistent, costs constant time, reads no disk, and works on a failed and on
-// a stopped store, too. The error is that of the context.
-func (s *Store) FastState(ctx context.Context) (State, error) {
-	if err := ctx.Err(); err != nil {
-		return State{}, context.Cause(ctx)
-	}
-	return stateOf(s.published.State()), nil
-}
-
-// Deleted returns the sequences between the first and the last that hold no
-// message, as ascending and disjoint ranges: those of State. See Sequences.
-func (s *Store) Deleted(ctx context.Context) ([]SequenceRange, error) {
-	state, err := s.State(ctx)
-	return state.DeletedRanges, err
-}
-
 // run takes credit for an operation, posts it, and waits for its reply.
 func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
 	o.bytes = cost(&o.command)
-	if err := s.credits.acquire(ctx, o.bytes, s.gone); err != nil {
+	if err := s.credits.Acquire(ctx, o.bytes, s.gone); err != nil {
 		o.recycle()
 		return engine.Reply{}, err
 	}
-	if !s.mailbox.post(o, false) {
-		s.credits.release(o.bytes)
+	if !s.mailbox.Post(o) {
+		s.credits.Release(o.bytes)
 		o.recycle()
 		return engine.Reply{}, ErrStopped
 	}

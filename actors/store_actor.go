@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/actors/internal/mailbox"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -17,10 +17,9 @@ import (
 // commits, the flusher everything that nobody waits for.
 type storeActor struct {
 	*stream
-	engine  *engine.Engine
-	blocks  *blockio.Blocks
-	lock    io.Closer
-	derived []string
+	engine *engine.Engine
+	files  *disk.Files
+	lock   io.Closer
 
 	writer, flusher *actor.PID
 	indexer         *actor.PID
@@ -69,17 +68,17 @@ type (
 	// recovered ends an attempt to recover.
 	recovered struct {
 		engine  *engine.Engine
-		blocks  *blockio.Blocks
+		files   *disk.Files
 		highest uint32 // number of a block
 		err     error
 	}
 )
 
-func (*commitDone) control() {}
-func (*workDone) control()   {}
-func (*tick) control()       {}
-func (*retry) control()      {}
-func (*recovered) control()  {}
+func (*commitDone) Control() {}
+func (*workDone) Control()   {}
+func (*tick) Control()       {}
+func (*retry) Control()      {}
+func (*recovered) Control()  {}
 
 // Receive implements actor.Actor.
 func (a *storeActor) Receive(ctx actor.Context) {
@@ -97,9 +96,9 @@ func (a *storeActor) Receive(ctx actor.Context) {
 
 func (a *storeActor) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *drain:
-		a.onDrain(ctx, m)
-	case *turnEnd:
+	case *mailbox.Batch:
+		a.onBatch(ctx, m)
+	case *mailbox.TurnEnd:
 		a.onTurnEnd(ctx)
 	case *commitDone:
 		a.onCommitDone(m)
@@ -146,18 +145,27 @@ func (a *storeActor) HandleFailure(_ *actor.ActorSystem, supervisor actor.Superv
 	supervisor.StopChildren(child)
 }
 
-func (a *storeActor) onDrain(ctx actor.Context, d *drain) {
+// onBatch hands the data messages of a round to the engine.
+func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	now := a.runtime.now()
 	a.engine.Tick(now)
-	if a.engine.WantsFetch(len(d.messages)) {
-		a.engine.Fetch(len(d.messages), d.subject)
+	if n := len(b.Messages); a.engine.WantsFetch(n) {
+		a.engine.Fetch(n, func(i int) string { return subjectOf(b.Messages[i]) })
 	}
-	for d.next < len(d.messages) {
-		a.inHand = d.messages[d.next]
-		d.next++
+	for b.Next < len(b.Messages) {
+		a.inHand = b.Messages[b.Next]
+		b.Next++
 		a.handle(ctx, a.inHand)
 	}
 	a.inHand = nil
+}
+
+// subjectOf returns the subject of a data message that stores one.
+func subjectOf(message any) string {
+	if o, ok := message.(*op); ok {
+		return o.command.Subject
+	}
+	return ""
 }
 
 // handle takes one data message.
@@ -177,7 +185,7 @@ func (a *storeActor) handle(ctx actor.Context, message any) {
 // step hands an operation to the engine.
 func (a *storeActor) step(o *op) {
 	if !o.claim() {
-		a.credits.release(o.bytes)
+		a.credits.Release(o.bytes)
 		o.recycle()
 		return
 	}
@@ -226,7 +234,7 @@ func (a *storeActor) deliver(replies []engine.Reply) {
 		}
 	}
 	if ops > 0 {
-		a.credits.releaseMany(ops, bytes)
+		a.credits.ReleaseMany(ops, bytes)
 	}
 	a.tellAll(replies)
 }
@@ -296,14 +304,14 @@ func (a *storeActor) onWorkDone(m *workDone) {
 	a.engine.Done(m.done)
 	switch kind := m.work.Kind; {
 	case kind == engine.WorkRemove:
-		a.forget(m.work.Block)
+		a.source.Forget(m.work.Block)
 		if err != nil {
-			a.log.Error("cannot remove a block; it will be tried again", "path", a.blockPath(m.work.Block), "error", err)
+			a.log.Error("cannot remove a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", err)
 		}
 	case err == nil:
 	case kind == engine.WorkLoad:
 		a.log.Error("cannot read a block to apply limits; it will be tried again",
-			"path", a.blockPath(m.work.Block), "error", err)
+			"path", a.source.Path(m.work.Block), "error", err)
 	case failed:
 		a.failedToo(err)
 	default:
@@ -323,7 +331,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	if c := ready.Commit; c != nil {
 		a.commits++
 		a.meters.group(c.Records, c.Bytes)
-		a.atWriter = &commitWork{blocks: a.blocks, derived: a.derived, commit: c}
+		a.atWriter = &commitWork{files: a.files, commit: c}
 		ctx.Send(a.writer, a.atWriter)
 	}
 	for _, w := range ready.Maintenance {
@@ -331,15 +339,15 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 			if a.indexing++; a.indexer == nil { // most streams never need it
 				a.indexer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} }))
 			}
-			ctx.Send(a.indexer, &indexWork{a.stream, a.blocks.Codec(w.Block), w})
+			ctx.Send(a.indexer, &indexWork{a.runtime, a.files, w})
 			continue
 		}
 		a.works++
 		if w.Kind == engine.WorkRemove {
 			// Some systems do not remove files that are open.
-			a.forget(w.Block)
+			a.source.Forget(w.Block)
 		}
-		item := &maintenanceWork{log: a.log, fs: a.fileSystem(), blocks: a.blocks, work: w}
+		item := &maintenanceWork{files: a.files, work: w}
 		a.atFlusher = append(a.atFlusher, item)
 		ctx.Send(a.flusher, item)
 	}
@@ -399,7 +407,7 @@ func (a *storeActor) onTerminated(m *actor.Terminated) {
 // acknowledged is still to be written, when the children have ended.
 func (a *storeActor) onStopping() {
 	defer a.survive()
-	defer a.mailbox.close()
+	defer a.mailbox.Close()
 	a.ended = true
 	a.stopped.Store(true)
 	if a.timer != nil {
@@ -428,10 +436,10 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	defer a.survive()
 	a.writeRest()
 	a.abort()
-	a.final = errors.Join(a.final, a.failure.reason, a.blocks.Close(), a.lock.Close())
+	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.lock.Close())
 	a.engine.Release()
 	a.published.Close()
-	a.forgetAll()
+	a.source.ForgetAll()
 	a.endWatches(ctx)
 	for _, o := range a.stops {
 		a.finish(o, engine.Reply{Tag: o, Err: a.final})
@@ -467,10 +475,10 @@ func (a *storeActor) writeRest() {
 			break
 		}
 		if c := ready.Commit; c != nil {
-			a.engine.Done(engine.Done{ID: c.ID, Err: runCommit(a.blocks, a.derived, c)})
+			a.engine.Done(engine.Done{ID: c.ID, Err: a.files.Commit(c)})
 		}
 		for _, w := range ready.Maintenance {
-			a.engine.Done(runWork(a.log, a.fileSystem(), a.blocks, w))
+			a.engine.Done(a.files.Work(w))
 		}
 	}
 	a.failure.reason = a.engine.Failed()
@@ -483,10 +491,4 @@ func (a *storeActor) survive() {
 		a.log.Error("panic while stopping", "reason", r)
 		a.final = errors.Join(a.final, fmt.Errorf("%w: panic while stopping", ErrFailed))
 	}
-}
-
-// forgetAll drops what the runtime holds of the stream.
-func (a *storeActor) forgetAll() {
-	a.runtime.files.ForgetDir(a.fileSystem(), filepath.Dir(a.blockPath(0)))
-	a.runtime.readers.forgetStream(a.stream)
 }

@@ -2,14 +2,12 @@ package actors
 
 import (
 	"log/slog"
-	"path/filepath"
-	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/actors/internal/mailbox"
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -24,48 +22,18 @@ type stream struct {
 	runtime *Runtime
 
 	published *engine.Published
-	mailbox   *mailbox
-	credits   *credits
-	reads     *credits // of reads for actors
+	source    *read.Source
+	mailbox   *mailbox.Mailbox
+	credits   *mailbox.Credits
+	reads     *mailbox.Credits // of reads for actors
 	ops       opPool
 	meters    meters
-	lastKey   atomic.Pointer[blockKey]
-	// distrusted holds the numbers of blocks whose index file turned out to be of no
-	// use, until it is written again.
-	distrusted sync.Map
 	// gone is closed when the store takes no more operations, and nothing of it
 	// runs any more.
 	gone    chan struct{}
 	final   error // what every Stop returns; set before gone is closed
 	stopped atomic.Bool
 	failing atomic.Bool
-}
-
-// blockPath returns the file of a block.
-func (s *stream) blockPath(id uint32) string {
-	return filepath.Join(s.dir, "msgs", strconv.FormatUint(uint64(id), 10)+".blk")
-}
-
-// blockKey is the checksum key of one block.
-type blockKey struct {
-	id  uint32
-	key *blockio.RecordCodec
-}
-
-// key returns the checksum key of a block. Readers mostly stay with one.
-func (s *stream) key(id uint32) *blockio.RecordCodec {
-	if k := s.lastKey.Load(); k != nil && k.id == id {
-		return k.key
-	}
-	k := &blockKey{id, blockio.NewRecordCodec(s.config.Name, id)}
-	s.lastKey.Store(k)
-	return k.key
-}
-
-// forget drops what the runtime holds of a block whose file has gone.
-func (s *stream) forget(id uint32) {
-	s.runtime.files.Forget(s.blockPath(id))
-	s.runtime.readers.forget(readerKey{s, id})
 }
 
 // reject answers a data message that the mailbox does not take.
@@ -94,7 +62,7 @@ func (s *stream) reject(message any) {
 
 // finish completes an op: it gives back its credit, and tells who waits.
 func (s *stream) finish(o *op, r engine.Reply) {
-	s.credits.release(o.bytes)
+	s.credits.Release(o.bytes)
 	s.tell(o, r)
 }
 
@@ -113,6 +81,3 @@ func (s *stream) tell(o *op, r engine.Reply) {
 		o.recycle()
 	}
 }
-
-// fileSystem returns the file system of the stream.
-func (s *stream) fileSystem() blockio.FS { return s.config.FS }

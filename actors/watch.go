@@ -20,7 +20,7 @@ type watchOp struct {
 	done   chan struct{} // closed when it is in force
 }
 
-func (*watchOp) control() {}
+func (*watchOp) Control() {}
 
 // Watch returns a channel that gives the last sequence: the current one at once,
 // and a later one whenever it has advanced. Notices are coalesced, so that a slow

@@ -2,6 +2,7 @@ package repotest
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,22 @@ var allowedImports = map[string][]string{
 	"blockio": {"blockio"},
 	"actors":  {"actors", "engine", "blockio"},
 	"metrics": {"metrics", "actors"},
+}
+
+// walls says which of our own packages the rooms of a layer may import in code that is not a test. Who is
+// not listed is bound by its layer alone.
+var walls = map[string][]string{
+	"blockio":                 {},
+	"blockio/blockindex":      {"blockio"},
+	"engine":                  {"engine/subjects"},
+	"engine/subjects":         {},
+	"actors/internal/mailbox": {},
+	"actors/internal/disk":    {"blockio", "blockio/blockindex", "engine"},
+	"actors/internal/read":    {"blockio", "blockio/blockindex", "engine", "engine/subjects"},
+	"actors": {
+		"actors/internal/disk", "actors/internal/mailbox", "actors/internal/read",
+		"blockio", "blockio/blockindex", "engine",
+	},
 }
 
 // subjectPackage is what every layer may import.
@@ -46,6 +63,10 @@ func checkImports(file sourceFile) []string {
 		if own == subjectPackage {
 			continue
 		}
+		room := path.Dir(file.path)
+		if allowed, isRoom := walls[room]; isRoom && !file.isTest() && !slices.Contains(allowed, own) {
+			found = append(found, fmt.Sprintf("%s imports %s: there is a wall: %s may import only %v of ours", file.path, imported, room, allowed))
+		}
 		if allowed, isLayer := allowedImports[layer]; isLayer && !slices.Contains(allowed, target) {
 			found = append(found, fmt.Sprintf("%s imports %s: %s may import only %v of ours", file.path, imported, layer, allowed))
 		}
@@ -67,6 +88,29 @@ func TestImportsPointDownwards(t *testing.T) {
 	}
 }
 
+// TestEveryRoomHasWalls: a package that is added to a layer says what it may import.
+func TestEveryRoomHasWalls(t *testing.T) {
+	rooms := make(map[string]bool)
+	for _, file := range readTree(t) {
+		layer, _, _ := strings.Cut(file.path, "/")
+		if _, isLayer := allowedImports[layer]; !isLayer || !file.isGo() || file.isTest() || layer == "metrics" {
+			continue
+		}
+		rooms[path.Dir(file.path)] = true
+	}
+	delete(rooms, "blockio/blocktest") // a helper of tests
+	for room := range rooms {
+		if _, ok := walls[room]; !ok {
+			t.Errorf("%s has no walls", room)
+		}
+	}
+	for room := range walls {
+		if !rooms[room] {
+			t.Errorf("walls names %s, which is no package", room)
+		}
+	}
+}
+
 func TestImportCheckFindsPlantedViolations(t *testing.T) {
 	ours := func(name string) string { return modulePath + "/" + name }
 	for _, row := range []struct {
@@ -83,6 +127,15 @@ func TestImportCheckFindsPlantedViolations(t *testing.T) {
 		{"engine matches subjects", "engine/subjects/tree.go", ours(subjectPackage), false},
 		{"blockio matches subjects", "blockio/blockindex/walk.go", ours(subjectPackage), false},
 		{"engine imports another internal package", "engine/engine.go", ours("internal/repotest"), true},
+		{"readers look at subjects", "actors/internal/read/lookup.go", ours("engine/subjects"), false},
+		{"a reader's test may look further", "actors/internal/read/lookup_test.go", ours("actors/internal/disk"), false},
+		{"the shell opens indexes", "actors/indexer.go", ours("blockio/blockindex"), false},
+		{"the mailbox knows no stream", "actors/internal/mailbox/mailbox.go", ours("engine"), true},
+		{"the lanes know no reader", "actors/internal/disk/work.go", ours("actors/internal/read"), true},
+		{"readers know no lane", "actors/internal/read/load.go", ours("actors/internal/disk"), true},
+		{"readers know no shell", "actors/internal/read/load.go", ours("actors"), true},
+		{"blockio knows no index", "blockio/blocks.go", ours("blockio/blockindex"), true},
+		{"the shell asks readers about subjects", "actors/store_last.go", ours("engine/subjects"), true},
 		{"engine imports blockio", "engine/engine.go", ours("blockio"), true},
 		{"engine imports blockio in a test", "engine/engine_test.go", ours("blockio"), true},
 		{"blockio imports engine", "blockio/block.go", ours("engine"), true},

@@ -1,0 +1,28 @@
+package disk
+
+import (
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Codec lets the engine, which decides what is written, encode records as package blockio does. Its
+// value is the name of the stream.
+type Codec string
+
+// Size implements engine.Codec.
+func (Codec) Size(subject, header, payload int) int {
+	return blockio.RecordSize(subject, header, payload)
+}
+
+// Check implements engine.Codec.
+func (Codec) Check(subject, header, payload int) error {
+	if err := blockio.CheckSize(subject, header, payload); err != nil {
+		return fmt.Errorf("%w: %w", engine.ErrTooLarge, err)
+	}
+	return nil
+}
+
+// Block implements engine.Codec.
+func (c Codec) Block(id uint32) engine.BlockCodec { return blockio.NewRecordCodec(string(c), id) }

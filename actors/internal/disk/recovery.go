@@ -1,0 +1,149 @@
+package disk
+
+import (
+	"context"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Recovery brings up an engine from the files of a stream. It is used once.
+type Recovery struct {
+	*Files
+	Config    engine.Config
+	Published *engine.Published
+	Now       int64 // nanoseconds since the epoch
+	Scanners  int   // goroutines that scan blocks at a time
+	// Readable, if not nil, is called when all blocks have turned out to be readable, before anything
+	// is removed.
+	Readable func() error
+	// After is what is known of the failure that the stream recovers from, nil at Open.
+	After *Failure
+	// Highest is the highest number that a block of the stream ever had, as far as is known. Readers
+	// may still hold the files of blocks that were cut off, so no number is used twice.
+	Highest uint32
+
+	// exposed is the last block so far that holds anything, if it was not scanned as the one that may
+	// be torn.
+	exposed uint32
+}
+
+// Failure is what a store knows when it recovers from a failed write or sync.
+type Failure struct {
+	// Cut is where the log is cut: what lies beyond may be in the page cache only.
+	Cut engine.Position
+	// First and Last are the first and the last sequence that readers have seen.
+	First, Last uint64
+}
+
+// Run scans the blocks, mends the tail, and returns an engine that serves.
+func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
+	list, err := r.Blocks.List()
+	if err != nil {
+		return nil, err
+	}
+	if n := len(list); n > 0 {
+		r.Highest = max(r.Highest, list[n-1].ID)
+	}
+	if r.After != nil {
+		if list, err = r.cutLog(list); err != nil {
+			return nil, err
+		}
+	}
+	// As far as the disk knows, a block that a crashed process made may not be in the directory yet.
+	if err := r.FS.SyncDir(r.Blocks.Dir()); err != nil {
+		return nil, err
+	}
+	rec := engine.NewRecovery(r.Config, r.Published)
+	if r.After != nil {
+		rec.AtLeast(r.After.Last)
+		rec.RemoveBelow(r.After.First)
+	}
+	if err := r.scanAll(ctx, list, rec); err != nil {
+		return nil, err
+	}
+	if r.Readable != nil {
+		if err := r.Readable(); err != nil {
+			return nil, err
+		}
+	}
+	if r.After != nil {
+		rec.NextBlockAfter(r.Highest)
+	}
+	if empty := rec.EmptyBlocks(); len(empty) > 0 {
+		if err := r.Blocks.Remove(empty...); err != nil {
+			return nil, err
+		}
+	}
+	if n, err := r.Blocks.RemoveOrphans(); err != nil {
+		r.Log.Warn("cannot remove what is left of block indexes", "error", err)
+	} else if n > 0 {
+		r.Log.Info("removed what was left of block indexes", "files", n)
+	}
+	e := rec.Finish(r.Now)
+	return e, r.finish(ctx, e)
+}
+
+// cutLog removes from the files what was not known to be safe when a write or a sync failed. It
+// returns the blocks that are left.
+func (r *Recovery) cutLog(list []blockio.BlockInfo) ([]blockio.BlockInfo, error) {
+	cut := r.After.Cut
+	for n := len(list); n > 0 && list[n-1].ID > cut.Block; n-- {
+		r.setAside(list[n-1].ID, 0, list[n-1].Size)
+		if err := r.Blocks.Remove(list[n-1].ID); err != nil {
+			return nil, err
+		}
+		list = list[:n-1]
+	}
+	if n := len(list); n > 0 && list[n-1].ID == cut.Block && list[n-1].Size > cut.Offset {
+		r.setAside(cut.Block, cut.Offset, list[n-1].Size)
+		if err := r.Blocks.Truncate(cut.Block, cut.Offset); err != nil {
+			return nil, err
+		}
+		list[n-1].Size = cut.Offset
+	}
+	return list, nil
+}
+
+// setAside keeps a copy of what is about to be cut off. A failure is logged and no more: the way back
+// from a full disk must not depend on room for the copy.
+func (r *Recovery) setAside(id uint32, from, to int64) {
+	if from == to {
+		return
+	}
+	if err := r.Blocks.SetAside(id, from, to); err != nil {
+		r.Log.Warn("cannot set aside what is cut off", "path", r.Blocks.Path(id), "offset", from, "error", err)
+	}
+}
+
+// finish does what the engine asks for before it serves: it applies deletions and limits.
+func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		ready := e.Ready()
+		if ready.Commit == nil && len(ready.Maintenance) == 0 && !e.Opening() {
+			return nil
+		}
+		work := ready.Maintenance
+		if c := ready.Commit; c != nil {
+			err := r.Commit(c)
+			e.Done(engine.Done{ID: c.ID, Err: err})
+			if err != nil {
+				return err
+			}
+		}
+		for _, w := range work {
+			done := r.Work(w)
+			e.Done(done)
+			switch {
+			case done.Err == nil:
+			case w.Kind == engine.WorkRemove:
+				r.Log.Error("cannot remove a block; it will be tried again", "path", r.Blocks.Path(w.Block), "error", done.Err)
+			default:
+				return done.Err
+			}
+		}
+	}
+}

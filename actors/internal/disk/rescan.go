@@ -1,0 +1,182 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// ErrUnsupported: the directory uses a feature that this version cannot handle. Nothing was changed.
+var ErrUnsupported = errors.New("actors: unsupported by this version")
+
+// compressedHeader begins a block that nats-server has compressed.
+const compressedHeader = "cmp"
+
+// scanned is the scan of one block, or why there is none.
+type scanned struct {
+	scan    *engine.Scan
+	found   blockio.BlockScan
+	indexed bool // taken from the index alone
+	err     error
+}
+
+// progressAfter is how long a recovery may take before it reports progress, and the time between its
+// reports.
+const progressAfter = 2 * time.Second
+
+// scanAll scans blocks on several goroutines, and hands them to the engine in
+// order.
+func (r *Recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *engine.Recovery) error {
+	tail := -1 // the block that may be torn: the last one with content
+	for i, b := range list {
+		if b.Size > 0 {
+			tail = i
+		}
+	}
+	workers := min(r.Scanners, len(list))
+	if workers <= 1 {
+		return r.scanInline(ctx, list, tail, rec)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	results := make([]chan scanned, len(list))
+	for i := range results {
+		results[i] = make(chan scanned, 1)
+	}
+	// Tokens keep the scans, which hold memory, from running far ahead of the engine.
+	tokens := make(chan struct{}, 2*workers)
+	next := make(chan int)
+	running.Go(func() {
+		defer close(next)
+		for i := range list {
+			select {
+			case tokens <- struct{}{}:
+				next <- i
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for range workers {
+		running.Go(func() {
+			var buffer []byte
+			for i := range next {
+				var s scanned
+				buffer, s = r.scan(list[i].ID, i == tail, i == len(list)-1, buffer)
+				results[i] <- s
+			}
+		})
+	}
+	report := r.progress(len(list))
+	for i := range list {
+		select {
+		case s := <-results[i]:
+			<-tokens
+			if s.err != nil {
+				return s.err
+			}
+			if err := r.mend(list[i].ID, i == tail, i == len(list)-1, s); err != nil {
+				return err
+			}
+			if err := r.add(rec, list[i].ID, s); err != nil {
+				return err
+			}
+			report(i + 1)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// scanInline is scanAll without goroutines.
+func (r *Recovery) scanInline(ctx context.Context, list []blockio.BlockInfo, tail int, rec *engine.Recovery) error {
+	report := r.progress(len(list))
+	var buffer []byte
+	for i, b := range list {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var s scanned
+		last := i == len(list)-1
+		if buffer, s = r.scan(b.ID, i == tail, last, buffer); s.err != nil {
+			return s.err
+		}
+		if err := r.mend(b.ID, i == tail, last, s); err != nil {
+			return err
+		}
+		if err := r.add(rec, b.ID, s); err != nil {
+			return err
+		}
+		report(i + 1)
+	}
+	return nil
+}
+
+// progress returns a function that logs how far a long recovery has come.
+func (r *Recovery) progress(all int) func(done int) {
+	start := time.Now()
+	last := start
+	return func(done int) {
+		if now := time.Now(); now.Sub(last) >= progressAfter || done == all && last != start {
+			last = now
+			r.Log.Info("recovering", "blocks", done, "of", all, "elapsed", now.Sub(start))
+		}
+	}
+}
+
+// add hands the scan of a block to the engine. Where sequences go back behind the block before, the
+// engine has to drop records, so the block is scanned record by record even if it has an index.
+func (r *Recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
+	if s.indexed && !rec.Fits(s.scan) {
+		if _, s = r.scanRecords(id, false, false, nil); s.err != nil {
+			return s.err
+		}
+	}
+	rec.Add(s.scan)
+	return nil
+}
+
+// scan takes what a block holds from its index. Without one it reads and scans the block, and syncs it:
+// a store that crashed may have left what was found in the page cache. The buffer that it returns may
+// be used for the next block.
+func (r *Recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
+	if !tail && !last {
+		// A block gets its index when it is on stable storage, so it need not be synced here.
+		scan, found, err := r.scanFromIndex(id)
+		if err == nil {
+			return buffer, scanned{scan: scan, found: found, indexed: true}
+		}
+		r.warnOfIndex(id, err)
+	}
+	return r.scanRecords(id, tail, last, buffer)
+}
+
+// scanRecords reads, scans and syncs a block.
+func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
+	data, err := r.Blocks.ReadAll(id, buffer)
+	if err != nil {
+		return buffer, scanned{err: err}
+	}
+	if len(data) > len(compressedHeader) && string(data[:len(compressedHeader)]) == compressedHeader {
+		return data, scanned{err: fmt.Errorf("%w: block %s is compressed", ErrUnsupported, r.Blocks.Path(id))}
+	}
+	scan, found := r.scanBlock(id, data, tail, last && r.After == nil)
+	err = r.syncFile(r.Blocks.Path(id))
+	return data, scanned{scan: scan, found: found, err: err}
+}
+
+func (r *Recovery) syncFile(path string) error {
+	f, err := r.FS.OpenFile(path, blockio.ModeReadWrite)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,72 @@
+package disk
+
+import "github.com/seed-d8b58eba/millrace/blockio"
+
+// mend reports damage, cuts off a torn tail, and opens the block that takes the
+// next records.
+func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
+	for _, d := range s.found.Damage {
+		r.Log.Error("damaged record", "error", d, "block", d.Block, "offset", d.Offset, "sequence", d.Sequence)
+	}
+	if n := s.found.DamageCount; n > 0 {
+		r.Log.Error("block is damaged", "path", r.Blocks.Path(id),
+			"stretches", n, "bytes", s.found.LostBytes, "sequences", len(s.found.Lost))
+	}
+	if s.found.CutTo > s.found.CutFrom {
+		r.Log.Info("cutting off a torn tail", "path", r.Blocks.Path(id),
+			"offset", s.found.CutFrom, "bytes", s.found.CutTo-s.found.CutFrom)
+		if err := r.Blocks.SetAside(id, s.found.CutFrom, s.found.CutTo); err != nil {
+			return err
+		}
+		if err := r.Blocks.Truncate(id, s.found.End); err != nil {
+			return err
+		}
+	}
+	switch {
+	case tail && s.found.End > 0:
+		r.exposed = 0
+	case s.found.End > 0:
+		r.exposed = id
+	case last && r.exposed != 0:
+		torn, err := r.looksTorn(r.exposed)
+		if err != nil {
+			return err
+		}
+		if torn {
+			s.found.Settle = true
+			s.scan.Finish(0, false, nil, 0)
+		}
+	}
+	if s.found.Settle {
+		return r.settle(id, s.found.End)
+	}
+	if last && r.After == nil && appendable(&s.found) {
+		return r.Blocks.OpenTail(id, s.found.End)
+	}
+	return nil
+}
+
+// looksTorn reports whether a block would be cut if it were the last one with anything in it. For the
+// next recovery it will be: nothing is left of the blocks after it.
+func (r *Recovery) looksTorn(id uint32) (bool, error) {
+	data, err := r.Blocks.ReadAll(id, nil)
+	if err != nil {
+		return false, err
+	}
+	_, found := r.scanBlock(id, data, true, false)
+	return found.Torn, nil
+}
+
+// settle writes a group mark of no records at the end of a block whose torn tail was cut. Without the
+// mark, the damage before it would look like a torn tail to the next recovery.
+func (r *Recovery) settle(id uint32, end int64) error {
+	mark := make([]byte, blockio.EmptyRecordSize)
+	r.Blocks.Codec(id).PutGroupMark(mark, 0, 0)
+	if err := r.Blocks.OpenTail(id, end); err != nil {
+		return err
+	}
+	if err := r.Blocks.Append(id, end, [][]byte{mark}, true); err != nil {
+		return err
+	}
+	return r.Blocks.Seal(id, end+int64(len(mark)))
+}

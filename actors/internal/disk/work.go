@@ -1,0 +1,136 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Files is the files of a stream, as the two lanes and recovery work on them. Its methods are for
+// both lanes at a time; blockio.Blocks says what may overlap.
+type Files struct {
+	Log    *slog.Logger
+	FS     blockio.FS
+	Blocks *blockio.Blocks
+	// Derived names the files beside the blocks that describe the stream as a whole, and that the
+	// first change makes wrong.
+	Derived []string
+}
+
+// OpError is the failure of one operation of a commit.
+type OpError struct {
+	Op  engine.Op // without its data
+	Err error
+}
+
+// Error implements error.
+func (e *OpError) Error() string { return fmt.Sprintf("%v: %v", e.Op, e.Err) }
+
+// Unwrap returns the cause.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// Commit carries out a commit, up to the first error, which is an *OpError.
+func (f *Files) Commit(c *engine.Commit) error {
+	for _, op := range c.Ops {
+		if err := f.Op(op); err != nil {
+			op.Data = nil
+			return &OpError{op, err}
+		}
+	}
+	return nil
+}
+
+// Op carries out one operation of a commit.
+func (f *Files) Op(op engine.Op) error {
+	switch op.Kind {
+	case engine.OpRemoveDerived:
+		return f.Blocks.RemoveDerived(f.Derived...)
+	case engine.OpCreate:
+		return f.Blocks.Create(op.Block)
+	case engine.OpWrite:
+		return f.Blocks.Append(op.Block, op.Offset, op.Data, op.Sync)
+	case engine.OpSync:
+		return f.Blocks.Sync(op.Block)
+	case engine.OpSeal:
+		return f.Blocks.Seal(op.Block, op.Offset)
+	}
+	return fmt.Errorf("actors: unknown operation %v", op)
+}
+
+// Work carries out work of the maintenance lane.
+func (f *Files) Work(w engine.Work) engine.Done {
+	done := engine.Done{ID: w.ID}
+	switch w.Kind {
+	case engine.WorkLoad:
+		done.Table, done.Err = f.loadTable(w.Block, w.Size)
+	case engine.WorkSync:
+		// A block that was sealed since the work was handed out is synced, and no longer open.
+		if err := f.Blocks.Sync(w.Block); !errors.Is(err, blockio.ErrNotOpen) {
+			done.Err = err
+		}
+	case engine.WorkSeal:
+		done.Err = f.Blocks.Seal(w.Block, w.Size)
+	case engine.WorkRemove:
+		done.Err = f.Blocks.Remove(w.Block)
+	case engine.WorkIndex:
+		_, done.Err = f.WriteIndex(w.Block)
+	default:
+		done.Err = fmt.Errorf("actors: unknown work %v", w)
+	}
+	return done
+}
+
+// loadTable lists the message records in the first size bytes of a block: those that its index
+// has, or else those that a scan of the block finds.
+func (f *Files) loadTable(id uint32, size int64) (*engine.Table, error) {
+	table, err := f.tableFromIndex(id, size)
+	if err == nil {
+		return table, nil
+	}
+	f.warnOfIndex(id, err)
+	data, err := f.Blocks.ReadAll(id, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		// The block was removed after its table was asked for. The engine no longer looks at it.
+		return engine.NewScan(id).Table(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	scan, _ := f.scanBlock(id, data[:min(int64(len(data)), size)], false, false)
+	return scan.Table(), nil
+}
+
+// warnOfIndex logs why the index of a block cannot be used, unless it is only missing or does not
+// help.
+func (f *Files) warnOfIndex(id uint32, err error) {
+	if !errors.Is(err, errNoUse) {
+		f.Log.Warn("a block index is not to be used; the block is read", "path", f.Blocks.Path(id), "error", err)
+	}
+}
+
+// scanBlock turns the bytes of a block into what the engine recovers from. tail says that the block
+// may be torn, last that it takes the next records.
+func (f *Files) scanBlock(id uint32, data []byte, tail, last bool) (*engine.Scan, blockio.BlockScan) {
+	scan := engine.NewScan(id)
+	found := blockio.ScanBlock(f.Blocks.Path(id), id, f.Blocks.Codec(id), data, tail,
+		func(offset int64, r blockio.Record) {
+			switch r.Kind {
+			case blockio.KindMessage:
+				scan.Message(r.Sequence, r.Time, offset, r.Size, r.Subject)
+			case blockio.KindSkip, blockio.KindErased:
+				scan.Skip(r.Sequence, r.Time)
+			case blockio.KindTombstone:
+				scan.Tombstone(r.Sequence, r.Time)
+			}
+		})
+	scan.Finish(found.End, last && appendable(&found), found.Lost, found.LostBytes)
+	return scan, found
+}
+
+// appendable reports whether records may be appended to a block. Behind damage they may not: it would
+// then no longer be at the block's end.
+func appendable(found *blockio.BlockScan) bool { return found.DamageCount == 0 && !found.Settle }

@@ -1,0 +1,349 @@
+package mailbox
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Mailbox is the mailbox of a store actor. It implements actor.Mailbox and has three lanes:
+//
+//   - system messages of the actor library;
+//   - control messages, which implement Control: completions of work, and timers;
+//   - data messages: everything else.
+//
+// The mailbox works in rounds. A round invokes the actor with each system message, then with each
+// control message, then once with a *Batch of the data messages that had arrived, and ends with a
+// *TurnEnd. Within a lane the order of arrival is kept.
+//
+// Before a round ends it yields the processor once and takes in what has arrived meanwhile. Callers
+// that a completion has just woken post their next operation in that moment, and so their operations
+// join the commit that the actor makes at TurnEnd. (Options.Share turns this off.) Before the mailbox
+// goes idle it yields once more, because to wake an idle actor costs more than a yield.
+type Mailbox struct {
+	invoker    actor.MessageInvoker
+	dispatcher actor.Dispatcher
+	options    Options
+
+	mu      sync.Mutex
+	system  []any
+	control []any
+	data    []any
+	closed  bool
+
+	running   atomic.Bool  // a goroutine runs the rounds, or is scheduled to
+	suspended atomic.Bool  // the actor library holds back all but system messages
+	depth     atomic.Int64 // data messages that the actor has not been given
+
+	// The fields below belong to the goroutine that runs the rounds.
+
+	// spareControl and spareData are the emptied slices that the lanes get back when their messages
+	// are taken out, so that a lane and its spare take turns.
+	spareControl, spareData []any
+	// controlled and drained are the messages that the actor is being given. After a panic the ones
+	// that it had not come to are put back into the lanes.
+	controlled, drained Batch
+	// taken is what was taken out of the data lane; its first takenAt messages were given to the
+	// actor. A round that shares gives it a part only.
+	taken   []any
+	takenAt int
+	// gathering is the patience of the yield before a round ends, idling that of the yield before the
+	// mailbox goes idle.
+	gathering, idling patience
+}
+
+// Options are what a Mailbox is made with.
+type Options struct {
+	// MaxData bounds the data messages in the mailbox that do not hold credit (see Credited). The
+	// mailbox rejects more.
+	MaxData int
+	// Share makes a round give the actor a part of the data that has arrived, and leaves out the
+	// yield before the round ends. It is for stores whose replies leave when a round ends: callers
+	// that have their reply come back while the next round serves the others. Where replies wait for
+	// a sync, it is better to have all operations in the round.
+	Share bool
+	// Reject answers a message that the mailbox does not take: it is closed, or full.
+	Reject func(message any)
+}
+
+// Control marks messages that go ahead of data.
+type Control interface{ Control() }
+
+// Credited marks data messages that hold credit. Credits bound how many of them there can be, so the
+// mailbox takes them however many it holds.
+type Credited interface{ HoldsCredit() }
+
+// Batch is data messages that the actor is given at once. The actor raises Next before it handles
+// each message. When it panics, the message before Next is the actor's to answer, and the mailbox
+// gives it those from Next on again.
+type Batch struct {
+	Messages []any
+	Next     int
+}
+
+// rest returns the messages that the actor had not come to, and empties the batch.
+func (b *Batch) rest() []any {
+	rest := b.Messages[min(b.Next, len(b.Messages)):]
+	*b = Batch{}
+	return rest
+}
+
+// TurnEnd tells the actor that a round is over.
+type TurnEnd struct{}
+
+var turnEnd = &TurnEnd{}
+
+const (
+	// smallestShare is the least that a sharing round takes, in messages. It is half of a common
+	// number of callers: one half runs while the other is served.
+	smallestShare = 32
+	// shareOf is the part of what has arrived that a sharing round takes, as a divisor.
+	shareOf = 8
+	// maxSpare bounds the capacity, in messages, of an emptied slice that is kept for its lane.
+	maxSpare = 4096
+)
+
+// New returns a mailbox.
+func New(options Options) *Mailbox { return &Mailbox{options: options} }
+
+// RegisterHandlers implements actor.Mailbox.
+func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+	m.invoker, m.dispatcher = invoker, dispatcher
+}
+
+// Start implements actor.Mailbox.
+func (m *Mailbox) Start() {}
+
+// UserMessageCount implements actor.Mailbox. It returns the number of data messages that the actor
+// has not been given.
+func (m *Mailbox) UserMessageCount() int { return int(m.depth.Load()) }
+
+// PostSystemMessage implements actor.Mailbox.
+func (m *Mailbox) PostSystemMessage(message any) {
+	m.mu.Lock()
+	m.system = append(m.system, message)
+	m.mu.Unlock()
+	m.schedule()
+}
+
+// PostUserMessage implements actor.Mailbox. A data message that finds the mailbox closed or full
+// goes to Options.Reject.
+func (m *Mailbox) PostUserMessage(message any) {
+	if _, ok := message.(Control); ok {
+		m.mu.Lock()
+		m.control = append(m.control, message)
+		m.mu.Unlock()
+		m.schedule()
+		return
+	}
+	bounded := true
+	switch message.(type) {
+	case Credited, *actor.PoisonPill: // a poison pill must arrive: it stops the actor
+		bounded = false
+	}
+	if !m.post(message, bounded) {
+		m.options.Reject(message)
+	}
+}
+
+// Post puts a message that holds credit into the data lane. It returns false when the mailbox is
+// closed; the message is then the caller's to answer.
+func (m *Mailbox) Post(message Credited) bool { return m.post(message, false) }
+
+func (m *Mailbox) post(message any, bounded bool) bool {
+	m.mu.Lock()
+	if m.closed || bounded && len(m.data) >= m.options.MaxData {
+		m.mu.Unlock()
+		return false
+	}
+	m.data = append(m.data, message)
+	m.mu.Unlock()
+	m.depth.Add(1)
+	m.schedule()
+	return true
+}
+
+// Close makes the mailbox reject the data messages that it holds, and all that come later. The actor
+// calls it on its own turn.
+func (m *Mailbox) Close() {
+	m.mu.Lock()
+	m.closed = true
+	data := append(m.untaken(), m.data...)
+	m.data = nil
+	m.mu.Unlock()
+	for _, message := range data {
+		m.depth.Add(-1)
+		m.options.Reject(message)
+	}
+}
+
+// schedule sees to it that a goroutine runs the rounds.
+func (m *Mailbox) schedule() {
+	if !m.running.Load() && m.running.CompareAndSwap(false, true) {
+		m.dispatcher.Schedule(m.run)
+	}
+}
+
+// run runs rounds until the lanes are empty. Only the goroutine that set running runs it.
+func (m *Mailbox) run() {
+	for {
+		m.rounds()
+		m.running.Store(false)
+		// A message that was posted before running was cleared found it set, and scheduled nothing.
+		if !m.pending() || !m.running.CompareAndSwap(false, true) {
+			return
+		}
+	}
+}
+
+// pending reports whether there are messages that may be handled.
+func (m *Mailbox) pending() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.system) > 0 || !m.suspended.Load() && (len(m.control) > 0 || len(m.data) > 0)
+}
+
+// rounds runs rounds until the lanes are empty, the mailbox is suspended, or the actor panics.
+func (m *Mailbox) rounds() {
+	var current any // what the actor is being given
+	defer func() {
+		if reason := recover(); reason != nil {
+			m.putBack()
+			m.invoker.EscalateFailure(reason, current)
+		}
+	}()
+	yielded := false // since the last round
+	for {
+		if !m.pass(&current) {
+			if yielded || m.suspended.Load() || !m.idling.yield() {
+				return
+			}
+			yielded = true
+			continue
+		}
+		if m.suspended.Load() {
+			continue
+		}
+		if !m.options.Share && m.gathering.yield() && m.pass(&current) {
+			m.gathering.paid()
+		}
+		if m.suspended.Load() {
+			continue
+		}
+		current = turnEnd
+		m.invoker.InvokeUserMessage(turnEnd)
+		yielded = false
+	}
+}
+
+// putBack puts the messages that a panicking actor had not come to back into the lanes, ahead of
+// what has arrived meanwhile.
+func (m *Mailbox) putBack() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.control = append(m.controlled.rest(), m.control...)
+	rest := m.drained.rest()
+	m.depth.Add(int64(len(rest)))
+	m.data = append(append(rest, m.untaken()...), m.data...)
+	// These may share their memory with the lanes now.
+	m.spareControl, m.spareData = nil, nil
+}
+
+// pass gives the actor what is in the lanes now. It reports whether there was anything.
+func (m *Mailbox) pass(current *any) bool {
+	worked := m.passSystem(current)
+	if m.suspended.Load() {
+		return worked
+	}
+	worked = m.passControl(current) || worked
+	return m.passData(current) || worked
+}
+
+// passSystem gives the actor the system messages one by one, as each may bring about others.
+func (m *Mailbox) passSystem(current *any) (worked bool) {
+	for {
+		m.mu.Lock()
+		if len(m.system) == 0 {
+			m.mu.Unlock()
+			return worked
+		}
+		message := m.system[0]
+		m.system[0] = nil
+		m.system = m.system[1:]
+		if len(m.system) == 0 {
+			m.system = nil
+		}
+		m.mu.Unlock()
+		worked = true
+		switch message.(type) {
+		case *actor.SuspendMailbox:
+			m.suspended.Store(true)
+		case *actor.ResumeMailbox:
+			m.suspended.Store(false)
+		default:
+			*current = message
+			m.invoker.InvokeSystemMessage(message)
+		}
+	}
+}
+
+// passControl gives the actor the control messages that have arrived.
+func (m *Mailbox) passControl(current *any) bool {
+	m.mu.Lock()
+	control := m.control
+	m.control = m.spareControl[:0]
+	m.mu.Unlock()
+	m.spareControl = nil
+	m.controlled = Batch{Messages: control}
+	for i, message := range control {
+		*current = message
+		control[i] = nil
+		m.controlled.Next = i + 1
+		m.invoker.InvokeUserMessage(message)
+	}
+	m.controlled = Batch{}
+	if cap(control) <= maxSpare {
+		m.spareControl = control[:0]
+	}
+	return len(control) > 0
+}
+
+// passData gives the actor the data messages that have arrived, or a share of them.
+func (m *Mailbox) passData(current *any) bool {
+	if m.takenAt == len(m.taken) {
+		m.mu.Lock()
+		m.taken, m.data = m.data, m.spareData[:0]
+		m.mu.Unlock()
+		m.spareData, m.takenAt = nil, 0
+	}
+	share := len(m.taken)
+	if m.options.Share {
+		share = max(smallestShare, len(m.taken)/shareOf)
+	}
+	data := m.taken[m.takenAt:min(m.takenAt+share, len(m.taken))]
+	if len(data) > 0 {
+		m.takenAt += len(data)
+		m.depth.Add(-int64(len(data)))
+		m.drained.Messages, m.drained.Next = data, 0
+		*current = &m.drained
+		m.invoker.InvokeUserMessage(&m.drained)
+		m.drained.Messages = nil
+		clear(data)
+	}
+	if m.takenAt == len(m.taken) {
+		if cap(m.taken) <= maxSpare {
+			m.spareData = m.taken[:0]
+		}
+		m.taken, m.takenAt = nil, 0
+	}
+	return len(data) > 0
+}
+
+// untaken returns the messages that were taken out of the data lane and not given to the actor, and
+// forgets them.
+func (m *Mailbox) untaken() []any {
+	left := m.taken[m.takenAt:]
+	m.taken, m.takenAt = nil, 0
+	return left[:len(left):len(left)]
+}

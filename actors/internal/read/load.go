@@ -1,0 +1,123 @@
+package read
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"runtime"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// loadsPerPause is after how many loads into a buffer the goroutine lets others run. A load into a new
+// buffer, which cannot count, does so as often at random.
+const loadsPerPause = 128
+
+// Load reads the message at a sequence, 0 for the first one, into a buffer. The error is ErrEOF above
+// the last sequence, ErrNotFound when there is no live message, ErrStopped, or wraps ErrCorrupt and
+// says where the damage is.
+func (s *Source) Load(sequence uint64, into *Buffer) error {
+	if into.loads++; into.loads%loadsPerPause == 0 || into.bytes == nil && rand.Uint32()%loadsPerPause == 0 {
+		into.pace.letRun(s)
+	}
+	into.Record = blockio.Record{}
+	for attempt := 0; ; attempt++ {
+		// Both are of one instant: whoever has seen a message must not see one that it evicted.
+		first, last := s.Published.Range()
+		wanted := sequence
+		if wanted == 0 {
+			wanted = first
+		}
+		switch {
+		case s.Stopped.Load():
+			return ErrStopped
+		case wanted > last || last == 0:
+			return fmt.Errorf("%w: %d, last is %d", ErrEOF, wanted, last)
+		case wanted < first:
+			return notFound(wanted)
+		}
+		b := s.Published.View().Find(wanted)
+		if b == nil {
+			// The message is being evicted: the view of blocks is a moment ahead of the numbers.
+			runtime.Gosched()
+			continue
+		}
+		if b.Removed(wanted) {
+			return notFound(wanted)
+		}
+		err := s.loadFrom(b, wanted, into)
+		switch {
+		case err == nil || !worthAnotherTry(err):
+			return err
+		case errors.Is(err, fs.ErrNotExist) && attempt > 0 && s.Published.View().Find(wanted) == b && wanted >= s.Published.First():
+			// The view still has the block, so somebody else has removed its file.
+			return s.missing(b, wanted, err)
+		case attempt > mostAttempts:
+			return s.corrupt(b, 0, wanted, "cannot be read", err)
+		}
+	}
+}
+
+// loadFrom reads one message of a block, from memory if it is there.
+func (s *Source) loadFrom(b *engine.BlockView, sequence uint64, into *Buffer) error {
+	if b.Tail != nil {
+		if offset, size, found, known := b.Tail.Locate(sequence); known && found {
+			if bytes := b.Tail.Bytes(offset, size); bytes != nil {
+				return s.take(b, bytes, offset, sequence, into)
+			}
+		} else if known && b.Tail.Covers(sequence) {
+			return notFound(sequence)
+		}
+	}
+	r, err := s.acquire(b, sequence)
+	if err != nil {
+		return err
+	}
+	defer r.release()
+	return r.load(b, sequence, into)
+}
+
+// load reads one message of the block's file.
+func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (err error) {
+	pooled := recordBuffers.Get().(*[]byte)
+	defer recordBuffers.Put(pooled)
+	err = blockio.Guard(func() error {
+		i, found, err := r.index.Ordinal(sequence)
+		if err != nil {
+			return err
+		}
+		if !found {
+			if r.sum.Damage == 0 || sequence < r.source.Published.First() {
+				return notFound(sequence)
+			}
+			return r.source.corrupt(b, 0, sequence, "no intact record", ErrCorrupt)
+		}
+		data, offset, err := r.record(i, pooled)
+		switch {
+		case err == nil:
+			return r.source.take(b, data, offset, sequence, into)
+		case errors.Is(err, blockio.ErrCorrupt) && !unusable(err):
+			return r.source.corrupt(b, offset, sequence, "record is damaged", err)
+		}
+		return err
+	})
+	if err != nil && unusable(err) {
+		r.source.discard(r, err)
+	}
+	return err
+}
+
+// take copies a record, which is known to be intact, into a message.
+func (s *Source) take(b *engine.BlockView, bytes []byte, offset int64, sequence uint64, into *Buffer) error {
+	var record blockio.Record
+	if err := blockio.Parse(bytes, &record); err != nil {
+		return s.corrupt(b, offset, sequence, "record is damaged", err)
+	}
+	if record.Kind != blockio.KindMessage || record.Sequence != sequence {
+		return s.corrupt(b, offset, sequence, "record is another one", ErrCorrupt)
+	}
+	into.Set(&record)
+	return nil
+}

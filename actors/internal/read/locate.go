@@ -1,0 +1,87 @@
+package read
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// LoadNext loads the first message at or after a sequence that a set selects, and returns its sequence.
+// When there is none, the error is ErrEOF and skip is the last sequence of the stream as of the same
+// instant. With any other error skip is 0.
+func (s *Source) LoadNext(ctx context.Context, start uint64, set subject.Set, into *Buffer) (skip uint64, err error) {
+	return s.find(ctx, start, set, into, (*Lookup).Next, (*Lookup).Last)
+}
+
+// LoadPrev is LoadNext downwards: it loads the last message at or before a sequence. With ErrEOF skip
+// is the first sequence of the stream.
+func (s *Source) LoadPrev(ctx context.Context, start uint64, set subject.Set, into *Buffer) (skip uint64, err error) {
+	return s.find(ctx, start, set, into, (*Lookup).Prev, (*Lookup).First)
+}
+
+// find finds a message and loads it. The message may be removed between the two; then the next one is
+// found.
+func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *Buffer,
+	locate func(*Lookup, uint64) (uint64, bool, error), end func(*Lookup) uint64,
+) (skip uint64, err error) {
+	for attempt := 0; ; attempt++ {
+		found := false
+		err = s.Ask(ctx, set, func(l *Lookup) (err error) {
+			if skip, found, err = locate(l, start); err == nil && !found {
+				skip = end(l)
+			}
+			return err
+		})
+		switch {
+		case err != nil:
+			return 0, err
+		case !found:
+			return skip, fmt.Errorf("%w: no message from %d on", ErrEOF, start)
+		}
+		if err = s.Load(skip, into); err == nil {
+			return skip, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return 0, err
+		}
+		if attempt == mostAttempts {
+			return 0, vanished(skip, err)
+		}
+	}
+}
+
+// LoadNewest loads the newest message that a set selects. The error is ErrNotFound when there is none.
+func (s *Source) LoadNewest(ctx context.Context, set subject.Set, into *Buffer) error {
+	if literal, exact := set.Exact(); exact {
+		// The index of subjects mostly knows; then no snapshot is needed.
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if info, ok := s.Published.Subjects().Get([]byte(literal)); ok && info.LastExact {
+			if err := s.Load(info.Last, into); !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+	}
+	for attempt := 0; ; attempt++ {
+		var sequence uint64
+		err := s.Ask(ctx, set, func(l *Lookup) (err error) {
+			sequence, err = l.Newest()
+			return err
+		})
+		if err == nil && sequence == 0 {
+			err = fmt.Errorf("%w: no subject matches", ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		if err = s.Load(sequence, into); !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if attempt == mostAttempts {
+			return vanished(sequence, err)
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package read
+
+import (
+	"errors"
+	"math"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// part is the records of a block that are found in the same way: in its file, or in
+// memory.
+type part struct {
+	block  *engine.BlockView
+	table  table
+	reader *blockReader // of a part in the file
+	from   uint64       // the part accounts for sequences from..to
+	to     uint64
+}
+
+// splitAt says where the file's part of a block ends and that in memory begins:
+// records from first on, with sequences from boundary on. inMemory is false when the
+// file has it all.
+func splitAt(b *engine.BlockView) (records engine.Records, first int, boundary uint64, inMemory bool) {
+	if b.Tail == nil {
+		return records, 0, math.MaxUint64, false
+	}
+	// The bytes first: who finds them finds the table, too, or finds it gone.
+	start, ok := b.Tail.Start()
+	records, known := b.Tail.Records()
+	if !known || !ok && records.Len() > 0 {
+		return records, 0, math.MaxUint64, false
+	}
+	if first = records.SearchOffset(start); first == 0 {
+		return records, 0, b.Tail.From(), true
+	}
+	if first == records.Len() {
+		return records, 0, math.MaxUint64, false
+	}
+	return records, first, records.Sequence(first), true
+}
+
+// partsOf calls visit with the parts of a block that account for sequences from..to,
+// in ascending order or, with reverse, in descending order. names may be nil.
+func (s *Source) partsOf(b *engine.BlockView, from, to uint64, names *subjects.Tree, reverse bool, visit func(*part) error) error {
+	records, first, boundary, inMemory := splitAt(b)
+	inFile := boundary > b.First && from < boundary
+	memory := func() error {
+		if !inMemory || to < boundary {
+			return nil
+		}
+		t := &tailTable{block: b, records: records, first: first, names: names}
+		return visit(&part{block: b, table: t, from: max(from, boundary), to: to})
+	}
+	file := func() error {
+		if !inFile {
+			return nil
+		}
+		p := part{block: b, from: from, to: min(to, boundary-1)}
+		r, err := s.acquire(b, p.to)
+		if err != nil {
+			return err
+		}
+		p.reader, p.table = r, &indexTable{r}
+		defer r.release()
+		return visit(&p)
+	}
+	if reverse {
+		file, memory = memory, file
+	}
+	if err := file(); err != nil {
+		return err
+	}
+	return memory()
+}
+
+// guard calls f, which looks at the part. An index that turns out to be of no use is
+// replaced: the caller tries again.
+func (p *part) guard(f func() error) error {
+	if p.reader == nil {
+		return f()
+	}
+	err := blockio.Guard(f)
+	if err != nil && unusable(err) {
+		p.reader.source.discard(p.reader, err)
+	}
+	return err
+}
+
+// bounds returns which records of a part have sequences from..to.
+func (p *part) bounds(from, to uint64) (low, high int, err error) {
+	if from > to {
+		return 0, 0, nil
+	}
+	if low, err = p.table.search(max(from, p.from)); err != nil {
+		return 0, 0, err
+	}
+	high = p.table.length()
+	if to = min(to, p.to); to < math.MaxUint64 {
+		high, err = p.table.search(to + 1)
+	}
+	return low, max(low, high), err
+}
+
+// live returns how many of the records low..high-1 are live.
+func (p *part) live(low, high int) (uint64, error) {
+	if low >= high {
+		return 0, nil
+	}
+	first, err := p.table.sequence(low)
+	if err != nil {
+		return 0, err
+	}
+	last, err := p.table.sequence(high - 1)
+	if err != nil {
+		return 0, err
+	}
+	return last - first + 1 - p.block.GapsWithin(first, last), nil
+}
+
+// members returns the live records low..high-1 that a set selects, in memory that is
+// used again.
+func (p *part) members(set *subject.Set, low, high int, memory bitset) (bitset, error) {
+	members := memory.reset(p.table.length())
+	if low >= high {
+		return members, nil
+	}
+	if err := p.table.mark(set, low, high, members); err != nil {
+		return members, err
+	}
+	if n, err := p.live(low, high); err != nil || n == uint64(high-low) {
+		return members, err
+	}
+	return members, p.dropDead(low, high, members)
+}
+
+// dropDead takes records out that are in the block but gone.
+func (p *part) dropDead(low, high int, members bitset) error {
+	first, err := p.table.sequence(low)
+	if err != nil {
+		return err
+	}
+	last, err := p.table.sequence(high - 1)
+	if err != nil {
+		return err
+	}
+	p.block.EachGap(first, last, func(from, to uint64) {
+		a, aErr := p.table.search(from)
+		b, bErr := p.table.search(to + 1)
+		if err = errors.Join(err, aErr, bErr); err == nil {
+			members.clearRange(a, b)
+		}
+	})
+	return err
+}
+
+// count returns how many live records low..high-1 a set selects.
+func (p *part) count(set *subject.Set, low, high int, memory *bitset) (uint64, error) {
+	n, err := p.live(low, high)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	if n == uint64(high-low) {
+		return p.table.count(set, low, high)
+	}
+	*memory, err = p.members(set, low, high, *memory)
+	return memory.count(), err
+}
+
+// next returns the first live record low..high-1 that a set selects, or high. prev
+// returns the last, or low-1.
+func (p *part) next(set *subject.Set, low, high int) (int, error) {
+	for {
+		i, err := p.table.next(set, low, high)
+		if err != nil || i >= high {
+			return high, err
+		}
+		sequence, err := p.table.sequence(i)
+		if err != nil || !p.block.Removed(sequence) {
+			return i, err
+		}
+		if low, err = p.table.search(p.block.LiveAfter(sequence)); err != nil {
+			return high, err
+		}
+	}
+}
+
+func (p *part) prev(set *subject.Set, low, high int) (int, error) {
+	for {
+		i, err := p.table.prev(set, low, high)
+		if err != nil || i < low {
+			return low - 1, err
+		}
+		sequence, err := p.table.sequence(i)
+		if err != nil || !p.block.Removed(sequence) {
+			return i, err
+		}
+		if high, err = p.table.search(p.block.LiveBefore(sequence) + 1); err != nil {
+			return low - 1, err
+		}
+	}
+}
+
+// holes returns the stretches of from..to that should have messages and have no
+// records: the block is damaged there, and nobody knows their subjects.
+func (p *part) holes(from, to uint64) (holes []engine.SequenceRange, err error) {
+	if p.reader == nil || p.reader.sum.Damage == 0 || from > to {
+		return nil, nil
+	}
+	low, high, err := p.bounds(from, to)
+	if err != nil {
+		return nil, err
+	}
+	next := max(from, p.from)
+	for i := low; i <= high; i++ {
+		sequence := min(to, p.to) + 1
+		if i < high {
+			if sequence, err = p.table.sequence(i); err != nil {
+				return nil, err
+			}
+		}
+		for next = p.block.LiveAfter(next); next < sequence; next = p.block.LiveAfter(next) {
+			end := sequence - 1
+			p.block.EachGap(next, end, func(first, _ uint64) { end = min(end, first-1) })
+			holes = append(holes, engine.SequenceRange{First: next, Last: end})
+			next = end + 1
+		}
+		next = sequence + 1
+	}
+	return holes, nil
+}
+
+// holeError is the error of a stretch without records.
+func (p *part) holeError(sequence uint64) error {
+	return p.reader.source.corrupt(p.block, 0, sequence, "no intact record", ErrCorrupt)
+}

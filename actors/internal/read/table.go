@@ -1,0 +1,36 @@
+package read
+
+import "github.com/seed-d8b58eba/millrace/internal/subject"
+
+// table lists the message records of a part of a block, by number, in order of
+// sequence: from the block's index, or from the memory of the block that is being
+// written. Some of the messages may be gone. Where an error can come, it means
+// that the table cannot be used: errStale, or one of reading.
+type table interface {
+	// length returns the number of records.
+	length() int
+	// search returns the number of the first record at or after a sequence.
+	search(sequence uint64) (int, error)
+	// sequence returns the sequence of record i.
+	sequence(i int) (uint64, error)
+	// searchTime returns the number of the first record whose time is not before
+	// one, given that times do not go back.
+	searchTime(time int64) (int, error)
+	// mark adds the records from..to-1 that a set selects to members.
+	mark(set *subject.Set, from, to int, members bitset) error
+	// count returns how many of the records from..to-1 a set selects.
+	count(set *subject.Set, from, to int) (uint64, error)
+	// next returns the first of the records from..to-1 that a set selects, or to.
+	next(set *subject.Set, from, to int) (int, error)
+	// prev returns the last of the records from..to-1 that a set selects, or
+	// from-1.
+	prev(set *subject.Set, from, to int) (int, error)
+	// ends calls visit for each subject that a set selects and that has records
+	// among from..to-1, with the first and the last of them. The name is valid
+	// until visit returns.
+	ends(set *subject.Set, from, to int, visit func(name []byte, first, last int)) error
+	// bytes returns the bytes of record i, which are intact, valid until the next call
+	// with the same buffer, and where they are in the block. The offset comes with an
+	// error, too.
+	bytes(i int, buffer *[]byte) (record []byte, offset int64, err error)
+}

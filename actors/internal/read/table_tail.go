@@ -1,0 +1,171 @@
+package read
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// tailTable is the table of the block that is being written, from record first on.
+type tailTable struct {
+	block   *engine.BlockView
+	records engine.Records
+	first   int            // records before it are left to the file
+	names   *subjects.Tree // knows the numbers of live subjects; nil: it is not asked
+}
+
+func (t *tailTable) length() int { return t.records.Len() - t.first }
+
+func (t *tailTable) search(sequence uint64) (int, error) {
+	return max(t.records.Search(sequence)-t.first, 0), nil
+}
+
+func (t *tailTable) sequence(i int) (uint64, error) { return t.records.Sequence(t.first + i), nil }
+
+func (t *tailTable) searchTime(time int64) (int, error) {
+	return max(t.records.SearchTime(time)-t.first, 0), nil
+}
+
+// matcher says which records a set selects. As long as a subject has messages its
+// number stays, so a single one is told by its number.
+type matcher struct {
+	table *tailTable
+	set   *subject.Set
+	exact bool
+	id    uint32
+}
+
+func (t *tailTable) matcher(set *subject.Set) matcher {
+	m := matcher{table: t, set: set}
+	if name, ok := set.Exact(); ok && t.names != nil {
+		info, live := t.names.Get([]byte(name))
+		m.exact = true
+		if m.id = info.ID; !live {
+			m.id = noLiveSubject
+		}
+	}
+	return m
+}
+
+// noLiveSubject is a number that no record has.
+const noLiveSubject = subjects.NoID - 1
+
+func (m *matcher) match(i int) (bool, error) {
+	if m.exact {
+		return m.table.records.Subject(m.table.first+i) == m.id, nil
+	}
+	if m.set.All() {
+		return true, nil
+	}
+	name, err := m.table.subject(i)
+	return err == nil && m.set.Match(name), err
+}
+
+// recordHead is where the subject begins in a record.
+const recordHead = 22
+
+// subject returns the subject of record i.
+func (t *tailTable) subject(i int) ([]byte, error) {
+	r := t.records.At(t.first + i)
+	record := t.block.Tail.Bytes(r.Offset, r.Size)
+	if record == nil {
+		return nil, errMemoryGone
+	}
+	n := int(binary.LittleEndian.Uint16(record[recordHead-2:]))
+	return record[recordHead : recordHead+n : recordHead+n], nil
+}
+
+func (t *tailTable) mark(set *subject.Set, from, to int, members bitset) error {
+	if set.All() {
+		members.setRange(from, to)
+		return nil
+	}
+	m := t.matcher(set)
+	for i := from; i < to; i++ {
+		ok, err := m.match(i)
+		if err != nil {
+			return err
+		}
+		if ok {
+			members.set(i)
+		}
+	}
+	return nil
+}
+
+func (t *tailTable) count(set *subject.Set, from, to int) (n uint64, err error) {
+	if set.All() {
+		return uint64(to - from), nil
+	}
+	m := t.matcher(set)
+	for i := from; i < to; i++ {
+		ok, err := m.match(i)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (t *tailTable) next(set *subject.Set, from, to int) (int, error) {
+	m := t.matcher(set)
+	for i := from; i < to; i++ {
+		if ok, err := m.match(i); ok || err != nil {
+			return i, err
+		}
+	}
+	return to, nil
+}
+
+func (t *tailTable) prev(set *subject.Set, from, to int) (int, error) {
+	m := t.matcher(set)
+	for i := to - 1; i >= from; i-- {
+		if ok, err := m.match(i); ok || err != nil {
+			return i, err
+		}
+	}
+	return from - 1, nil
+}
+
+func (t *tailTable) ends(set *subject.Set, from, to int, visit func(name []byte, first, last int)) error {
+	m := t.matcher(set)
+	type span struct{ first, last int }
+	spans := make(map[string]*span)
+	for i := from; i < to; i++ {
+		ok, err := m.match(i)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		name, err := t.subject(i)
+		if err != nil {
+			return err
+		}
+		if s := spans[string(name)]; s != nil {
+			s.last = i
+		} else {
+			spans[string(bytes.Clone(name))] = &span{i, i}
+		}
+	}
+	for name, s := range spans {
+		visit([]byte(name), s.first, s.last)
+	}
+	return nil
+}
+
+func (t *tailTable) bytes(i int, _ *[]byte) ([]byte, int64, error) {
+	r := t.records.At(t.first + i)
+	record := t.block.Tail.Bytes(r.Offset, r.Size)
+	if record == nil {
+		return nil, r.Offset, errMemoryGone
+	}
+	return record, r.Offset, nil
+}

@@ -1,0 +1,87 @@
+package actors
+
+import (
+	"strings"
+)
+
+// Requests for one message, see Store.LoadMsg and its siblings.
+type (
+	// LoadNextRequest loads the first message at or after Start that the filters
+	// select; with Reverse the last one at or before it. See Store.LoadNextMsg and
+	// Store.LoadPrevMsg. It counts for 64 KiB. Reply: *LoadNextReply.
+	LoadNextRequest struct {
+		Start   uint64
+		Filters []Filters
+		Reverse bool
+		Tag     any
+	}
+	// LoadNextReply answers LoadNextRequest. Skip is the message's sequence. With
+	// ErrEOF it is the last sequence of the stream, with Reverse the first one.
+	LoadNextReply struct {
+		Message Message
+		Skip    uint64
+		Err     error
+		Tag     any
+	}
+
+	// LoadLastRequest loads the newest message that the filters select. See
+	// Store.LoadLastMsg. It counts for 64 KiB. Reply: *LoadReply.
+	LoadLastRequest struct {
+		Filters []Filters
+		Tag     any
+	}
+
+	// SubjectRequest asks for the subject of the message at a sequence. See
+	// Store.SubjectForSeq. It counts for 64 KiB. Reply: *SubjectReply.
+	SubjectRequest struct {
+		Sequence uint64
+		Tag      any
+	}
+	// SubjectReply answers SubjectRequest.
+	SubjectReply struct {
+		Subject string
+		Err     error
+		Tag     any
+	}
+)
+
+// IgnoreDeadLetterLogging keeps payload out of the actor library's log.
+func (*LoadNextReply) IgnoreDeadLetterLogging() {}
+
+func (*LoadRequest) weight() int64                   { return loadCredit }
+func (m *LoadRequest) refuse(_ *stream, e error) any { return &LoadReply{Err: e, Tag: m.Tag} }
+
+func (m *LoadRequest) carryOut(s *stream) any {
+	var loaded MessageBuffer
+	err := s.load(m.Sequence, &loaded)
+	return &LoadReply{loaded.Message, err, m.Tag}
+}
+
+func (*LoadNextRequest) weight() int64                   { return loadCredit }
+func (m *LoadNextRequest) refuse(_ *stream, e error) any { return &LoadNextReply{Err: e, Tag: m.Tag} }
+
+func (m *LoadNextRequest) carryOut(s *stream) any {
+	load := s.handle().LoadNextMsg
+	if m.Reverse {
+		load = s.handle().LoadPrevMsg
+	}
+	message, skip, err := load(forever, m.Start, m.Filters...)
+	return &LoadNextReply{message, skip, err, m.Tag}
+}
+
+func (*LoadLastRequest) weight() int64                   { return loadCredit }
+func (m *LoadLastRequest) refuse(_ *stream, e error) any { return &LoadReply{Err: e, Tag: m.Tag} }
+
+func (m *LoadLastRequest) carryOut(s *stream) any {
+	message, err := s.handle().LoadLastMsg(forever, m.Filters...)
+	return &LoadReply{message, err, m.Tag}
+}
+
+func (*SubjectRequest) weight() int64                   { return loadCredit }
+func (m *SubjectRequest) refuse(_ *stream, e error) any { return &SubjectReply{Err: e, Tag: m.Tag} }
+
+func (m *SubjectRequest) carryOut(s *stream) any {
+	subject, err := s.handle().SubjectForSeq(forever, m.Sequence)
+	// It would keep the whole message.
+	return &SubjectReply{strings.Clone(subject), err, m.Tag}
+}

@@ -1,0 +1,104 @@
+package actors
+
+import (
+	"context"
+	"runtime/debug"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// reading is a request that is carried out beside the store actor.
+type reading interface {
+	// weight returns the credit that it takes, in bytes.
+	weight() int64
+	// refuse makes the reply when it is not carried out.
+	refuse(s *stream, err error) any
+	// carryOut makes the reply, on a worker's goroutine.
+	carryOut(s *stream) any
+}
+
+// What bounds reads for actors, and so their goroutines and the memory of replies.
+const (
+	mostReads  = 1024
+	loadCredit = 64 << 10 // what one message counts for, in bytes
+
+	defaultReadMax   = 1000
+	mostReadMax      = 1 << 16
+	defaultReadBytes = 1 << 20
+	mostReadBytes    = 8 << 20
+
+	defaultSubjects     = 10_000
+	defaultSubjectBytes = 1 << 20
+	mostSubjectBytes    = 64 << 20
+
+	defaultRow = 1 << 16 // of sequences or ranges
+	mostRow    = 1 << 20 // and of subjects
+	rowCredit  = 16      // what each of a row counts for, in bytes
+)
+
+// bounded returns what is asked for within bounds.
+func bounded(asked, usual, most int) int {
+	if asked <= 0 {
+		return usual
+	}
+	return min(asked, most)
+}
+
+// readFor reads on a worker's goroutine.
+func (s *stream) readFor(request reading, sender *actor.PID) {
+	bytes := request.weight()
+	if !s.reads.TryAcquire(bytes) {
+		s.respond(sender, request.refuse(s, ErrOverloaded))
+		return
+	}
+	s.runtime.spawn(func() {
+		reply := s.tryRead(request)
+		s.reads.Release(bytes)
+		s.respond(sender, reply)
+	})
+}
+
+// tryRead reads. A panic is a bug, or damage that nobody thought of: the requester
+// is told, and nobody else is hurt.
+func (s *stream) tryRead(request reading) (reply any) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.log.Error("panic while reading for an actor", "reason", reason, "stack", string(debug.Stack()))
+			reply = request.refuse(s, read.ErrPanic)
+		}
+	}()
+	return request.carryOut(s)
+}
+
+// forever is the context of who reads for an actor: nobody takes the request back.
+var forever = context.Background()
+
+// handle returns a handle to ask questions by. It has no PID.
+func (s *stream) handle() *Store { return &Store{stream: s} }
+
+// pageSize returns what is asked for within bounds, and pageWeight the credit that it takes.
+func pageSize(messages, bytes int) read.PageSize {
+	return read.PageSize{
+		Messages: bounded(messages, defaultReadMax, mostReadMax),
+		Bytes:    bounded(bytes, defaultReadBytes, mostReadBytes),
+	}
+}
+
+func pageWeight(p read.PageSize) int64 { return int64(opOverhead + p.Bytes + p.Messages*opOverhead) }
+
+func (m *ReadRequest) weight() int64 { return pageWeight(pageSize(m.Max, m.MaxBytes)) }
+
+func (m *ReadRequest) refuse(_ *stream, err error) any {
+	return &ReadReply{Next: m.From, Err: err, Tag: m.Tag}
+}
+
+func (m *ReadRequest) carryOut(s *stream) any {
+	reply := &ReadReply{Tag: m.Tag}
+	o := read.ScanOptions{Set: setOf(m.Filters), From: m.From, Reverse: m.Reverse}
+	reply.Next, reply.Err = s.source.Page(forever, o, pageSize(m.Max, m.MaxBytes),
+		func(r *blockio.Record) { reply.Messages = append(reply.Messages, copyMessage(r)) })
+	return reply
+}

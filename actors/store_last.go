@@ -1,0 +1,80 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// AllLastSeqs returns the sequence of the last message of every subject, ascending. It
+// is of one instant, takes time and memory in proportion to the number of subjects,
+// and reads no disk.
+func (s *Store) AllLastSeqs(ctx context.Context) (sequences []uint64, err error) {
+	return s.lastSeqs(ctx, subject.Everything(), 0, 0)
+}
+
+// MultiLastSeqs returns, for each subject that matches one of some patterns, the
+// sequence of its last message at or before maxSequence (0: of its last message),
+// ascending and each once. The empty pattern matches nothing here, > every subject.
+// When there are more than maxAllowed (0 or less: any number) it is ErrTooManyResults.
+//
+// It is of one instant. It takes time in proportion to the number of subjects that
+// match; with a maxSequence before the last message of some of them, it looks for
+// those in the indexes of the blocks before, from the last to the first.
+func (s *Store) MultiLastSeqs(ctx context.Context, patterns []string, maxSequence uint64, maxAllowed int) ([]uint64, error) {
+	return s.lastSeqs(ctx, patternSet(patterns), maxSequence, maxAllowed)
+}
+
+// patternSet is the set of patterns that are not empty.
+func patternSet(patterns []string) subject.Set {
+	var list []subject.Pattern
+	for _, text := range patterns {
+		if text != "" {
+			list = append(list, subject.Compile(text))
+		}
+	}
+	return subject.NewSet(list...)
+}
+
+// MultiLastMsgs gives the messages whose sequences MultiLastSeqs returns, ascending.
+// Which they are is decided at the first step; those that are removed meanwhile are
+// passed over. Errors are as in Messages.
+func (s *Store) MultiLastMsgs(ctx context.Context, patterns []string, maxSequence uint64, maxAllowed int) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		sequences, err := s.MultiLastSeqs(ctx, patterns, maxSequence, maxAllowed)
+		if err != nil {
+			yield(Message{}, err)
+			return
+		}
+		for _, sequence := range sequences {
+			m, err := s.LoadMsg(ctx, sequence)
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if !yield(m, err) || err != nil && !errors.Is(err, ErrCorrupt) {
+				return
+			}
+		}
+	}
+}
+
+func (s *stream) lastSeqs(ctx context.Context, set subject.Set, most uint64, allowed int) (sequences []uint64, err error) {
+	found := 0
+	err = s.source.Ask(ctx, set, func(l *read.Lookup) (err error) {
+		sequences, found, err = l.Lasts(most, allowed)
+		return err
+	})
+	if err != nil || found == 0 {
+		return nil, err
+	}
+	if allowed > 0 && found > allowed {
+		return nil, fmt.Errorf("%w: %d subjects, %d allowed", ErrTooManyResults, found, allowed)
+	}
+	slices.Sort(sequences)
+	return sequences, nil
+}

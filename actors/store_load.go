@@ -1,0 +1,90 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// LoadMsg returns the message at a sequence, 0 for the first one: ErrEOF above the last
+// one, ErrNotFound when it is gone, ErrStopped, or an ErrCorrupt that says where the
+// record is damaged. It sees every message whose store has returned, and none that was
+// removed before the call. It takes constant time, and none of the writer's: messages
+// of the block that is being written come from memory, others from the files, on the
+// caller's goroutine, with one or two reads of a page when they are not in the page
+// cache. A block without an index is read as a whole once.
+func (s *Store) LoadMsg(ctx context.Context, sequence uint64) (Message, error) {
+	var m MessageBuffer
+	err := s.LoadMsgInto(ctx, sequence, &m)
+	return m.Message, err
+}
+
+// LoadMsgInto is LoadMsg into memory of the caller's: it allocates nothing once the
+// buffer has grown to the size of the messages. The message is valid until the next
+// load into the buffer. On an error the buffer holds no message.
+func (s *Store) LoadMsgInto(ctx context.Context, sequence uint64, into *MessageBuffer) error {
+	if err := ctx.Err(); err != nil {
+		into.Message = Message{}
+		return context.Cause(ctx)
+	}
+	return s.load(sequence, into)
+}
+
+// load loads one message, whatever becomes of any context.
+func (s *stream) load(sequence uint64, into *MessageBuffer) error {
+	return into.took(s.source.Load(sequence, &into.buffer))
+}
+
+// LoadNextMsg returns the first message at or after a sequence that the filters
+// select, and its sequence as skip. When there is none the error is ErrEOF and skip
+// the last sequence of the stream as of the same instant: a caller that goes on at
+// skip+1 misses nothing. With any other error skip is 0.
+//
+// It sees every message whose store has returned, and none that was removed before the
+// call. It takes no time of the writer's. Within the next 64 sequences it looks at the
+// records; beyond, it asks the subject index where a match can be (in proportion to
+// the number of subjects that match), and then the index of each block from there on:
+// a few reads a block that has no match, none once those are in memory.
+func (s *Store) LoadNextMsg(ctx context.Context, start uint64, filters ...Filters) (m Message, skip uint64, err error) {
+	return loadBy(ctx, start, filters, s.source.LoadNext)
+}
+
+// LoadPrevMsg returns the last message at or before a sequence that the filters
+// select, and its sequence as skip. When there is none the error is ErrEOF and skip
+// the first sequence of the stream. In everything else it is like LoadNextMsg.
+func (s *Store) LoadPrevMsg(ctx context.Context, start uint64, filters ...Filters) (m Message, skip uint64, err error) {
+	return loadBy(ctx, start, filters, s.source.LoadPrev)
+}
+
+// loadBy loads the message that find finds.
+func loadBy(ctx context.Context, start uint64, filters []Filters,
+	find func(context.Context, uint64, subject.Set, *read.Buffer) (uint64, error),
+) (Message, uint64, error) {
+	var m MessageBuffer
+	skip, err := find(ctx, start, setOf(filters), &m.buffer)
+	err = m.took(err)
+	return m.Message, skip, err
+}
+
+// LoadLastMsg returns the newest live message that the filters select, or ErrNotFound.
+// For filters that name one subject it takes a look-up in the subject index and a
+// load; otherwise time in proportion to the number of subjects that match. As to what
+// it sees it is like LoadNextMsg.
+func (s *Store) LoadLastMsg(ctx context.Context, filters ...Filters) (Message, error) {
+	var m MessageBuffer
+	err := m.took(s.source.LoadNewest(ctx, setOf(filters), &m.buffer))
+	return m.Message, err
+}
+
+// SubjectForSeq returns the subject of the message at a sequence, or ErrNotFound. It
+// costs what LoadMsg does.
+func (s *Store) SubjectForSeq(ctx context.Context, sequence uint64) (string, error) {
+	m, err := s.LoadMsg(ctx, sequence)
+	if err == nil && sequence == 0 || errors.Is(err, ErrEOF) {
+		return "", fmt.Errorf("%w: %d", ErrNotFound, sequence)
+	}
+	return m.Subject, err
+}

@@ -1,0 +1,83 @@
+package blockindex
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// ErrMissing: there is no index file beside the block.
+var ErrMissing = errors.New("blockindex: no index file")
+
+// mostFile bounds the index files that are read into memory where they cannot be mapped, in bytes.
+const mostFile = 1 << 30
+
+// File is the index file of a block, open for reading. It is mapped where the system has mappings,
+// and on the heap elsewhere. Everything that its Index reads must be read under blockio.Guard.
+type File struct {
+	*Index
+	mapping *blockio.Mapping // nil when the index is on the heap
+}
+
+// OpenFile opens the index file beside the block at blockPath, if it is of the block that want
+// describes. The error is ErrMissing when there is no such file, ErrStale when it is of another block
+// or of an earlier state of this one, ErrDamaged, or one of the file system.
+func OpenFile(fsys blockio.FS, blockPath string, want Identity) (*File, error) {
+	file, err := fsys.OpenFile(Path(blockPath), blockio.ModeRead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrMissing
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // it was opened for reading, so an error of closing it loses nothing
+	stat, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	f := &File{}
+	var options Options
+	var data []byte
+	if m, ok := blockio.MapFile(file, stat.Size); ok {
+		f.mapping, data, options.Populate = m, m.Bytes(), m.Populate
+	} else {
+		if stat.Size > mostFile {
+			return nil, damaged("bytes of the file", stat.Size)
+		}
+		data = make([]byte, stat.Size)
+		if n, err := file.ReadAt(data, 0); err != nil && err != io.EOF {
+			return nil, err
+		} else if n < len(data) {
+			return nil, damaged("bytes read of the file", n)
+		}
+	}
+	err = blockio.Guard(func() error {
+		f.Index, err = Open(data, want, options)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Mapped reports whether the index is mapped, and takes no memory on the heap.
+func (f *File) Mapped() bool { return f.mapping != nil }
+
+// Populate brings the whole index into memory, for callers that are about to use most of it. An error
+// of the disk is not reported here: it comes again when the page is used.
+func (f *File) Populate() {
+	if f.mapping != nil {
+		_ = f.mapping.Populate(0, int64(len(f.mapping.Bytes())))
+	}
+}
+
+// Close ends the use of the index.
+func (f *File) Close() error {
+	if f.mapping == nil {
+		return nil
+	}
+	return f.mapping.Close()
+}
