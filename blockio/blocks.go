@@ -6,15 +6,11 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
 
 const (
-	blocksDir   = "msgs"
-	blockSuffix = ".blk"
-
 	// UnfinishedSuffix ends the name of a file that is being written to take the
 	// place of the one without it.
 	UnfinishedSuffix = ".tmp"
@@ -36,6 +32,10 @@ type BlocksOptions struct {
 	// Beside lists the endings of files that describe a block, such as ".bix": they
 	// go with the block.
 	Beside []string
+	// Source, if set, is what the blocks are read through: it forgets a block before
+	// and after the file is removed or truncated, so that nobody is served what the file
+	// was. Before, since Windows removes no file that is open.
+	Source *BlockSource
 	// OnStray, if set, is told of names in the directory that look like a block
 	// and are none, such as 04.blk. nats-server refuses such a directory.
 	OnStray func(name string)
@@ -93,12 +93,10 @@ func NewBlocks(fsys FS, dir, stream string, opts BlocksOptions) *Blocks {
 }
 
 // Dir is the directory of the block files.
-func (b *Blocks) Dir() string { return filepath.Join(b.dir, blocksDir) }
+func (b *Blocks) Dir() string { return BlocksDir(b.dir) }
 
 // Path is the file of a block.
-func (b *Blocks) Path(id uint32) string {
-	return filepath.Join(b.dir, blocksDir, strconv.FormatUint(uint64(id), 10)+blockSuffix)
-}
+func (b *Blocks) Path(id uint32) string { return BlockPath(b.dir, id) }
 
 // List gives the blocks there are, ascending. Names that are not exactly a
 // number from 1 without leading zeros and .blk are passed over; see OnStray.
@@ -124,19 +122,6 @@ func (b *Blocks) List() ([]BlockInfo, error) {
 		return 1
 	})
 	return blocks, nil
-}
-
-// blockID reads the number out of a block's file name.
-func blockID(name string) (uint32, bool) {
-	digits, ok := strings.CutSuffix(name, blockSuffix)
-	if !ok {
-		return 0, false
-	}
-	id, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil || id == 0 || strconv.FormatUint(id, 10) != digits {
-		return 0, false
-	}
-	return uint32(id), true
 }
 
 // Codec returns the record codec of a block. A few are kept.
@@ -274,7 +259,8 @@ func (b *Blocks) fail(t *tail, err error) {
 // Seal ends the appending to a block: zeros written ahead are cut off, the file
 // is synced, and the handle closed. size must be the end of its records, else
 // nothing is done and the error is ErrOffset. A block that is not open, as one
-// of an earlier process, is sealed as well.
+// of an earlier process, is sealed as well. BlocksOptions.Source is not told: a
+// block that still took records is not mapped, and its records stay where they were.
 func (b *Blocks) Seal(id uint32, size int64) error {
 	b.mu.Lock()
 	t := b.open[id]
@@ -326,6 +312,8 @@ func (b *Blocks) sealClosed(id uint32, size int64) error {
 // is closed; OpenTail opens it again. A size beyond the end is ErrOffset.
 func (b *Blocks) Truncate(id uint32, size int64) error {
 	closeErr := b.drop(id) // of a handle that may be broken: no news
+	b.forget(id)
+	defer b.forget(id)
 	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
 	if err != nil {
 		return b.wrap("truncate", id, errors.Join(err, closeErr))
@@ -362,7 +350,9 @@ func (b *Blocks) Remove(ids ...uint32) error {
 	removed := false
 	for _, id := range ids {
 		closeErr := b.drop(id)
+		b.forget(id)
 		err := b.fs.Remove(b.Path(id))
+		b.forget(id)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		} else if err == nil {
@@ -379,6 +369,13 @@ func (b *Blocks) Remove(ids ...uint32) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// forget makes the next reader of a block open its file anew.
+func (b *Blocks) forget(id uint32) {
+	if b.opts.Source != nil {
+		b.opts.Source.Forget(id)
+	}
 }
 
 // removeBeside removes what describes a block.

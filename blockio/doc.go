@@ -30,9 +30,17 @@
 //
 // # Concurrency
 //
-// RecordCodec, FileCache and FS are for any number of goroutines; Blocks is for two
-// writers and any number of readers, as its comment says; Scanner is for one.
+// RecordCodec, BlockCache with its sources and blocks, FileCache and FS are for any
+// number of goroutines; Blocks is for two writers and any number of readers, as its
+// comment says; Scanner is for one.
 // No lock is held during I/O. The package starts no goroutine and keeps no time.
+//
+// # Reading
+//
+// All readers of a process lease blocks from one BlockCache, each stream through its
+// BlockSource: a Block is open while somebody has it, whatever becomes of the file, and
+// carries what was made of it, such as an index. Blocks tells the source which files it
+// cuts and removes.
 //
 // # Errors
 //

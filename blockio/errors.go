@@ -38,6 +38,18 @@ var (
 	// truncated, or its disk fails.
 	ErrMapped = errors.New("blockio: mapped file cannot be read")
 
+	// ErrCompressed: the file of a block is compressed, which is not supported yet.
+	ErrCompressed = errors.New("blockio: compressed")
+
+	// ErrSuperseded: the block was asked for as an earlier generation of its stream
+	// knew it, before files were cut or replaced. Take a new snapshot of the stream,
+	// and ask again.
+	ErrSuperseded = errors.New("blockio: superseded")
+
+	// ErrPanic: another goroutine panicked while it opened or described the block that
+	// this one waited for.
+	ErrPanic = errors.New("blockio: panic while a block was made ready")
+
 	// ErrEncrypted: the file can be read only with the stream's key.
 	ErrEncrypted = errors.New("blockio: encrypted")
 

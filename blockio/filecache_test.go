@@ -3,9 +3,7 @@ package blockio_test
 import (
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -166,16 +164,4 @@ func TestCacheLeaksNoDescriptors(t *testing.T) {
 	if before >= 0 {
 		require.Equal(t, before, descriptors(t))
 	}
-}
-
-// descriptors gives the number of open files of the process, or -1 where that
-// cannot be told.
-func descriptors(t *testing.T) int {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		return -1
-	}
-	entries, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	return len(entries)
 }

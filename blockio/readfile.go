@@ -6,14 +6,19 @@ import (
 	"io"
 )
 
-// readOpen reads all of an open file. A file that shrinks meanwhile gives what
-// there was; one that grows gives what it had at first.
+// readOpen reads all of an open file, which grows or shrinks meanwhile or not: what it
+// had at first, as far as that is still there.
 func readOpen(file File, name string, limit int64, buf []byte) ([]byte, error) {
 	stat, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
-	size := stat.Size
+	return readSized(file, name, stat.Size, limit, buf)
+}
+
+// readSized reads the first size bytes of an open file, or as many as there are, into
+// buf, which is replaced when it is too small. A size above the limit is ErrTooLarge.
+func readSized(file File, name string, size, limit int64, buf []byte) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("%w: %s: %d bytes, limit %d", ErrTooLarge, name, size, limit)
 	}

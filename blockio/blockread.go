@@ -1,0 +1,99 @@
+package blockio
+
+import (
+	"fmt"
+	"io"
+)
+
+// stretch is how much of a mapping is made resident at a time, in bytes: little, since
+// all of it may have to come from the disk for one record.
+const stretch = 16 << 10
+
+// At returns size bytes of the block from an offset on. Of a mapped block they are the
+// memory that the file is mapped to, which the caller reads under Guard and before the
+// Release. Of others they are in *buffer, which is replaced when it is too small. When
+// the block ends before that, the error is io.ErrUnexpectedEOF, and the bytes that there
+// are come with it.
+func (b *Block) At(offset int64, size int, buffer *[]byte) ([]byte, error) {
+	if offset < 0 || size < 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if b.mapping == nil {
+		return readInto(b.file, offset, size, buffer)
+	}
+	data := b.mapping.Bytes()
+	end := min(int64(len(data)), offset+int64(size))
+	if offset > end { // or beyond what an int64 holds
+		return nil, io.ErrUnexpectedEOF
+	}
+	if err := b.populate(offset, end); err != nil {
+		// The disk cannot read some of the stretches, which may be others than hold these
+		// bytes. The file shows.
+		return readInto(b.file, offset, size, buffer)
+	}
+	data = data[offset:end:end]
+	if len(data) < size {
+		return data, io.ErrUnexpectedEOF
+	}
+	return data, nil
+}
+
+// readInto reads size bytes into a buffer, which grows with them.
+func readInto(file io.ReaderAt, offset int64, size int, buffer *[]byte) ([]byte, error) {
+	if cap(*buffer) < size {
+		*buffer = make([]byte, max(size, 4<<10))
+	}
+	into := (*buffer)[:size]
+	n, err := file.ReadAt(into, offset)
+	if n == size {
+		err = nil
+	} else if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return into[:n], err
+}
+
+// populate makes bytes of the mapping resident before they are touched for the first
+// time: a page fault would stop more than the one goroutine. Stretches beside each other
+// are populated together.
+func (b *Block) populate(from, to int64) error {
+	for i := from / stretch; i*stretch < to; i++ {
+		first := i
+		for i*stretch < to && !b.isResident(i) {
+			i++
+		}
+		if first == i {
+			continue
+		}
+		if err := b.mapping.Populate(first*stretch, i*stretch); err != nil {
+			return err
+		}
+		for ; first < i; first++ {
+			b.resident[first/64].Or(1 << (first % 64))
+		}
+	}
+	return nil
+}
+
+// isResident reports whether a stretch of the mapping was populated.
+func (b *Block) isResident(i int64) bool { return b.resident[i/64].Load()&(1<<(i%64)) != 0 }
+
+// ReadAt reads bytes of the block, as io.ReaderAt says, for those who go through it in
+// order. It reads the file as it is now, also of a mapped block, and so never faults and
+// has the system read ahead.
+func (b *Block) ReadAt(p []byte, offset int64) (int, error) { return b.file.ReadAt(p, offset) }
+
+// ReadAll returns all bytes of the block, in buf, which is replaced when it is too
+// small: of a whole block as many as it had when it was opened, of another what it has
+// now. More than MaxBlockFile is ErrTooLarge. When a whole block has become shorter, the
+// error wraps io.ErrUnexpectedEOF, and the bytes that there are come with it.
+func (b *Block) ReadAll(buf []byte) ([]byte, error) {
+	if !b.whole {
+		return readOpen(b.file, b.path, MaxBlockFile, buf)
+	}
+	data, err := readSized(b.file, b.path, b.stat.Size, MaxBlockFile, buf)
+	if err == nil && int64(len(data)) < b.stat.Size {
+		err = fmt.Errorf("blockio: read %s: %d of %d bytes: %w", b.path, len(data), b.stat.Size, io.ErrUnexpectedEOF)
+	}
+	return data, err
+}

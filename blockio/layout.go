@@ -1,0 +1,35 @@
+package blockio
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Where the blocks of a stream are: <directory of the stream>/msgs/<number>.blk.
+const (
+	blocksDir   = "msgs"
+	blockSuffix = ".blk"
+)
+
+// BlocksDir returns the directory of the block files of a stream, given the one that
+// holds the stream's meta.inf.
+func BlocksDir(dir string) string { return filepath.Join(dir, blocksDir) }
+
+// BlockPath returns the file of a block of the stream in dir.
+func BlockPath(dir string, id uint32) string {
+	return filepath.Join(dir, blocksDir, strconv.FormatUint(uint64(id), 10)+blockSuffix)
+}
+
+// blockID reads the number out of a block's file name.
+func blockID(name string) (uint32, bool) {
+	digits, ok := strings.CutSuffix(name, blockSuffix)
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil || id == 0 || strconv.FormatUint(id, 10) != digits {
+		return 0, false
+	}
+	return uint32(id), true
+}
