@@ -97,8 +97,10 @@ func (b *Block) Stat() (FileStat, error) { return b.stat, nil }
 // spares the look-up in the cache with it. It takes no lock and allocates nothing.
 func (b *Block) Retain() bool {
 	for {
+		// In this order: the cache's own use ends after gone is set, so that n is not 0
+		// when gone is not set yet.
 		n := b.refs.Load()
-		if n <= 0 || b.gone.Load() {
+		if b.gone.Load() {
 			return false
 		}
 		if b.refs.CompareAndSwap(n, n+1) {

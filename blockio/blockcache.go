@@ -129,7 +129,7 @@ func (c *BlockCache) fill(e *cacheEntry, o LeaseOptions) (*Block, error) {
 	case err != nil:
 		e.err = err
 		c.remove(e)
-	case c.entries[e.key] == e && !e.key.source.closed:
+	case c.entries[e.key] == e:
 		e.block = b
 		b.refs.Add(1) // the cache's
 		b.used.Store(true)
@@ -139,7 +139,6 @@ func (c *BlockCache) fill(e *cacheEntry, o LeaseOptions) (*Block, error) {
 	default: // it was forgotten meanwhile, so only the caller gets it
 		e.block = b
 		b.gone.Store(true)
-		c.remove(e)
 	}
 	// Under the lock, so that every block in the ring is ready for whoever forgets it.
 	close(e.ready)

@@ -155,12 +155,14 @@ func TestSupersededRefsAreRefused(t *testing.T) {
 	s.Supersede(3)
 	require.Equal(t, 1, c.Open(), "only what is leased")
 	require.False(t, old.Retain())
+	opens := files.opens.Load()
 	for _, o := range []blockio.LeaseOptions{lookUp, growing, passing} {
 		for generation := range uint64(3) {
 			_, err := s.Lease(blockio.BlockRef{ID: 1, Generation: generation}, o)
 			require.ErrorIs(t, err, blockio.ErrSuperseded)
 		}
 	}
+	require.Equal(t, opens, files.opens.Load(), "no file is opened for them")
 	require.Equal(t, plain(1, 100), contentOf(t, old), "leases that are out stay usable")
 	old.Release()
 	require.Zero(t, files.open.Load())
@@ -171,6 +173,8 @@ func TestSupersededRefsAreRefused(t *testing.T) {
 	require.True(t, b.Retain(), "there is no way back")
 	b.Release()
 	b.Release()
+	_, err = s.Lease(blockio.BlockRef{ID: 1, Generation: 2}, lookUp)
+	require.ErrorIs(t, err, blockio.ErrSuperseded)
 	ahead, err := s.Lease(blockio.BlockRef{ID: 1, Generation: 4}, lookUp)
 	require.NoError(t, err)
 	require.NotSame(t, b, ahead, "a generation has its own files")

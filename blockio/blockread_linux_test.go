@@ -3,6 +3,7 @@ package blockio_test
 import (
 	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,4 +36,49 @@ func TestPopulateFailureIsReadFromTheFile(t *testing.T) {
 	require.Equal(t, plain(1, bigBlock)[4000:4010], data, "of the file that was leased, not of the one that took its name")
 	b.Release()
 	s.Close()
+}
+
+// TestStretchIsPopulatedOnce: what is resident is not asked for again, and so served from
+// the mapping also when it could not be populated any more.
+func TestStretchIsPopulatedOnce(t *testing.T) {
+	dir := t.TempDir()
+	putBlocks(t, blockio.OS, dir, 1, bigBlock)
+	s := blockio.NewBlockCache(1, 0).Source(blockio.OS, dir, "S")
+	defer s.Close()
+	b := lease(t, s, 1, lookUp)
+	defer b.Release()
+	var buffer []byte
+	_, err := b.At(20_000, 100_000, &buffer) // stretches 1 to 7
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(b.Path(), 0))
+	for _, offset := range []int64{1 << 14, 50_000, 1<<17 - 10} {
+		data, err := b.At(offset, 10, &buffer)
+		require.NoError(t, err)
+		require.Len(t, data, 10)
+		require.Nil(t, buffer)
+	}
+	for _, offset := range []int64{1<<14 - 1, 1<<17 - 9} { // a byte of the stretch beside them
+		data, err := b.At(offset, 10, &buffer)
+		require.Equal(t, io.ErrUnexpectedEOF, err)
+		require.Empty(t, data)
+	}
+}
+
+// TestLeaksNoMappings: a block is unmapped when it is closed, and not while it is leased.
+func TestLeaksNoMappings(t *testing.T) {
+	dir := t.TempDir()
+	putBlocks(t, blockio.OS, dir, 2, bigBlock)
+	mapped := func() int {
+		maps, err := os.ReadFile("/proc/self/maps")
+		require.NoError(t, err)
+		return strings.Count(string(maps), dir)
+	}
+	s := blockio.NewBlockCache(2, 0).Source(blockio.OS, dir, "S")
+	b := lease(t, s, 1, lookUp)
+	touch(t, s, 2)
+	require.Equal(t, 2, mapped())
+	s.Close()
+	require.Equal(t, 1, mapped())
+	b.Release()
+	require.Zero(t, mapped())
 }

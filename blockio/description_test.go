@@ -40,7 +40,7 @@ func TestDescriptionLivesAsLongAsTheBlock(t *testing.T) {
 }
 
 func TestDescriptionOfADroppedBlock(t *testing.T) {
-	c, s, _ := newCache(t, 4, 1)
+	c, s, _ := newCache(t, 4, 2)
 	for _, o := range []blockio.LeaseOptions{lookUp, passing} {
 		d := &description{heap: 1 << 40}
 		b := lease(t, s, 1, o)
@@ -51,6 +51,9 @@ func TestDescriptionOfADroppedBlock(t *testing.T) {
 		require.EqualValues(t, 1, d.closed.Load())
 		require.Zero(t, c.Open())
 	}
+	touch(t, s, 1)
+	touch(t, s, 2)
+	require.Equal(t, 2, c.Open(), "what the cache does not keep does not count")
 }
 
 func TestErrorOfADescriptionIsNotKept(t *testing.T) {
@@ -270,5 +273,31 @@ func TestForgottenWhileItIsOpened(t *testing.T) {
 			s.Close()
 			require.Zero(t, c.Open(), name)
 		}
+	}
+}
+
+// TestDescriptionIsMadeOnceByWhoComesLate: who looked for a description before it was
+// there finds it when it is their turn.
+func TestDescriptionIsMadeOnceByWhoComesLate(t *testing.T) {
+	_, s, _ := newCache(t, 4, 1)
+	for range 3000 {
+		b := lease(t, s, 1, lookUp)
+		var calls atomic.Int64
+		var work sync.WaitGroup
+		begin := make(chan struct{})
+		for range 4 {
+			work.Go(func() {
+				<-begin
+				_, _ = b.Description(func(*blockio.Block) (blockio.Description, error) {
+					calls.Add(1)
+					return &description{}, nil
+				})
+			})
+		}
+		close(begin)
+		work.Wait()
+		require.EqualValues(t, 1, calls.Load())
+		b.Drop()
+		b.Release()
 	}
 }
