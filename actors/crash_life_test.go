@@ -86,7 +86,7 @@ func (l *crashLife) open() error {
 func (l *crashLife) end() {
 	_ = l.store.files.Blocks.Close()
 	_ = l.store.lock.Close()
-	_ = l.stream.runtime.readers.Files.Close()
+	l.stream.source.Blocks().Close()
 }
 
 // do carries out one step of the script.
@@ -193,9 +193,6 @@ func (l *crashLife) runWork() error {
 	w := l.work[0]
 	l.work = l.work[1:]
 	done := l.store.files.Work(w)
-	if w.Kind == engine.WorkRemove {
-		l.stream.source.Forget(w.Block)
-	}
 	l.store.engine.Done(done)
 	return done.Err
 }

@@ -133,7 +133,6 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.engine = m.engine
 	a.failing.Store(false)
 	a.meters.recoveries.Add(1)
-	a.source.ForgetAll() // some files were cut off
 	s := a.published.State()
 	a.log.Info("recovered", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
 	a.engine.Tick(a.runtime.now())
@@ -146,9 +145,10 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 // newFiles returns the files of the stream for the lanes and for recovery. It opens none.
 func (s *stream) newFiles() *disk.Files {
 	return &disk.Files{
-		Log: s.log, FS: s.config.FS, Derived: derivedFiles,
+		Log: s.log, FS: s.config.FS, Derived: derivedFiles, Source: s.source.Blocks(),
 		Blocks: blockio.NewBlocks(s.config.FS, s.dir, s.config.Name, blockio.BlocksOptions{
 			BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
+			Source: s.source.Blocks(),
 			OnStray: func(name string) {
 				s.log.Warn("a name that looks like a block; nats-server would refuse the directory", "name", name)
 			},

@@ -304,7 +304,6 @@ func (a *storeActor) onWorkDone(m *workDone) {
 	a.engine.Done(m.done)
 	switch kind := m.work.Kind; {
 	case kind == engine.WorkRemove:
-		a.source.Forget(m.work.Block)
 		if err != nil {
 			a.log.Error("cannot remove a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", err)
 		}
@@ -343,10 +342,6 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 			continue
 		}
 		a.works++
-		if w.Kind == engine.WorkRemove {
-			// Some systems do not remove files that are open.
-			a.source.Forget(w.Block)
-		}
 		item := &maintenanceWork{files: a.files, work: w}
 		a.atFlusher = append(a.atFlusher, item)
 		ctx.Send(a.flusher, item)
@@ -439,7 +434,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.lock.Close())
 	a.engine.Release()
 	a.published.Close()
-	a.source.ForgetAll()
+	a.source.Blocks().Close()
 	a.endWatches(ctx)
 	for _, o := range a.stops {
 		a.finish(o, engine.Reply{Tag: o, Err: a.final})

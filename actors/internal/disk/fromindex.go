@@ -17,16 +17,16 @@ var errNoUse = errors.New("actors: no index that is of use")
 // openIndex opens the index file beside a block. The caller closes it, and looks at it under
 // blockio.Guard.
 func (f *Files) openIndex(id uint32) (*blockindex.File, error) {
-	file, err := f.FS.OpenFile(f.Blocks.Path(id), blockio.ModeRead)
+	block, err := f.lease(id, true)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() // it was opened for reading, so an error of closing it loses nothing
-	want, err := blockindex.IdentityOf(file, id)
+	defer block.Release()
+	want, err := blockindex.IdentityOf(block, id)
 	if err != nil {
 		return nil, err
 	}
-	x, err := blockindex.OpenFile(f.FS, f.Blocks.Path(id), want)
+	x, err := blockindex.OpenFile(f.FS, block.Path(), want)
 	if errors.Is(err, blockindex.ErrMissing) {
 		err = fmt.Errorf("%w: %w", errNoUse, err)
 	}

@@ -14,9 +14,6 @@ import (
 // ErrUnsupported: the directory uses a feature that this version cannot handle. Nothing was changed.
 var ErrUnsupported = errors.New("actors: unsupported by this version")
 
-// compressedHeader begins a block that nats-server has compressed.
-const compressedHeader = "cmp"
-
 // scanned is the scan of one block, or why there is none.
 type scanned struct {
 	scan    *engine.Scan
@@ -161,12 +158,12 @@ func (r *Recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scan
 
 // scanRecords reads, scans and syncs a block.
 func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
-	data, err := r.Blocks.ReadAll(id, buffer)
+	data, err := r.readAll(id, buffer)
+	if errors.Is(err, blockio.ErrCompressed) {
+		err = fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
 	if err != nil {
 		return buffer, scanned{err: err}
-	}
-	if len(data) > len(compressedHeader) && string(data[:len(compressedHeader)]) == compressedHeader {
-		return data, scanned{err: fmt.Errorf("%w: block %s is compressed", ErrUnsupported, r.Blocks.Path(id))}
 	}
 	scan, found := r.scanBlock(id, data, tail, last && r.After == nil)
 	err = r.syncFile(r.Blocks.Path(id))

@@ -49,7 +49,7 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 // looksTorn reports whether a block would be cut if it were the last one with anything in it. For the
 // next recovery it will be: nothing is left of the blocks after it.
 func (r *Recovery) looksTorn(id uint32) (bool, error) {
-	data, err := r.Blocks.ReadAll(id, nil)
+	data, err := r.readAll(id, nil)
 	if err != nil {
 		return false, err
 	}

@@ -16,6 +16,8 @@ type Files struct {
 	Log    *slog.Logger
 	FS     blockio.FS
 	Blocks *blockio.Blocks
+	// Source is the way to read the blocks, and what Blocks tells of the files that it cuts and removes.
+	Source *blockio.BlockSource
 	// Derived names the files beside the blocks that describe the stream as a whole, and that the
 	// first change makes wrong.
 	Derived []string
@@ -92,7 +94,7 @@ func (f *Files) loadTable(id uint32, size int64) (*engine.Table, error) {
 		return table, nil
 	}
 	f.warnOfIndex(id, err)
-	data, err := f.Blocks.ReadAll(id, nil)
+	data, err := f.readAll(id, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		// The block was removed after its table was asked for. The engine no longer looks at it.
 		return engine.NewScan(id).Table(), nil
@@ -104,10 +106,25 @@ func (f *Files) loadTable(id uint32, size int64) (*engine.Table, error) {
 	return scan.Table(), nil
 }
 
-// warnOfIndex logs why the index of a block cannot be used, unless it is only missing or does not
-// help.
+// lease leases a block for a single pass. whole says that its file takes no more records.
+func (f *Files) lease(id uint32, whole bool) (*blockio.Block, error) {
+	return f.Source.Lease(blockio.BlockRef{ID: id}, blockio.LeaseOptions{Whole: whole})
+}
+
+// readAll returns the bytes of a block as they are now, in buffer if that is large enough.
+func (f *Files) readAll(id uint32, buffer []byte) ([]byte, error) {
+	block, err := f.lease(id, false)
+	if err != nil {
+		return nil, err
+	}
+	defer block.Release()
+	return block.ReadAll(buffer)
+}
+
+// warnOfIndex logs why the index of a block cannot be used, unless it is only missing or does not help,
+// or the block itself cannot be read.
 func (f *Files) warnOfIndex(id uint32, err error) {
-	if !errors.Is(err, errNoUse) {
+	if !errors.Is(err, errNoUse) && !errors.Is(err, blockio.ErrCompressed) {
 		f.Log.Warn("a block index is not to be used; the block is read", "path", f.Blocks.Path(id), "error", err)
 	}
 }

@@ -24,7 +24,7 @@ var (
 	// ErrCorrupt: a record or a file is damaged.
 	ErrCorrupt = blockio.ErrCorrupt
 	// ErrPanic: reading has panicked. It is a bug, or damage of a kind that nobody thought of.
-	ErrPanic = errors.New("actors: panic while reading; the log says more")
+	ErrPanic = blockio.ErrPanic
 )
 
 // errMemoryGone: the bytes of the block that is being written are no longer in memory, and so they

@@ -75,7 +75,7 @@ func (s *Source) loadFrom(b *engine.BlockView, sequence uint64, into *Buffer) er
 	if err != nil {
 		return err
 	}
-	defer r.release()
+	defer r.block.Release()
 	return r.load(b, sequence, into)
 }
 
@@ -104,7 +104,7 @@ func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (
 		return err
 	})
 	if err != nil && unusable(err) {
-		r.source.discard(r, err)
+		r.discard(err)
 	}
 	return err
 }

@@ -155,7 +155,7 @@ func (l *Lookup) firstWithin(from, to uint64) (sequence uint64, ok bool, err err
 		if holes, err := p.holes(max(from, p.from), end); err != nil {
 			return err
 		} else if len(holes) > 0 {
-			return p.holeError(holes[0].First)
+			return p.damaged(&holes[0])
 		}
 		if ok {
 			return errStopVisit
@@ -199,7 +199,9 @@ func (l *Lookup) lastWithin(from, to uint64) (sequence uint64, ok bool, err erro
 		if holes, err := p.holes(max(end, p.from), min(to, p.to)); err != nil {
 			return err
 		} else if n := len(holes); n > 0 {
-			return p.holeError(holes[n-1].Last)
+			hole := holes[n-1]
+			hole.first = hole.last
+			return p.damaged(&hole)
 		}
 		if ok {
 			return errStopVisit

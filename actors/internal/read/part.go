@@ -64,7 +64,7 @@ func (s *Source) partsOf(b *engine.BlockView, from, to uint64, names *subjects.T
 			return err
 		}
 		p.reader, p.table = r, &indexTable{r}
-		defer r.release()
+		defer r.block.Release()
 		return visit(&p)
 	}
 	if reverse {
@@ -84,7 +84,7 @@ func (p *part) guard(f func() error) error {
 	}
 	err := blockio.Guard(f)
 	if err != nil && unusable(err) {
-		p.reader.source.discard(p.reader, err)
+		p.reader.discard(err)
 	}
 	return err
 }
@@ -201,38 +201,4 @@ func (p *part) prev(set *subject.Set, low, high int) (int, error) {
 			return low - 1, err
 		}
 	}
-}
-
-// holes returns the stretches of from..to that should have messages and have no
-// records: the block is damaged there, and nobody knows their subjects.
-func (p *part) holes(from, to uint64) (holes []engine.SequenceRange, err error) {
-	if p.reader == nil || p.reader.sum.Damage == 0 || from > to {
-		return nil, nil
-	}
-	low, high, err := p.bounds(from, to)
-	if err != nil {
-		return nil, err
-	}
-	next := max(from, p.from)
-	for i := low; i <= high; i++ {
-		sequence := min(to, p.to) + 1
-		if i < high {
-			if sequence, err = p.table.sequence(i); err != nil {
-				return nil, err
-			}
-		}
-		for next = p.block.LiveAfter(next); next < sequence; next = p.block.LiveAfter(next) {
-			end := sequence - 1
-			p.block.EachGap(next, end, func(first, _ uint64) { end = min(end, first-1) })
-			holes = append(holes, engine.SequenceRange{First: next, Last: end})
-			next = end + 1
-		}
-		next = sequence + 1
-	}
-	return holes, nil
-}
-
-// holeError is the error of a stretch without records.
-func (p *part) holeError(sequence uint64) error {
-	return p.reader.source.corrupt(p.block, 0, sequence, "no intact record", ErrCorrupt)
 }

@@ -2,8 +2,6 @@ package read
 
 import (
 	"log/slog"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -13,17 +11,15 @@ import (
 
 // Shared is what the readers of all streams of a process share.
 type Shared struct {
-	Files  *blockio.FileCache
-	cache  *cache
+	Blocks *blockio.BlockCache
 	builds chan struct{} // a token for each block that an index is being made of in memory
 }
 
-// NewShared returns what readers share: at most blocks blocks kept ready for look-ups, and as many
-// files kept open; at most heap bytes of indexes on the heap that are kept; at most builds indexes
+// NewShared returns what readers share: at most blocks blocks kept open for look-ups; at most heap bytes of indexes on the heap that are kept; at most builds indexes
 // being made at a time, each of which takes the memory of a whole block.
 func NewShared(blocks int, heap int64, builds int) *Shared {
 	return &Shared{
-		Files: blockio.NewFileCache(blocks), cache: newCache(blocks, heap), builds: make(chan struct{}, builds),
+		Blocks: blockio.NewBlockCache(blocks, heap), builds: make(chan struct{}, builds),
 	}
 }
 
@@ -53,53 +49,28 @@ type Config struct {
 // Source is a stream as its readers see it. Its methods are safe for concurrent use.
 type Source struct {
 	Config
-	codec atomic.Pointer[blockCodec] // of the block that was read last
+	blocks *blockio.BlockSource
 	// distrusted holds the numbers of blocks whose index file is of no use until it is written again.
 	distrusted sync.Map
 }
 
 // NewSource returns a Source.
-func NewSource(c Config) *Source { return &Source{Config: c} }
+func NewSource(c Config) *Source {
+	return &Source{Config: c, blocks: c.Shared.Blocks.Source(c.FS, c.Dir, c.Stream)}
+}
+
+// Blocks returns the way to the stream's blocks: what removes, cuts or replaces their files says so
+// there.
+func (s *Source) Blocks() *blockio.BlockSource { return s.blocks }
 
 // Path returns the file of a block.
-func (s *Source) Path(id uint32) string {
-	return filepath.Join(s.Dir, "msgs", strconv.FormatUint(uint64(id), 10)+".blk")
-}
-
-// blockCodec is the record codec of one block.
-type blockCodec struct {
-	id    uint32
-	codec *blockio.RecordCodec
-}
-
-// recordCodec returns the record codec of a block. To make one is to compute a SHA-256; most reads
-// are of the same block as the read before.
-func (s *Source) recordCodec(id uint32) *blockio.RecordCodec {
-	if c := s.codec.Load(); c != nil && c.id == id {
-		return c.codec
-	}
-	c := &blockCodec{id, blockio.NewRecordCodec(s.Stream, id)}
-	s.codec.Store(c)
-	return c.codec
-}
-
-// Forget drops what is held of the file of a block, which is about to go or has gone.
-func (s *Source) Forget(id uint32) {
-	s.Shared.Files.Forget(s.Path(id))
-	s.Shared.cache.forget(cacheKey{s, id})
-}
-
-// ForgetAll drops what is held of the stream's files.
-func (s *Source) ForgetAll() {
-	s.Shared.Files.ForgetDir(s.FS, filepath.Dir(s.Path(0)))
-	s.Shared.cache.forgetSource(s)
-}
+func (s *Source) Path(id uint32) string { return s.blocks.Path(id) }
 
 // IndexWritten tells that the index file of a block was written. Readers that have made an index of
 // their own find the file from now on.
 func (s *Source) IndexWritten(id uint32) {
 	s.distrusted.Delete(id)
-	s.Shared.cache.forget(cacheKey{s, id})
+	s.blocks.Forget(id)
 }
 
 // badIndex reports an index file that is of no use.

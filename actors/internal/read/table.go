@@ -29,6 +29,8 @@ type table interface {
 	// among from..to-1, with the first and the last of them. The name is valid
 	// until visit returns.
 	ends(set *subject.Set, from, to int, visit func(name []byte, first, last int)) error
+	// places says where records are, which are given in ascending or in descending order.
+	places(ordinals []int, into []place) error
 	// bytes returns the bytes of record i, which are intact, valid until the next call
 	// with the same buffer, and where they are in the block. The offset comes with an
 	// error, too.

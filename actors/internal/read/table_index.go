@@ -175,6 +175,35 @@ func (t *indexTable) endsOf(rank uint32, from, to int) (first, last int, some bo
 	return first, last, true, err
 }
 
+func (t *indexTable) places(ordinals []int, into []place) error {
+	n := len(ordinals)
+	if n == 0 {
+		return nil
+	}
+	if first := ordinals[0]; ordinals[n-1]-first == n-1 {
+		// They follow each other, as in a scan of everything.
+		var entries [batchSize]blockindex.Record
+		found, err := t.index.Records(first, entries[:n])
+		if err == nil && found == n {
+			for i := range n {
+				into[i] = place{entries[i].Offset, entries[i].Size, entries[i].CRC, true}
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for i, ordinal := range ordinals {
+		entry, err := t.index.Record(ordinal)
+		if err != nil {
+			return err
+		}
+		into[i] = place{entry.Offset, entry.Size, entry.CRC, true}
+	}
+	return nil
+}
+
 func (t *indexTable) bytes(i int, buffer *[]byte) ([]byte, int64, error) {
 	return t.record(i, buffer)
 }

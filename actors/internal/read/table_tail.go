@@ -2,8 +2,8 @@ package read
 
 import (
 	"bytes"
-	"encoding/binary"
 
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
 	"github.com/seed-d8b58eba/millrace/internal/subject"
@@ -64,9 +64,6 @@ func (m *matcher) match(i int) (bool, error) {
 	return err == nil && m.set.Match(name), err
 }
 
-// recordHead is where the subject begins in a record.
-const recordHead = 22
-
 // subject returns the subject of record i.
 func (t *tailTable) subject(i int) ([]byte, error) {
 	r := t.records.At(t.first + i)
@@ -74,8 +71,7 @@ func (t *tailTable) subject(i int) ([]byte, error) {
 	if record == nil {
 		return nil, errMemoryGone
 	}
-	n := int(binary.LittleEndian.Uint16(record[recordHead-2:]))
-	return record[recordHead : recordHead+n : recordHead+n], nil
+	return blockio.SubjectOf(record), nil
 }
 
 func (t *tailTable) mark(set *subject.Set, from, to int, members bitset) error {
@@ -157,6 +153,14 @@ func (t *tailTable) ends(set *subject.Set, from, to int, visit func(name []byte,
 	}
 	for name, s := range spans {
 		visit([]byte(name), s.first, s.last)
+	}
+	return nil
+}
+
+func (t *tailTable) places(ordinals []int, into []place) error {
+	for i, ordinal := range ordinals {
+		r := t.records.At(t.first + ordinal)
+		into[i] = place{offset: r.Offset, size: r.Size}
 	}
 	return nil
 }

@@ -1,0 +1,184 @@
+package read
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// blockReader is a leased block together with its index: all it takes to find and to read the block's
+// records. It is the description of the block (see blockio.Description), so it is made once for all
+// who lease the block, and lives as long as the block is open.
+type blockReader struct {
+	source *Source
+	block  *blockio.Block
+	index  *blockindex.Index
+	sum    blockindex.Summary
+	file   *blockindex.File // where the index is; nil when it was made of the block
+	heap   int64            // bytes of the index on the heap
+
+	damage atomic.Pointer[[]stretch] // see stretches
+}
+
+var crcTable = crc32.MakeTable(crc32.Castagnoli)
+
+// Heap implements blockio.Description.
+func (r *blockReader) Heap() int64 { return r.heap }
+
+// Close implements blockio.Description.
+func (r *blockReader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// acquire leases a block, with an index that knows of sequences as high as one. The caller releases
+// the reader's block.
+func (s *Source) acquire(b *engine.BlockView, sequence uint64) (*blockReader, error) {
+	if p := b.Attached.Load(); p != nil {
+		if r := (*p).(*blockReader); r.block.Retain() {
+			if r.covers(sequence) {
+				return r, nil
+			}
+			r.block.Drop()
+			r.block.Release()
+		}
+	}
+	for again := false; ; again = true {
+		block, err := s.blocks.Lease(refOf(b), blockio.LeaseOptions{Whole: s.isWhole(b), Keep: true})
+		if err != nil {
+			return nil, err
+		}
+		made, err := block.Description(s.describe)
+		if err != nil {
+			block.Release()
+			return nil, err
+		}
+		r := made.(*blockReader)
+		if !r.covers(sequence) && !again {
+			block.Drop()
+			block.Release()
+			continue
+		}
+		attached := any(r)
+		b.Attached.Store(&attached)
+		return r, nil
+	}
+}
+
+// isWhole reports whether the file of a block has all of its records: another block follows, and what
+// was in memory has been written.
+func (s *Source) isWhole(b *engine.BlockView) bool {
+	if b.Tail != nil {
+		if _, inMemory := b.Tail.Start(); inMemory {
+			return false
+		}
+	}
+	return s.Published.View().Next(b) != nil
+}
+
+// describe makes the reader of a block: from its index file if that is of use, and else from all of the
+// block.
+func (s *Source) describe(block *blockio.Block) (blockio.Description, error) {
+	r := &blockReader{source: s, block: block}
+	if err := r.openIndex(); err != nil {
+		if err := r.makeIndex(); err != nil {
+			return nil, err
+		}
+	}
+	r.sum = r.index.Summary()
+	return r, nil
+}
+
+// openIndex opens the index file beside a whole block.
+func (r *blockReader) openIndex() error {
+	id := r.block.Ref().ID
+	if _, distrusted := r.source.distrusted.Load(id); distrusted || !r.block.Whole() {
+		return blockindex.ErrMissing
+	}
+	want, err := blockindex.IdentityOf(r.block, id)
+	if err == nil {
+		r.file, err = blockindex.OpenFile(r.source.FS, r.block.Path(), want)
+	}
+	switch {
+	case err == blockindex.ErrMissing: // it is on its way
+		return err
+	case err != nil:
+		r.source.badIndex(id, err)
+		return err
+	}
+	r.index = r.file.Index
+	if !r.file.Mapped() {
+		r.heap = int64(r.index.Summary().Messages) * heapPerMessage
+	}
+	return nil
+}
+
+// heapPerMessage is about what an index takes for a message, in bytes.
+const heapPerMessage = 40
+
+// makeIndex makes an index of the block in memory.
+func (r *blockReader) makeIndex() (err error) {
+	r.source.Shared.Build(func() {
+		var data, image []byte
+		if data, err = r.block.ReadAll(nil); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return
+		}
+		// The file may have been cut since it was opened.
+		stat := blockio.FileStat{Size: int64(len(data))}
+		image, _, err = blockindex.Build(r.block.Path(), r.block.Ref().ID, r.block.Codec(), data, stat)
+		if err == nil {
+			r.heap = int64(len(image))
+			r.index, err = blockindex.OpenImage(image)
+		}
+	})
+	return err
+}
+
+// covers reports whether the reader knows of sequences this high.
+func (r *blockReader) covers(sequence uint64) bool { return r.block.Whole() || sequence <= r.sum.Last }
+
+// record returns the bytes of record i, and where they are in the block. The index's checksum covers all
+// of them, also the lengths, which the record's own does not. Where only the record's own is right, the
+// index is not of this block as it is now.
+func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, err error) {
+	entry, err := r.index.Record(i)
+	if err != nil {
+		return nil, 0, err
+	}
+	data, err = r.block.At(entry.Offset, entry.Size, buffer)
+	if err != nil && err != io.ErrUnexpectedEOF {
+		return nil, entry.Offset, err
+	}
+	if len(data) == entry.Size && crc32.Checksum(data, crcTable) == entry.CRC {
+		return data, entry.Offset, nil
+	}
+	if len(data) < entry.Size && !r.block.Whole() {
+		// The file was cut after the index was made, or the record is just being written.
+		return nil, entry.Offset, fmt.Errorf("%w: it ends within the record at %d", blockindex.ErrStale, entry.Offset)
+	}
+	if _, own := r.block.Codec().Decode(data); own != nil {
+		return nil, entry.Offset, own
+	}
+	return nil, entry.Offset, fmt.Errorf("%w: record at %d", blockindex.ErrStale, entry.Offset)
+}
+
+// discard gives up the reader of a block whose index has turned out to be wrong: the next one is made
+// anew, and the index file is written again.
+func (r *blockReader) discard(why error) {
+	r.block.Drop()
+	if r.block.Whole() && !errors.Is(why, blockio.ErrMapped) { // a fault is the disk's, not the index's
+		r.source.badIndex(r.block.Ref().ID, why)
+	}
+}
+
+// recordBuffers hold records of blocks that are not mapped while they are checked and copied.
+var recordBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}

@@ -1,0 +1,202 @@
+package read
+
+import (
+	"context"
+	"errors"
+	"hash/crc32"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// batchSize is how many records a scan looks up at a time.
+const batchSize = 64
+
+// batch is the places of the next records that a scan reads.
+type batch struct {
+	ordinals [batchSize]int
+	places   [batchSize]place
+	n        int
+}
+
+// place says where a record is.
+type place struct {
+	offset int64 // in the block
+	size   int
+	// crc is the checksum of all of its bytes, if checked; else the record is in memory, and sound.
+	crc     uint32
+	checked bool
+}
+
+// part hands out the selected messages of a part of a block, and its damage.
+func (sc *Scan) part(p *part, from, to uint64) error {
+	low, high := 0, 0
+	var damage []stretch
+	err := p.guard(func() (err error) {
+		if low, high, err = p.bounds(from, to); err == nil {
+			sc.members, err = p.members(&sc.Set, low, high, sc.members)
+		}
+		if err == nil {
+			damage, err = p.damage(from, to, low, high)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	sc.window.reset(p)
+	i := sc.members.next(low)
+	if sc.Reverse {
+		i = sc.members.prev(high - 1)
+	}
+	for i >= 0 {
+		i = sc.gather(i)
+		if err := p.guard(func() error { return p.table.places(sc.batch.ordinals[:sc.batch.n], sc.batch.places[:]) }); err != nil {
+			return err
+		}
+		for at := range sc.batch.n {
+			if damage, err = sc.tellBefore(p, damage, sc.batch.ordinals[at]); err != nil {
+				return err
+			}
+			if err := sc.one(p, at); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = sc.tellBefore(p, damage, -1)
+	return err
+}
+
+// gather puts the next members from i on into the batch, and returns the one after them, or -1.
+func (sc *Scan) gather(i int) int {
+	b := &sc.batch
+	for b.n = 0; i >= 0 && b.n < batchSize; b.n++ {
+		b.ordinals[b.n] = i
+		if sc.Reverse {
+			i = sc.members.prev(i - 1)
+		} else {
+			i = sc.members.next(i + 1)
+		}
+	}
+	return i
+}
+
+// tellBefore hands out the damage that comes before record i, or all that is left if i is -1. It returns
+// the rest.
+func (sc *Scan) tellBefore(p *part, damage []stretch, i int) ([]stretch, error) {
+	for len(damage) > 0 {
+		next := &damage[0]
+		if sc.Reverse {
+			next = &damage[len(damage)-1]
+		}
+		if i >= 0 && sc.Reverse == (next.before <= i) {
+			break
+		}
+		if sc.Reverse {
+			damage = damage[:len(damage)-1]
+		} else {
+			damage = damage[1:]
+		}
+		if next.last != 0 && next.last < sc.Published.First() {
+			continue // it was removed meanwhile
+		}
+		switch {
+		case next.first == 0:
+		case sc.Reverse:
+			sc.moveBehind(next.first)
+		default:
+			sc.moveBehind(next.last)
+		}
+		if err := sc.tell(p.damaged(next)); err != nil {
+			return nil, err
+		}
+	}
+	return damage, nil
+}
+
+// tell hands out an error of the block, after which the scan goes on. A store that has stopped meanwhile
+// has no blocks any more to judge by.
+func (sc *Scan) tell(err error) error {
+	if sc.Stopped.Load() {
+		sc.emit(nil, ErrStopped)
+		return errStopVisit
+	}
+	if !sc.emit(nil, err) {
+		return errStopVisit
+	}
+	return nil
+}
+
+// one hands out the message of one record of the batch, if it is still there and wanted.
+func (sc *Scan) one(p *part, at int) error {
+	var sequence uint64
+	damaged := error(nil)
+	if bytes := sc.window.record(sc, at); bytes != nil && blockio.Parse(bytes, &sc.record) == nil && sc.sound() {
+		sequence = sc.record.Sequence
+	} else {
+		var err error
+		if sequence, damaged, err = sc.closely(p, sc.batch.ordinals[at]); err != nil {
+			return err
+		}
+	}
+	switch {
+	case sequence < sc.Published.First() || p.block.Removed(sequence):
+		sc.moveBehind(sequence)
+		return nil
+	case damaged != nil:
+		sc.moveBehind(sequence)
+		return sc.tell(damaged)
+	case sc.tooEarly():
+		sc.moveBehind(sequence)
+		return nil
+	}
+	select {
+	case <-sc.ended:
+		sc.emit(nil, context.Cause(sc.ctx))
+		return errStopVisit
+	default:
+	}
+	sc.moveBehind(sequence)
+	if !sc.emit(&sc.record, nil) {
+		return errStopVisit
+	}
+	return nil
+}
+
+// sound reports whether the current record can be one that the scan is looking for.
+func (sc *Scan) sound() bool {
+	return sc.record.Kind == blockio.KindMessage && sc.Set.Match(sc.record.Subject)
+}
+
+// closely reads a record that the window does not have, or not as its index has it. It returns what is
+// wrong with the record as damaged, and an error when it cannot be told.
+func (sc *Scan) closely(p *part, i int) (sequence uint64, damaged, err error) {
+	var offset int64
+	err = p.guard(func() (err error) {
+		if sequence, err = p.table.sequence(i); err != nil {
+			return err
+		}
+		var bytes []byte
+		if bytes, offset, err = p.table.bytes(i, &sc.window.memory); err != nil {
+			return err
+		}
+		if p.reader != nil && p.reader.block.Mapped() {
+			// Whoever gets the record must not look at a mapping, which may fault.
+			sc.window.memory = append(sc.window.memory[:0], bytes...)
+			bytes = sc.window.memory
+		}
+		return blockio.Parse(bytes, &sc.record)
+	})
+	sc.window.clear() // its memory was used
+	switch {
+	case err == nil && (sc.record.Sequence != sequence || !sc.sound()):
+		return sequence, sc.corrupt(p.block, offset, sequence, "record is another one", ErrCorrupt), nil
+	case err != nil && errors.Is(err, blockio.ErrCorrupt) && !unusable(err):
+		return sequence, sc.corrupt(p.block, offset, sequence, "record is damaged", err), nil
+	}
+	return sequence, nil, err
+}
+
+// intact reports whether the bytes of a record are those that its index was made of.
+func (p *place) intact(bytes []byte) bool {
+	return !p.checked || crc32.Checksum(bytes, crcTable) == p.crc
+}
