@@ -47,7 +47,7 @@ type zeroAhead struct {
 	chunk   int64 // the last chunk written
 }
 
-// extent gives up to where zeros are to be written with the append of size
+// extent returns up to where zeros are to be written with the append of size
 // bytes that ends at end, when the file ends at have; or 0 for none.
 func (z *zeroAhead) extent(size, end, have, blockSize int64) int64 {
 	z.appends++
@@ -105,7 +105,7 @@ func (b *Blocks) begin(id uint32, offset int64) (*tail, error) {
 	return t, nil
 }
 
-// write does the I/O of an append and gives the new end and size.
+// write does the I/O of an append and returns the new end and size.
 func (b *Blocks) write(t *tail, data [][]byte, sync bool) (end, size int64, err error) {
 	end = t.end
 	for _, piece := range data {

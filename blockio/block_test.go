@@ -79,7 +79,7 @@ func (b *testBlock) added(offset int, raw []byte) {
 	b.records = append(b.records, testRecord{offset: offset, frame: len(b.starts) - 1, Record: r})
 }
 
-// scan gives the result and what was visited.
+// scan returns the result and what was visited.
 func (b *testBlock) scan(data []byte, tail bool) (BlockScan, []testRecord) {
 	var got []testRecord
 	scan := ScanBlock("9.blk", 9, b.key, data, tail, func(offset int64, r Record) {
@@ -132,47 +132,33 @@ func TestScanKeepsAWholeBlock(t *testing.T) {
 	require.Equal(t, BlockScan{}, scan)
 }
 
-func TestScannerGivesEveryRecord(t *testing.T) {
-	b := newTestBlock(1).frame(10).frame(20, 30)
-	s := NewScanner(b.key, append(bytes.Clone(b.data), 0, 0))
-	var kinds []Kind
-	for s.Next() {
-		kinds = append(kinds, s.Record().Kind)
-	}
-	require.Equal(t, []Kind{KindMessage, KindGroupMark, KindMessage, KindMessage}, kinds)
-	end, at, why := s.End()
-	require.Equal(t, EndClean, end)
-	require.Equal(t, int64(len(b.data)), at)
-	require.Empty(t, why)
-	require.False(t, s.Resync())
-}
-
-func TestScannerStopsAndGoesOn(t *testing.T) {
+// TestScanSaysWhatIsWrong with a record, and where it is.
+func TestScanSaysWhatIsWrong(t *testing.T) {
 	b := newTestBlock(1).frame(10).frame(20).frame(30)
-	b.data[b.starts[1]+40]++
-	s := NewScanner(b.key, b.data)
-	require.True(t, s.Next())
-	require.False(t, s.Next())
-	end, at, why := s.End()
-	require.Equal(t, EndDamage, end)
-	require.Equal(t, int64(b.starts[1]), at)
-	require.Equal(t, "checksum mismatch", why)
-	require.True(t, s.Resync())
-	require.Equal(t, int64(b.starts[2]), s.Offset())
-	require.Equal(t, uint64(3), s.Record().Sequence)
-	require.False(t, s.Next())
-	end, _, _ = s.End()
-	require.Equal(t, EndClean, end)
-
-	s = NewScanner(b.key, b.data[:b.starts[2]+25])
-	require.True(t, s.Next() && !s.Next() && !s.Resync())
-	end, _, _ = s.End()
-	require.Equal(t, EndDamage, end)
-	s = NewScanner(b.key, b.data[:b.starts[1]+25])
-	require.True(t, s.Next() && !s.Next())
-	end, _, why = s.End()
-	require.Equal(t, EndTorn, end)
-	require.Equal(t, "record is cut short", why)
+	data := bytes.Clone(b.data)
+	data[b.starts[1]+40]++
+	for _, row := range []struct {
+		data     []byte
+		reason   string
+		sequence uint64
+		kept     []uint64
+	}{
+		{data, "checksum mismatch", 2, []uint64{1, 3}},
+		{b.data[:b.starts[1]+25], "record is cut short", 2, []uint64{1}},
+	} {
+		scan, got := b.scan(row.data, false)
+		require.Len(t, scan.Damage, 1, row.reason)
+		damage := scan.Damage[0]
+		require.Equal(t, row.reason, damage.Reason)
+		require.Equal(t, int64(b.starts[1]), damage.Offset)
+		require.Equal(t, row.sequence, damage.Sequence)
+		require.Equal(t, int64(len(row.data)), scan.End)
+		var kept []uint64
+		for _, r := range got {
+			kept = append(kept, r.Sequence)
+		}
+		require.Equal(t, row.kept, kept)
+	}
 }
 
 // TestSequencesGoForward: what every reader of the format ignores is not

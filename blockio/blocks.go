@@ -54,7 +54,7 @@ type BlockInfo struct {
 // on one block only Sync may overlap with Append. No lock is held across I/O.
 //
 // An error from a write or a sync leaves the block broken: what the file holds
-// is unknown, and Append and Sync give ErrBroken until Truncate.
+// is unknown, and Append and Sync return ErrBroken until Truncate.
 type Blocks struct {
 	fs     FS
 	dir    string // the stream's
@@ -83,7 +83,7 @@ type tail struct {
 	broken error // the first failure of a write or sync
 }
 
-// NewBlocks gives the blocks of the stream in dir, which is the directory that
+// NewBlocks returns the blocks of the stream in dir, which is the directory that
 // holds the stream's meta.inf. It touches nothing.
 func NewBlocks(fsys FS, dir, stream string, opts BlocksOptions) *Blocks {
 	if opts.BlockSize <= 0 {
@@ -98,7 +98,7 @@ func (b *Blocks) Dir() string { return BlocksDir(b.dir) }
 // Path is the file of a block.
 func (b *Blocks) Path(id uint32) string { return BlockPath(b.dir, id) }
 
-// List gives the blocks there are, ascending. Names that are not exactly a
+// List returns the blocks there are, ascending. Names that are not exactly a
 // number from 1 without leading zeros and .blk are passed over; see OnStray.
 func (b *Blocks) List() ([]BlockInfo, error) {
 	entries, err := b.fs.ReadDir(b.Dir())
@@ -311,7 +311,7 @@ func (b *Blocks) sealClosed(id uint32, size int64) error {
 // durable: for recovery, and after a failed append. A write handle of the block
 // is closed; OpenTail opens it again. A size beyond the end is ErrOffset.
 func (b *Blocks) Truncate(id uint32, size int64) error {
-	closeErr := b.drop(id) // of a handle that may be broken: no news
+	closeErr := b.drop(id) // of interest only when the truncation fails as well
 	b.forget(id)
 	defer b.forget(id)
 	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)

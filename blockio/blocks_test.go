@@ -27,7 +27,7 @@ func message(key *blockio.RecordCodec, sequence uint64, size int) []byte {
 	return key.AppendMessage(nil, sequence, 1, "subject", nil, bytes.Repeat([]byte{'p'}, size))
 }
 
-// appendTo appends a message and gives the new end.
+// appendTo appends a message and returns the new end.
 func appendTo(t testing.TB, blocks *blockio.Blocks, id uint32, end int64, sequence uint64, size int) int64 {
 	t.Helper()
 	record := message(blocks.Codec(id), sequence, size)

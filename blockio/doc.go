@@ -32,7 +32,7 @@
 //
 // RecordCodec, BlockCache with its sources and blocks, FileCache and FS are for any
 // number of goroutines; Blocks is for two writers and any number of readers, as its
-// comment says; Scanner is for one.
+// comment says.
 // No lock is held during I/O. The package starts no goroutine and keeps no time.
 //
 // # Reading
@@ -45,6 +45,6 @@
 // # Errors
 //
 // Sentinels are in errors.go. Nothing that was stored, no payload, header or
-// subject, is ever in the text of an error. Bad input gives an error, never a
+// subject, is ever in the text of an error. Bad input leads to an error, never a
 // panic, and takes memory in proportion to its size at most.
 package blockio

@@ -37,7 +37,7 @@ func TestDocsSayWhatTheCodeDoes(t *testing.T) {
 	}
 }
 
-// readDoc gives a document with its lines joined, as its sentences run over them.
+// readDoc returns a document with its lines joined, as its sentences run over them.
 func readDoc(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("../docs/" + name)

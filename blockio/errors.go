@@ -112,7 +112,7 @@ func (e *CorruptionError) Error() string {
 		e.Path, e.Block, e.Offset, e.Sequence, e.Reason)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *CorruptionError) Unwrap() error { return e.Err }
 
 // Is makes every CorruptionError an ErrCorrupt, whatever its cause.
@@ -131,7 +131,7 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("blockio: too large: %s of %d bytes, limit %d", e.What, e.Size, e.Limit)
 }
 
-// Unwrap gives ErrTooLarge.
+// Unwrap returns ErrTooLarge.
 func (e *SizeError) Unwrap() error { return ErrTooLarge }
 
 // A LockedError says who holds a lock. errors.Is(err, ErrLocked) is true.
@@ -148,5 +148,5 @@ func (e *LockedError) Error() string {
 	return "blockio: locked: " + e.Path + ": held by " + e.Holder
 }
 
-// Unwrap gives ErrLocked.
+// Unwrap returns ErrLocked.
 func (e *LockedError) Unwrap() error { return ErrLocked }

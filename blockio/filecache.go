@@ -51,7 +51,7 @@ func NewFileCache(max int) *FileCache {
 	return c
 }
 
-// Acquire gives the file with that path for reading, opened now or before. The
+// Acquire returns the file with that path for reading, opened now or before. The
 // caller must call Release once. The number of files open stays at or below the
 // cache's maximum, except that files in use are never closed.
 func (c *FileCache) Acquire(fs FS, path string) (*CachedFile, error) {
@@ -140,13 +140,13 @@ func closeAll(files []*CachedFile) error {
 // ReadAt reads from the file, as io.ReaderAt says.
 func (f *CachedFile) ReadAt(p []byte, offset int64) (int, error) { return f.file.ReadAt(p, offset) }
 
-// Size gives the size of the file in bytes.
+// Size returns the size of the file in bytes.
 func (f *CachedFile) Size() (int64, error) {
 	stat, err := f.file.Stat()
 	return stat.Size, err
 }
 
-// Stat gives the size of the file and when it was last changed.
+// Stat returns the size of the file and when it was last changed.
 func (f *CachedFile) Stat() (FileStat, error) { return f.file.Stat() }
 
 // Release ends the use of the file. It must be called once per Acquire.
@@ -198,7 +198,7 @@ func (c *FileCache) ForgetDir(fs FS, dir string) {
 	_ = closeAll(victims)
 }
 
-// drop unlinks files and gives those that nobody uses, to be closed.
+// drop unlinks files and returns those that nobody uses, to be closed.
 func (c *FileCache) drop(files []*CachedFile) (victims []*CachedFile) {
 	for _, f := range append([]*CachedFile(nil), files...) {
 		c.unlink(f)
@@ -210,7 +210,7 @@ func (c *FileCache) drop(files []*CachedFile) (victims []*CachedFile) {
 	return victims
 }
 
-// Open gives the number of files open now, in use or not.
+// Open returns the number of files open now, in use or not.
 func (c *FileCache) Open() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -39,7 +39,7 @@ type FileStat struct {
 // called by several goroutines at once. Names are paths as the os package takes
 // them. Files are made with mode 0600 and directories with 0700.
 //
-// A name that does not exist gives an error for which
+// For a name that does not exist the error is one for which
 // errors.Is(err, fs.ErrNotExist) holds.
 type FS interface {
 	// OpenFile opens or makes a file. The entry of a new file is durable only
@@ -78,7 +78,7 @@ type File interface {
 	// Sync makes durable what was written before it, and as much about the
 	// file as is needed to read that back (its size). Not its directory entry.
 	Sync() error
-	// Stat gives the size of the file and when it was last changed.
+	// Stat returns the size of the file and when it was last changed.
 	Stat() (FileStat, error)
 	// Close releases the file. It makes nothing durable.
 	Close() error

@@ -113,10 +113,8 @@ func TestGoldenBlocksAreWrittenAlike(t *testing.T) {
 			data, err := blocks.ReadAll(info.ID, nil)
 			require.NoError(t, err)
 			key := blocks.Codec(info.ID)
-			s := NewScanner(key, data)
 			var out []byte
-			for s.Next() {
-				r := s.Record()
+			scan := ScanBlock(blocks.Path(info.ID), info.ID, key, data, false, func(offset int64, r Record) {
 				switch r.Kind {
 				case KindMessage:
 					out = key.AppendMessage(out, r.Sequence, r.Time, string(r.Subject), r.Header, r.Payload)
@@ -125,12 +123,10 @@ func TestGoldenBlocksAreWrittenAlike(t *testing.T) {
 				case KindTombstone:
 					out = key.AppendTombstone(out, r.Sequence, r.Time)
 				default: // the erased one: its content is random
-					out = append(out, data[s.Offset():int(s.Offset())+r.Size]...)
+					out = append(out, data[offset:int(offset)+r.Size]...)
 				}
-			}
-			end, at, _ := s.End()
-			require.Equal(t, EndClean, end)
-			require.Equal(t, int64(len(data)), at)
+			})
+			require.Equal(t, BlockScan{End: int64(len(data))}, scan)
 			require.Equal(t, data, out)
 		}
 	}

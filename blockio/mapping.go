@@ -41,7 +41,7 @@ func MapFile(f File, size int64) (*Mapping, bool) {
 	return &Mapping{data: data}, true
 }
 
-// Bytes gives the bytes of the file: nil after Close. They must not be written to.
+// Bytes returns the bytes of the file: nil after Close. They must not be written to.
 func (m *Mapping) Bytes() []byte {
 	if m.closed.Load() {
 		return nil
@@ -66,7 +66,7 @@ func (m *Mapping) Populate(from, to int64) error {
 	return nil
 }
 
-// Close gives the memory back. A second Close does nothing.
+// Close returns the memory to the system. A second Close does nothing.
 func (m *Mapping) Close() error {
 	if m.closed.Swap(true) {
 		return nil

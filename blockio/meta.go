@@ -53,7 +53,7 @@ type StreamMeta struct {
 	fields []metaField // the file as it was read, in order
 }
 
-// NewStreamMeta gives the meta of a new stream without limits, stored in files,
+// NewStreamMeta returns the meta of a new stream without limits, stored in files,
 // as nats-server 2.14 writes it. Its one subject is its name.
 func NewStreamMeta(stream string, created time.Time) *StreamMeta {
 	m := &StreamMeta{

@@ -19,7 +19,7 @@ const (
 	basicSum  = "eeb15fe59e137f7b"
 )
 
-// metaStore gives a file system with a stream's meta files in /s.
+// metaStore returns a file system with a stream's meta files in /s.
 func metaStore(t testing.TB, inf, sum string) *blocktest.MemFS {
 	t.Helper()
 	m := blocktest.NewMemFS()

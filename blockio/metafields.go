@@ -187,7 +187,7 @@ func trimKey(raw []byte) json.RawMessage {
 	return json.RawMessage(bytes.Trim(raw, " \t\r\n,:"))
 }
 
-// encode gives the bytes of meta.inf: members that were read and did not change
+// encode returns the bytes of meta.inf: members that were read and did not change
 // are as they were; a typed field that did is encoded anew in its place; one
 // that the file does not have is put where nats-server would have it, if it is
 // not the default.

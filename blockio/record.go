@@ -94,7 +94,7 @@ type Record struct {
 	Size     int // bytes on disk
 }
 
-// GroupMark gives what a record of KindGroupMark announces: so many records,
+// GroupMark returns what a record of KindGroupMark announces: so many records,
 // of so many bytes in all, follow it and were committed as one group.
 func (r Record) GroupMark() (records, bytes uint32) {
 	return uint32(uint64(r.Time) >> 32), uint32(uint64(r.Time))

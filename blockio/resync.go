@@ -39,7 +39,7 @@ func newWalker(key *RecordCodec, data []byte) walker {
 	return walker{key: key, data: data, end: trimZeros(data), budget: resyncBudget}
 }
 
-// trimZeros gives the length of data without the zeros at its end.
+// trimZeros returns the length of data without the zeros at its end.
 func trimZeros(data []byte) int {
 	n := len(data)
 	for n >= 8 && binary.LittleEndian.Uint64(data[n-8:]) == 0 {
@@ -68,7 +68,7 @@ func (w *walker) note(r *Record) bool {
 	}
 }
 
-// next gives the first record after the damage at from that can be believed to
+// next returns the first record after the damage at from that can be believed to
 // be one, ending at limit at the latest. from is where a record should start.
 //
 // A payload can hold bytes that are a valid record of the same block (the key

@@ -90,7 +90,7 @@ func (s *blockScan) keep(at int, r *Record) {
 	s.visit(int64(at), *r)
 }
 
-// damaged reports the damage that starts at from and gives where it ends: at
+// damaged reports the damage that starts at from and returns where it ends: at
 // the next record, at limit, or at the end of the data.
 func (s *blockScan) damaged(from, limit int, cause error) int {
 	var r Record
@@ -135,7 +135,7 @@ func (s *blockScan) report(from, to int, after *Record, cause error) {
 // nameLost reads, in a damaged stretch, the sequence fields of the records in
 // it, as far as length field leads to length field. One is believed when it
 // fits between its neighbours; without a neighbour behind it, when it is the
-// next sequence. It gives the first it believes, or 0.
+// next sequence. It returns the first it believes, or 0.
 func (s *blockScan) nameLost(from, to int, after *Record) (first uint64) {
 	upper := uint64(0)
 	if after != nil && after.Kind != KindTombstone && after.Kind != KindGroupMark {

@@ -77,7 +77,7 @@ type asideFile struct {
 	count uint64
 }
 
-// listAside gives the files in dir that SetAside made, the oldest first.
+// listAside returns the files in dir that SetAside made, the oldest first.
 func (b *Blocks) listAside(dir string) ([]asideFile, error) {
 	entries, err := b.fs.ReadDir(dir)
 	if err != nil {

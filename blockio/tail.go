@@ -18,7 +18,7 @@ const (
 // scanTail goes through the block that was being written. It is a sequence of
 // frames: single records, and marks with the records of their groups. Frames
 // are written and synced one after the other, so only the last can be torn.
-// Every function that handles one gives where the next begins, or ok false when
+// Every function that handles one returns where the next begins, or ok false when
 // the block is to be cut where that frame started.
 func (s *blockScan) scanTail() {
 	var r Record

@@ -24,7 +24,7 @@ var builders = sync.Pool{New: func() any { return NewBuilder(0) }}
 
 // Build scans data, all bytes of a sealed block, and makes the image of its index.
 // Every record has passed its checksum, and the damage that there is is in scan, as
-// blockio.ScanBlock gives it. path is used in errors alone.
+// blockio.ScanBlock returns it. path is used in errors alone.
 //
 // stat is of the file from before data was read: whatever is changed after that makes
 // the index stale. The error wraps ErrStale when data is not as long as stat says,
@@ -47,7 +47,7 @@ func Build(path string, id uint32, key *blockio.RecordCodec, data []byte, stat b
 // the old file or the new. Nothing is synced. After a crash the file may be the old
 // one, missing or torn, which Open finds. No other file is left behind by an error.
 //
-// A block that is not sealed gives ErrUnsealed: the zeros behind its records would be
+// A block that is not sealed is ErrUnsealed: the zeros behind its records would be
 // all that its identity has of its end. So does one whose last bytes are damaged and
 // zeros. Two calls for one path must not overlap.
 func Write(fsys blockio.FS, path string, image []byte) error {

@@ -127,7 +127,7 @@ func (b *Builder) Tombstone(sequence uint64, time int64) {
 	}
 }
 
-// Record adds a record as ScanBlock gives it. data is the whole block.
+// Record adds a record as ScanBlock visits it. data is the whole block.
 func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
 	switch r.Kind {
 	case blockio.KindMessage:
@@ -139,7 +139,7 @@ func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
 	}
 }
 
-// subject notes one more message of a subject and gives the number of that.
+// subject notes one more message of a subject and returns the number of that.
 func (b *Builder) subject(name []byte, ordinal, size uint32) uint32 {
 	if len(name) == 0 {
 		b.sum.Empty++

@@ -57,7 +57,7 @@ func infoAt(page *[PageSize]byte, i uint32) SubjectInfo {
 	}
 }
 
-// dictPage gives a dictionary page and makes sure that it begins at a rank.
+// dictPage returns a dictionary page and makes sure that it begins at a rank.
 func (x *Index) dictPage(number, rank uint32) (*[PageSize]byte, error) {
 	page, err := x.sectionPage(kindDictionary, number)
 	if err == nil && firstRank(page) != rank {
@@ -74,7 +74,7 @@ func dirEntryAt(page *[PageSize]byte, i uint32) (rank uint32, separator []byte) 
 }
 
 // lastEntry finds the last entry of the directory for which before is true: it is true
-// for a first part of the entries, in which the first is. It gives the number of the
+// for a first part of the entries, in which the first is. It returns the number of the
 // dictionary page of that entry, and its first rank.
 func (x *Index) lastEntry(before func(number, rank uint32, separator []byte) (bool, error)) (number, rank uint32, err error) {
 	low, high := uint32(0), x.header.pagesOf(kindDirectory)
@@ -118,7 +118,7 @@ func (x *Index) lastEntry(before func(number, rank uint32, separator []byte) (bo
 	return number + first, rank, nil
 }
 
-// rankPage gives the dictionary page of a rank, and its entry there.
+// rankPage returns the dictionary page of a rank, and its entry there.
 func (x *Index) rankPage(rank uint32) (page *[PageSize]byte, i uint32, err error) {
 	if rank >= uint32(x.header.sum.Subjects) {
 		return nil, 0, rangeError("rank", int(rank), x.header.sum.Subjects)
@@ -136,7 +136,7 @@ func (x *Index) rankPage(rank uint32) (page *[PageSize]byte, i uint32, err error
 	return page, rank - first, nil
 }
 
-// keyPage gives the dictionary page that a subject is in, if it is there at all. Two
+// keyPage returns the dictionary page that a subject is in, if it is there at all. Two
 // pages whose subjects begin with the same 1024 bytes have the same separator: which
 // of them it is, is decided by the first subject of the page itself.
 func (x *Index) keyPage(key []byte) (*[PageSize]byte, error) {
@@ -205,7 +205,7 @@ func (x *Index) compareRest(page *[PageSize]byte, i uint32, key []byte) (int, er
 	return 0, nil
 }
 
-// overflow gives what one page of the overflow section has of the bytes from at on.
+// overflow returns what one page of the overflow section has of the bytes from at on.
 func (x *Index) overflow(at, size uint32) ([]byte, error) {
 	page, err := x.sectionPage(kindOverflow, at/payloadSize)
 	if err != nil {
@@ -244,7 +244,7 @@ func (x *Index) seek(page *[PageSize]byte, from uint32, key []byte) (i uint32, f
 	return low, false, nil
 }
 
-// lowerBound gives the rank of the first subject at or after a key, Subjects when
+// lowerBound returns the rank of the first subject at or after a key, Subjects when
 // there is none, and whether it is the key.
 func (x *Index) lowerBound(key []byte) (rank uint32, found bool, err error) {
 	if x.header.sum.Subjects == 0 {
@@ -258,7 +258,7 @@ func (x *Index) lowerBound(key []byte) (rank uint32, found bool, err error) {
 	return firstRank(page) + i, found, err
 }
 
-// Lookup gives the rank of a subject, EmptySubject for the empty one, and whether the
+// Lookup returns the rank of a subject, EmptySubject for the empty one, and whether the
 // block has a message with it. The error wraps ErrDamaged. It does not allocate.
 func (x *Index) Lookup(subject []byte) (rank uint32, ok bool, err error) {
 	if len(subject) == 0 {
@@ -271,7 +271,7 @@ func (x *Index) Lookup(subject []byte) (rank uint32, ok bool, err error) {
 	return rank, true, nil
 }
 
-// Info gives what is known of a subject by rank or EmptySubject. The error wraps
+// Info returns what is known of a subject by rank or EmptySubject. The error wraps
 // ErrRange, also for the empty subject when no message has it, or ErrDamaged. It does
 // not allocate.
 func (x *Index) Info(rank uint32) (SubjectInfo, error) {

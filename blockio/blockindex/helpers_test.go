@@ -60,7 +60,7 @@ func (b *block) open(t require.TestingT) *Index {
 	return x
 }
 
-// subjects gives the different subjects, sorted, without the empty one.
+// subjects returns the different subjects, sorted, without the empty one.
 func (b *block) subjects() []string {
 	names := slices.Clone(b.names)
 	slices.Sort(names)
@@ -71,7 +71,7 @@ func (b *block) subjects() []string {
 	return names
 }
 
-// postings gives the ordinals of the messages of a subject.
+// postings returns the ordinals of the messages of a subject.
 func (b *block) postings(name string) (ordinals []int) {
 	for i, other := range b.names {
 		if other == name {
@@ -87,14 +87,14 @@ func (b *block) info(name string) SubjectInfo {
 	return SubjectInfo{Count: len(list), First: list[0], Last: last, LastSize: b.record[last].Size}
 }
 
-// A found is what Walk gives of one subject.
+// A found is what Walk visits of one subject.
 type found struct {
 	rank uint32
 	name string
 	info SubjectInfo
 }
 
-// matches gives what Walk must give.
+// matches returns what Walk must visit.
 func (b *block) matches(set *subject.Set) (all []found, messages uint64) {
 	if set.Match(nil) && len(b.postings("")) > 0 {
 		all = append(all, found{EmptySubject, "", b.info("")})

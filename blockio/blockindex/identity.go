@@ -31,7 +31,7 @@ type BlockFile interface {
 	Stat() (blockio.FileStat, error)
 }
 
-// IdentityOf gives the identity of the open file of a block, with one stat and one
+// IdentityOf returns the identity of the open file of a block, with one stat and one
 // read of 8 bytes. It is an error of the file system, or blockio.ErrShort when the
 // file became shorter meanwhile.
 func IdentityOf(file BlockFile, block uint32) (Identity, error) {

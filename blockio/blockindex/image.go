@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
-// Finish gives the image of the index: the bytes of its file. id is what the file of
+// Finish returns the image of the index: the bytes of its file. id is what the file of
 // the block is now, and scan what ScanBlock found in it besides records: where they
 // end, and the damage. The image is the caller's. The error wraps ErrLimit: records
 // that are not within the block or not in file order, another block, 4 GiB or more.

@@ -33,7 +33,7 @@ type Index struct {
 	populated []atomic.Uint64 // a bit for each stretch
 }
 
-// Open gives the index in data, which is all bytes of its file and must not change
+// Open returns the index in data, which is all bytes of its file and must not change
 // while the index is in use. Only the header is read. Memory is allocated in
 // proportion to the length of data at most.
 //
@@ -99,7 +99,7 @@ func (x *Index) Summary() Summary { return x.header.sum }
 // Len is the number of messages.
 func (x *Index) Len() int { return x.header.sum.Messages }
 
-// page gives a page, which is verified when it is used for the first time. Whoever
+// page returns a page, which is verified when it is used for the first time. Whoever
 // asks for one knows of what kind it is, by its number.
 func (x *Index) page(number uint32) (*[PageSize]byte, error) {
 	if x.verified[number>>6].Load()&(1<<(number&63)) == 0 {
@@ -110,7 +110,7 @@ func (x *Index) page(number uint32) (*[PageSize]byte, error) {
 	return (*[PageSize]byte)(x.data[int(number)*PageSize:]), nil
 }
 
-// sectionPage gives page i of a section.
+// sectionPage returns page i of a section.
 func (x *Index) sectionPage(kind int, i uint32) (*[PageSize]byte, error) {
 	return x.page(x.header.start[kind] + i)
 }

@@ -2,7 +2,7 @@ package blockindex
 
 // checkPage holds one page to what the header says, as far as that can be done without
 // another page: so that no reader has to expect an offset that leads out of a page, or
-// an ordinal that is none. It gives what is wrong, or nothing. i is the number of the
+// an ordinal that is none. It returns what is wrong, or nothing. i is the number of the
 // page in its section.
 func (x *Index) checkPage(kind int, i uint32, page *[PageSize]byte) string {
 	count, s := u16(page[6:]), &x.header.sum

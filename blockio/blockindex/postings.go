@@ -13,7 +13,7 @@ type Cursor struct {
 	at         int // where it stands, start-1 to end
 }
 
-// Postings gives a cursor over the messages of a subject, by rank or EmptySubject. The
+// Postings returns a cursor over the messages of a subject, by rank or EmptySubject. The
 // error wraps ErrRange or ErrDamaged.
 func (x *Index) Postings(rank uint32) (Cursor, error) {
 	s := &x.header.sum
@@ -57,10 +57,10 @@ func (c *Cursor) stand(at int) (ordinal int, ok bool, err error) {
 	return ordinal, true, nil
 }
 
-// Next moves to the next message and gives its ordinal; it is false behind the last.
+// Next moves to the next message and returns its ordinal; it is false behind the last.
 func (c *Cursor) Next() (ordinal int, ok bool, err error) { return c.stand(min(c.at+1, c.end)) }
 
-// Prev moves to the message before and gives its ordinal; it is false before the first.
+// Prev moves to the message before and returns its ordinal; it is false before the first.
 func (c *Cursor) Prev() (ordinal int, ok bool, err error) { return c.stand(max(c.at-1, c.start-1)) }
 
 // SeekAtLeast moves to the first message with an ordinal at or above the given one; it

@@ -23,7 +23,7 @@ type Run struct {
 	Ordinal  int    // of that; the run goes up to the one of the next run
 }
 
-// Record gives the message with an ordinal from 0 to Len()-1. The error wraps ErrRange
+// Record returns the message with an ordinal from 0 to Len()-1. The error wraps ErrRange
 // or ErrDamaged. It does not allocate.
 func (x *Index) Record(ordinal int) (Record, error) {
 	if uint(ordinal) >= uint(x.header.sum.Messages) {
@@ -56,7 +56,7 @@ func rangeError(what string, value, limit int) error {
 	return fmt.Errorf("%w: %s %d of %d", ErrRange, what, value, limit)
 }
 
-// Ordinal gives the ordinal of the first message at or above a sequence, Len() when
+// Ordinal returns the ordinal of the first message at or above a sequence, Len() when
 // there is none, and whether its sequence is that. The error wraps ErrDamaged. It does
 // not allocate.
 func (x *Index) Ordinal(sequence uint64) (ordinal int, found bool, err error) {
@@ -79,7 +79,7 @@ func (x *Index) Ordinal(sequence uint64) (ordinal int, found bool, err error) {
 	return next, false, nil
 }
 
-// Sequence gives the sequence of the message with an ordinal from 0 to Len()-1. The
+// Sequence returns the sequence of the message with an ordinal from 0 to Len()-1. The
 // error wraps ErrRange or ErrDamaged. It does not allocate.
 func (x *Index) Sequence(ordinal int) (uint64, error) {
 	s := &x.header.sum
@@ -190,7 +190,7 @@ func (x *Index) each(kind, size int, visit func(entry []byte) bool) error {
 	return nil
 }
 
-// SearchTime gives the ordinal of the first message with a time, in nanoseconds since
+// SearchTime returns the ordinal of the first message with a time, in nanoseconds since
 // 1970, of t or later, Len() when there is none. It is meaningful when the times go
 // up, as TimesAscend of the Summary says; otherwise it is some message before which
 // there is an earlier one. The error wraps ErrDamaged. It does not allocate.

@@ -91,7 +91,7 @@ func (s *sorter) sortEqual(keys, spare []sortKey, depth int) {
 	s.sortFrom(keys, spare, depth)
 }
 
-// common gives how long the subjects are alike, at least depth.
+// common returns how long the subjects are alike, at least depth.
 func (s *sorter) common(keys []sortKey, depth int) int {
 	first := s.name(keys[0].number)
 	n := len(first)
@@ -101,7 +101,7 @@ func (s *sorter) common(keys []sortKey, depth int) int {
 	return n
 }
 
-// alike gives how many bytes a and b have in common at their start.
+// alike returns how many bytes a and b have in common at their start.
 func alike(a, b []byte) int {
 	n := min(len(a), len(b))
 	a, b = a[:n], b[:n]
@@ -114,7 +114,7 @@ func alike(a, b []byte) int {
 	return i
 }
 
-// keyAt gives the first 8 bytes as a number that sorts as they do.
+// keyAt returns the first 8 bytes as a number that sorts as they do.
 func keyAt(name []byte) uint64 {
 	if len(name) >= 8 {
 		return binary.BigEndian.Uint64(name)

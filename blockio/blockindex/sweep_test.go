@@ -45,7 +45,7 @@ func isSentinel(err error) bool {
 	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrStale)
 }
 
-// try opens what became of an index and asks it everything. It says whether that gave
+// try opens what became of an index and asks it everything. It says whether that led to
 // an error or the right answers; an error must be one of ours.
 func try(t *testing.T, data []byte, want Identity, right *answers, opts Options) bool {
 	x, err := Open(data, want, opts)
@@ -62,8 +62,8 @@ func try(t *testing.T, data []byte, want Identity, right *answers, opts Options)
 	return reflect.DeepEqual(got, *right)
 }
 
-// sweep changes an index in every way and counts the changes, those that gave wrong
-// answers, and those that gave an error.
+// sweep changes an index in every way and counts the changes, those that led to wrong
+// answers, and those that led to an error.
 func sweep(t *testing.T, b *block, opts Options) (tried, wrong int) {
 	id := b.identity()
 	image := imageOf(t, b, id)
@@ -122,7 +122,7 @@ func sweep(t *testing.T, b *block, opts Options) (tried, wrong int) {
 	return tried, wrong
 }
 
-// TestEveryChangeIsFound: no change of the file gives a wrong answer.
+// TestEveryChangeIsFound: no change of the file leads to a wrong answer.
 func TestEveryChangeIsFound(t *testing.T) {
 	for name, b := range smallBlocks() {
 		t.Run(name, func(t *testing.T) {

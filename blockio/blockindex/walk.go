@@ -27,7 +27,7 @@ func (x *Index) Walk(set *subject.Set, visit func(rank uint32, name []byte, info
 	})
 }
 
-// Count gives how many messages have a subject that a set of patterns matches. Where
+// Count returns how many messages have a subject that a set of patterns matches. Where
 // a pattern takes all subjects that begin alike, it does not look at them. The error
 // wraps ErrDamaged.
 func (x *Index) Count(set *subject.Set) (messages uint64, err error) {
@@ -65,7 +65,7 @@ func (x *Index) postingsFrom(rank uint32) (uint32, error) {
 // A rankRange is the subjects from a rank up to, and without, another.
 type rankRange struct{ from, to uint32 }
 
-// visitRange visits the subjects of a range. name is a buffer, which it gives back.
+// visitRange visits the subjects of a range. name is a buffer, which it returns.
 func (x *Index) visitRange(r rankRange, name []byte, visit func(uint32, []byte, SubjectInfo) bool) (_ []byte, more bool, err error) {
 	for rank := r.from; rank < r.to; {
 		page, i, err := x.rankPage(rank)
@@ -87,7 +87,7 @@ func (x *Index) visitRange(r rankRange, name []byte, visit func(uint32, []byte, 
 	return name, true, nil
 }
 
-// ranges gives the ranges of subjects that a set matches, ascending, until visit is
+// ranges returns the ranges of subjects that a set matches, ascending, until visit is
 // false. The literal patterns of a set match nothing that its others match, so the two
 // are merged like sorted lists.
 func (x *Index) ranges(set *subject.Set, visit func(rankRange) (bool, error)) error {
@@ -174,7 +174,7 @@ type wildWalk struct {
 	best     []byte
 }
 
-// load makes page the one that the rank is in, and name its subject. It gives the
+// load makes page the one that the rank is in, and name its subject. It returns the
 // entry in the page.
 func (w *wildWalk) load() (i uint32, err error) {
 	if w.page == nil || w.rank < firstRank(w.page) || w.rank-firstRank(w.page) >= dictCount(w.page) {
@@ -187,7 +187,7 @@ func (w *wildWalk) load() (i uint32, err error) {
 	return i, err
 }
 
-// next gives the next range of matches.
+// next returns the next range of matches.
 func (w *wildWalk) next() (r rankRange, ok bool, err error) {
 	for n := uint32(w.x.header.sum.Subjects); len(w.patterns) > 0 && w.rank < n; {
 		i, err := w.load()

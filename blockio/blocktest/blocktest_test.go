@@ -44,7 +44,7 @@ func writeText(t *testing.T, file blockio.File, text string, at int64) {
 	require.NoError(t, err)
 }
 
-// outcomes gives what is found under a name after many crashes of a mode: the
+// outcomes returns what is found under a name after many crashes of a mode: the
 // content, or "none".
 func outcomes(t *testing.T, m *MemFS, mode CrashMode, name string) map[string]bool {
 	t.Helper()

@@ -13,7 +13,7 @@ import (
 )
 
 // TestFS holds a file system to what blockio.FS promises, as far as that can be
-// seen without a crash. newFS gives a file system and an empty directory in it.
+// seen without a crash. newFS returns a file system and an empty directory in it.
 func TestFS(t *testing.T, newFS func(t *testing.T) (fsys blockio.FS, dir string)) {
 	rows := []struct {
 		name string

@@ -28,7 +28,7 @@ func (c *content) clone() content {
 	return content{size: c.size, pages: append([]*page(nil), c.pages...)}
 }
 
-// writable gives page i for writing.
+// writable returns page i for writing.
 func (c *content) writable(i int) *page {
 	for len(c.pages) <= i {
 		c.pages = append(c.pages, nil)

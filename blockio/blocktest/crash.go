@@ -50,9 +50,9 @@ func (c CrashMode) String() string {
 	}
 }
 
-// CrashImage gives the file system that would be found after a crash now. m
+// CrashImage returns the file system that would be found after a crash now. m
 // goes on as if nothing had happened. rng decides where the mode leaves a
-// choice; the same state, mode and rng give the same image. In the image all is
+// choice; the same state, mode and rng lead to the same image. In the image all is
 // durable, and nothing is locked.
 func (m *MemFS) CrashImage(mode CrashMode, rng *rand.Rand) *MemFS {
 	m.mu.Lock()
@@ -64,7 +64,7 @@ func (m *MemFS) CrashImage(mode CrashMode, rng *rand.Rand) *MemFS {
 	return image
 }
 
-// Clone gives a file system with the same files, all durable, unlocked.
+// Clone returns a file system with the same files, all durable, unlocked.
 func (m *MemFS) Clone() *MemFS { return m.CrashImage(KeepAll, nil) }
 
 type crash struct {
@@ -74,7 +74,7 @@ type crash struct {
 	keeps map[*change]bool
 }
 
-// node gives what is left of a file or directory.
+// node returns what is left of a file or directory.
 func (c *crash) node(n *node) *node {
 	if left, ok := c.seen[n]; ok {
 		return left
@@ -101,7 +101,7 @@ func (c *crash) node(n *node) *node {
 	return left
 }
 
-// entries gives what is left of a directory's names.
+// entries returns what is left of a directory's names.
 func (c *crash) entries(n *node) map[string]*node {
 	switch {
 	case c.mode == KeepAll:
@@ -141,7 +141,7 @@ func (c *crash) keep(change *change) bool {
 	return keep
 }
 
-// content gives what is left of a file.
+// content returns what is left of a file.
 func (c *crash) content(n *node) content {
 	switch {
 	case c.mode == KeepAll || len(n.pending) == 0:

@@ -13,7 +13,7 @@ import (
 var (
 	// ErrInjected is in every error that a FaultFS makes up.
 	ErrInjected = errors.New("blocktest: injected")
-	// ErrCrashed is what every operation gives after a Fault with Crash.
+	// ErrCrashed is what every operation returns after a Fault with Crash.
 	ErrCrashed = fmt.Errorf("%w: crashed", ErrInjected)
 	// ErrIO is an injected EIO.
 	ErrIO = fmt.Errorf("%w: %w", ErrInjected, syscall.EIO)
@@ -105,14 +105,14 @@ func (f *FaultFS) SetHook(hook func(Op) Fault) {
 	f.hook = hook
 }
 
-// Count gives the number of operations so far.
+// Count returns the number of operations so far.
 func (f *FaultFS) Count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.count
 }
 
-// CountOf gives the number of operations of a kind so far.
+// CountOf returns the number of operations of a kind so far.
 func (f *FaultFS) CountOf(kind OpKind) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

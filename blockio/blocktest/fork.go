@@ -1,6 +1,6 @@
 package blocktest
 
-// Fork gives a file system in the same condition: the same files, and of each
+// Fork returns a file system in the same condition: the same files, and of each
 // change whether it is durable. It is what a process that was killed leaves to the
 // next one, while the machine goes on. Nothing is locked in it.
 func (m *MemFS) Fork() *MemFS {

@@ -18,7 +18,7 @@ type memFile struct {
 	closed   atomic.Bool
 }
 
-// write changes a file at a time that tick gave.
+// write changes a file at a time that tick returned.
 func (n *node) write(data []byte, offset, now int64) {
 	n.modTime = now
 	n.live.writeAt(data, offset)

@@ -15,7 +15,7 @@ import (
 
 // MemFS is a blockio.FS in memory that knows, of everything, what of it would
 // outlive a loss of power: of a file what was synced, of a directory the entries
-// that were when it was synced. CrashImage gives what a machine would find.
+// that were when it was synced. CrashImage returns what a machine would find.
 //
 // It is stricter than most real file systems: syncing a file does not make its
 // entry durable, and nothing becomes durable by itself. Make one with NewMemFS.
@@ -60,7 +60,7 @@ type change struct {
 	done           bool
 }
 
-// NewMemFS gives an empty file system. Its directories "/" and "." are there.
+// NewMemFS returns an empty file system. Its directories "/" and "." are there.
 func NewMemFS() *MemFS {
 	return &MemFS{root: newDir(), locks: make(map[*node]string)}
 }
