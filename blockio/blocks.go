@@ -189,7 +189,8 @@ func (b *Blocks) OpenTail(id uint32, end int64) error {
 	return b.wrap("open", id, b.hold(id, &tail{file: file, end: end, size: stat.Size}))
 }
 
-// checkZeros: the file is at least from long, and all zeros after that.
+// checkZeros returns an error unless the file is at least from bytes long, and all zeros
+// after that.
 func checkZeros(file File, from, size int64) error {
 	if from < 0 || size < from {
 		return fmt.Errorf("%w: %d, the file has %d bytes", ErrOffset, from, size)
@@ -237,7 +238,8 @@ func (b *Blocks) Sync(id uint32) error {
 	return b.wrap("sync", id, err)
 }
 
-// usable: the block is open, and nothing failed. Blocks.mu is held.
+// usable returns an error unless the block is open and nothing has failed. The caller
+// holds Blocks.mu.
 func usable(t *tail) error {
 	switch {
 	case t == nil:

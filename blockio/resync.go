@@ -158,14 +158,14 @@ func (w *walker) lengthField(from int) int {
 	return size
 }
 
-// landsOnEnd: a record that ends there would be the last. The checksum's last
-// bytes may be zeros.
+// landsOnEnd reports whether a record that ends at that offset would be the last. The
+// last bytes of its checksum may be zeros.
 func (w *walker) landsOnEnd(at int) bool {
 	return at >= w.end && at < w.end+checksumSize && at <= len(w.data)
 }
 
-// whole: the bytes from..to are one intact record, but for its length field,
-// which the checksum does not cover.
+// whole reports whether the bytes from..to are one intact record, but for its length
+// field, which the checksum does not cover.
 func (w *walker) whole(from, to int) bool {
 	size := to - from
 	if size < EmptyRecordSize || size > MaxRecordSize || to > len(w.data) {
@@ -184,8 +184,8 @@ func (w *walker) whole(from, to int) bool {
 	return w.key.sum(record, subjectLength, header) == storedSum(record)
 }
 
-// wholeToEnd: all that is left from there on is one record with a bad length,
-// which ends at to.
+// wholeToEnd reports whether all that is left from there on is one record with a bad
+// length, and where that ends.
 func (w *walker) wholeToEnd(from int) (to int, ok bool) {
 	for to := w.end; to < w.end+checksumSize; to++ {
 		if w.whole(from, to) {
@@ -200,7 +200,7 @@ func (w *walker) spend(size int) bool {
 	return w.budget >= 0
 }
 
-// plausible: the record can stand here. Messages and skips go forward.
+// plausible reports whether the record can stand here: messages and skips go forward.
 func (w *walker) plausible(r *Record) bool {
 	switch r.Kind {
 	case KindMessage, KindSkip, KindErased:

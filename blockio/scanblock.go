@@ -164,8 +164,8 @@ func (s *blockScan) nameLost(from, to int, after *Record) (first uint64) {
 	return first
 }
 
-// sequenceBroke: the record from..to is intact but for its sequence field,
-// which should be expected. Then its sequence was used, and must not be again.
+// sequenceBroke reports whether the record from..to is intact but for its sequence
+// field, which should be expected. Then its sequence was used, and must not be again.
 func (s *blockScan) sequenceBroke(from, to int, expected uint64) bool {
 	size, subjectLength, header, err := frame(s.data[from:to])
 	if err != nil || !s.spend(2*size) {

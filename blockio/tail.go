@@ -43,7 +43,8 @@ func (s *blockScan) scanTail() {
 	s.out.End = int64(at)
 }
 
-// sensibleMark: so many bytes can hold so many records, and there is one.
+// sensibleMark reports whether so many bytes can hold so many records, of which there is
+// at least one.
 func sensibleMark(records, size uint32) bool {
 	return records > 0 && uint64(size) >= uint64(records)*EmptyRecordSize
 }
@@ -66,13 +67,13 @@ func (s *blockScan) group(start int, records uint32, end int) (int, bool) {
 	return s.members(inside, end), true
 }
 
-// recordAt: a valid record starts there.
+// recordAt reports whether a valid record starts there.
 func (s *blockScan) recordAt(at int) bool {
 	var r Record
 	return at < s.end && s.key.decode(s.data[at:], &r) == nil
 }
 
-// settled: the group is complete, or it is not what its mark says any more
+// settled reports whether the group is complete, or is not what its mark says any more
 // although no record is damaged: somebody else has taken records out of it.
 func (s *blockScan) settled(at int, records uint32, end int) bool {
 	var r Record
@@ -110,8 +111,8 @@ func (s *blockScan) members(at, end int) int {
 	return at
 }
 
-// tornGroup: the group start..end, which is not complete and behind which there
-// is no record, had not reached the disk in full.
+// tornGroup reports whether the group start..end, which is not complete and behind which
+// there is no record, had not reached the disk in full.
 func (s *blockScan) tornGroup(start, end int) bool {
 	if end > len(s.data) || s.end <= end-checksumSize {
 		return true
@@ -137,8 +138,8 @@ func (s *blockScan) tornGroup(start, end int) bool {
 	return false
 }
 
-// lostSector: a sector that the damage from..to touches is all zeros, as far as
-// it belongs to the frame start..end. At either end of the frame only a few
+// lostSector reports whether a sector that the damage from..to touches is all zeros, as
+// far as it belongs to the frame start..end. At either end of the frame only a few
 // bytes may be left of a sector, and such can be zeros in an intact record: a
 // length's low bytes, a checksum's last.
 func (w *walker) lostSector(start, from, to, end int) bool {
@@ -154,7 +155,7 @@ func (w *walker) lostSector(start, from, to, end int) bool {
 	return false
 }
 
-// tornChecksum: the record from..end is intact up to a point inside its
+// tornChecksum reports whether the record from..end is intact up to a point inside its
 // checksum, and nothing but zeros after that.
 func (w *walker) tornChecksum(from, end int) bool {
 	have := w.end - (end - checksumSize)
@@ -189,8 +190,8 @@ func (s *blockScan) single(at int, cause error) (int, bool) {
 	return to, true
 }
 
-// tornSingle: the frame at at, which no record follows, had not reached the
-// disk in full.
+// tornSingle reports whether the frame at at, which no record follows, had not reached
+// the disk in full.
 func (s *blockScan) tornSingle(at int) bool {
 	if s.end-at <= headSize || len(s.data)-at < EmptyRecordSize {
 		return true // no record is that short
@@ -217,8 +218,8 @@ func (s *blockScan) tornSingle(at int) bool {
 	}
 }
 
-// lostMark: what is damaged at at, up to the record at to, looks like the mark
-// of a group whose sector did not reach the disk while others of the group did.
+// lostMark reports whether what is damaged at at, up to the record at to, looks like the
+// mark of a group whose sector did not reach the disk while others of the group did.
 func (s *blockScan) lostMark(at, to int) bool {
 	if size, _ := s.claim(at); at+size == to || s.whole(at, to) && !likeMark(s.data[at:], 4, EmptyRecordSize) {
 		return false // one damaged record, to the byte, and not a mark
@@ -237,8 +238,8 @@ func (s *blockScan) lostMark(at, to int) bool {
 	return sure || s.end-at <= lostMarkReach
 }
 
-// likeMark: the bytes from..to of the record are those of a group mark, as far
-// as all marks have the same there.
+// likeMark reports whether the bytes from..to of the record are those of a group mark, as
+// far as all marks have the same there.
 func likeMark(record []byte, from, to int) bool {
 	for i := from; i < min(to, headSize); i++ {
 		switch b := record[i]; {
@@ -252,8 +253,8 @@ func likeMark(record []byte, from, to int) bool {
 	return true
 }
 
-// markAfter: a group mark starts at from or later. It begins a later frame, so
-// all before it was durable. What it finds is kept, so that a block with a lot
+// markAfter reports whether a group mark starts at from or later. It begins a later
+// frame, so all before it was durable. What it finds is kept, so that a block with a lot
 // of damage is looked through once.
 func (s *blockScan) markAfter(from int) bool {
 	if s.markAt >= from {

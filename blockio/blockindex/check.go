@@ -64,7 +64,8 @@ func usedOf(page *[PageSize]byte) int {
 // A checker holds the sections of an index against each other. Every page is verified.
 type checker struct{ x *Index }
 
-// records: in file order, one behind the other, and what the summary says of them.
+// records checks that the records are in file order, one behind the other, and what the
+// summary says of them.
 func (c *checker) records() error {
 	s := &c.x.header.sum
 	end, sum, empty := int64(0), uint64(0), 0
@@ -91,7 +92,8 @@ func (c *checker) records() error {
 	return nil
 }
 
-// runs: in order, with gaps between, from the first message to the last.
+// runs checks that the runs are in order, with gaps between, from the first message to
+// the last.
 func (c *checker) runs() error {
 	s := &c.x.header.sum
 	if s.Runs == 0 {
@@ -142,7 +144,8 @@ func (c *checker) tombstones() error {
 	return err
 }
 
-// directory: an entry for each dictionary page, in order, with its first rank.
+// directory checks that there is an entry for each dictionary page, in order, with its
+// first rank.
 func (c *checker) directory() error {
 	x := c.x
 	number, rank, start := uint32(0), uint32(0), uint32(0)
@@ -196,8 +199,8 @@ func (c *checker) separator(rank uint32, separator []byte) error {
 	return nil
 }
 
-// subjects: in order, each with the longest prefix that its page allows, and the rests
-// of long ones one behind the other.
+// subjects checks that the subjects are in order, each with the longest prefix that its
+// page allows, and the rests of long ones one behind the other.
 func (c *checker) subjects() error {
 	x := c.x
 	var before, name []byte
@@ -243,7 +246,7 @@ func (c *checker) subjects() error {
 	return nil
 }
 
-// postings: each list goes up and is of messages with its subject.
+// postings checks that each list goes up and is of messages with its subject.
 func (c *checker) postings() error {
 	s := &c.x.header.sum
 	for rank := range uint32(s.Subjects) {

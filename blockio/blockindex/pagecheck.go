@@ -35,7 +35,7 @@ func (x *Index) checkPage(kind int, i uint32, page *[PageSize]byte) string {
 	return ""
 }
 
-// recordsRight: every record is within the block and has a subject.
+// recordsRight reports whether every record is within the block and has a subject.
 func (x *Index) recordsRight(page *[PageSize]byte, count uint32) bool {
 	s := &x.header.sum
 	for j := range count {
@@ -49,7 +49,8 @@ func (x *Index) recordsRight(page *[PageSize]byte, count uint32) bool {
 	return true
 }
 
-// runsRight: runs go up in sequence and in ordinal, with a gap between two.
+// runsRight reports whether runs go up in sequence and in ordinal, with a gap between
+// two.
 func (x *Index) runsRight(page *[PageSize]byte, count uint32) bool {
 	s := &x.header.sum
 	for j := range count {

@@ -157,7 +157,7 @@ type wildPattern struct {
 	whole bool
 }
 
-// wholeRange: the pattern is literal tokens and a final > behind them.
+// wholeRange reports whether the pattern is literal tokens and a final > behind them.
 func wholeRange(p *subject.Pattern) bool {
 	tokens, atLeast, decides := p.Depth()
 	return atLeast && decides && p.Prefix() != "" && strings.Count(p.Prefix(), ".")+1 == tokens
