@@ -30,7 +30,7 @@
 //
 // # Concurrency
 //
-// RecordCodec, BlockCache with its sources and blocks, FileCache and FS are for any
+// RecordCodec, BlockCache with its sources and blocks, and FS are for any
 // number of goroutines; Blocks is for two writers and any number of readers, as its
 // comment says.
 // No lock is held during I/O. The package starts no goroutine and keeps no time.

@@ -25,7 +25,7 @@ func (id Identity) String() string {
 }
 
 // A BlockFile is what IdentityOf needs of a file: a blockio.File and a
-// *blockio.CachedFile have it.
+// *blockio.Block have it.
 type BlockFile interface {
 	io.ReaderAt
 	Stat() (blockio.FileStat, error)

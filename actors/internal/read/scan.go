@@ -44,14 +44,18 @@ type Scan struct {
 	lowest uint64 // downwards, where to end
 	early  int64  // messages of earlier times are passed over, until one is not
 
+	// Of the part that is being read: its records low..high-1 are read, all of them or the members.
+	low, high int
+	all       bool
+	members   bitset
+
 	attempts int // at the same block
 	pace     pace
 
 	// Memory that is used again from block to block.
-	window  window
-	members bitset
-	batch   batch
-	record  blockio.Record
+	window window
+	batch  batch
+	record blockio.Record
 }
 
 // outcome says how a part of a scan ended.

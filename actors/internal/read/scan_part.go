@@ -3,28 +3,19 @@ package read
 import (
 	"context"
 	"errors"
-	"hash/crc32"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 )
 
 // batchSize is how many records a scan looks up at a time.
 const batchSize = 64
 
-// batch is the places of the next records that a scan reads.
+// batch is the next records that a scan reads: their ordinals, and what the table says of them.
 type batch struct {
 	ordinals [batchSize]int
-	places   [batchSize]place
+	entries  [batchSize]blockindex.Record
 	n        int
-}
-
-// place says where a record is.
-type place struct {
-	offset int64 // in the block
-	size   int
-	// crc is the checksum of all of its bytes, if checked; else the record is in memory, and sound.
-	crc     uint32
-	checked bool
 }
 
 // part hands out the selected messages of a part of a block, and its damage.
@@ -33,7 +24,7 @@ func (sc *Scan) part(p *part, from, to uint64) error {
 	var damage []stretch
 	err := p.guard(func() (err error) {
 		if low, high, err = p.bounds(from, to); err == nil {
-			sc.members, err = p.members(&sc.Set, low, high, sc.members)
+			err = sc.choose(p, low, high)
 		}
 		if err == nil {
 			damage, err = p.damage(from, to, low, high)
@@ -44,13 +35,10 @@ func (sc *Scan) part(p *part, from, to uint64) error {
 		return err
 	}
 	sc.window.reset(p)
-	i := sc.members.next(low)
-	if sc.Reverse {
-		i = sc.members.prev(high - 1)
-	}
+	i := sc.firstMember(low, high)
 	for i >= 0 {
 		i = sc.gather(i)
-		if err := p.guard(func() error { return p.table.places(sc.batch.ordinals[:sc.batch.n], sc.batch.places[:]) }); err != nil {
+		if err := p.guard(func() error { return p.table.entries(sc.batch.ordinals[:sc.batch.n], sc.batch.entries[:]) }); err != nil {
 			return err
 		}
 		for at := range sc.batch.n {
@@ -66,16 +54,64 @@ func (sc *Scan) part(p *part, from, to uint64) error {
 	return err
 }
 
-// gather puts the next members from i on into the batch, and returns the one after them, or -1.
+// choose decides which of the records low..high-1 the scan reads: all of them, if nothing is filtered and
+// nothing is removed, or the members.
+func (sc *Scan) choose(p *part, low, high int) (err error) {
+	sc.all = false
+	if sc.Set.All() {
+		live, err := p.live(low, high)
+		if err != nil {
+			return err
+		}
+		if sc.all = live == uint64(high-low); sc.all {
+			if p.reader != nil && p.reader.file != nil && 2*(high-low) > p.table.length() {
+				p.reader.file.Populate()
+			}
+			return nil
+		}
+	}
+	sc.members, err = p.members(&sc.Set, low, high, sc.members)
+	return err
+}
+
+// firstMember returns the first of the records low..high-1 that the scan reads, downwards the last, or -1.
+func (sc *Scan) firstMember(low, high int) int {
+	sc.low, sc.high = low, high
+	if low >= high {
+		return -1
+	}
+	if sc.Reverse {
+		return sc.memberAfter(high)
+	}
+	return sc.memberAfter(low - 1)
+}
+
+// memberAfter returns the record that the scan reads after record i, or -1.
+func (sc *Scan) memberAfter(i int) int {
+	switch {
+	case !sc.all && sc.Reverse:
+		return sc.members.prev(i - 1)
+	case !sc.all:
+		return sc.members.next(i + 1)
+	case sc.Reverse:
+		if i--; i < sc.low {
+			return -1
+		}
+	default:
+		if i++; i >= sc.high {
+			return -1
+		}
+	}
+	return i
+}
+
+// gather puts the records that the scan reads next, from i on, into the batch. It returns the one after
+// them, or -1.
 func (sc *Scan) gather(i int) int {
 	b := &sc.batch
 	for b.n = 0; i >= 0 && b.n < batchSize; b.n++ {
 		b.ordinals[b.n] = i
-		if sc.Reverse {
-			i = sc.members.prev(i - 1)
-		} else {
-			i = sc.members.next(i + 1)
-		}
+		i = sc.memberAfter(i)
 	}
 	return i
 }
@@ -164,7 +200,7 @@ func (sc *Scan) one(p *part, at int) error {
 
 // sound reports whether the current record can be one that the scan is looking for.
 func (sc *Scan) sound() bool {
-	return sc.record.Kind == blockio.KindMessage && sc.Set.Match(sc.record.Subject)
+	return sc.record.Kind == blockio.KindMessage && (sc.Set.All() || sc.Set.Match(sc.record.Subject))
 }
 
 // closely reads a record that the window does not have, or not as its index has it. It returns what is
@@ -194,9 +230,4 @@ func (sc *Scan) closely(p *part, i int) (sequence uint64, damaged, err error) {
 		return sequence, sc.corrupt(p.block, offset, sequence, "record is damaged", err), nil
 	}
 	return sequence, nil, err
-}
-
-// intact reports whether the bytes of a record are those that its index was made of.
-func (p *place) intact(bytes []byte) bool {
-	return !p.checked || crc32.Checksum(bytes, crcTable) == p.crc
 }

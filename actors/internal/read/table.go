@@ -1,6 +1,9 @@
 package read
 
-import "github.com/seed-d8b58eba/millrace/internal/subject"
+import (
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
 
 // table lists the message records of a part of a block, by number, in order of
 // sequence: from the block's index, or from the memory of the block that is being
@@ -29,8 +32,9 @@ type table interface {
 	// among from..to-1, with the first and the last of them. The name is valid
 	// until visit returns.
 	ends(set *subject.Set, from, to int, visit func(name []byte, first, last int)) error
-	// places says where records are, which are given in ascending or in descending order.
-	places(ordinals []int, into []place) error
+	// entries says where records are, which are given in ascending or in descending order. Those that
+	// are in memory have no checksum.
+	entries(ordinals []int, into []blockindex.Record) error
 	// bytes returns the bytes of record i, which are intact, valid until the next call
 	// with the same buffer, and where they are in the block. The offset comes with an
 	// error, too.

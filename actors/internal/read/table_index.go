@@ -175,31 +175,16 @@ func (t *indexTable) endsOf(rank uint32, from, to int) (first, last int, some bo
 	return first, last, true, err
 }
 
-func (t *indexTable) places(ordinals []int, into []place) error {
+func (t *indexTable) entries(ordinals []int, into []blockindex.Record) (err error) {
 	n := len(ordinals)
-	if n == 0 {
-		return nil
-	}
-	if first := ordinals[0]; ordinals[n-1]-first == n-1 {
-		// They follow each other, as in a scan of everything.
-		var entries [batchSize]blockindex.Record
-		found, err := t.index.Records(first, entries[:n])
-		if err == nil && found == n {
-			for i := range n {
-				into[i] = place{entries[i].Offset, entries[i].Size, entries[i].CRC, true}
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	if n > 0 && ordinals[n-1]-ordinals[0] == n-1 { // they follow each other
+		_, err = t.index.Records(ordinals[0], into[:n])
+		return err
 	}
 	for i, ordinal := range ordinals {
-		entry, err := t.index.Record(ordinal)
-		if err != nil {
+		if into[i], err = t.index.Record(ordinal); err != nil {
 			return err
 		}
-		into[i] = place{entry.Offset, entry.Size, entry.CRC, true}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
 	"github.com/seed-d8b58eba/millrace/internal/subject"
@@ -157,10 +158,10 @@ func (t *tailTable) ends(set *subject.Set, from, to int, visit func(name []byte,
 	return nil
 }
 
-func (t *tailTable) places(ordinals []int, into []place) error {
+func (t *tailTable) entries(ordinals []int, into []blockindex.Record) error {
 	for i, ordinal := range ordinals {
 		r := t.records.At(t.first + ordinal)
-		into[i] = place{offset: r.Offset, size: r.Size}
+		into[i] = blockindex.Record{Offset: r.Offset, Size: r.Size}
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package read
 
 import (
+	"hash/crc32"
 	"sync"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 )
 
 const (
@@ -54,7 +56,7 @@ func (w *window) close(borrowed bool) {
 // record returns the bytes of a record of the scan's batch, valid until the next call, or nil when they
 // are not what they should be, or cannot be read: then somebody has to look closely.
 func (w *window) record(sc *Scan, at int) []byte {
-	p := &sc.batch.places[at]
+	p := &sc.batch.entries[at]
 	if w.block == nil {
 		bytes, _, err := w.part.table.bytes(sc.batch.ordinals[at], nil)
 		if err != nil {
@@ -70,47 +72,49 @@ func (w *window) record(sc *Scan, at int) []byte {
 			return nil
 		}
 	}
-	if !p.intact(bytes) {
+	if crc32.Checksum(bytes, crcTable) != p.CRC {
 		return nil
 	}
 	return bytes
 }
 
 // find returns the bytes of a record if the window has them.
-func (w *window) find(p *place) []byte {
-	from := p.offset - w.start
-	if from < 0 || p.size < 0 || from+int64(p.size) > int64(len(w.bytes)) {
+func (w *window) find(p *blockindex.Record) []byte {
+	from := p.Offset - w.start
+	end := from + int64(p.Size)
+	if from < 0 || p.Size < 0 || end > int64(len(w.bytes)) {
 		return nil
 	}
-	return w.bytes[from : from+int64(p.size) : from+int64(p.size)]
+	return w.bytes[from:end:end]
 }
 
 // fill reads a record of the batch, and with it as much of what the scan wants next as is worth it.
 func (w *window) fill(sc *Scan, at int) {
 	w.bytes = nil
-	first, last := sc.batch.places[at], sc.batch.places[sc.batch.n-1]
-	if first.size <= 0 || first.size > blockio.MaxRecordSize || first.offset < 0 {
+	first, last := &sc.batch.entries[at], &sc.batch.entries[sc.batch.n-1]
+	if first.Size <= 0 || first.Size > blockio.MaxRecordSize || first.Offset < 0 {
 		return
 	}
 	wanted := 0
 	for i := at; i < sc.batch.n; i++ {
-		wanted += sc.batch.places[i].size
+		wanted += sc.batch.entries[i].Size
 	}
-	start, end := first.offset, last.offset+int64(last.size)
+	low, high := first.Offset, last.Offset+int64(last.Size)
 	if sc.Reverse {
-		start, end = last.offset, first.offset+int64(first.size)
+		low, high = last.Offset, first.Offset+int64(first.Size)
 	}
-	size := first.size
-	if span := end - start; span > 0 && int64(wanted)*dense >= span {
+	size := first.Size
+	if span := high - low; span > 0 && int64(wanted)*dense >= span {
 		size = int(max(int64(size), min(span, windowSize)))
-		if sc.batch.n == batchSize { // as it goes on after the batch
+		if sc.batch.n == batchSize { // more records follow the batch
 			size = max(size, windowSize)
 		}
 	}
-	w.start = first.offset
+	w.start = first.Offset
 	if sc.Reverse {
-		w.start = max(0, first.offset+int64(first.size)-int64(size))
-		size = int(first.offset + int64(first.size) - w.start)
+		end := first.Offset + int64(first.Size)
+		w.start = max(0, end-int64(size))
+		size = int(end - w.start)
 	}
 	w.read(size)
 }
