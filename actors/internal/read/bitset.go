@@ -2,10 +2,10 @@ package read
 
 import "math/bits"
 
-// bitset is a set of record numbers of one block.
+// bitset is a set of records of a part of a block, one bit for each.
 type bitset []uint64
 
-// reset returns an empty set for the numbers below n, in the memory of b.
+// reset returns an empty set for n records, in the memory of b if that is large enough.
 func (b bitset) reset(n int) bitset {
 	words := (n + 63) / 64
 	if cap(b) < words {

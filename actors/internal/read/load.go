@@ -79,7 +79,7 @@ func (s *Source) loadFrom(b *engine.BlockView, sequence uint64, into *Buffer) er
 	return r.load(b, sequence, into)
 }
 
-// load reads one message of the block's file.
+// load reads one message from the block's file.
 func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (err error) {
 	pooled := recordBuffers.Get().(*[]byte)
 	defer recordBuffers.Put(pooled)
@@ -109,7 +109,7 @@ func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (
 	return err
 }
 
-// take copies a record, which is known to be intact, into a message.
+// take copies a record into a buffer. Its bytes are known to be intact; that it is the right record is not.
 func (s *Source) take(b *engine.BlockView, bytes []byte, offset int64, sequence uint64, into *Buffer) error {
 	var record blockio.Record
 	if err := blockio.Parse(bytes, &record); err != nil {

@@ -10,24 +10,25 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// part is the records of a block that are found in the same way: in its file, or in
-// memory.
+// part is the records of one block that are found in the same place: in the block's file, or in the
+// memory of the block that is being written. Such a block can have one part of each.
 type part struct {
 	block  *engine.BlockView
 	table  table
-	reader *blockReader // of a part in the file
-	from   uint64       // the part accounts for sequences from..to
+	reader *blockReader // nil when the part is in memory
+	from   uint64       // the part accounts for the sequences from..to
 	to     uint64
 }
 
-// splitAt says where the file's part of a block ends and that in memory begins:
-// records from first on, with sequences from boundary on. inMemory is false when the
-// file has it all.
+// splitAt returns where the part of a block in its file ends and the one in memory begins: in memory are
+// the records of the table from first on, with sequences from boundary on. inMemory is false when the
+// file has all of the block.
 func splitAt(b *engine.BlockView) (records engine.Records, first int, boundary uint64, inMemory bool) {
 	if b.Tail == nil {
 		return records, 0, math.MaxUint64, false
 	}
-	// The bytes first: who finds them finds the table, too, or finds it gone.
+	// The engine drops the bytes before the table. Looked at in the same order, bytes that are found come
+	// with their table, or the table is found to be gone.
 	start, ok := b.Tail.Start()
 	records, known := b.Tail.Records()
 	if !known || !ok && records.Len() > 0 {
@@ -42,8 +43,8 @@ func splitAt(b *engine.BlockView) (records engine.Records, first int, boundary u
 	return records, first, records.Sequence(first), true
 }
 
-// partsOf calls visit with the parts of a block that account for sequences from..to,
-// in ascending order or, with reverse, in descending order. names may be nil.
+// partsOf calls visit with the parts of a block that account for the sequences from..to, in ascending
+// order or, with reverse, in descending order. names knows the numbers of live subjects; it may be nil.
 func (s *Source) partsOf(b *engine.BlockView, from, to uint64, names *subjects.Tree, reverse bool, visit func(*part) error) error {
 	records, first, boundary, inMemory := splitAt(b)
 	inFile := boundary > b.First && from < boundary
@@ -76,8 +77,8 @@ func (s *Source) partsOf(b *engine.BlockView, from, to uint64, names *subjects.T
 	return memory()
 }
 
-// guard calls f, which looks at the part. An index that turns out to be of no use is
-// replaced: the caller tries again.
+// guard calls f, which looks at the part. When the index of the part turns out to be of no use, it is
+// given up, and the caller begins again with a new one: see worthAnotherTry.
 func (p *part) guard(f func() error) error {
 	if p.reader == nil {
 		return f()
@@ -120,8 +121,8 @@ func (p *part) live(low, high int) (uint64, error) {
 	return last - first + 1 - p.block.GapsWithin(first, last), nil
 }
 
-// members returns the live records low..high-1 that a set selects, in memory that is
-// used again.
+// members returns the live ones of the records low..high-1 that a set selects. The result is in memory,
+// if that is large enough.
 func (p *part) members(set *subject.Set, low, high int, memory bitset) (bitset, error) {
 	members := memory.reset(p.table.length())
 	if low >= high {
@@ -133,11 +134,11 @@ func (p *part) members(set *subject.Set, low, high int, memory bitset) (bitset, 
 	if n, err := p.live(low, high); err != nil || n == uint64(high-low) {
 		return members, err
 	}
-	return members, p.dropDead(low, high, members)
+	return members, p.dropDeleted(low, high, members)
 }
 
-// dropDead takes records out that are in the block but gone.
-func (p *part) dropDead(low, high int, members bitset) error {
+// dropDeleted takes out of the members the records low..high-1 whose messages are deleted.
+func (p *part) dropDeleted(low, high int, members bitset) error {
 	first, err := p.table.sequence(low)
 	if err != nil {
 		return err
@@ -156,7 +157,7 @@ func (p *part) dropDead(low, high int, members bitset) error {
 	return err
 }
 
-// count returns how many live records low..high-1 a set selects.
+// count returns how many live ones of the records low..high-1 a set selects.
 func (p *part) count(set *subject.Set, low, high int, memory *bitset) (uint64, error) {
 	n, err := p.live(low, high)
 	if err != nil || n == 0 {
@@ -169,8 +170,7 @@ func (p *part) count(set *subject.Set, low, high int, memory *bitset) (uint64, e
 	return memory.count(), err
 }
 
-// next returns the first live record low..high-1 that a set selects, or high. prev
-// returns the last, or low-1.
+// next returns the first live one of the records low..high-1 that a set selects, or high.
 func (p *part) next(set *subject.Set, low, high int) (int, error) {
 	for {
 		i, err := p.table.next(set, low, high)
@@ -187,6 +187,7 @@ func (p *part) next(set *subject.Set, low, high int) (int, error) {
 	}
 }
 
+// prev returns the last live one of the records low..high-1 that a set selects, or low-1.
 func (p *part) prev(set *subject.Set, low, high int) (int, error) {
 	for {
 		i, err := p.table.prev(set, low, high)

@@ -5,21 +5,23 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// table lists the message records of a part of a block, by number, in order of
-// sequence: from the block's index, or from the memory of the block that is being
-// written. Some of the messages may be gone. Where an error can come, it means
-// that the table cannot be used: errStale, or one of reading.
+// table lists the message records of a part of a block in the order of their sequences. A record is named
+// by its place in the list, from 0 on. Messages of some records may be deleted: the block's view tells.
+//
+// indexTable takes the list from the block's index, tailTable from the memory of the block that is being
+// written. An error means that the table cannot be used: the index is damaged or stale, it cannot be
+// read, or the memory was dropped.
 type table interface {
-	// length returns the number of records.
+	// length returns how many records there are.
 	length() int
-	// search returns the number of the first record at or after a sequence.
+	// search returns the first record at or after a sequence.
 	search(sequence uint64) (int, error)
 	// sequence returns the sequence of record i.
 	sequence(i int) (uint64, error)
-	// searchTime returns the number of the first record whose time is not before
-	// one, given that times do not go back.
+	// searchTime returns the first record whose time is not before one, provided that times do not go
+	// back.
 	searchTime(time int64) (int, error)
-	// mark adds the records from..to-1 that a set selects to members.
+	// mark adds those of the records from..to-1 to members that a set selects.
 	mark(set *subject.Set, from, to int, members bitset) error
 	// count returns how many of the records from..to-1 a set selects.
 	count(set *subject.Set, from, to int) (uint64, error)

@@ -5,7 +5,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// indexTable is the table of a block in a file, as its index has it.
+// indexTable is the table of the part of a block that is in its file, as the block's index has it.
 type indexTable struct{ *blockReader }
 
 func (t *indexTable) length() int { return t.index.Len() }
@@ -43,7 +43,7 @@ func (t *indexTable) mark(set *subject.Set, from, to int, members bitset) error 
 	})
 }
 
-// each calls visit with the postings of each subject that a set selects and that may
+// each calls visit with the postings (the list of records) of each subject that a set selects and that may
 // have records among from..to-1.
 func (t *indexTable) each(set *subject.Set, from, to int, visit func(*blockindex.Cursor) error) error {
 	var broken error
@@ -132,7 +132,7 @@ func (t *indexTable) prev(set *subject.Set, from, to int) (int, error) {
 func (t *indexTable) matches(set *subject.Set, i int) (bool, error) {
 	r, err := t.index.Record(i)
 	if err != nil || r.Subject == blockindex.EmptySubject {
-		return false, err // no set but that of everything has the empty subject
+		return false, err // only the set of everything selects the empty subject
 	}
 	var memory [64]byte
 	name, err := t.index.Subject(r.Subject, memory[:0])

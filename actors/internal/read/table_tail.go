@@ -10,12 +10,13 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// tailTable is the table of the block that is being written, from record first on.
+// tailTable is the table of the part of a block that is in memory: of the records that the engine keeps
+// of the block, those from first on.
 type tailTable struct {
 	block   *engine.BlockView
 	records engine.Records
-	first   int            // records before it are left to the file
-	names   *subjects.Tree // knows the numbers of live subjects; nil: it is not asked
+	first   int            // the records before it belong to the part in the file
+	names   *subjects.Tree // knows the numbers of live subjects; may be nil
 }
 
 func (t *tailTable) length() int { return t.records.Len() - t.first }
@@ -30,8 +31,8 @@ func (t *tailTable) searchTime(time int64) (int, error) {
 	return max(t.records.SearchTime(time)-t.first, 0), nil
 }
 
-// matcher says which records a set selects. As long as a subject has messages its
-// number stays, so a single one is told by its number.
+// matcher tells which records a set selects. A subject keeps its number as long as it has messages, so a
+// set of a single subject compares numbers instead of names.
 type matcher struct {
 	table *tailTable
 	set   *subject.Set
@@ -51,7 +52,7 @@ func (t *tailTable) matcher(set *subject.Set) matcher {
 	return m
 }
 
-// noLiveSubject is a number that no record has.
+// noLiveSubject is a number that no record has: it stands for a subject without messages.
 const noLiveSubject = subjects.NoID - 1
 
 func (m *matcher) match(i int) (bool, error) {

@@ -91,24 +91,13 @@ func (w *window) find(p *blockindex.Record) []byte {
 // fill reads a record of the batch, and with it as much of what the scan wants next as is worth it.
 func (w *window) fill(sc *Scan, at int) {
 	w.bytes = nil
-	first, last := &sc.batch.entries[at], &sc.batch.entries[sc.batch.n-1]
+	first := &sc.batch.entries[at]
 	if first.Size <= 0 || first.Size > blockio.MaxRecordSize || first.Offset < 0 {
 		return
 	}
-	wanted := 0
-	for i := at; i < sc.batch.n; i++ {
-		wanted += sc.batch.entries[i].Size
-	}
-	low, high := first.Offset, last.Offset+int64(last.Size)
-	if sc.Reverse {
-		low, high = last.Offset, first.Offset+int64(first.Size)
-	}
 	size := first.Size
-	if span := high - low; span > 0 && int64(wanted)*dense >= span {
-		size = int(max(int64(size), min(span, windowSize)))
-		if sc.batch.n == batchSize { // more records follow the batch
-			size = max(size, windowSize)
-		}
+	if ahead := sc.batch.ahead(at, sc.Reverse); ahead > int64(size) {
+		size = int(ahead)
 	}
 	w.start = first.Offset
 	if sc.Reverse {
@@ -117,6 +106,29 @@ func (w *window) fill(sc *Scan, at int) {
 		size = int(end - w.start)
 	}
 	w.read(size)
+}
+
+// ahead returns how much of the block to read for record at and those after it, in bytes; 0 when most of
+// what lies between them is not wanted.
+func (b *batch) ahead(at int, reverse bool) int64 {
+	wanted := int64(0)
+	for i := range b.n {
+		wanted += int64(b.entries[i].Size)
+	}
+	span := func(from, to *blockindex.Record) int64 {
+		if reverse {
+			from, to = to, from
+		}
+		return to.Offset + int64(to.Size) - from.Offset
+	}
+	last := &b.entries[b.n-1]
+	if all := span(&b.entries[0], last); all <= 0 || wanted < all/dense {
+		return 0
+	}
+	if b.n == batchSize { // more records follow the batch
+		return windowSize
+	}
+	return min(span(&b.entries[at], last), windowSize)
 }
 
 // read reads so many bytes from the window's start on, or what there is.

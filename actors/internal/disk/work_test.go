@@ -1,0 +1,154 @@
+package disk
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+const streamDir = "/streams/ORDERS"
+
+// newTestFiles returns the files of a new stream in a file system.
+func newTestFiles(t *testing.T, fsys blockio.FS) *Files {
+	t.Helper()
+	source := blockio.NewBlockCache(4, 1<<20).Source(fsys, streamDir, "ORDERS")
+	f := &Files{
+		Log: slog.New(slog.DiscardHandler), FS: fsys, Source: source, Derived: []string{"index.db"},
+		Blocks: blockio.NewBlocks(fsys, streamDir, "ORDERS", blockio.BlocksOptions{Source: source, Beside: []string{blockindex.Suffix}}),
+	}
+	require.NoError(t, fsys.MkdirAll(f.Blocks.Dir()))
+	return f
+}
+
+// writeBlock writes a block of n messages, and seals it if asked to.
+func writeBlock(t *testing.T, f *Files, id uint32, first uint64, n int, seal bool) (size int64) {
+	t.Helper()
+	codec := f.Blocks.Codec(id)
+	var data []byte
+	for i := range n {
+		data = codec.AppendMessage(data, first+uint64(i), int64(i), "orders.new", nil, []byte("payload"))
+	}
+	c := &engine.Commit{Ops: []engine.Op{
+		{Kind: engine.OpCreate, Block: id},
+		{Kind: engine.OpWrite, Block: id, Data: [][]byte{data}, Sync: true},
+	}}
+	size = int64(len(data))
+	if seal {
+		c.Ops = append(c.Ops, engine.Op{Kind: engine.OpSeal, Block: id, Offset: size})
+	}
+	require.NoError(t, f.Commit(c))
+	return size
+}
+
+func exists(t *testing.T, fsys blockio.FS, name string) bool {
+	t.Helper()
+	file, err := fsys.OpenFile(name, blockio.ModeRead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	return true
+}
+
+// TestCommitStopsAtTheFirstError, and says which operation failed without keeping its data.
+func TestCommitStopsAtTheFirstError(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewMemFS())
+	err := f.Commit(&engine.Commit{Ops: []engine.Op{
+		{Kind: engine.OpCreate, Block: 1},
+		{Kind: engine.OpWrite, Block: 1, Offset: 7, Data: [][]byte{{1, 2, 3}}},
+		{Kind: engine.OpCreate, Block: 2},
+	}})
+	var failed *OpError
+	require.ErrorAs(t, err, &failed)
+	require.ErrorIs(t, err, blockio.ErrOffset)
+	require.Equal(t, engine.OpWrite, failed.Op.Kind)
+	require.Nil(t, failed.Op.Data)
+	require.False(t, exists(t, f.FS, f.Blocks.Path(2)))
+	require.ErrorContains(t, f.Commit(&engine.Commit{Ops: []engine.Op{{Kind: 99}}}), "unknown operation")
+	require.ErrorContains(t, f.Work(engine.Work{ID: 3, Kind: 99}).Err, "unknown work")
+	require.Equal(t, engine.WorkID(3), f.Work(engine.Work{ID: 3, Kind: 99}).ID)
+	require.NoError(t, f.Blocks.Close())
+}
+
+// TestSyncOfASealedBlockIsDone: the seal has synced it.
+func TestSyncOfASealedBlockIsDone(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewMemFS())
+	writeBlock(t, f, 1, 1, 3, true)
+	require.NoError(t, f.Work(engine.Work{Kind: engine.WorkSync, Block: 1}).Err)
+}
+
+// TestTableOfABlock is the same from its index and from its records, ends where it is asked to, and is
+// empty when the block has gone.
+func TestTableOfABlock(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewMemFS())
+	size := writeBlock(t, f, 1, 5, 20, true)
+	load := func(size int64) *engine.Table {
+		done := f.Work(engine.Work{Kind: engine.WorkLoad, Block: 1, Size: size})
+		require.NoError(t, done.Err)
+		return done.Table
+	}
+	scanned := load(size)
+	require.Equal(t, 20, scanned.Len())
+	written, err := f.WriteIndex(1)
+	require.NoError(t, err)
+	require.True(t, written)
+	indexed := load(size)
+	require.Equal(t, scanned.Len(), indexed.Len())
+	for i := range scanned.Len() {
+		s, o, n := scanned.Record(i)
+		is, io, in := indexed.Record(i)
+		require.Equal(t, []any{s, o, n}, []any{is, io, in})
+	}
+	require.Equal(t, 10, load(size/2).Len(), "the index is of more than is asked for")
+	require.NoError(t, f.Work(engine.Work{Kind: engine.WorkRemove, Block: 1}).Err)
+	require.Zero(t, load(size).Len())
+}
+
+// TestWriteIndex writes none of a block that has gone, and removes the one of a block that cannot have one.
+func TestWriteIndex(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewMemFS())
+	written, err := f.WriteIndex(7)
+	require.NoError(t, err)
+	require.False(t, written)
+
+	size := writeBlock(t, f, 1, 1, 20, true)
+	written, err = f.WriteIndex(1)
+	require.NoError(t, err)
+	require.True(t, written)
+	require.True(t, exists(t, f.FS, blockindex.Path(f.Blocks.Path(1))))
+	// Zeros behind the records: the block is not sealed.
+	file, err := f.FS.OpenFile(f.Blocks.Path(1), blockio.ModeReadWrite)
+	require.NoError(t, err)
+	_, err = file.WriteAt(make([]byte, 100), size)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	written, err = f.WriteIndex(1)
+	require.NoError(t, err)
+	require.False(t, written)
+	require.False(t, exists(t, f.FS, blockindex.Path(f.Blocks.Path(1))))
+}
+
+// TestNothingStaysOpen after work of every kind, also when it fails.
+func TestNothingStaysOpen(t *testing.T) {
+	cache := blockio.NewBlockCache(4, 1<<20)
+	mem := blocktest.NewMemFS()
+	f := newTestFiles(t, mem)
+	f.Source = cache.Source(mem, streamDir, "ORDERS")
+	size := writeBlock(t, f, 1, 1, 20, true)
+	for _, w := range []engine.Work{
+		{Kind: engine.WorkIndex, Block: 1}, {Kind: engine.WorkLoad, Block: 1, Size: size},
+		{Kind: engine.WorkLoad, Block: 1, Size: size - 1}, {Kind: engine.WorkLoad, Block: 9}, {Kind: engine.WorkIndex, Block: 9},
+	} {
+		require.NoError(t, f.Work(w).Err, "%v", w)
+		require.Zero(t, cache.Open(), "%v", w)
+	}
+}
