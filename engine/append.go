@@ -1,9 +1,5 @@
 package engine
 
-// maxSequence is the first sequence that the format cannot hold: its two
-// highest bits are flags.
-const maxSequence = uint64(1) << 62
-
 // store appends one message. It reports false when it needs a table first.
 func (e *Engine) store(c *Command) bool {
 	size := e.cfg.Codec.Size(len(c.Subject), len(c.Header), len(c.Payload))
@@ -49,12 +45,6 @@ func (e *Engine) storeBatch(c *Command) bool {
 	e.enforce()
 	e.current.reply(Reply{Tag: c.Tag, Sequence: e.last(), Count: len(c.Batch), Time: time})
 	return true
-}
-
-func (g *group) reply(r Reply) {
-	if r.Tag != nil {
-		g.replies = append(g.replies, r)
-	}
 }
 
 // admit decides whether a message may enter. A refusal changes nothing.
@@ -124,31 +114,6 @@ func (e *Engine) checkSize(m *Message) error {
 		return err
 	}
 	return nil
-}
-
-// checkSequence refuses a command whose idea of the next sequence is wrong.
-func (e *Engine) checkSequence(c *Command, wanted, n uint64) error {
-	last := e.last()
-	var err error
-	switch {
-	case wanted != 0 && wanted != last+1:
-		err = &SequenceError{"next sequence", wanted, last + 1}
-	case c.HasExpectLast && c.ExpectLast != last:
-		err = &SequenceError{"expected last sequence", c.ExpectLast, last}
-	case n >= maxSequence || last+n >= maxSequence:
-		err = &LimitError{"sequence", int64(min(last, maxSequence) + min(n, maxSequence)), int64(maxSequence - 1), ErrTooLarge}
-	default:
-		return nil
-	}
-	e.numbers[countRefusedSequence]++
-	return err
-}
-
-// stampNow returns the time for new messages. It does not go back when the
-// clock does.
-func (e *Engine) stampNow() int64 {
-	e.stamp = max(e.stamp, e.now)
-	return e.stamp
 }
 
 // add appends a message record to the tail, which has room for it.

@@ -12,16 +12,6 @@ type memory struct {
 	frame frame
 }
 
-// frame is a group as it is being gathered, see docs/recovery.md.
-type frame struct {
-	open    bool
-	chunk   int   // index of the chunk that holds the mark
-	at      int   // where the mark is in it
-	offset  int64 // where the mark is in the block
-	records uint32
-	slots   int // message records among them
-}
-
 // smallestChunk is the size of a block's first chunk of memory, in bytes.
 const smallestChunk = 4 << 10
 

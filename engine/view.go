@@ -1,319 +1,165 @@
 package engine
 
 import (
-	"runtime"
+	"cmp"
+	"math"
 	"slices"
 	"sync/atomic"
-
-	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
-// This file holds what readers on other goroutines may touch while the engine
-// goes on. The rule behind all of it: the engine finishes writing, then stores
-// the atomic that makes the writing reachable; readers load that atomic first.
-
-// counter indexes the numbers of a published State and Stats.
-type counter int
-
-const (
-	countMessages counter = iota
-	countBytes
-	countFirst
-	countFirstTime
-	countLast
-	countLastTime
-	countSubjects
-	countLostMessages
-	countLostBytes
-	countDurable
-	countBlocks
-	countStored
-	countRemovedMsgs
-	countRemovedBytes
-	countRemovedAge
-	countRefusedMsgs
-	countRefusedBytes
-	countRefusedSize
-	countRefusedSequence
-	countUnacknowledged
-	countUnindexed
-	counters // how many
-)
-
-// Published is a stream as readers see it: what has been acknowledged at the
-// stream's sync level, and nothing else. It outlives its engine, so that reads
-// go on while a failed stream recovers. All methods are safe for concurrent
-// use and never block.
-type Published struct {
-	view atomic.Pointer[View]
-	// turn is odd while a publication changes anything of what a Snapshot holds:
-	// the blocks, what is visible of them, the subjects, and the numbers.
-	turn atomic.Uint64
-	tree atomic.Pointer[subjects.Tree]
-	// held tells the engine that some reader may hold the tree, which it then
-	// leaves as it is. Readers set it before they look at turn; the engine makes
-	// turn odd before it looks.
-	held atomic.Bool
-	// gaps is what Deleted returns after Close.
-	gaps atomic.Pointer[[]SequenceRange]
-	// version is odd while the numbers change.
-	version atomic.Uint64
-	numbers [counters]atomic.Uint64
-	// written mirrors numbers, for the engine alone: storing an atomic costs
-	// more than comparing.
-	written [counters]uint64
+// View is the list of blocks at one instant. It never changes.
+type View struct {
+	blocks []*BlockView
 }
 
-// noSubjects is the index of a stream that holds nothing. It never changes.
-var noSubjects = subjects.New(0).Tree()
-
-// NewPublished returns the published state of a stream that holds nothing.
-func NewPublished() *Published {
-	p := &Published{}
-	p.view.Store(&View{})
-	p.tree.Store(noSubjects)
-	none := NoTime
-	for _, c := range [...]counter{countFirstTime, countLastTime} {
-		p.written[c] = uint64(none)
-		p.numbers[c].Store(uint64(none))
+// Find returns the block that holds sequence, if a block spans it.
+func (v *View) Find(sequence uint64) *BlockView {
+	if i := v.Index(sequence); i < len(v.blocks) && v.blocks[i].First <= sequence {
+		return v.blocks[i]
 	}
-	return p
+	return nil
 }
 
-// Close forgets the blocks and the subjects. The numbers stay, and what Deleted
-// returns.
-func (p *Published) Close() {
-	_, gaps := p.Deleted()
-	p.turn.Add(1)
-	p.gaps.Store(&gaps)
-	p.view.Store(&View{})
-	p.tree.Store(noSubjects)
-	p.turn.Add(1)
-}
-
-// View returns the current list of blocks.
-func (p *Published) View() *View { return p.view.Load() }
-
-// Last returns the highest sequence that readers may see.
-func (p *Published) Last() uint64 { return p.numbers[countLast].Load() }
-
-// First returns the lowest sequence that may be live.
-func (p *Published) First() uint64 { return p.numbers[countFirst].Load() }
-
-// Range returns First and Last as of one instant.
-func (p *Published) Range() (first, last uint64) {
-	for {
-		before := p.version.Load()
-		first, last = p.First(), p.Last()
-		if before&1 == 0 && p.version.Load() == before {
-			return first, last
+// Index returns the index of the block that spans sequence, or of the first block
+// when that comes before all of them.
+func (v *View) Index(sequence uint64) int {
+	low, high := 0, len(v.blocks)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if v.blocks[middle].First <= sequence {
+			low = middle + 1
+		} else {
+			high = middle
 		}
-		runtime.Gosched()
 	}
+	return max(low-1, 0)
 }
 
-// Snapshot is a stream as of one instant. It never changes, whatever the engine
-// does: but the files of its blocks may go, and the gaps of its last block may grow
-// behind the last sequence of the snapshot.
-type Snapshot struct {
-	State
-	View *View
-	// Subjects indexes the subjects of all live messages.
-	Subjects *subjects.Tree
-	turn     uint64
-}
+// Blocks returns the blocks in order. The slice must not be changed.
+func (v *View) Blocks() []*BlockView { return v.blocks }
 
-// Snapshot returns the stream as of one instant, in constant time. When it comes
-// while the engine publishes, it tries again; publishing takes some ten
-// nanoseconds a message of the group. As long as snapshots are taken, the engine
-// copies the parts of the index that it changes.
-func (p *Published) Snapshot() Snapshot {
-	for {
-		p.held.Store(true)
-		s := p.instant()
-		if s.turn&1 == 0 && p.turn.Load() == s.turn {
-			return s
-		}
-		runtime.Gosched()
+// Next returns the block that follows b, or nil.
+func (v *View) Next(b *BlockView) *BlockView {
+	i, found := slices.BinarySearchFunc(v.blocks, b.ID, func(other *BlockView, id uint32) int { return cmp.Compare(other.ID, id) })
+	if found {
+		i++
 	}
-}
-
-// Subjects returns the index of subjects as it is at one instant, at less cost than
-// Snapshot.
-func (p *Published) Subjects() *subjects.Tree {
-	for {
-		p.held.Store(true)
-		turn := p.turn.Load()
-		tree := p.tree.Load()
-		if turn&1 == 0 && p.turn.Load() == turn {
-			return tree
-		}
-		runtime.Gosched()
-	}
-}
-
-// Extent is Snapshot without the subjects, at less cost for the engine.
-func (p *Published) Extent() Snapshot {
-	for {
-		s := p.instant()
-		if s.turn&1 == 0 && p.turn.Load() == s.turn {
-			s.Subjects = nil
-			return s
-		}
-		runtime.Gosched()
-	}
-}
-
-// Turn returns a number that changes whenever something is published.
-func (p *Published) Turn() uint64 { return p.turn.Load() }
-
-// instant reads what Snapshot returns. It is of one instant only when turn was
-// even, and is the same still.
-func (p *Published) instant() Snapshot {
-	s := Snapshot{turn: p.turn.Load()}
-	if s.turn&1 == 0 {
-		s.Subjects, s.View, s.State = p.tree.Load(), p.view.Load(), p.State()
-	}
-	return s
-}
-
-// Deleted returns the state, and the sequences between the first and the last
-// that are not live, ascending and disjoint, as of one instant.
-func (p *Published) Deleted() (State, []SequenceRange) {
-	var gaps []*Gaps
-	for {
-		s := p.instant()
-		if last := p.gaps.Load(); last != nil {
-			return p.State(), slices.Clone(*last)
-		}
-		if s.turn&1 == 0 {
-			gaps = gaps[:0]
-			for _, b := range s.View.blocks {
-				gaps = append(gaps, b.gaps.Load())
-			}
-			if p.turn.Load() == s.turn {
-				return s.State, joinGaps(gaps, &s.State)
-			}
-		}
-		runtime.Gosched()
-	}
-}
-
-// joinGaps lists the deletions of a stream, clipped to where its messages are.
-func joinGaps(gaps []*Gaps, s *State) []SequenceRange {
-	var joined []SequenceRange
-	if s.Messages == 0 {
+	if i == len(v.blocks) {
 		return nil
 	}
-	for _, g := range gaps {
-		if g == nil {
-			continue
+	return v.blocks[i]
+}
+
+// BlockView is one block as readers see it.
+type BlockView struct {
+	ID    uint32
+	First uint64 // no message of an earlier sequence is in this block
+	// Tail is the memory of the block while it takes records. It stays after
+	// the block is sealed until the records are written.
+	Tail *Tail
+	// gaps holds the sequences from First on, up to the block's last, that are not
+	// live, other than those below the stream's first sequence.
+	gaps     atomic.Pointer[Gaps]
+	lastTime atomic.Int64
+	// Attached is for the shell, which keeps there what it needs to read the
+	// block's file. The engine does not look at it.
+	Attached atomic.Pointer[any]
+}
+
+// newBlockView returns the view of a block without messages.
+func newBlockView(id uint32, first uint64, tail *Tail) *BlockView {
+	v := &BlockView{ID: id, First: first, Tail: tail}
+	v.lastTime.Store(math.MinInt64)
+	return v
+}
+
+// LastTime returns the highest time of a message in the block, which is math.MinInt64
+// when it has none. It may be ahead of the messages that are visible.
+func (b *BlockView) LastTime() int64 { return b.lastTime.Load() }
+
+// Gaps lists the sequences of a block that are not live, ascending and disjoint.
+type Gaps struct {
+	ranges []SequenceRange
+	total  uint64 // how many sequences
+}
+
+// Removed reports whether sequence is not live: there is no message, or it is in
+// the file but gone.
+func (b *BlockView) Removed(sequence uint64) bool {
+	g := b.gaps.Load()
+	return g != nil && inRanges(g.ranges, sequence)
+}
+
+// GapsWithin returns how many of the sequences from..to are not live, of those
+// that the block spans.
+func (b *BlockView) GapsWithin(from, to uint64) uint64 {
+	g := b.gaps.Load()
+	if g == nil || from > to {
+		return 0
+	}
+	if n := len(g.ranges); from <= b.First && (n == 0 || g.ranges[n-1].Last <= to) {
+		return g.total
+	}
+	var n uint64
+	for i := searchRanges(g.ranges, from); i < len(g.ranges) && g.ranges[i].First <= to; i++ {
+		n += min(g.ranges[i].Last, to) - max(g.ranges[i].First, from) + 1
+	}
+	return n
+}
+
+// EachGap calls visit for the stretches of from..to that are not live, of what the
+// block spans, in order.
+func (b *BlockView) EachGap(from, to uint64, visit func(first, last uint64)) {
+	g := b.gaps.Load()
+	if g == nil {
+		return
+	}
+	for i := searchRanges(g.ranges, from); i < len(g.ranges) && g.ranges[i].First <= to; i++ {
+		visit(max(g.ranges[i].First, from), min(g.ranges[i].Last, to))
+	}
+}
+
+// LiveAfter returns the first live sequence at or after one, or, when the block has
+// none, the first sequence behind its last gap. LiveBefore is the same downwards.
+func (b *BlockView) LiveAfter(sequence uint64) uint64 {
+	if g := b.gaps.Load(); g != nil {
+		for i := searchRanges(g.ranges, sequence); i < len(g.ranges) && g.ranges[i].First <= sequence; i++ {
+			sequence = g.ranges[i].Last + 1
 		}
-		for _, r := range g.ranges {
-			r.First, r.Last = max(r.First, s.FirstSequence), min(r.Last, s.LastSequence)
-			if r.First > r.Last {
-				continue
-			}
-			if n := len(joined); n > 0 && joined[n-1].Last+1 >= r.First {
-				joined[n-1].Last = max(joined[n-1].Last, r.Last)
-				continue
-			}
-			joined = append(joined, r)
+	}
+	return sequence
+}
+
+// LiveBefore returns the last live sequence at or before one, or, when the block
+// has none, the last sequence before its first gap.
+func (b *BlockView) LiveBefore(sequence uint64) uint64 {
+	if g := b.gaps.Load(); g != nil {
+		i := searchRanges(g.ranges, sequence)
+		for ; i >= 0 && i < len(g.ranges) && g.ranges[i].First <= sequence && sequence <= g.ranges[i].Last; i-- {
+			sequence = g.ranges[i].First - 1
 		}
 	}
-	return joined
+	return sequence
 }
 
-// Durable returns the highest sequence known to be on stable storage.
-func (p *Published) Durable() uint64 { return p.numbers[countDurable].Load() }
+// inRanges reports whether sequence is in one of the ranges, which are
+// ascending and disjoint.
+func inRanges(ranges []SequenceRange, sequence uint64) bool {
+	i := searchRanges(ranges, sequence)
+	return i < len(ranges) && ranges[i].First <= sequence
+}
 
-// snapshot copies all numbers as of one instant.
-func (p *Published) snapshot(into *[counters]uint64) {
-	for {
-		before := p.version.Load()
-		for i := range into {
-			into[i] = p.numbers[i].Load()
+// searchRanges returns the index of the first range that does not end before
+// sequence.
+func searchRanges(ranges []SequenceRange, sequence uint64) int {
+	low, high := 0, len(ranges)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if ranges[middle].Last < sequence {
+			low = middle + 1
+		} else {
+			high = middle
 		}
-		if before&1 == 0 && p.version.Load() == before {
-			return
-		}
-		runtime.Gosched()
 	}
-}
-
-// State returns the stream's state as of one instant, in constant time.
-func (p *Published) State() State {
-	var n [counters]uint64
-	p.snapshot(&n)
-	return stateOf(&n)
-}
-
-func stateOf(n *[counters]uint64) State {
-	s := State{
-		Messages: n[countMessages], Bytes: n[countBytes],
-		FirstSequence: n[countFirst], FirstTime: int64(n[countFirstTime]),
-		LastSequence: n[countLast], LastTime: int64(n[countLastTime]),
-		Subjects:     n[countSubjects],
-		LostMessages: n[countLostMessages], LostBytes: n[countLostBytes],
-		Durable: n[countDurable],
-	}
-	if s.Messages > 0 {
-		s.Deleted = s.LastSequence - s.FirstSequence + 1 - s.Messages
-	}
-	return s
-}
-
-// Counts are totals since the engine was made, and sizes at this instant.
-type Counts struct {
-	State
-	Blocks          uint64
-	Stored          uint64 // messages stored
-	RemovedMsgs     uint64 // messages removed by MaxMsgs
-	RemovedBytes    uint64 // messages removed by MaxBytes
-	RemovedAge      uint64 // messages removed by MaxAge
-	RefusedMsgs     uint64 // refused by MaxMsgs
-	RefusedBytes    uint64 // refused by MaxBytes
-	RefusedSize     uint64 // refused for their size
-	RefusedSequence uint64 // refused for a sequence that did not match
-	Unindexed       uint64 // sealed blocks that wait for an index, or get one
-	Unacknowledged  uint64 // bytes of records not yet acknowledged or, at SyncNever, not yet written
-}
-
-// Counts returns totals and state as of one instant.
-func (p *Published) Counts() Counts {
-	var n [counters]uint64
-	p.snapshot(&n)
-	return Counts{
-		State: stateOf(&n), Blocks: n[countBlocks], Stored: n[countStored],
-		RemovedMsgs: n[countRemovedMsgs], RemovedBytes: n[countRemovedBytes], RemovedAge: n[countRemovedAge],
-		RefusedMsgs: n[countRefusedMsgs], RefusedBytes: n[countRefusedBytes],
-		RefusedSize: n[countRefusedSize], RefusedSequence: n[countRefusedSequence],
-		Unindexed: n[countUnindexed], Unacknowledged: n[countUnacknowledged],
-	}
-}
-
-// showTree publishes the subjects. The engine alone calls it.
-func (p *Published) showTree(t *subjects.Tree) {
-	if p.tree.Load() != t {
-		p.tree.Store(t)
-	}
-}
-
-// publish makes n the published numbers. The engine alone calls it.
-func (p *Published) publish(n *[counters]uint64) {
-	changed := false
-	for i := range n {
-		if n[i] == p.written[i] {
-			continue
-		}
-		if !changed {
-			changed = true
-			p.version.Add(1)
-		}
-		p.written[i] = n[i]
-		p.numbers[i].Store(n[i])
-	}
-	if changed {
-		p.version.Add(1)
-	}
+	return low
 }

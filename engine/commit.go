@@ -1,0 +1,127 @@
+package engine
+
+// seal turns the current group into a commit. It returns nil when there is
+// nothing to write; what waits for nothing but the group before is then done.
+func (e *Engine) seal() *Commit {
+	g := e.current
+	if !g.staged() && !g.force {
+		e.out = append(e.out, g.replies...)
+		clear(g.replies)
+		g.replies = g.replies[:0]
+		return nil
+	}
+	e.closeFrame()
+	e.snapshot(g)
+	e.operations(g)
+	e.current, e.spare = e.spare, nil
+	if e.current == nil {
+		e.current = &group{}
+	}
+	e.current.parity = g.parity ^ 1
+	e.inflight = g
+	if len(g.commit.Ops) == 0 {
+		e.committed()
+		return nil
+	}
+	e.nextID++
+	g.commit.ID = e.nextID
+	return &g.commit
+}
+
+// snapshot fixes what the group publishes.
+func (e *Engine) snapshot(g *group) {
+	for i := range g.pieces {
+		if p := &g.pieces[i]; !p.seal && p.block.live != nil {
+			p.slots = p.block.live.n
+		}
+	}
+	e.fillNumbers()
+	g.numbers = e.numbers
+	if e.viewChanged {
+		e.viewChanged = false
+		g.view = e.currentView()
+	}
+}
+
+// operations lists what the commit lane has to do for the group.
+func (e *Engine) operations(g *group) {
+	always := e.cfg.Level == SyncAlways
+	if !e.derivedGone && len(g.pieces)+len(g.evicted) > 0 && len(e.cfg.Derived) > 0 {
+		g.add(Op{Kind: OpRemoveDerived})
+	}
+	for i := range g.pieces {
+		p := &g.pieces[i]
+		if p.create {
+			g.add(Op{Kind: OpCreate, Block: p.block.id})
+		}
+		if p.to > p.from {
+			start := len(g.data)
+			g.data = p.block.memory.pieces(g.data, p.from, p.to)
+			g.add(Op{
+				Kind: OpWrite, Block: p.block.id, Offset: p.from,
+				Data: g.data[start:len(g.data):len(g.data)],
+				Sync: always && !p.seal,
+			})
+			g.commit.Bytes += int(p.to - p.from)
+		}
+		if p.seal {
+			if always {
+				g.add(Op{Kind: OpSeal, Block: p.block.id, Offset: p.to})
+			} else {
+				g.rolled = append(g.rolled, p.block)
+			}
+		}
+	}
+	if e.tail == nil {
+		return
+	}
+	switch {
+	case g.stop:
+		g.add(Op{Kind: OpSeal, Block: e.tail.id, Offset: e.tail.size})
+	case g.force && !always:
+		g.add(Op{Kind: OpSync, Block: e.tail.id})
+	}
+}
+
+func (g *group) add(op Op) { g.commit.Ops = append(g.commit.Ops, op) }
+
+// worthWriting is the size at which a group does not linger, in bytes. A write
+// costs as much as encoding a hundred small records.
+const worthWriting = 64 << 10
+
+// lingers reports whether the current group waits for more before it is written.
+// Only SyncNever lets it: nobody waits for the write.
+func (e *Engine) lingers() bool {
+	g := e.current
+	return g.shown && g.size < worthWriting && e.now-g.shownAt < int64(e.cfg.Linger) && e.now >= g.shownAt &&
+		!g.held && !g.force && !g.stop && len(g.evicted) == 0
+}
+
+// committed completes the group in flight.
+func (e *Engine) committed() {
+	g := e.inflight
+	e.inflight = nil
+	if len(g.commit.Ops) > 0 && g.commit.Ops[0].Kind == OpRemoveDerived {
+		e.derivedGone = true
+	}
+	e.numbers[countUnacknowledged] -= uint64(g.size)
+	e.durability.committed(e, g)
+	if e.cfg.Level != SyncNever || g.held {
+		e.publish(g)
+	}
+	for i := range g.pieces {
+		if p := &g.pieces[i]; p.seal && e.cfg.Level == SyncAlways {
+			e.indexing.sealed(e, p.block)
+		}
+	}
+	for _, b := range g.release {
+		e.indexing.letGo(e, b)
+		if !e.indexing.hold(e, b) {
+			e.releaseMemory(b)
+		}
+	}
+	e.trimMemory()
+	e.out = append(e.out, g.replies...)
+	g.reset()
+	e.spare = g
+}

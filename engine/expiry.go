@@ -1,0 +1,58 @@
+package engine
+
+// expiry says when messages expire next.
+type expiry struct {
+	due   int64
+	ran   int64 // when they did last
+	waits bool  // the last run waits for a table
+	// retry is when a table that could not be read is worth another attempt.
+	retry int64
+}
+
+// expiryDistance is the least time between two runs that remove expired
+// messages, in nanoseconds.
+const expiryDistance = int64(250e6)
+
+// expire removes what is older than MaxAge from the head of the stream.
+func (e *Engine) expire() {
+	e.expiry.due = never
+	if e.cfg.Limits.MaxAge <= 0 {
+		return
+	}
+	e.expiry.ran, e.expiry.waits = e.now, false
+	cutoff := e.now - int64(e.cfg.Limits.MaxAge)
+	for {
+		b := e.head()
+		if b == nil || b.firstTime > cutoff {
+			break
+		}
+		if _, loaded := b.table(b.firstLive); !loaded {
+			// What asked for it first, or the retry, goes on from here.
+			e.expiry.waits = e.request(b)
+			return
+		}
+		if !e.removeHead(countRemovedAge, func(b *block) bool { return b.maxTime <= cutoff }) {
+			break
+		}
+	}
+	e.armExpiry()
+}
+
+// armExpiry sets the next run for the oldest message.
+func (e *Engine) armExpiry() {
+	if e.cfg.Limits.MaxAge <= 0 {
+		return
+	}
+	b := e.head()
+	if b == nil {
+		e.expiry.due = never
+		return
+	}
+	due := b.firstTime + int64(e.cfg.Limits.MaxAge)
+	if due < b.firstTime { // beyond the end of time
+		due = never
+	}
+	// Measured from the last run, so that a head that moves often does not put
+	// the next one off.
+	e.expiry.due = max(due, e.expiry.ran+expiryDistance)
+}

@@ -1,0 +1,75 @@
+package engine
+
+// frame is a group as it is being gathered, see docs/recovery.md.
+type frame struct {
+	open    bool
+	chunk   int   // index of the chunk that holds the mark
+	at      int   // where the mark is in it
+	offset  int64 // where the mark is in the block
+	records uint32
+	slots   int // message records among them
+}
+
+// openFrame makes room for a record of n bytes in the tail, in an open frame.
+func (e *Engine) openFrame(n int) {
+	b := e.tail
+	m := &b.memory
+	if m.tail == nil {
+		e.startMemory(b)
+	}
+	if m.frame.open {
+		m.room(n, b.size, e.chunkHint, e.cfg.Buffers)
+		return
+	}
+	e.current.pieceFor(b)
+	m.room(emptyRecord+n, b.size, e.chunkHint, e.cfg.Buffers)
+	m.frame = frame{open: true, chunk: len(m.chunks) - 1, at: m.used, offset: b.size}
+	m.used += emptyRecord
+	b.size += emptyRecord
+}
+
+// appended accounts for a record of n bytes that was encoded into the tail.
+func (e *Engine) appended(n int) {
+	b := e.tail
+	b.memory.used += n
+	b.memory.frame.records++
+	b.size += int64(n)
+	p := e.current.pieceFor(b)
+	p.to = b.size
+	e.current.commit.Records++
+	e.current.size += int64(n)
+	e.numbers[countUnacknowledged] += uint64(n)
+}
+
+// closeFrame ends the open frame: its mark is filled in, or taken back when a
+// single record needs none.
+func (e *Engine) closeFrame() {
+	b := e.tail
+	if b == nil || !b.memory.frame.open {
+		return
+	}
+	m := &b.memory
+	f := m.frame
+	m.frame = frame{}
+	length := b.size - f.offset - emptyRecord
+	chunk := m.chunks[f.chunk].bytes
+	if f.records == 1 && !looksCompressed(f.offset, length) {
+		copy(chunk[f.at:], chunk[f.at+emptyRecord:f.at+emptyRecord+int(length)])
+		m.used -= emptyRecord
+		b.size -= emptyRecord
+		if f.slots == 1 {
+			i := b.live.n - 1
+			b.live.chunks[i/slotsPerChunk][i%slotsPerChunk].offset -= emptyRecord
+		}
+	} else {
+		b.codec.PutGroupMark(chunk[f.at:f.at+emptyRecord], f.records, uint32(length))
+	}
+	e.current.pieceFor(b).to = b.size
+}
+
+// looksCompressed reports whether a record of this length at the start of a
+// block would be taken for the header of a compressed block, whose first three
+// bytes are "cmp". A group mark before it prevents that.
+func looksCompressed(offset, length int64) bool {
+	return offset == 0 && length&0xffffff == 'c'|'m'<<8|'p'<<16
+}

@@ -1,0 +1,156 @@
+package engine
+
+import "slices"
+
+// opening is what recovery still has to do when all blocks are scanned.
+type opening struct {
+	tombstones map[*block][]uint64
+	first      uint64 // what is below was removed before
+	limited    bool
+}
+
+// Opening reports whether the engine is not ready to serve yet.
+func (e *Engine) Opening() bool { return e.opening != nil && e.failed == nil }
+
+// targets sorts tombstones by the block that holds what they delete.
+func (e *Engine) targets(tombstones []Tombstone) map[*block][]uint64 {
+	targets := make(map[*block][]uint64)
+	for _, t := range tombstones {
+		i, _ := slices.BinarySearchFunc(e.blocks, t.Sequence, func(b *block, sequence uint64) int {
+			if b.last < sequence {
+				return -1
+			}
+			return 1
+		})
+		if i < len(e.blocks) && e.blocks[i].msgs > 0 && e.blocks[i].firstMsg <= t.Sequence {
+			targets[e.blocks[i]] = append(targets[e.blocks[i]], t.Sequence)
+		}
+	}
+	return targets
+}
+
+// open goes on with what is left of opening, as far as tables are in memory.
+func (e *Engine) open() {
+	o := e.opening
+	if o == nil {
+		return
+	}
+	for _, b := range e.blocks {
+		targets := o.tombstones[b]
+		if len(targets) == 0 {
+			continue
+		}
+		if b.old == nil {
+			e.request(b)
+			continue
+		}
+		e.bury(b, targets)
+		delete(o.tombstones, b)
+	}
+	if len(o.tombstones) > 0 {
+		return
+	}
+	if !o.limited {
+		e.refreshHead()
+		if !e.removeBelow(o.first) || !e.tablesReady(0, 0) {
+			return
+		}
+		e.enforce()
+		o.limited = true
+	}
+	e.expire()
+	for _, b := range e.blocks {
+		if b.loading {
+			return
+		}
+	}
+	e.opened()
+}
+
+// removeBelow removes what is below a sequence. It reports false when a table for
+// that is not in memory yet.
+func (e *Engine) removeBelow(first uint64) bool {
+	for b := e.head(); b != nil && b.firstLive < first; b = e.head() {
+		if _, loaded := b.table(b.firstLive); !loaded {
+			e.request(b)
+			return false
+		}
+		if !e.removeHead(countRemovedMsgs, func(b *block) bool { return b.last < first }) {
+			return false
+		}
+	}
+	return true
+}
+
+// opened publishes the recovered stream and frees what only recovery needed.
+func (e *Engine) opened() {
+	e.opening = nil
+	e.lostAtOpen = e.numbers[countLostMessages]
+	for _, b := range e.blocks {
+		if !e.cfg.Limits.evicts() || !e.nearHead(b) {
+			b.old = nil
+		}
+	}
+	e.fillNumbers()
+	e.viewChanged = false
+	e.pub.turn.Add(1)
+	e.pub.view.Store(e.currentView())
+	e.pub.showTree(e.index.Tree())
+	e.pub.publish(&e.numbers)
+	e.pub.turn.Add(1)
+	e.unpark()
+}
+
+// refreshHead finds the head after tombstones were applied.
+func (e *Engine) refreshHead() {
+	if len(e.blocks) == 0 || e.last() == 0 {
+		return
+	}
+	if e.blocks[0].msgs == 0 {
+		e.dropEmptied()
+	}
+	e.refreshFirst()
+}
+
+// bury removes the messages that tombstones name from a block whose table is in
+// memory.
+func (e *Engine) bury(b *block, targets []uint64) {
+	slices.Sort(targets)
+	targets = slices.Compact(targets)
+	var gone []SequenceRange
+	for _, sequence := range targets {
+		i := b.old.Search(sequence)
+		if i == b.old.n || b.old.sequenceAt(i) != sequence {
+			continue
+		}
+		e.takeMessage(b, b.old, i)
+		gone = append(gone, SequenceRange{sequence, sequence})
+	}
+	b.setDeleted(mergeRanges(b.deleted, gone))
+	b.publishDeleted()
+	if b.msgs > 0 && inRanges(b.deleted, b.firstLive) {
+		b.inLive, b.cursor = false, b.old.Search(b.firstLive)
+		if !b.advance() {
+			e.loseRest(b)
+		}
+	}
+}
+
+// mergeRanges joins two ascending lists of ranges.
+func mergeRanges(a, b []SequenceRange) []SequenceRange {
+	merged := make([]SequenceRange, 0, len(a)+len(b))
+	for len(a) > 0 || len(b) > 0 {
+		var next SequenceRange
+		if len(b) == 0 || len(a) > 0 && a[0].First <= b[0].First {
+			next, a = a[0], a[1:]
+		} else {
+			next, b = b[0], b[1:]
+		}
+		if n := len(merged); n > 0 && next.First <= merged[n-1].Last+1 {
+			merged[n-1].Last = max(merged[n-1].Last, next.Last)
+		} else {
+			merged = append(merged, next)
+		}
+	}
+	return merged
+}

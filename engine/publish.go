@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// publishStaged shows readers what SyncNever has acknowledged: all that is
+// staged, unless too much of it waits to be written.
+func (e *Engine) publishStaged() {
+	g := e.current
+	if !g.staged() {
+		return
+	}
+	behind := e.inflight != nil && e.inflight.held
+	if g.held = behind || int64(e.numbers[countUnacknowledged]) > e.cfg.MaxUnwritten; g.held {
+		return
+	}
+	if !g.shown {
+		g.shown, g.shownAt = true, e.now
+	}
+	e.closeFrame()
+	e.snapshot(g)
+	e.publish(g)
+	g.view = nil
+	e.out = append(e.out, g.replies...)
+	clear(g.replies)
+	g.replies = g.replies[:0]
+}
+
+// publish makes a group visible.
+func (e *Engine) publish(g *group) {
+	if e.opening != nil {
+		return
+	}
+	e.pub.turn.Add(1)
+	if g.view != nil {
+		e.pub.view.Store(g.view)
+	}
+	for i := range g.pieces {
+		b := g.pieces[i].block
+		b.publishDeleted()
+		b.view.lastTime.Store(b.maxTime)
+		if b.memory.tail != nil {
+			b.memory.tail.visible.Store(int64(g.pieces[i].slots))
+		}
+	}
+	e.indexSubjects(g)
+	g.numbers[countSubjects] = uint64(e.index.Tree().Len())
+	// Gauges have been published since the group was sealed; they do not go back.
+	e.fillGauges(&g.numbers)
+	e.pub.publish(&g.numbers)
+	e.pub.turn.Add(1)
+}
+
+// indexSubjects brings the subject index up to date with a group.
+func (e *Engine) indexSubjects(g *group) {
+	if e.pub.held.Load() {
+		e.pub.held.Store(false)
+		e.index.Freeze()
+	}
+	for i := range g.pieces {
+		p := &g.pieces[i]
+		for ; p.indexed < p.slots; p.indexed++ {
+			c, at := p.block.live.chunks[p.indexed/slotsPerChunk], p.indexed%slotsPerChunk
+			e.index.Stored(c[at].subject, c[at].sequence, c[at].size)
+		}
+	}
+	for _, m := range g.gone {
+		e.index.Removed(m.subject, m.sequence)
+	}
+	g.gone = g.gone[:0]
+	if g.lost > 0 {
+		e.forgetSubjects(g.lost)
+		g.lost = 0
+	}
+	e.index.Published(g.parity)
+	e.pub.showTree(e.index.Tree())
+}
+
+// forgetSubjects takes subjects out of the index all of whose messages were lost with
+// what no table lists any more. Where a subject has later messages too, it is not known
+// how many of it were lost: its count stays too high until the stream is opened again.
+func (e *Engine) forgetSubjects(through uint64) {
+	everything := subject.Everything()
+	var gone []subjects.Info
+	e.index.Tree().Walk(&everything, func(_ []byte, info subjects.Info) bool {
+		if info.Last <= through {
+			gone = append(gone, info)
+		}
+		return true
+	})
+	for _, info := range gone {
+		e.index.RemovedMany(info.ID, info.Count, info.Last)
+	}
+}
+
+// publishGauges brings the numbers up to date that do not depend on what is
+// staged.
+func (e *Engine) publishGauges() {
+	n := e.pub.written
+	e.fillGauges(&n)
+	e.pub.publish(&n)
+}
+
+func (e *Engine) fillGauges(n *[counters]uint64) {
+	for c := countRefusedMsgs; c < counters; c++ {
+		n[c] = e.numbers[c]
+	}
+	n[countDurable] = e.durability.durable.sequence
+	n[countUnindexed] = e.indexing.open()
+}
+
+func (e *Engine) fillNumbers() {
+	e.numbers[countSubjects] = uint64(e.index.Tree().Len())
+	e.numbers[countBlocks] = uint64(len(e.blocks))
+	e.numbers[countDurable] = e.durability.durable.sequence
+}

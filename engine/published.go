@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+)
+
+// This file holds what readers on other goroutines may touch while the engine
+// goes on. The rule behind all of it: the engine finishes writing, then stores
+// the atomic that makes the writing reachable; readers load that atomic first.
+
+// Published is a stream as readers see it: what has been acknowledged at the
+// stream's sync level, and nothing else. It outlives its engine, so that reads
+// go on while a failed stream recovers. All methods are safe for concurrent
+// use and never block.
+type Published struct {
+	view atomic.Pointer[View]
+	// turn is odd while a publication changes anything of what a Snapshot holds:
+	// the blocks, what is visible of them, the subjects, and the numbers.
+	turn atomic.Uint64
+	tree atomic.Pointer[subjects.Tree]
+	// held tells the engine that some reader may hold the tree, which it then
+	// leaves as it is. Readers set it before they look at turn; the engine makes
+	// turn odd before it looks.
+	held atomic.Bool
+	// gaps is what Deleted returns after Close.
+	gaps atomic.Pointer[[]SequenceRange]
+	// version is odd while the numbers change.
+	version atomic.Uint64
+	numbers [counters]atomic.Uint64
+	// written mirrors numbers, for the engine alone: storing an atomic costs
+	// more than comparing.
+	written [counters]uint64
+}
+
+// noSubjects is the index of a stream that holds nothing. It never changes.
+var noSubjects = subjects.New(0).Tree()
+
+// NewPublished returns the published state of a stream that holds nothing.
+func NewPublished() *Published {
+	p := &Published{}
+	p.view.Store(&View{})
+	p.tree.Store(noSubjects)
+	none := NoTime
+	for _, c := range [...]counter{countFirstTime, countLastTime} {
+		p.written[c] = uint64(none)
+		p.numbers[c].Store(uint64(none))
+	}
+	return p
+}
+
+// Close forgets the blocks and the subjects. The numbers stay, and what Deleted
+// returns.
+func (p *Published) Close() {
+	_, gaps := p.Deleted()
+	p.turn.Add(1)
+	p.gaps.Store(&gaps)
+	p.view.Store(&View{})
+	p.tree.Store(noSubjects)
+	p.turn.Add(1)
+}
+
+// View returns the current list of blocks.
+func (p *Published) View() *View { return p.view.Load() }
+
+// Last returns the highest sequence that readers may see.
+func (p *Published) Last() uint64 { return p.numbers[countLast].Load() }
+
+// First returns the lowest sequence that may be live.
+func (p *Published) First() uint64 { return p.numbers[countFirst].Load() }
+
+// Range returns First and Last as of one instant.
+func (p *Published) Range() (first, last uint64) {
+	for {
+		before := p.version.Load()
+		first, last = p.First(), p.Last()
+		if before&1 == 0 && p.version.Load() == before {
+			return first, last
+		}
+		runtime.Gosched()
+	}
+}
+
+// Durable returns the highest sequence known to be on stable storage.
+func (p *Published) Durable() uint64 { return p.numbers[countDurable].Load() }
+
+// Turn returns a number that changes whenever something is published.
+func (p *Published) Turn() uint64 { return p.turn.Load() }
+
+// Snapshot is a stream as of one instant. It never changes, whatever the engine
+// does: but the files of its blocks may go, and the gaps of its last block may grow
+// behind the last sequence of the snapshot.
+type Snapshot struct {
+	State
+	View *View
+	// Subjects indexes the subjects of all live messages.
+	Subjects *subjects.Tree
+	turn     uint64
+}
+
+// Snapshot returns the stream as of one instant, in constant time. When it comes
+// while the engine publishes, it tries again; publishing takes some ten
+// nanoseconds a message of the group. As long as snapshots are taken, the engine
+// copies the parts of the index that it changes.
+func (p *Published) Snapshot() Snapshot {
+	for {
+		p.held.Store(true)
+		s := p.instant()
+		if s.turn&1 == 0 && p.turn.Load() == s.turn {
+			return s
+		}
+		runtime.Gosched()
+	}
+}
+
+// Subjects returns the index of subjects as it is at one instant, at less cost than
+// Snapshot.
+func (p *Published) Subjects() *subjects.Tree {
+	for {
+		p.held.Store(true)
+		turn := p.turn.Load()
+		tree := p.tree.Load()
+		if turn&1 == 0 && p.turn.Load() == turn {
+			return tree
+		}
+		runtime.Gosched()
+	}
+}
+
+// Extent is Snapshot without the subjects, at less cost for the engine.
+func (p *Published) Extent() Snapshot {
+	for {
+		s := p.instant()
+		if s.turn&1 == 0 && p.turn.Load() == s.turn {
+			s.Subjects = nil
+			return s
+		}
+		runtime.Gosched()
+	}
+}
+
+// instant reads what Snapshot returns. It is of one instant only when turn was
+// even, and is the same still.
+func (p *Published) instant() Snapshot {
+	s := Snapshot{turn: p.turn.Load()}
+	if s.turn&1 == 0 {
+		s.Subjects, s.View, s.State = p.tree.Load(), p.view.Load(), p.State()
+	}
+	return s
+}
+
+// Deleted returns the state, and the sequences between the first and the last
+// that are not live, ascending and disjoint, as of one instant.
+func (p *Published) Deleted() (State, []SequenceRange) {
+	var gaps []*Gaps
+	for {
+		s := p.instant()
+		if last := p.gaps.Load(); last != nil {
+			return p.State(), slices.Clone(*last)
+		}
+		if s.turn&1 == 0 {
+			gaps = gaps[:0]
+			for _, b := range s.View.blocks {
+				gaps = append(gaps, b.gaps.Load())
+			}
+			if p.turn.Load() == s.turn {
+				return s.State, joinGaps(gaps, &s.State)
+			}
+		}
+		runtime.Gosched()
+	}
+}
+
+// joinGaps lists the deletions of a stream, clipped to where its messages are.
+func joinGaps(gaps []*Gaps, s *State) []SequenceRange {
+	var joined []SequenceRange
+	if s.Messages == 0 {
+		return nil
+	}
+	for _, g := range gaps {
+		if g == nil {
+			continue
+		}
+		for _, r := range g.ranges {
+			r.First, r.Last = max(r.First, s.FirstSequence), min(r.Last, s.LastSequence)
+			if r.First > r.Last {
+				continue
+			}
+			if n := len(joined); n > 0 && joined[n-1].Last+1 >= r.First {
+				joined[n-1].Last = max(joined[n-1].Last, r.Last)
+				continue
+			}
+			joined = append(joined, r)
+		}
+	}
+	return joined
+}
+
+// snapshot copies all numbers as of one instant.
+func (p *Published) snapshot(into *[counters]uint64) {
+	for {
+		before := p.version.Load()
+		for i := range into {
+			into[i] = p.numbers[i].Load()
+		}
+		if before&1 == 0 && p.version.Load() == before {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// State returns the stream's state as of one instant, in constant time.
+func (p *Published) State() State {
+	var n [counters]uint64
+	p.snapshot(&n)
+	return stateOf(&n)
+}
+
+// Counts returns totals and state as of one instant.
+func (p *Published) Counts() Counts {
+	var n [counters]uint64
+	p.snapshot(&n)
+	return Counts{
+		State: stateOf(&n), Blocks: n[countBlocks], Stored: n[countStored],
+		RemovedMsgs: n[countRemovedMsgs], RemovedBytes: n[countRemovedBytes], RemovedAge: n[countRemovedAge],
+		RefusedMsgs: n[countRefusedMsgs], RefusedBytes: n[countRefusedBytes],
+		RefusedSize: n[countRefusedSize], RefusedSequence: n[countRefusedSequence],
+		Unindexed: n[countUnindexed], Unacknowledged: n[countUnacknowledged],
+	}
+}
+
+// showTree publishes the subjects. The engine alone calls it.
+func (p *Published) showTree(t *subjects.Tree) {
+	if p.tree.Load() != t {
+		p.tree.Store(t)
+	}
+}
+
+// publish makes n the published numbers. The engine alone calls it.
+func (p *Published) publish(n *[counters]uint64) {
+	changed := false
+	for i := range n {
+		if n[i] == p.written[i] {
+			continue
+		}
+		if !changed {
+			changed = true
+			p.version.Add(1)
+		}
+		p.written[i] = n[i]
+		p.numbers[i].Store(n[i])
+	}
+	if changed {
+		p.version.Add(1)
+	}
+}

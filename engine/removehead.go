@@ -1,0 +1,150 @@
+package engine
+
+// head returns the block that holds the first live message, or nil.
+func (e *Engine) head() *block {
+	for _, b := range e.blocks {
+		if b.msgs > 0 {
+			return b
+		}
+	}
+	return nil
+}
+
+// removeHead removes the first live message or, when whole says so, all of its
+// block. It reports false when the table for it is not in memory.
+func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
+	b := e.head()
+	if b == nil {
+		return false
+	}
+	t, i, ok := b.head()
+	if t == nil {
+		return false
+	}
+	switch {
+	case !ok:
+		e.loseRest(b)
+	case whole(b):
+		e.dropMessages(b, t, i, reason)
+	default:
+		e.removeFirst(b, t, i, reason)
+	}
+	if b.msgs == 0 {
+		e.dropEmptied()
+	}
+	e.refreshFirst()
+	e.current.removed = true
+	return true
+}
+
+// count adds to the total of a reason. What recovery removes was removed, and
+// counted, before.
+func (e *Engine) count(reason counter, n uint64) {
+	if e.opening == nil {
+		e.numbers[reason] += n
+	}
+}
+
+// removeFirst removes one message at the head of its block.
+func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
+	e.takeMessage(b, t, i)
+	e.count(reason, 1)
+	if b.msgs > 0 && !b.advance() {
+		e.loseRest(b)
+	}
+}
+
+// takeMessage takes the message of record i out of all totals. A table that was
+// read again may not agree with what was counted; no total goes below zero.
+func (e *Engine) takeMessage(b *block, t *Table, i int) {
+	if e.opening != nil {
+		e.index.Removed(t.subjectOf(e.index, i), t.sequenceAt(i))
+	} else {
+		e.current.gone = append(e.current.gone, goneMessage{t.subjectOf(e.index, i), t.sequenceAt(i)})
+	}
+	size := min(t.sizeAt(i), b.bytes)
+	if b.msgs == 1 {
+		size = b.bytes
+	}
+	b.msgs--
+	b.bytes -= size
+	e.numbers[countMessages]--
+	e.numbers[countBytes] -= size
+}
+
+// dropMessages removes all live messages of a block, from index i of t on.
+func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
+	for {
+		for ; i < t.n && b.msgs > 0; i++ {
+			if sequence := t.sequenceAt(i); len(b.deleted) == 0 || !inRanges(b.deleted, sequence) {
+				e.takeMessage(b, t, i)
+				e.count(reason, 1)
+			}
+		}
+		if t == b.live || b.live == nil {
+			break
+		}
+		t, i = b.live, 0
+	}
+	if b.msgs > 0 {
+		e.loseRest(b)
+	}
+}
+
+// loseRest accounts for messages of a block that were there when it was last
+// looked at and are no longer.
+func (e *Engine) loseRest(b *block) {
+	e.numbers[countLostMessages] += b.msgs
+	e.numbers[countLostBytes] += b.bytes
+	e.numbers[countMessages] -= b.msgs
+	e.numbers[countBytes] -= b.bytes
+	b.msgs, b.bytes = 0, 0
+	e.current.lost = max(e.current.lost, b.last)
+}
+
+// dropEmptied drops blocks without live messages from the head of the stream.
+// The last sequence outlives the block that held it.
+func (e *Engine) dropEmptied() {
+	e.preserveLast()
+	n := 0
+	for n < len(e.blocks)-1 && e.blocks[n].msgs == 0 {
+		gone := e.blocks[n]
+		e.current.evicted = append(e.current.evicted, gone.id)
+		e.current.release = append(e.current.release, gone)
+		n++
+	}
+	if n > 0 {
+		e.viewChanged = true
+		e.blocks = shift(e.blocks, n)
+		e.prefetch()
+	}
+}
+
+// preserveLast sees to it that the last block, which stays, shows what the last
+// sequence is. Of a stream without messages nothing but that is kept.
+func (e *Engine) preserveLast() {
+	last := e.last()
+	if last == 0 || e.numbers[countMessages] > 0 {
+		return
+	}
+	b := e.blocks[len(e.blocks)-1]
+	if b.firstMsg != 0 {
+		e.roll()
+	} else if b.proves == last {
+		return
+	}
+	// Not a tombstone, which would delete the newest message: as long as the
+	// blocks are there, recovery has to see all of it to evict what went.
+	e.appendSkip(last, int64(e.numbers[countLastTime]))
+}
+
+// refreshFirst brings the stream's first sequence and time up to date.
+func (e *Engine) refreshFirst() {
+	n := &e.numbers
+	none := NoTime
+	if b := e.head(); b != nil {
+		n[countFirst], n[countFirstTime] = b.firstLive, uint64(b.firstTime)
+	} else {
+		n[countFirst], n[countFirstTime] = n[countLast]+1, uint64(none)
+	}
+}

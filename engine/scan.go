@@ -1,0 +1,142 @@
+package engine
+
+import "math"
+
+// Scan collects what one block file holds. Scans of different blocks may be
+// filled by different goroutines.
+type Scan struct {
+	id         uint32
+	size       int64
+	appendable bool
+	table      *Table
+	first      uint64 // as the format counts: first message, or what follows leading skips
+	last       uint64
+	lastTime   int64
+	maxTime    int64
+	msgs       uint64
+	bytes      uint64
+	deleted    []SequenceRange
+	tombstones []Tombstone
+	lost       []uint64
+	lostBytes  int64
+	timeless   bool // the last record was of an erased message: it kept no time
+	trimmed    bool
+	index      *indexedSubjects // of a scan that was filled from an index
+	firstMsg   uint64           // first message
+	firstTime  int64            // its time
+}
+
+// NewScan starts the scan of a block.
+func NewScan(id uint32) *Scan {
+	return &Scan{id: id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64}
+}
+
+// Message adds a message record. Records whose sequence is not above all before
+// are not messages of the stream.
+func (s *Scan) Message(sequence uint64, time int64, offset int64, size int, subject []byte) {
+	if sequence <= s.last || sequence >= maxSequence {
+		return
+	}
+	if s.msgs == 0 {
+		s.first, s.firstMsg, s.firstTime = sequence, sequence, time
+	} else if sequence > s.last+1 {
+		s.gap(s.last+1, sequence-1)
+	}
+	s.table.scanned(sequence, time, offset, size, subject)
+	s.msgs++
+	s.bytes += uint64(size)
+	s.last, s.lastTime, s.timeless = sequence, time, false
+	s.maxTime = max(s.maxTime, time)
+}
+
+// Skip adds a record that uses up its sequence, and those before it back to the
+// previous record, without a message.
+func (s *Scan) Skip(sequence uint64, time int64) {
+	if sequence <= s.last || sequence >= maxSequence {
+		return
+	}
+	if s.msgs == 0 {
+		s.first = sequence + 1
+	} else {
+		s.gap(s.last+1, sequence)
+	}
+	s.last = sequence
+	// An erased message keeps no time; its tombstone has it.
+	if s.timeless = time == 0; !s.timeless {
+		s.lastTime = time
+	}
+}
+
+func (s *Scan) gap(first, last uint64) {
+	if n := len(s.deleted); n > 0 && s.deleted[n-1].Last+1 == first {
+		s.deleted[n-1].Last = last
+		return
+	}
+	s.deleted = append(s.deleted, SequenceRange{first, last})
+}
+
+// Tombstone adds a record that deletes a sequence of this or an earlier block.
+func (s *Scan) Tombstone(sequence uint64, time int64) {
+	if sequence > 0 && sequence < maxSequence {
+		s.tombstones = append(s.tombstones, Tombstone{sequence, time})
+	}
+}
+
+// Finish ends the scan. size is where the next record would go; appendable says
+// that it may go there. lost names the sequences of damaged records, as far as
+// they are known.
+func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int64) {
+	s.size, s.appendable, s.lost, s.lostBytes = size, appendable, lost, lostBytes
+	s.table.index = nil
+	// A tombstone proves that its sequence was in use once.
+	for _, t := range s.tombstones {
+		if t.Sequence > s.last || t.Sequence == s.last && s.timeless {
+			if s.msgs > 0 && t.Sequence > s.last {
+				s.gap(s.last+1, t.Sequence)
+			}
+			s.last, s.lastTime, s.timeless = t.Sequence, t.Time, false
+		}
+	}
+}
+
+// spanned lists the sequences from first to the last one that the block accounts
+// for which are not live.
+func (s *Scan) spanned(first uint64) []SequenceRange {
+	var lead []SequenceRange
+	switch {
+	case s.msgs > 0 && s.firstMsg > first:
+		lead = append(lead, SequenceRange{first, s.firstMsg - 1})
+	case s.msgs == 0 && s.last >= first:
+		lead = append(lead, SequenceRange{first, s.last})
+	}
+	return mergeRanges(lead, s.deleted)
+}
+
+// Table returns what the scan found, as WorkLoad asks for it.
+func (s *Scan) Table() *Table { return s.table }
+
+// Messages returns the number of message records found.
+func (s *Scan) Messages() uint64 { return s.msgs }
+
+// trim drops records that an earlier block has used already.
+func (s *Scan) trim(last uint64) {
+	old := s.table
+	trimmed := Scan{id: s.id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64, trimmed: true}
+	for i := 0; i < old.n; i++ {
+		sequence, offset, size := old.Record(i)
+		var subject []byte
+		if own := old.chunks[i/slotsPerChunk][i%slotsPerChunk].subject; own != noSubject {
+			subject = []byte(old.names[own])
+		}
+		if sequence > last {
+			trimmed.Message(sequence, old.timeAt(i), offset, size, subject)
+		}
+	}
+	if s.last > trimmed.last && s.last > last {
+		trimmed.Skip(s.last, s.lastTime)
+		trimmed.lastTime, trimmed.timeless = s.lastTime, s.timeless
+	}
+	trimmed.tombstones = s.tombstones
+	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)
+	*s = trimmed
+}

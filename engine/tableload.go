@@ -1,0 +1,112 @@
+package engine
+
+// tablesReady reports whether the tables are in memory that enforcing the limits
+// will need once n more messages of so many bytes are in. It asks for the first
+// that is missing.
+func (e *Engine) tablesReady(n, bytes uint64) bool {
+	l := &e.cfg.Limits
+	if l.Discard != DiscardOld {
+		return true
+	}
+	var msgs, size int64
+	if l.MaxMsgs > 0 {
+		msgs = int64(e.numbers[countMessages]+n) - l.MaxMsgs
+	}
+	if l.MaxBytes > 0 {
+		size = int64(e.numbers[countBytes]+bytes) - l.MaxBytes
+	}
+	for _, b := range e.blocks {
+		if msgs <= 0 && size <= 0 {
+			return true
+		}
+		if b.msgs == 0 {
+			continue
+		}
+		if _, loaded := b.table(b.firstLive); !loaded && !e.request(b) {
+			// It cannot be read at the moment. Eviction waits; stores do not.
+			return true
+		} else if !loaded {
+			return false
+		}
+		msgs, size = msgs-int64(b.msgs), size-int64(b.bytes)
+	}
+	return true
+}
+
+// request asks for the table of a block. It reports false when that failed a
+// moment ago.
+func (e *Engine) request(b *block) bool {
+	if b.loading {
+		return true
+	}
+	if e.now < b.retryAt {
+		e.expiry.retry = min(e.expiry.retry, b.retryAt)
+		return false
+	}
+	b.loading = true
+	e.schedule(WorkLoad, b.id, b.oldSize)
+	return true
+}
+
+// loaded takes a table that was asked for.
+func (e *Engine) loaded(w Work, d Done) {
+	for _, b := range e.blocks {
+		if b.id != w.Block {
+			continue
+		}
+		b.loading = false
+		if d.Err != nil {
+			b.retryAt = e.now + retryLoad
+			e.expiry.retry = min(e.expiry.retry, b.retryAt)
+		} else if b.old == nil && w.Size == b.oldSize {
+			b.old, b.inLive, b.cursor = d.Table, false, 0
+		}
+	}
+	if e.opening != nil || e.stopped {
+		return // a stopped stream writes no more; the next open applies the limits
+	}
+	e.catchUp()
+	if e.expiry.waits {
+		e.expire()
+	}
+	e.unpark()
+}
+
+// nearHead reports whether a limit reaches b next, or after the next block.
+func (e *Engine) nearHead(b *block) bool {
+	seen := 0
+	for _, other := range e.blocks {
+		if other == b {
+			return true
+		}
+		if other.msgs > 0 {
+			if seen++; seen == 2 {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// prefetch asks for the tables of the next blocks that a limit reaches.
+func (e *Engine) prefetch() {
+	l := &e.cfg.Limits
+	full := l.Discard == DiscardOld &&
+		(l.MaxMsgs > 0 && int64(e.numbers[countMessages]) >= l.MaxMsgs/2 ||
+			l.MaxBytes > 0 && int64(e.numbers[countBytes]) >= l.MaxBytes/2)
+	if !full {
+		return
+	}
+	seen := 0
+	for _, b := range e.blocks {
+		if b.msgs == 0 {
+			continue
+		}
+		if _, loaded := b.table(b.firstLive); !loaded {
+			e.request(b)
+		}
+		if seen++; seen == 2 {
+			return
+		}
+	}
+}
