@@ -81,7 +81,7 @@ func (e *Engine) admitBatch(c *Command) (total int, err error) {
 		}
 	}
 	if total > MaxBatchBytes {
-		e.numbers[countRefusedSize]++
+		e.counts[countRefusedSize]++
 		return 0, &LimitError{"bytes of a batch", int64(total), MaxBatchBytes, ErrTooLarge}
 	}
 	return total, e.checkSequence(c, 0, uint64(len(c.Batch)))
@@ -93,12 +93,12 @@ func (e *Engine) roomFor(n, bytes int64) error {
 	if l.Discard != DiscardNew {
 		return nil
 	}
-	if msgs := int64(e.numbers[countMessages]) + n; l.MaxMsgs > 0 && msgs > l.MaxMsgs {
-		e.numbers[countRefusedMsgs]++
+	if msgs := int64(e.counts[countMessages]) + n; l.MaxMsgs > 0 && msgs > l.MaxMsgs {
+		e.counts[countRefusedMsgs]++
 		return &LimitError{"messages", msgs, l.MaxMsgs, ErrMaxMsgs}
 	}
-	if bytes += int64(e.numbers[countBytes]); l.MaxBytes > 0 && bytes > l.MaxBytes {
-		e.numbers[countRefusedBytes]++
+	if bytes += int64(e.counts[countBytes]); l.MaxBytes > 0 && bytes > l.MaxBytes {
+		e.counts[countRefusedBytes]++
 		return &LimitError{"bytes", bytes, l.MaxBytes, ErrMaxBytes}
 	}
 	return nil
@@ -106,11 +106,11 @@ func (e *Engine) roomFor(n, bytes int64) error {
 
 func (e *Engine) checkSize(m *Message) error {
 	if n := len(m.Header) + len(m.Payload); e.cfg.Limits.MaxMsgSize > 0 && n > e.cfg.Limits.MaxMsgSize {
-		e.numbers[countRefusedSize]++
+		e.counts[countRefusedSize]++
 		return &LimitError{"bytes of header and payload", int64(n), int64(e.cfg.Limits.MaxMsgSize), ErrTooLarge}
 	}
 	if err := e.cfg.Codec.Check(len(m.Subject), len(m.Header), len(m.Payload)); err != nil {
-		e.numbers[countRefusedSize]++
+		e.counts[countRefusedSize]++
 		return err
 	}
 	return nil
@@ -128,14 +128,14 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) {
 	b.remember(sequence, time, uint64(size))
 
 	n := &e.numbers
-	if n[countMessages] == 0 {
-		n[countFirst], n[countFirstTime] = sequence, uint64(time)
+	if n.counts[countMessages] == 0 {
+		n.counts[countFirst], n.firstTime = sequence, time
 		e.armExpiry()
 	}
-	n[countMessages]++
-	n[countBytes] += uint64(size)
-	n[countLast], n[countLastTime] = sequence, uint64(time)
-	n[countStored]++
+	n.counts[countMessages]++
+	n.counts[countBytes] += uint64(size)
+	n.counts[countLast], n.lastTime = sequence, time
+	n.counts[countStored]++
 }
 
 // skip uses up sequences without messages.
@@ -157,7 +157,7 @@ func (e *Engine) skip(c *Command) {
 // skipTime returns the time of a skip: the last time, which so stays as it is,
 // or now when there is none.
 func (e *Engine) skipTime() int64 {
-	if time := int64(e.numbers[countLastTime]); time != NoTime {
+	if time := e.lastTime; time != NoTime {
 		return time
 	}
 	return e.now
@@ -169,9 +169,9 @@ func (e *Engine) skipTo(last uint64, time int64) {
 	b := e.tail
 	b.addDeleted(b.last+1, last)
 	b.last = last
-	e.numbers[countLast], e.numbers[countLastTime] = last, uint64(time)
-	if e.numbers[countMessages] == 0 {
-		e.numbers[countFirst] = last + 1
+	e.counts[countLast], e.lastTime = last, time
+	if e.counts[countMessages] == 0 {
+		e.counts[countFirst] = last + 1
 	}
 }
 

@@ -104,7 +104,7 @@ func (e *Engine) committed() {
 	if len(g.commit.Ops) > 0 && g.commit.Ops[0].Kind == OpRemoveDerived {
 		e.derivedGone = true
 	}
-	e.numbers[countUnacknowledged] -= uint64(g.size)
+	e.counts[countUnacknowledged] -= uint64(g.size)
 	e.durability.committed(e, g)
 	if e.cfg.Level != SyncNever || g.held {
 		e.publish(g)

@@ -1,19 +1,16 @@
 package engine
 
-// counter indexes the numbers of a published State and Stats.
+// counter names one of the counts that a stream keeps.
 type counter int
 
 const (
 	countMessages counter = iota
 	countBytes
 	countFirst
-	countFirstTime
 	countLast
-	countLastTime
 	countSubjects
 	countLostMessages
 	countLostBytes
-	countDurable
 	countBlocks
 	countStored
 	countRemovedMsgs
@@ -23,19 +20,102 @@ const (
 	countRefusedBytes
 	countRefusedSize
 	countRefusedSequence
+	countDurable
 	countUnacknowledged
 	countUnindexed
-	counters // how many
+	counters // how many there are
 )
 
-func stateOf(n *[counters]uint64) State {
+// counterClass says when readers see a count, and whether it outlives its engine.
+type counterClass uint8
+
+const (
+	// ofState is part of the stream's state. Readers see it with the group that
+	// changed it; recovery counts it anew.
+	ofState counterClass = iota + 1
+	// ofTotal counts what groups did since the stream was opened. Readers see it
+	// with the group that changed it; it goes on when an engine takes over from
+	// one that failed.
+	ofTotal
+	// ofRefusal counts what was refused since the stream was opened. No group
+	// carries a refusal, so readers see it at once; it goes on when an engine
+	// takes over.
+	ofRefusal
+	// ofGauge is a size at this instant. Readers see it at once; a new engine
+	// begins its own.
+	ofGauge
+)
+
+// outlives reports whether an engine that takes over from a failed one goes on
+// with the count.
+func (c counterClass) outlives() bool { return c == ofTotal || c == ofRefusal }
+
+// atOnce reports whether readers see the count without waiting for a group.
+func (c counterClass) atOnce() bool { return c == ofRefusal || c == ofGauge }
+
+// counterTable says of each counter what it is.
+var counterTable = [counters]struct {
+	name  string
+	class counterClass
+}{
+	countMessages:        {"messages", ofState},
+	countBytes:           {"bytes", ofState},
+	countFirst:           {"first sequence", ofState},
+	countLast:            {"last sequence", ofState},
+	countSubjects:        {"subjects", ofState},
+	countLostMessages:    {"lost messages", ofState},
+	countLostBytes:       {"lost bytes", ofState},
+	countBlocks:          {"blocks", ofState},
+	countStored:          {"stored", ofTotal},
+	countRemovedMsgs:     {"removed by MaxMsgs", ofTotal},
+	countRemovedBytes:    {"removed by MaxBytes", ofTotal},
+	countRemovedAge:      {"removed by MaxAge", ofTotal},
+	countRefusedMsgs:     {"refused by MaxMsgs", ofRefusal},
+	countRefusedBytes:    {"refused by MaxBytes", ofRefusal},
+	countRefusedSize:     {"refused for size", ofRefusal},
+	countRefusedSequence: {"refused for sequence", ofRefusal},
+	countDurable:         {"durable", ofGauge},
+	countUnacknowledged:  {"unacknowledged", ofGauge},
+	countUnindexed:       {"unindexed", ofGauge},
+}
+
+// String returns the counter's name.
+func (c counter) String() string { return counterTable[c].name }
+
+// The counters that outlive an engine, and those that readers see at once.
+var (
+	outliving   = countersThat(counterClass.outlives)
+	shownAtOnce = countersThat(counterClass.atOnce)
+)
+
+func countersThat(are func(counterClass) bool) (list []counter) {
+	for c := range counters {
+		if are(counterTable[c].class) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// numbers is all that a stream counts, and the times of its first and last
+// messages in nanoseconds since the epoch, or NoTime.
+type numbers struct {
+	counts              [counters]uint64
+	firstTime, lastTime int64
+}
+
+// noNumbers are those of a stream that never held a message.
+func noNumbers() numbers { return numbers{firstTime: NoTime, lastTime: NoTime} }
+
+func (n *numbers) state() State {
+	c := &n.counts
 	s := State{
-		Messages: n[countMessages], Bytes: n[countBytes],
-		FirstSequence: n[countFirst], FirstTime: int64(n[countFirstTime]),
-		LastSequence: n[countLast], LastTime: int64(n[countLastTime]),
-		Subjects:     n[countSubjects],
-		LostMessages: n[countLostMessages], LostBytes: n[countLostBytes],
-		Durable: n[countDurable],
+		Messages: c[countMessages], Bytes: c[countBytes],
+		FirstSequence: c[countFirst], FirstTime: n.firstTime,
+		LastSequence: c[countLast], LastTime: n.lastTime,
+		Subjects:     c[countSubjects],
+		LostMessages: c[countLostMessages], LostBytes: c[countLostBytes],
+		Durable: c[countDurable],
 	}
 	if s.Messages > 0 {
 		s.Deleted = s.LastSequence - s.FirstSequence + 1 - s.Messages
@@ -43,7 +123,7 @@ func stateOf(n *[counters]uint64) State {
 	return s
 }
 
-// Counts are totals since the engine was made, and sizes at this instant.
+// Counts are totals since the stream was opened, and sizes at this instant.
 type Counts struct {
 	State
 	Blocks          uint64
@@ -57,4 +137,15 @@ type Counts struct {
 	RefusedSequence uint64 // refused for a sequence that did not match
 	Unindexed       uint64 // sealed blocks that wait for an index, or get one
 	Unacknowledged  uint64 // bytes of records not yet acknowledged or, at SyncNever, not yet written
+}
+
+func (n *numbers) toCounts() Counts {
+	c := &n.counts
+	return Counts{
+		State: n.state(), Blocks: c[countBlocks], Stored: c[countStored],
+		RemovedMsgs: c[countRemovedMsgs], RemovedBytes: c[countRemovedBytes], RemovedAge: c[countRemovedAge],
+		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],
+		RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],
+		Unindexed: c[countUnindexed], Unacknowledged: c[countUnacknowledged],
+	}
 }

@@ -95,7 +95,7 @@ func (d *durability) committed(e *Engine, g *group) {
 	if n := len(g.pieces); n > 0 {
 		d.tail, d.lastWrite = g.pieces[n-1].block, e.now
 		d.dirty = e.cfg.Level != SyncAlways
-		d.written = mark{before + 1, g.numbers[countLast], Position{d.tail.id, g.pieces[n-1].to}}
+		d.written = mark{before + 1, g.numbers.counts[countLast], Position{d.tail.id, g.pieces[n-1].to}}
 	}
 	for i := range g.pieces {
 		if p := &g.pieces[i]; p.create {

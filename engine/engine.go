@@ -17,10 +17,10 @@ type Engine struct {
 	tail   *block   // takes records; nil when the next record starts a block
 	lastID uint32   // highest block number ever used
 
-	numbers [counters]uint64 // state and totals, staged commands included
-	index   *subjects.Index  // of what is published; what is staged waits in it
-	now     int64            // time of this turn
-	stamp   int64            // highest time given to a message
+	numbers                 // state and totals, staged commands included
+	index   *subjects.Index // of what is published; what is staged waits in it
+	now     int64           // time of this turn
+	stamp   int64           // highest time given to a message
 
 	current  *group  // gathers
 	inflight *group  // on the commit lane
@@ -76,18 +76,15 @@ func New(cfg Config, pub *Published, now int64) *Engine {
 
 func newEngine(cfg Config, pub *Published) *Engine {
 	e := &Engine{
-		cfg: cfg, pub: pub, index: subjects.New(cfg.Seed),
+		cfg: cfg, pub: pub, numbers: noNumbers(), index: subjects.New(cfg.Seed),
 		current: &group{}, spare: &group{},
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
 	}
-	none := NoTime
-	e.numbers[countFirstTime], e.numbers[countLastTime] = uint64(none), uint64(none)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
 	e.expiry.ran = math.MinInt64
-	// Totals go on when an engine takes over from a failed one.
-	for c := countStored; c < countUnacknowledged; c++ {
-		e.numbers[c] = pub.written[c]
+	for _, c := range outliving {
+		e.counts[c] = pub.written.counts[c]
 	}
 	return e
 }
@@ -239,7 +236,7 @@ func (e *Engine) unpark() {
 	e.parked = e.parked[:0]
 }
 
-func (e *Engine) last() uint64 { return e.numbers[countLast] }
+func (e *Engine) last() uint64 { return e.counts[countLast] }
 
 // reply sends a reply with the next Ready.
 func (e *Engine) reply(r Reply) {
@@ -372,7 +369,7 @@ func (e *Engine) Ready() *Ready {
 			e.ready.Commit = e.seal()
 		}
 		e.durability.settle(e)
-		e.publishGauges()
+		e.publishAtOnce()
 	}
 	e.ready.Replies = e.Settled()
 	if len(e.work) > 0 {

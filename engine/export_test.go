@@ -14,7 +14,7 @@ func SetKeepRecords(n int) (restore func()) {
 // StagedState returns the state with all that was accepted, shown or not.
 func (e *Engine) StagedState() State {
 	e.fillNumbers()
-	return stateOf(&e.numbers)
+	return e.numbers.state()
 }
 
 // Parked returns how many commands wait for a table.

@@ -38,7 +38,7 @@ func (e *Engine) appended(n int) {
 	p.to = b.size
 	e.current.commit.Records++
 	e.current.size += int64(n)
-	e.numbers[countUnacknowledged] += uint64(n)
+	e.counts[countUnacknowledged] += uint64(n)
 }
 
 // closeFrame ends the open frame: its mark is filled in, or taken back when a

@@ -21,9 +21,9 @@ type group struct {
 	release []*block // blocks whose memory goes once the group is written
 	rolled  []*block // sealed by this group, to be synced by the maintenance lane
 
-	numbers     [counters]uint64 // what to publish
-	view        *View            // what to publish, if it changed
-	force, stop bool             // sync whatever the level; seal the tail
+	numbers     numbers // what to publish
+	view        *View   // what to publish, if it changed
+	force, stop bool    // sync whatever the level; seal the tail
 }
 
 // piece is what a group writes to one block.

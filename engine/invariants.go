@@ -10,8 +10,8 @@ func (e *Engine) CheckInvariants() error {
 		return nil
 	}
 	n, d := &e.numbers, &e.durability
-	if d.durable.group > d.written.group || d.durable.sequence > n[countLast] || d.written.end.Before(d.durable.end) {
-		return fmt.Errorf("durable %+v, written %+v, last %d", d.durable, d.written, n[countLast])
+	if d.durable.group > d.written.group || d.durable.sequence > n.counts[countLast] || d.written.end.Before(d.durable.end) {
+		return fmt.Errorf("durable %+v, written %+v, last %d", d.durable, d.written, n.counts[countLast])
 	}
 	var msgs, bytes uint64
 	last := uint64(0)
@@ -26,12 +26,12 @@ func (e *Engine) CheckInvariants() error {
 		last = max(last, b.last)
 	}
 	switch {
-	case msgs != n[countMessages]:
-		return fmt.Errorf("blocks hold %d messages, the stream %d", msgs, n[countMessages])
-	case bytes != n[countBytes]:
-		return fmt.Errorf("blocks hold %d bytes, the stream %d", bytes, n[countBytes])
-	case len(e.blocks) > 0 && last > n[countLast]:
-		return fmt.Errorf("blocks end at %d, the stream at %d", last, n[countLast])
+	case msgs != n.counts[countMessages]:
+		return fmt.Errorf("blocks hold %d messages, the stream %d", msgs, n.counts[countMessages])
+	case bytes != n.counts[countBytes]:
+		return fmt.Errorf("blocks hold %d bytes, the stream %d", bytes, n.counts[countBytes])
+	case len(e.blocks) > 0 && last > n.counts[countLast]:
+		return fmt.Errorf("blocks end at %d, the stream at %d", last, n.counts[countLast])
 	}
 	if err := e.checkFirst(); err != nil {
 		return err
@@ -41,39 +41,38 @@ func (e *Engine) CheckInvariants() error {
 
 func (e *Engine) checkFirst() error {
 	n := &e.numbers
-	none := NoTime
-	if n[countMessages] == 0 {
-		if n[countFirst] != n[countLast]+1 && (n[countFirst] != 0 || n[countLast] != 0) {
-			return fmt.Errorf("empty, first %d, last %d", n[countFirst], n[countLast])
+	if n.counts[countMessages] == 0 {
+		if n.counts[countFirst] != n.counts[countLast]+1 && (n.counts[countFirst] != 0 || n.counts[countLast] != 0) {
+			return fmt.Errorf("empty, first %d, last %d", n.counts[countFirst], n.counts[countLast])
 		}
-		if n[countFirstTime] != uint64(none) {
-			return fmt.Errorf("empty, first time %d", int64(n[countFirstTime]))
+		if n.firstTime != NoTime {
+			return fmt.Errorf("empty, first time %d", n.firstTime)
 		}
 		return nil
 	}
 	b := e.head()
-	if b.firstLive != n[countFirst] || uint64(b.firstTime) != n[countFirstTime] {
-		return fmt.Errorf("first is %d, of its block %d", n[countFirst], b.firstLive)
+	if b.firstLive != n.counts[countFirst] || b.firstTime != n.firstTime {
+		return fmt.Errorf("first is %d, of its block %d", n.counts[countFirst], b.firstLive)
 	}
-	if n[countFirst] > n[countLast] || n[countMessages] > n[countLast]-n[countFirst]+1 {
-		return fmt.Errorf("%d messages in %d..%d", n[countMessages], n[countFirst], n[countLast])
+	if n.counts[countFirst] > n.counts[countLast] || n.counts[countMessages] > n.counts[countLast]-n.counts[countFirst]+1 {
+		return fmt.Errorf("%d messages in %d..%d", n.counts[countMessages], n.counts[countFirst], n.counts[countLast])
 	}
 	var deleted uint64
 	for _, r := range e.Deleted() {
 		deleted += r.Last - r.First + 1
 	}
 	// What was lost after it was counted is in no list while it is in range.
-	all := n[countLast] - n[countFirst] + 1
-	if known := n[countMessages] + deleted; known > all || known+e.lostUnlisted() < all {
+	all := n.counts[countLast] - n.counts[countFirst] + 1
+	if known := n.counts[countMessages] + deleted; known > all || known+e.lostUnlisted() < all {
 		return fmt.Errorf("%d messages and %d deleted in %d..%d",
-			n[countMessages], deleted, n[countFirst], n[countLast])
+			n.counts[countMessages], deleted, n.counts[countFirst], n.counts[countLast])
 	}
 	return nil
 }
 
 // lostUnlisted counts messages that were lost from blocks after they were
 // scanned, which no list of deletions names.
-func (e *Engine) lostUnlisted() uint64 { return e.numbers[countLostMessages] - e.lostAtOpen }
+func (e *Engine) lostUnlisted() uint64 { return e.counts[countLostMessages] - e.lostAtOpen }
 
 func (e *Engine) checkBlock(b *block, before uint64) error {
 	if b.msgs == 0 {
@@ -113,7 +112,7 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 func (e *Engine) checkSubjects() error {
 	total := e.index.Tree().Messages()
 	// The index is of what is published.
-	if n := e.pub.written[countMessages]; e.opening == nil && total > n+e.lostUnlisted() {
+	if n := e.pub.written.counts[countMessages]; e.opening == nil && total > n+e.lostUnlisted() {
 		return fmt.Errorf("subjects count %d messages, the stream %d", total, n)
 	}
 	return nil

@@ -14,20 +14,20 @@ func (e *Engine) enforce() {
 		return
 	}
 	n := &e.numbers
-	first := n[countFirst]
-	for l.MaxMsgs > 0 && int64(n[countMessages]) > l.MaxMsgs {
-		over := n[countMessages] - uint64(l.MaxMsgs)
+	first := n.counts[countFirst]
+	for l.MaxMsgs > 0 && int64(n.counts[countMessages]) > l.MaxMsgs {
+		over := n.counts[countMessages] - uint64(l.MaxMsgs)
 		if !e.removeHead(countRemovedMsgs, func(b *block) bool { return b.msgs <= over }) {
 			break
 		}
 	}
-	for l.MaxBytes > 0 && int64(n[countBytes]) > l.MaxBytes {
-		over := n[countBytes] - uint64(l.MaxBytes)
+	for l.MaxBytes > 0 && int64(n.counts[countBytes]) > l.MaxBytes {
+		over := n.counts[countBytes] - uint64(l.MaxBytes)
 		if !e.removeHead(countRemovedBytes, func(b *block) bool { return b.bytes <= over }) {
 			break
 		}
 	}
-	if n[countFirst] != first {
+	if n.counts[countFirst] != first {
 		e.armExpiry()
 	}
 }

@@ -85,7 +85,7 @@ func (e *Engine) removeBelow(first uint64) bool {
 // opened publishes the recovered stream and frees what only recovery needed.
 func (e *Engine) opened() {
 	e.opening = nil
-	e.lostAtOpen = e.numbers[countLostMessages]
+	e.lostAtOpen = e.counts[countLostMessages]
 	for _, b := range e.blocks {
 		if !e.cfg.Limits.evicts() || !e.nearHead(b) {
 			b.old = nil

@@ -13,7 +13,7 @@ func (e *Engine) publishStaged() {
 		return
 	}
 	behind := e.inflight != nil && e.inflight.held
-	if g.held = behind || int64(e.numbers[countUnacknowledged]) > e.cfg.MaxUnwritten; g.held {
+	if g.held = behind || int64(e.counts[countUnacknowledged]) > e.cfg.MaxUnwritten; g.held {
 		return
 	}
 	if !g.shown {
@@ -46,9 +46,10 @@ func (e *Engine) publish(g *group) {
 		}
 	}
 	e.indexSubjects(g)
-	g.numbers[countSubjects] = uint64(e.index.Tree().Len())
-	// Gauges have been published since the group was sealed; they do not go back.
-	e.fillGauges(&g.numbers)
+	g.numbers.counts[countSubjects] = uint64(e.index.Tree().Len())
+	// What readers see at once was published since the group was sealed, and
+	// does not go back.
+	e.showAtOnce(&g.numbers)
 	e.pub.publish(&g.numbers)
 	e.pub.turn.Add(1)
 }
@@ -95,24 +96,27 @@ func (e *Engine) forgetSubjects(through uint64) {
 	}
 }
 
-// publishGauges brings the numbers up to date that do not depend on what is
-// staged.
-func (e *Engine) publishGauges() {
+// publishAtOnce shows readers the counts that wait for no group.
+func (e *Engine) publishAtOnce() {
 	n := e.pub.written
-	e.fillGauges(&n)
+	e.showAtOnce(&n)
 	e.pub.publish(&n)
 }
 
-func (e *Engine) fillGauges(n *[counters]uint64) {
-	for c := countRefusedMsgs; c < counters; c++ {
-		n[c] = e.numbers[c]
+// showAtOnce sets those of the numbers that readers see without waiting for a
+// group.
+func (e *Engine) showAtOnce(n *numbers) {
+	e.counts[countDurable] = e.durability.durable.sequence
+	e.counts[countUnindexed] = e.indexing.open()
+	for _, c := range shownAtOnce {
+		n.counts[c] = e.counts[c]
 	}
-	n[countDurable] = e.durability.durable.sequence
-	n[countUnindexed] = e.indexing.open()
 }
 
+// fillNumbers brings those of the engine's numbers up to date that something else
+// keeps.
 func (e *Engine) fillNumbers() {
-	e.numbers[countSubjects] = uint64(e.index.Tree().Len())
-	e.numbers[countBlocks] = uint64(len(e.blocks))
-	e.numbers[countDurable] = e.durability.durable.sequence
+	e.counts[countSubjects] = uint64(e.index.Tree().Len())
+	e.counts[countBlocks] = uint64(len(e.blocks))
+	e.counts[countDurable] = e.durability.durable.sequence
 }

@@ -28,12 +28,14 @@ type Published struct {
 	held atomic.Bool
 	// gaps is what Deleted returns after Close.
 	gaps atomic.Pointer[[]SequenceRange]
-	// version is odd while the numbers change.
+	// version is odd while the counts and the times change.
 	version atomic.Uint64
-	numbers [counters]atomic.Uint64
-	// written mirrors numbers, for the engine alone: storing an atomic costs
-	// more than comparing.
-	written [counters]uint64
+	counts  [counters]atomic.Uint64
+	// The times of the first and the last message belong to the counts.
+	firstTime, lastTime atomic.Int64
+	// written mirrors the counts and the times, for the engine alone: storing an
+	// atomic costs more than comparing.
+	written numbers
 }
 
 // noSubjects is the index of a stream that holds nothing. It never changes.
@@ -44,11 +46,9 @@ func NewPublished() *Published {
 	p := &Published{}
 	p.view.Store(&View{})
 	p.tree.Store(noSubjects)
-	none := NoTime
-	for _, c := range [...]counter{countFirstTime, countLastTime} {
-		p.written[c] = uint64(none)
-		p.numbers[c].Store(uint64(none))
-	}
+	p.written = noNumbers()
+	p.firstTime.Store(NoTime)
+	p.lastTime.Store(NoTime)
 	return p
 }
 
@@ -67,10 +67,10 @@ func (p *Published) Close() {
 func (p *Published) View() *View { return p.view.Load() }
 
 // Last returns the highest sequence that readers may see.
-func (p *Published) Last() uint64 { return p.numbers[countLast].Load() }
+func (p *Published) Last() uint64 { return p.counts[countLast].Load() }
 
 // First returns the lowest sequence that may be live.
-func (p *Published) First() uint64 { return p.numbers[countFirst].Load() }
+func (p *Published) First() uint64 { return p.counts[countFirst].Load() }
 
 // Range returns First and Last as of one instant.
 func (p *Published) Range() (first, last uint64) {
@@ -85,7 +85,7 @@ func (p *Published) Range() (first, last uint64) {
 }
 
 // Durable returns the highest sequence known to be on stable storage.
-func (p *Published) Durable() uint64 { return p.numbers[countDurable].Load() }
+func (p *Published) Durable() uint64 { return p.counts[countDurable].Load() }
 
 // Turn returns a number that changes whenever something is published.
 func (p *Published) Turn() uint64 { return p.turn.Load() }
@@ -199,15 +199,16 @@ func joinGaps(gaps []*Gaps, s *State) []SequenceRange {
 	return joined
 }
 
-// snapshot copies all numbers as of one instant.
-func (p *Published) snapshot(into *[counters]uint64) {
+// numbers copies the counts and the times as of one instant.
+func (p *Published) numbers() (n numbers) {
 	for {
 		before := p.version.Load()
-		for i := range into {
-			into[i] = p.numbers[i].Load()
+		for c := range n.counts {
+			n.counts[c] = p.counts[c].Load()
 		}
+		n.firstTime, n.lastTime = p.firstTime.Load(), p.lastTime.Load()
 		if before&1 == 0 && p.version.Load() == before {
-			return
+			return n
 		}
 		runtime.Gosched()
 	}
@@ -215,22 +216,14 @@ func (p *Published) snapshot(into *[counters]uint64) {
 
 // State returns the stream's state as of one instant, in constant time.
 func (p *Published) State() State {
-	var n [counters]uint64
-	p.snapshot(&n)
-	return stateOf(&n)
+	n := p.numbers()
+	return n.state()
 }
 
 // Counts returns totals and state as of one instant.
 func (p *Published) Counts() Counts {
-	var n [counters]uint64
-	p.snapshot(&n)
-	return Counts{
-		State: stateOf(&n), Blocks: n[countBlocks], Stored: n[countStored],
-		RemovedMsgs: n[countRemovedMsgs], RemovedBytes: n[countRemovedBytes], RemovedAge: n[countRemovedAge],
-		RefusedMsgs: n[countRefusedMsgs], RefusedBytes: n[countRefusedBytes],
-		RefusedSize: n[countRefusedSize], RefusedSequence: n[countRefusedSequence],
-		Unindexed: n[countUnindexed], Unacknowledged: n[countUnacknowledged],
-	}
+	n := p.numbers()
+	return n.toCounts()
 }
 
 // showTree publishes the subjects. The engine alone calls it.
@@ -241,20 +234,23 @@ func (p *Published) showTree(t *subjects.Tree) {
 }
 
 // publish makes n the published numbers. The engine alone calls it.
-func (p *Published) publish(n *[counters]uint64) {
-	changed := false
-	for i := range n {
-		if n[i] == p.written[i] {
-			continue
-		}
-		if !changed {
-			changed = true
-			p.version.Add(1)
-		}
-		p.written[i] = n[i]
-		p.numbers[i].Store(n[i])
+func (p *Published) publish(n *numbers) {
+	w := &p.written
+	if *n == *w {
+		return
 	}
-	if changed {
-		p.version.Add(1)
+	p.version.Add(1)
+	for c := range n.counts {
+		if n.counts[c] != w.counts[c] {
+			p.counts[c].Store(n.counts[c])
+		}
 	}
+	if n.firstTime != w.firstTime {
+		p.firstTime.Store(n.firstTime)
+	}
+	if n.lastTime != w.lastTime {
+		p.lastTime.Store(n.lastTime)
+	}
+	*w = *n
+	p.version.Add(1)
 }

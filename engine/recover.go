@@ -41,12 +41,12 @@ func (r *Recovery) Fits(s *Scan) bool { return s.msgs == 0 || s.firstMsg > r.e.l
 func (r *Recovery) Add(s *Scan) {
 	e := r.e
 	e.lastID = max(e.lastID, s.id)
-	last := e.numbers[countLast]
+	last := e.counts[countLast]
 	if s.index == nil && !r.Fits(s) {
 		s.trim(last)
 	}
-	e.numbers[countLostMessages] += uint64(len(s.lost))
-	e.numbers[countLostBytes] += uint64(s.lostBytes)
+	e.counts[countLostMessages] += uint64(len(s.lost))
+	e.counts[countLostBytes] += uint64(s.lostBytes)
 	for _, sequence := range s.lost {
 		r.AtLeast(sequence)
 	}
@@ -73,17 +73,16 @@ func (r *Recovery) Add(s *Scan) {
 		s.countSubjects(e.index)
 	}
 	if s.last >= last && s.last > 0 {
-		e.numbers[countLast] = s.last
-		none := NoTime
+		e.counts[countLast] = s.last
 		switch {
 		case s.lastTime != NoTime:
-			e.numbers[countLastTime] = uint64(s.lastTime)
-		case s.timeless && e.numbers[countLastTime] == uint64(none):
-			e.numbers[countLastTime] = 0
+			e.lastTime = s.lastTime
+		case s.timeless && e.lastTime == NoTime:
+			e.lastTime = 0
 		}
 	}
-	e.numbers[countMessages] += s.msgs
-	e.numbers[countBytes] += s.bytes
+	e.counts[countMessages] += s.msgs
+	e.counts[countBytes] += s.bytes
 	e.blocks = append(e.blocks, b)
 	r.open = s.appendable && s.size < e.cfg.BlockSize
 	r.keep(b, s.table)
@@ -139,16 +138,16 @@ func (r *Recovery) Finish(now int64) *Engine {
 	e.opening = &opening{tombstones: e.targets(r.pending), first: r.first}
 	// Times do not go back when the clock has, unless a message came from far
 	// ahead.
-	if time := int64(e.numbers[countLastTime]); time < now+clockSlack {
+	if time := e.lastTime; time < now+clockSlack {
 		e.stamp = time
 	}
 	e.refreshFirst()
 	if last == 0 {
-		e.numbers[countFirst] = 0
+		e.counts[countFirst] = 0
 	}
 	switch first := e.cfg.FirstSequence; {
 	case last == 0 && first > 1 && first < maxSequence && r.atLeast < first:
-		e.numbers[countLast], e.numbers[countFirst] = first-1, first
+		e.counts[countLast], e.counts[countFirst] = first-1, first
 		e.tombstone(first-1, NoTime)
 		e.tail.last = first - 1
 	case r.atLeast > last:
@@ -168,6 +167,6 @@ func (e *Engine) Deleted() []SequenceRange {
 	for i, b := range e.blocks {
 		gaps[i] = &Gaps{ranges: b.deleted}
 	}
-	state := stateOf(&e.numbers)
+	state := e.numbers.state()
 	return joinGaps(gaps, &state)
 }

@@ -41,7 +41,7 @@ func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
 // counted, before.
 func (e *Engine) count(reason counter, n uint64) {
 	if e.opening == nil {
-		e.numbers[reason] += n
+		e.counts[reason] += n
 	}
 }
 
@@ -68,8 +68,8 @@ func (e *Engine) takeMessage(b *block, t *Table, i int) {
 	}
 	b.msgs--
 	b.bytes -= size
-	e.numbers[countMessages]--
-	e.numbers[countBytes] -= size
+	e.counts[countMessages]--
+	e.counts[countBytes] -= size
 }
 
 // dropMessages removes all live messages of a block, from index i of t on.
@@ -94,10 +94,10 @@ func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 // loseRest accounts for messages of a block that were there when it was last
 // looked at and are no longer.
 func (e *Engine) loseRest(b *block) {
-	e.numbers[countLostMessages] += b.msgs
-	e.numbers[countLostBytes] += b.bytes
-	e.numbers[countMessages] -= b.msgs
-	e.numbers[countBytes] -= b.bytes
+	e.counts[countLostMessages] += b.msgs
+	e.counts[countLostBytes] += b.bytes
+	e.counts[countMessages] -= b.msgs
+	e.counts[countBytes] -= b.bytes
 	b.msgs, b.bytes = 0, 0
 	e.current.lost = max(e.current.lost, b.last)
 }
@@ -124,7 +124,7 @@ func (e *Engine) dropEmptied() {
 // sequence is. Of a stream without messages nothing but that is kept.
 func (e *Engine) preserveLast() {
 	last := e.last()
-	if last == 0 || e.numbers[countMessages] > 0 {
+	if last == 0 || e.counts[countMessages] > 0 {
 		return
 	}
 	b := e.blocks[len(e.blocks)-1]
@@ -135,16 +135,15 @@ func (e *Engine) preserveLast() {
 	}
 	// Not a tombstone, which would delete the newest message: as long as the
 	// blocks are there, recovery has to see all of it to evict what went.
-	e.appendSkip(last, int64(e.numbers[countLastTime]))
+	e.appendSkip(last, e.lastTime)
 }
 
 // refreshFirst brings the stream's first sequence and time up to date.
 func (e *Engine) refreshFirst() {
 	n := &e.numbers
-	none := NoTime
 	if b := e.head(); b != nil {
-		n[countFirst], n[countFirstTime] = b.firstLive, uint64(b.firstTime)
+		n.counts[countFirst], n.firstTime = b.firstLive, b.firstTime
 	} else {
-		n[countFirst], n[countFirstTime] = n[countLast]+1, uint64(none)
+		n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
 	}
 }

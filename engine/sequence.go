@@ -18,7 +18,7 @@ func (e *Engine) checkSequence(c *Command, wanted, n uint64) error {
 	default:
 		return nil
 	}
-	e.numbers[countRefusedSequence]++
+	e.counts[countRefusedSequence]++
 	return err
 }
 

@@ -10,10 +10,10 @@ func (e *Engine) tablesReady(n, bytes uint64) bool {
 	}
 	var msgs, size int64
 	if l.MaxMsgs > 0 {
-		msgs = int64(e.numbers[countMessages]+n) - l.MaxMsgs
+		msgs = int64(e.counts[countMessages]+n) - l.MaxMsgs
 	}
 	if l.MaxBytes > 0 {
-		size = int64(e.numbers[countBytes]+bytes) - l.MaxBytes
+		size = int64(e.counts[countBytes]+bytes) - l.MaxBytes
 	}
 	for _, b := range e.blocks {
 		if msgs <= 0 && size <= 0 {
@@ -92,8 +92,8 @@ func (e *Engine) nearHead(b *block) bool {
 func (e *Engine) prefetch() {
 	l := &e.cfg.Limits
 	full := l.Discard == DiscardOld &&
-		(l.MaxMsgs > 0 && int64(e.numbers[countMessages]) >= l.MaxMsgs/2 ||
-			l.MaxBytes > 0 && int64(e.numbers[countBytes]) >= l.MaxBytes/2)
+		(l.MaxMsgs > 0 && int64(e.counts[countMessages]) >= l.MaxMsgs/2 ||
+			l.MaxBytes > 0 && int64(e.counts[countBytes]) >= l.MaxBytes/2)
 	if !full {
 		return
 	}
