@@ -13,12 +13,7 @@ func (e *Engine) seal() *Commit {
 	e.closeFrame()
 	e.snapshot(g)
 	e.operations(g)
-	e.current, e.spare = e.spare, nil
-	if e.current == nil {
-		e.current = &group{}
-	}
-	e.current.parity = g.parity ^ 1
-	e.inflight = g
+	e.depart()
 	if len(g.commit.Ops) == 0 {
 		e.committed()
 		return nil
@@ -37,9 +32,8 @@ func (e *Engine) snapshot(g *group) {
 	}
 	e.fillNumbers()
 	g.numbers = e.numbers
-	if e.viewChanged {
-		e.viewChanged = false
-		g.view = e.currentView()
+	if view := e.changedView(); view != nil {
+		g.view = view
 	}
 }
 
@@ -47,6 +41,7 @@ func (e *Engine) snapshot(g *group) {
 func (e *Engine) operations(g *group) {
 	always := e.cfg.Level == SyncAlways
 	if !e.derivedGone && len(g.pieces)+len(g.evicted) > 0 && len(e.cfg.Derived) > 0 {
+		g.removesDerived = true
 		g.add(Op{Kind: OpRemoveDerived})
 	}
 	for i := range g.pieces {
@@ -99,11 +94,8 @@ func (e *Engine) lingers() bool {
 
 // committed completes the group in flight.
 func (e *Engine) committed() {
-	g := e.inflight
-	e.inflight = nil
-	if len(g.commit.Ops) > 0 && g.commit.Ops[0].Kind == OpRemoveDerived {
-		e.derivedGone = true
-	}
+	g := e.arrive()
+	e.derivedGone = e.derivedGone || g.removesDerived
 	e.counts[countUnacknowledged] -= uint64(g.size)
 	e.durability.committed(e, g)
 	if e.cfg.Level != SyncNever || g.held {
@@ -122,6 +114,5 @@ func (e *Engine) committed() {
 	}
 	e.trimMemory()
 	e.out = append(e.out, g.replies...)
-	g.reset()
-	e.spare = g
+	e.reuse(g)
 }

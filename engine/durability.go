@@ -211,6 +211,15 @@ func (d *durability) removeEvicted(e *Engine) {
 	}
 }
 
+// retryDue returns when a block that could not be removed is worth another attempt,
+// or never.
+func (d *durability) retryDue(now int64) int64 {
+	if len(d.evicted) == 0 || d.removeAt <= now {
+		return never
+	}
+	return d.removeAt
+}
+
 // notRemoved takes the failure of a removal, which is tried again later.
 func (d *durability) notRemoved(e *Engine, block uint32) {
 	d.removing = false

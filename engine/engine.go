@@ -22,12 +22,10 @@ type Engine struct {
 	now     int64           // time of this turn
 	stamp   int64           // highest time given to a message
 
-	current  *group  // gathers
-	inflight *group  // on the commit lane
-	spare    *group  // to be used again
-	out      []Reply // for the next Ready
-	sent     []Reply // of the last Ready
-	ready    Ready
+	groups
+	out   []Reply // for the next Ready
+	sent  []Reply // of the last Ready
+	ready Ready
 
 	work        []Work // maintenance to hand out
 	pending     map[WorkID]Work
@@ -77,7 +75,7 @@ func New(cfg Config, pub *Published, now int64) *Engine {
 func newEngine(cfg Config, pub *Published) *Engine {
 	e := &Engine{
 		cfg: cfg, pub: pub, numbers: noNumbers(), index: subjects.New(cfg.Seed),
-		current: &group{}, spare: &group{},
+		groups:    newGroups(),
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
 	}
@@ -94,80 +92,6 @@ func (e *Engine) Published() *Published { return e.pub }
 
 // Failed returns the error that made the engine fail, or nil.
 func (e *Engine) Failed() error { return e.failed }
-
-// Tick tells the engine the time, in nanoseconds since the epoch, and lets it
-// do what has come due. The shell calls it at the start of each turn and at
-// NextTick.
-func (e *Engine) Tick(now int64) {
-	if now < e.now {
-		e.clockWentBack(now)
-	}
-	e.now = now
-	e.indexing.begun = true
-	if e.failed != nil || e.stopped {
-		return
-	}
-	if now >= e.expiry.retry {
-		e.expiry.retry = never
-		if e.opening == nil {
-			e.catchUp()
-			e.expire()
-		}
-	}
-	if now >= e.expiry.due && e.opening == nil {
-		e.expire()
-	}
-	if now >= e.durability.due {
-		e.durability.due = never
-		e.syncInBackground()
-	}
-	e.dropIdleMemory()
-}
-
-// clockWentBack keeps what waits for a time from waiting longer than it has to.
-func (e *Engine) clockWentBack(now int64) {
-	d, x := &e.durability, &e.expiry
-	if d.due != never {
-		d.due = min(d.due, now+int64(e.cfg.SyncEvery))
-	}
-	d.lastWrite = min(d.lastWrite, now)
-	d.removeAt = min(d.removeAt, now)
-	e.indexing.retryAt = min(e.indexing.retryAt, now)
-	if x.due != never && x.ran > now {
-		x.due = now
-	}
-	x.ran = min(x.ran, now)
-	for _, b := range e.blocks {
-		b.retryAt = min(b.retryAt, now)
-	}
-	if x.retry != never {
-		x.retry = now
-	}
-}
-
-// NextTick returns when Tick has something to do, or false when it has not.
-func (e *Engine) NextTick() (int64, bool) {
-	if e.failed != nil || e.stopped {
-		return 0, false
-	}
-	next := min(e.expiry.retry, e.durability.due)
-	if e.opening == nil {
-		next = min(next, e.expiry.due)
-	}
-	if d := &e.durability; len(d.evicted) > 0 && d.removeAt > e.now {
-		next = min(next, d.removeAt)
-	}
-	if x := &e.indexing; len(x.waiting) > 0 && x.out == nil && e.opening == nil && x.retryAt > e.now {
-		next = min(next, x.retryAt)
-	}
-	if e.inflight == nil && e.lingers() {
-		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
-	}
-	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && e.current.idle() {
-		next = min(next, e.durability.lastWrite+idleAfter)
-	}
-	return next, next != never
-}
 
 // Fetch tells the engine the subjects of the commands to come. It changes nothing; a
 // stream of many subjects takes the commands faster then, as the processor finds in its
@@ -191,7 +115,7 @@ func (e *Engine) Step(c *Command) {
 	switch {
 	case e.failed != nil:
 		e.reply(Reply{Tag: c.Tag, Err: e.failed})
-	case e.opening != nil || len(e.parked) > 0 || !e.apply(c):
+	case !e.serving() || len(e.parked) > 0 || !e.apply(c):
 		e.parked = append(e.parked, c.clone())
 	}
 }
@@ -328,7 +252,7 @@ func (e *Engine) fail(err error) {
 	if e.durability.stop.Tag != nil {
 		e.reply(Reply{Tag: e.durability.stop.Tag, Err: e.failed})
 	}
-	e.inflight, e.current, e.spare = nil, nil, nil
+	e.groups = groups{}
 	e.parked, e.durability.waiting, e.durability.stop = nil, nil, Reply{}
 	e.work = e.work[:0]
 	clear(e.pending)

@@ -13,6 +13,34 @@ type expiry struct {
 // messages, in nanoseconds.
 const expiryDistance = int64(250e6)
 
+// applyLimitsDue applies the limits whose time has come. While the stream is being
+// opened, each Ready does so.
+func (e *Engine) applyLimitsDue() {
+	x := &e.expiry
+	retry := e.now >= x.retry
+	if retry {
+		x.retry = never
+	}
+	if !e.serving() {
+		return
+	}
+	if retry {
+		e.catchUp()
+		e.expire()
+	}
+	if e.now >= x.due {
+		e.expire()
+	}
+}
+
+// limitsDue returns when applyLimitsDue has something to do next, or never.
+func (e *Engine) limitsDue() int64 {
+	if !e.serving() {
+		return e.expiry.retry
+	}
+	return min(e.expiry.retry, e.expiry.due)
+}
+
 // expire removes what is older than MaxAge from the head of the stream.
 func (e *Engine) expire() {
 	e.expiry.due = never

@@ -15,7 +15,8 @@ func (e *Engine) openFrame(n int) {
 	b := e.tail
 	m := &b.memory
 	if m.tail == nil {
-		e.startMemory(b)
+		b.startMemory(e.last() + 1)
+		e.renewView(b)
 	}
 	if m.frame.open {
 		m.room(n, b.size, e.chunkHint, e.cfg.Buffers)

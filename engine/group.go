@@ -13,7 +13,7 @@ type group struct {
 	shown   bool    // SyncNever: shown, and waits to be worth a write
 	shownAt int64   // when that began
 	removed bool    // messages went that no record names
-	parity  int     // tells this group from the other that is not published yet
+	parity  int     // see groups.depart
 	gone    []goneMessage
 	lost    uint64 // messages up to here went that no table lists any more
 
@@ -21,9 +21,10 @@ type group struct {
 	release []*block // blocks whose memory goes once the group is written
 	rolled  []*block // sealed by this group, to be synced by the maintenance lane
 
-	numbers     numbers // what to publish
-	view        *View   // what to publish, if it changed
-	force, stop bool    // sync whatever the level; seal the tail
+	numbers        numbers // what to publish
+	view           *View   // what to publish, if it changed
+	removesDerived bool    // the files of Config.Derived
+	force, stop    bool    // sync whatever the level; seal the tail
 }
 
 // piece is what a group writes to one block.

@@ -33,7 +33,7 @@ func (x *indexing) sealed(e *Engine, b *block) {
 // next hands out the next index to write. It reports whether one is under way. A stop
 // waits for that one; the next open finds what is missing.
 func (x *indexing) next(e *Engine) (busy bool) {
-	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.opening == nil && e.now >= x.retryAt {
+	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.serving() && e.now >= x.retryAt {
 		b := x.waiting[0]
 		x.waiting = shift(x.waiting, 1)
 		if slices.Contains(e.blocks, b) {
@@ -42,6 +42,15 @@ func (x *indexing) next(e *Engine) (busy bool) {
 		}
 	}
 	return x.out != nil
+}
+
+// retryDue returns when an index that could not be written is worth another attempt,
+// or never.
+func (x *indexing) retryDue(e *Engine) int64 {
+	if len(x.waiting) == 0 || x.out != nil || !e.serving() || x.retryAt <= e.now {
+		return never
+	}
+	return x.retryAt
 }
 
 // open returns how many indexes are still to be written.

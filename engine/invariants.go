@@ -112,7 +112,7 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 func (e *Engine) checkSubjects() error {
 	total := e.index.Tree().Messages()
 	// The index is of what is published.
-	if n := e.pub.written.counts[countMessages]; e.opening == nil && total > n+e.lostUnlisted() {
+	if n := e.pub.written.counts[countMessages]; e.serving() && total > n+e.lostUnlisted() {
 		return fmt.Errorf("subjects count %d messages, the stream %d", total, n)
 	}
 	return nil

@@ -32,6 +32,7 @@ func (e *Engine) dropIdleMemory() {
 	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, false)
 	b.forgetTables()
 	e.spareSlots, e.chunkHint = nil, smallestChunk
-	e.current, e.spare, e.sent = &group{}, nil, nil
+	e.shrink()
+	e.sent = nil
 	e.prefetch()
 }

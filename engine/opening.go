@@ -10,7 +10,11 @@ type opening struct {
 }
 
 // Opening reports whether the engine is not ready to serve yet.
-func (e *Engine) Opening() bool { return e.opening != nil && e.failed == nil }
+func (e *Engine) Opening() bool { return !e.serving() && e.failed == nil }
+
+// serving reports whether the engine has done all that opening a stream takes. It
+// carries out commands and publishes only then.
+func (e *Engine) serving() bool { return e.opening == nil }
 
 // targets sorts tombstones by the block that holds what they delete.
 func (e *Engine) targets(tombstones []Tombstone) map[*block][]uint64 {
@@ -92,9 +96,9 @@ func (e *Engine) opened() {
 		}
 	}
 	e.fillNumbers()
-	e.viewChanged = false
+	e.setBlocks(e.blocks) // what the groups until now would have shown was not published
 	e.pub.turn.Add(1)
-	e.pub.view.Store(e.currentView())
+	e.pub.view.Store(e.changedView())
 	e.pub.showTree(e.index.Tree())
 	e.pub.publish(&e.numbers)
 	e.pub.turn.Add(1)
@@ -123,7 +127,7 @@ func (e *Engine) bury(b *block, targets []uint64) {
 		if i == b.old.n || b.old.sequenceAt(i) != sequence {
 			continue
 		}
-		e.takeMessage(b, b.old, i)
+		e.takeMessage(b, b.old, i, countRemovedMsgs)
 		gone = append(gone, SequenceRange{sequence, sequence})
 	}
 	b.setDeleted(mergeRanges(b.deleted, gone))

@@ -30,7 +30,7 @@ func (e *Engine) publishStaged() {
 
 // publish makes a group visible.
 func (e *Engine) publish(g *group) {
-	if e.opening != nil {
+	if !e.serving() {
 		return
 	}
 	e.pub.turn.Add(1)

@@ -1,7 +1,5 @@
 package engine
 
-import "slices"
-
 // Recovery builds an engine from the blocks of a directory.
 type Recovery struct {
 	e       *Engine
@@ -83,7 +81,7 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	e.counts[countMessages] += s.msgs
 	e.counts[countBytes] += s.bytes
-	e.blocks = append(e.blocks, b)
+	e.addBlock(b)
 	r.open = s.appendable && s.size < e.cfg.BlockSize
 	r.keep(b, s.table)
 }
@@ -114,7 +112,7 @@ func (r *Recovery) EmptyBlocks() []uint32 {
 func (r *Recovery) Finish(now int64) *Engine {
 	e := r.e
 	e.now = now
-	e.dropEmpty(r.EmptyBlocks())
+	e.deleteBlocks(r.EmptyBlocks())
 	if n := len(e.blocks); n > 0 && r.open && e.blocks[n-1].id == e.lastID {
 		e.tail = e.blocks[n-1]
 		e.tail.sealed = false
@@ -154,10 +152,6 @@ func (r *Recovery) Finish(now int64) *Engine {
 		e.skipTo(r.atLeast, e.skipTime())
 	}
 	return e
-}
-
-func (e *Engine) dropEmpty(ids []uint32) {
-	e.blocks = slices.DeleteFunc(e.blocks, func(b *block) bool { return slices.Contains(ids, b.id) })
 }
 
 // Deleted returns the sequences between the first and the last that are not

@@ -37,30 +37,24 @@ func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
 	return true
 }
 
-// count adds to the total of a reason. What recovery removes was removed, and
-// counted, before.
-func (e *Engine) count(reason counter, n uint64) {
-	if e.opening == nil {
-		e.counts[reason] += n
-	}
-}
-
 // removeFirst removes one message at the head of its block.
 func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
-	e.takeMessage(b, t, i)
-	e.count(reason, 1)
+	e.takeMessage(b, t, i, reason)
 	if b.msgs > 0 && !b.advance() {
 		e.loseRest(b)
 	}
 }
 
-// takeMessage takes the message of record i out of all totals. A table that was
-// read again may not agree with what was counted; no total goes below zero.
-func (e *Engine) takeMessage(b *block, t *Table, i int) {
-	if e.opening != nil {
-		e.index.Removed(t.subjectOf(e.index, i), t.sequenceAt(i))
-	} else {
+// takeMessage takes the message of record i out of the stream's numbers and out of
+// the subject index, and counts why it went. A table that was read again may not
+// agree with what was counted; no number goes below zero.
+func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
+	if e.serving() {
+		e.counts[reason]++
 		e.current.gone = append(e.current.gone, goneMessage{t.subjectOf(e.index, i), t.sequenceAt(i)})
+	} else {
+		// An earlier engine removed it, and counted why.
+		e.index.Removed(t.subjectOf(e.index, i), t.sequenceAt(i))
 	}
 	size := min(t.sizeAt(i), b.bytes)
 	if b.msgs == 1 {
@@ -77,8 +71,7 @@ func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 	for {
 		for ; i < t.n && b.msgs > 0; i++ {
 			if sequence := t.sequenceAt(i); len(b.deleted) == 0 || !inRanges(b.deleted, sequence) {
-				e.takeMessage(b, t, i)
-				e.count(reason, 1)
+				e.takeMessage(b, t, i, reason)
 			}
 		}
 		if t == b.live || b.live == nil {
@@ -114,8 +107,7 @@ func (e *Engine) dropEmptied() {
 		n++
 	}
 	if n > 0 {
-		e.viewChanged = true
-		e.blocks = shift(e.blocks, n)
+		e.dropBlocks(n)
 		e.prefetch()
 	}
 }

@@ -62,7 +62,7 @@ func (e *Engine) loaded(w Work, d Done) {
 			b.old, b.inLive, b.cursor = d.Table, false, 0
 		}
 	}
-	if e.opening != nil || e.stopped {
+	if !e.serving() || e.stopped {
 		return // a stopped stream writes no more; the next open applies the limits
 	}
 	e.catchUp()

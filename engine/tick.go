@@ -1,0 +1,57 @@
+package engine
+
+// Tick tells the engine the time, in nanoseconds since the epoch, and lets it
+// do what has come due. The shell calls it at the start of each turn and at
+// NextTick.
+func (e *Engine) Tick(now int64) {
+	if now < e.now {
+		e.clockWentBack(now)
+	}
+	e.now = now
+	e.indexing.begun = true
+	if e.failed != nil || e.stopped {
+		return
+	}
+	e.applyLimitsDue()
+	if now >= e.durability.due {
+		e.durability.due = never
+		e.syncInBackground()
+	}
+	e.dropIdleMemory()
+}
+
+// clockWentBack keeps what waits for a time from waiting longer than it has to.
+func (e *Engine) clockWentBack(now int64) {
+	d, x := &e.durability, &e.expiry
+	if d.due != never {
+		d.due = min(d.due, now+int64(e.cfg.SyncEvery))
+	}
+	d.lastWrite = min(d.lastWrite, now)
+	d.removeAt = min(d.removeAt, now)
+	e.indexing.retryAt = min(e.indexing.retryAt, now)
+	if x.due != never && x.ran > now {
+		x.due = now
+	}
+	x.ran = min(x.ran, now)
+	for _, b := range e.blocks {
+		b.retryAt = min(b.retryAt, now)
+	}
+	if x.retry != never {
+		x.retry = now
+	}
+}
+
+// NextTick returns when Tick has something to do, or false when it has not.
+func (e *Engine) NextTick() (int64, bool) {
+	if e.failed != nil || e.stopped {
+		return 0, false
+	}
+	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e))
+	if e.inflight == nil && e.lingers() {
+		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
+	}
+	if e.tail != nil && e.tail.memory.tail != nil && e.inflight == nil && e.current.idle() {
+		next = min(next, e.durability.lastWrite+idleAfter)
+	}
+	return next, next != never
+}
