@@ -24,9 +24,6 @@ const (
 	// CommandFlush is answered when everything before it is durable, whatever
 	// the sync level.
 	CommandFlush
-	// CommandBarrier is answered when everything before it has been answered.
-	// It changes nothing; queries that must agree with earlier replies use it.
-	CommandBarrier
 	// CommandStop is answered when everything before it is durable and the tail
 	// block is sealed. Later commands are refused with ErrStopped.
 	CommandStop
@@ -34,7 +31,7 @@ const (
 
 var commandNames = [...]string{
 	CommandStore: "store", CommandStoreRaw: "store raw", CommandStoreBatch: "store batch",
-	CommandSkip: "skip", CommandFlush: "flush", CommandBarrier: "barrier", CommandStop: "stop",
+	CommandSkip: "skip", CommandFlush: "flush", CommandStop: "stop",
 }
 
 // String returns the command's name.

@@ -136,8 +136,6 @@ func (e *Engine) apply(c *Command) bool {
 		e.skip(c)
 	case CommandFlush:
 		e.flush(c)
-	case CommandBarrier:
-		e.replyInOrder(Reply{Tag: c.Tag, Sequence: e.last()})
 	case CommandStop:
 		e.stop(c)
 	default:

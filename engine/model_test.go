@@ -243,10 +243,8 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	case k < 90:
 		c = engine.Command{Kind: engine.CommandSkip, Sequence: near("sequence")}
 		c.Count = rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count")
-	case k < 95:
-		c = engine.Command{Kind: engine.CommandFlush}
 	default:
-		c = engine.Command{Kind: engine.CommandBarrier}
+		c = engine.Command{Kind: engine.CommandFlush}
 	}
 	if c.Kind == engine.CommandStore || c.Kind == engine.CommandStoreBatch {
 		if rapid.IntRange(0, 9).Draw(t, "expect") == 0 {

@@ -74,7 +74,7 @@ func (m *model) apply(c *engine.Command, now int64) engine.Reply {
 		m.ended = true
 		r.Sequence = m.last
 		return r
-	case engine.CommandFlush, engine.CommandBarrier:
+	case engine.CommandFlush:
 		r.Sequence = m.last
 		return r
 	case engine.CommandSkip:

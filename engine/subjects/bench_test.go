@@ -249,12 +249,4 @@ func BenchmarkRead(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/subject")
 		})
 	}
-	set := subject.Everything()
-	into := make([]uint64, 0, n)
-	b.Run("lasts", func(b *testing.B) {
-		for range b.N {
-			into = tree.Lasts(&set, into[:0])
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/subject")
-	})
 }

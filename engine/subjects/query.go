@@ -130,31 +130,3 @@ func atLeast(a, b uint64) uint64 {
 	_, less := bits.Sub64(a, b, 0)
 	return 1 - less
 }
-
-// Lasts appends the sequences of the last messages of the subjects that a set matches,
-// in no order.
-func (t *Tree) Lasts(set *subject.Set, into []uint64) []uint64 {
-	some := func(l *leaf, slots []uint8) bool {
-		for _, slot := range slots {
-			if e := &l.entries[slot]; e.count > 0 {
-				into = append(into, e.last())
-			}
-		}
-		return true
-	}
-	whole := func(leaves []*leaf) bool {
-		for i, l := range leaves {
-			if i%leavesAtOnce == 0 {
-				fetchEntries(leaves[i:min(i+leavesAtOnce, len(leaves))])
-			}
-			for j := range l.entries {
-				if e := &l.entries[j]; e.count > 0 {
-					into = append(into, e.last())
-				}
-			}
-		}
-		return true
-	}
-	t.each(set, visitor{whole, some})
-	return into
-}
