@@ -167,7 +167,7 @@ func (e *Engine) skipTime() int64 {
 func (e *Engine) skipTo(last uint64, time int64) {
 	e.appendSkip(last, time)
 	b := e.tail
-	b.addDeleted(b.last+1, last)
+	b.deleted.add(b.last+1, last)
 	b.last = last
 	e.counts[countLast], e.lastTime = last, time
 	if e.counts[countMessages] == 0 {

@@ -19,12 +19,9 @@ type block struct {
 	maxTime   int64  // highest time of a message in the block
 
 	// deleted holds the sequences from the first that the block spans to last that
-	// are not live, ascending and disjoint. What head removal takes is not listed:
+	// have no message. What was removed from the head of the stream is not in it:
 	// it lies below the stream's first sequence.
-	deleted []SequenceRange
-	// Readers see the first shown of the ranges, which so no longer change.
-	shown        int
-	deletedCount uint64 // sequences in all ranges
+	deleted deletedSet
 
 	// Records of sequences below tailFrom are known to the file only, and to old
 	// when that is loaded; oldSize is where they end. The others are in live.
@@ -84,22 +81,11 @@ func (b *block) advance() bool {
 			b.inLive, b.cursor = true, -1
 			continue
 		}
-		if sequence := t.sequenceAt(b.cursor); len(b.deleted) == 0 || !inRanges(b.deleted, sequence) {
+		if sequence := t.sequenceAt(b.cursor); !b.deleted.contains(sequence) {
 			b.firstLive, b.firstTime = sequence, t.timeAt(b.cursor)
 			return true
 		}
 	}
-}
-
-// addDeleted records that the sequences first..last, all above those recorded
-// so far, are not live.
-func (b *block) addDeleted(first, last uint64) {
-	b.deletedCount += last - first + 1
-	if n := len(b.deleted); n > b.shown && b.deleted[n-1].Last+1 == first {
-		b.deleted[n-1].Last = last
-		return
-	}
-	b.deleted = append(b.deleted, SequenceRange{first, last})
 }
 
 // remember accounts a message record that was added to the block.
@@ -108,7 +94,7 @@ func (b *block) remember(sequence uint64, time int64, size uint64) {
 		b.firstMsg = sequence
 	}
 	if sequence > b.last+1 {
-		b.addDeleted(b.last+1, sequence-1)
+		b.deleted.add(b.last+1, sequence-1)
 	}
 	if b.msgs == 0 {
 		b.firstLive, b.firstTime = sequence, time
@@ -120,19 +106,10 @@ func (b *block) remember(sequence uint64, time int64, size uint64) {
 	b.last = sequence
 }
 
-// setDeleted replaces the list of what is not live.
-func (b *block) setDeleted(ranges []SequenceRange) {
-	b.deleted, b.shown, b.deletedCount = ranges, -1, 0
-	for _, r := range ranges {
-		b.deletedCount += r.Last - r.First + 1
-	}
-}
-
-// publishDeleted lets readers see what is not live in the block.
+// publishDeleted lets readers see what is deleted in the block.
 func (b *block) publishDeleted() {
-	if n := len(b.deleted); n != b.shown {
-		b.shown = n
-		b.view.gaps.Store(&Gaps{b.deleted[:n:n], b.deletedCount})
+	if d := b.deleted.snapshot(); d != nil {
+		b.view.deleted.Store(d)
 	}
 }
 

@@ -24,7 +24,7 @@ func (e *Engine) deleteBlocks(ids []uint32) {
 // now.
 func (e *Engine) renewView(b *block) {
 	v := newBlockView(b.id, b.view.First, b.memory.tail)
-	v.gaps.Store(b.view.gaps.Load())
+	v.deleted.Store(b.view.deleted.Load())
 	v.lastTime.Store(b.maxTime)
 	v.Attached.Store(b.view.Attached.Load())
 	b.view = v

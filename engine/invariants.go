@@ -84,10 +84,8 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 	if b.firstMsg <= before || b.firstLive < b.firstMsg || b.firstLive > b.last {
 		return fmt.Errorf("holds %d (live from %d) to %d after %d", b.firstMsg, b.firstLive, b.last, before)
 	}
-	for i, r := range b.deleted {
-		if r.First > r.Last || r.Last > b.last || i > 0 && r.First <= b.deleted[i-1].Last {
-			return fmt.Errorf("deleted range %d..%d", r.First, r.Last)
-		}
+	if err := b.deleted.check(b.last); err != nil {
+		return fmt.Errorf("deleted: %w", err)
 	}
 	if b.old == nil && b.tailFrom > b.firstLive {
 		return nil
@@ -98,7 +96,7 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 			continue
 		}
 		for i := t.Search(b.firstLive); i < t.n; i++ {
-			if !inRanges(b.deleted, t.sequenceAt(i)) {
+			if !b.deleted.contains(t.sequenceAt(i)) {
 				msgs, bytes = msgs+1, bytes+t.sizeAt(i)
 			}
 		}
@@ -114,6 +112,39 @@ func (e *Engine) checkSubjects() error {
 	// The index is of what is published.
 	if n := e.pub.written.counts[countMessages]; e.serving() && total > n+e.lostUnlisted() {
 		return fmt.Errorf("subjects count %d messages, the stream %d", total, n)
+	}
+	return nil
+}
+
+// check returns what is wrong with the set, whose highest sequence may be last.
+func (s *deletedSet) check(last uint64) error {
+	var n uint64
+	for i := range s.list {
+		e := &s.list[i]
+		switch {
+		case e.first > e.last || i > 0 && e.first <= s.list[i-1].last:
+			return fmt.Errorf("stretch %d is %d..%d", i, e.first, e.last)
+		case e.bits != nil && (e.first%windowSize != 0 || e.last != e.first+windowSize-1):
+			return fmt.Errorf("window %d is %d..%d", i, e.first, e.last)
+		case e.bits != nil && (e.bits.count != e.bits.below(windowSize) || e.bits.count == windowSize):
+			return fmt.Errorf("window %d counts %d, has %d", i, e.bits.count, e.bits.below(windowSize))
+		case i < s.summed && e.before != n:
+			return fmt.Errorf("stretch %d counts %d before it, not %d", i, e.before, n)
+		}
+		n += e.size()
+	}
+	if n != s.count {
+		return fmt.Errorf("%d sequences, counted %d", n, s.count)
+	}
+	if s.frozen > len(s.list) || s.open > len(s.list) || s.summed > len(s.list) {
+		return fmt.Errorf("%d stretches, %d frozen, %d summed, open from %d", len(s.list), s.frozen, s.summed, s.open)
+	}
+	if n := len(s.list); n > 0 {
+		var highest uint64
+		s.list[n-1].each(func(_, to uint64) { highest = to })
+		if highest > last {
+			return fmt.Errorf("%d is above %d", highest, last)
+		}
 	}
 	return nil
 }

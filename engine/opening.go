@@ -120,41 +120,19 @@ func (e *Engine) refreshHead() {
 // memory.
 func (e *Engine) bury(b *block, targets []uint64) {
 	slices.Sort(targets)
-	targets = slices.Compact(targets)
-	var gone []SequenceRange
-	for _, sequence := range targets {
+	for _, sequence := range slices.Compact(targets) {
 		i := b.old.Search(sequence)
 		if i == b.old.n || b.old.sequenceAt(i) != sequence {
 			continue
 		}
 		e.takeMessage(b, b.old, i, countRemovedMsgs)
-		gone = append(gone, SequenceRange{sequence, sequence})
+		b.deleted.add(sequence, sequence)
 	}
-	b.setDeleted(mergeRanges(b.deleted, gone))
 	b.publishDeleted()
-	if b.msgs > 0 && inRanges(b.deleted, b.firstLive) {
+	if b.msgs > 0 && b.deleted.contains(b.firstLive) {
 		b.inLive, b.cursor = false, b.old.Search(b.firstLive)
 		if !b.advance() {
 			e.loseRest(b)
 		}
 	}
-}
-
-// mergeRanges joins two ascending lists of ranges.
-func mergeRanges(a, b []SequenceRange) []SequenceRange {
-	merged := make([]SequenceRange, 0, len(a)+len(b))
-	for len(a) > 0 || len(b) > 0 {
-		var next SequenceRange
-		if len(b) == 0 || len(a) > 0 && a[0].First <= b[0].First {
-			next, a = a[0], a[1:]
-		} else {
-			next, b = b[0], b[1:]
-		}
-		if n := len(merged); n > 0 && next.First <= merged[n-1].Last+1 {
-			merged[n-1].Last = max(merged[n-1].Last, next.Last)
-		} else {
-			merged = append(merged, next)
-		}
-	}
-	return merged
 }

@@ -26,8 +26,8 @@ type Published struct {
 	// leaves as it is. Readers set it before they look at turn; the engine makes
 	// turn odd before it looks.
 	held atomic.Bool
-	// gaps is what Deleted returns after Close.
-	gaps atomic.Pointer[[]SequenceRange]
+	// deleted is what Deleted returns after Close.
+	deleted atomic.Pointer[[]SequenceRange]
 	// version is odd while the counts and the times change.
 	version atomic.Uint64
 	counts  [counters]atomic.Uint64
@@ -55,9 +55,9 @@ func NewPublished() *Published {
 // Close forgets the blocks and the subjects. The numbers stay, and what Deleted
 // returns.
 func (p *Published) Close() {
-	_, gaps := p.Deleted()
+	_, deleted := p.Deleted()
 	p.turn.Add(1)
-	p.gaps.Store(&gaps)
+	p.deleted.Store(&deleted)
 	p.view.Store(&View{})
 	p.tree.Store(noSubjects)
 	p.turn.Add(1)
@@ -91,7 +91,7 @@ func (p *Published) Durable() uint64 { return p.counts[countDurable].Load() }
 func (p *Published) Turn() uint64 { return p.turn.Load() }
 
 // Snapshot is a stream as of one instant. It never changes, whatever the engine
-// does: but the files of its blocks may go, and the gaps of its last block may grow
+// does: but the files of its blocks may go, and the deleted sequences of its last block may grow
 // behind the last sequence of the snapshot.
 type Snapshot struct {
 	State
@@ -155,48 +155,27 @@ func (p *Published) instant() Snapshot {
 // Deleted returns the state, and the sequences between the first and the last
 // that are not live, ascending and disjoint, as of one instant.
 func (p *Published) Deleted() (State, []SequenceRange) {
-	var gaps []*Gaps
+	var blocks []*deletedSnapshot
 	for {
 		s := p.instant()
-		if last := p.gaps.Load(); last != nil {
+		if last := p.deleted.Load(); last != nil {
 			return p.State(), slices.Clone(*last)
 		}
 		if s.turn&1 == 0 {
-			gaps = gaps[:0]
+			blocks = blocks[:0]
 			for _, b := range s.View.blocks {
-				gaps = append(gaps, b.gaps.Load())
+				blocks = append(blocks, b.deleted.Load())
 			}
 			if p.turn.Load() == s.turn {
-				return s.State, joinGaps(gaps, &s.State)
+				deleted := newDeletedRanges(&s.State)
+				for _, d := range blocks {
+					deleted.add(d.stretches())
+				}
+				return s.State, deleted.ranges
 			}
 		}
 		runtime.Gosched()
 	}
-}
-
-// joinGaps lists the deletions of a stream, clipped to where its messages are.
-func joinGaps(gaps []*Gaps, s *State) []SequenceRange {
-	var joined []SequenceRange
-	if s.Messages == 0 {
-		return nil
-	}
-	for _, g := range gaps {
-		if g == nil {
-			continue
-		}
-		for _, r := range g.ranges {
-			r.First, r.Last = max(r.First, s.FirstSequence), min(r.Last, s.LastSequence)
-			if r.First > r.Last {
-				continue
-			}
-			if n := len(joined); n > 0 && joined[n-1].Last+1 >= r.First {
-				joined[n-1].Last = max(joined[n-1].Last, r.Last)
-				continue
-			}
-			joined = append(joined, r)
-		}
-	}
-	return joined
 }
 
 // numbers copies the counts and the times as of one instant.

@@ -63,7 +63,9 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)
-	b.setDeleted(s.spanned(last + 1))
+	for _, r := range s.spanned(last + 1) {
+		b.deleted.add(r.First, r.Last)
+	}
 	b.publishDeleted()
 	if s.msgs > 0 {
 		b.firstMsg, b.indexed = s.firstMsg, s.index != nil
@@ -154,13 +156,13 @@ func (r *Recovery) Finish(now int64) *Engine {
 	return e
 }
 
-// Deleted returns the sequences between the first and the last that are not
-// live, staged changes included, ascending and disjoint.
+// Deleted returns the sequences between the first and the last that hold no
+// message, staged changes included, ascending and disjoint.
 func (e *Engine) Deleted() []SequenceRange {
-	gaps := make([]*Gaps, len(e.blocks))
-	for i, b := range e.blocks {
-		gaps[i] = &Gaps{ranges: b.deleted}
-	}
 	state := e.numbers.state()
-	return joinGaps(gaps, &state)
+	deleted := newDeletedRanges(&state)
+	for _, b := range e.blocks {
+		deleted.add(b.deleted.list)
+	}
+	return deleted.ranges
 }

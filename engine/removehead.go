@@ -70,7 +70,7 @@ func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 	for {
 		for ; i < t.n && b.msgs > 0; i++ {
-			if sequence := t.sequenceAt(i); len(b.deleted) == 0 || !inRanges(b.deleted, sequence) {
+			if sequence := t.sequenceAt(i); !b.deleted.contains(sequence) {
 				e.takeMessage(b, t, i, reason)
 			}
 		}

@@ -109,7 +109,7 @@ func (s *Scan) spanned(first uint64) []SequenceRange {
 	case s.msgs == 0 && s.last >= first:
 		lead = append(lead, SequenceRange{first, s.last})
 	}
-	return mergeRanges(lead, s.deleted)
+	return append(lead, s.deleted...)
 }
 
 // Table returns what the scan found, as WorkLoad asks for it.

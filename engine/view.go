@@ -57,9 +57,9 @@ type BlockView struct {
 	// Tail is the memory of the block while it takes records. It stays after
 	// the block is sealed until the records are written.
 	Tail *Tail
-	// gaps holds the sequences from First on, up to the block's last, that are not
-	// live, other than those below the stream's first sequence.
-	gaps     atomic.Pointer[Gaps]
+	// deleted holds the sequences from First on, up to the block's last, that have
+	// no message. Of those below the stream's first sequence it need not have any.
+	deleted  atomic.Pointer[deletedSnapshot]
 	lastTime atomic.Int64
 	// Attached is for the shell, which keeps there what it needs to read the
 	// block's file. The engine does not look at it.
@@ -77,89 +77,31 @@ func newBlockView(id uint32, first uint64, tail *Tail) *BlockView {
 // when it has none. It may be ahead of the messages that are visible.
 func (b *BlockView) LastTime() int64 { return b.lastTime.Load() }
 
-// Gaps lists the sequences of a block that are not live, ascending and disjoint.
-type Gaps struct {
-	ranges []SequenceRange
-	total  uint64 // how many sequences
-}
-
-// Removed reports whether sequence is not live: there is no message, or it is in
-// the file but gone.
+// Removed reports whether the block has no message of a sequence that it spans,
+// or one in its file that does not count any more.
 func (b *BlockView) Removed(sequence uint64) bool {
-	g := b.gaps.Load()
-	return g != nil && inRanges(g.ranges, sequence)
+	return b.deleted.Load().stretches().contains(sequence)
 }
 
-// GapsWithin returns how many of the sequences from..to are not live, of those
+// GapsWithin returns how many of the sequences from..to are deleted, of those
 // that the block spans.
-func (b *BlockView) GapsWithin(from, to uint64) uint64 {
-	g := b.gaps.Load()
-	if g == nil || from > to {
-		return 0
-	}
-	if n := len(g.ranges); from <= b.First && (n == 0 || g.ranges[n-1].Last <= to) {
-		return g.total
-	}
-	var n uint64
-	for i := searchRanges(g.ranges, from); i < len(g.ranges) && g.ranges[i].First <= to; i++ {
-		n += min(g.ranges[i].Last, to) - max(g.ranges[i].First, from) + 1
-	}
-	return n
-}
+func (b *BlockView) GapsWithin(from, to uint64) uint64 { return b.deleted.Load().within(from, to) }
 
-// EachGap calls visit for the stretches of from..to that are not live, of what the
-// block spans, in order.
+// EachGap calls visit for the ranges of deleted sequences within from..to, of
+// those that the block spans, in order. Between two of them there is a sequence that
+// is not deleted.
 func (b *BlockView) EachGap(from, to uint64, visit func(first, last uint64)) {
-	g := b.gaps.Load()
-	if g == nil {
-		return
-	}
-	for i := searchRanges(g.ranges, from); i < len(g.ranges) && g.ranges[i].First <= to; i++ {
-		visit(max(g.ranges[i].First, from), min(g.ranges[i].Last, to))
-	}
+	b.deleted.Load().stretches().each(from, to, visit)
 }
 
-// LiveAfter returns the first live sequence at or after one, or, when the block has
-// none, the first sequence behind its last gap. LiveBefore is the same downwards.
+// LiveAfter returns the first sequence at or after one that is not deleted; it may be
+// behind the block's last.
 func (b *BlockView) LiveAfter(sequence uint64) uint64 {
-	if g := b.gaps.Load(); g != nil {
-		for i := searchRanges(g.ranges, sequence); i < len(g.ranges) && g.ranges[i].First <= sequence; i++ {
-			sequence = g.ranges[i].Last + 1
-		}
-	}
-	return sequence
+	return b.deleted.Load().stretches().liveAfter(sequence)
 }
 
-// LiveBefore returns the last live sequence at or before one, or, when the block
-// has none, the last sequence before its first gap.
+// LiveBefore returns the last sequence at or before one that is not deleted; it may
+// be before the block's first.
 func (b *BlockView) LiveBefore(sequence uint64) uint64 {
-	if g := b.gaps.Load(); g != nil {
-		i := searchRanges(g.ranges, sequence)
-		for ; i >= 0 && i < len(g.ranges) && g.ranges[i].First <= sequence && sequence <= g.ranges[i].Last; i-- {
-			sequence = g.ranges[i].First - 1
-		}
-	}
-	return sequence
-}
-
-// inRanges reports whether sequence is in one of the ranges, which are
-// ascending and disjoint.
-func inRanges(ranges []SequenceRange, sequence uint64) bool {
-	i := searchRanges(ranges, sequence)
-	return i < len(ranges) && ranges[i].First <= sequence
-}
-
-// searchRanges returns the index of the first range that does not end before
-// sequence.
-func searchRanges(ranges []SequenceRange, sequence uint64) int {
-	low, high := 0, len(ranges)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if ranges[middle].Last < sequence {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
+	return b.deleted.Load().stretches().liveBefore(sequence)
 }

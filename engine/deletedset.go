@@ -1,0 +1,203 @@
+package engine
+
+import "slices"
+
+// deletedSet is the sequences of a block that have no message: what skips used up,
+// what damage took, and what was removed. The engine adds ranges to it in any
+// order; readers look at snapshots, which never change.
+//
+// It is a list of stretches. Where deletions are few, or long, a stretch is a run:
+// all sequences of a range. Where a window of 4,096 sequences holds more than
+// maxRuns runs, one stretch stands for the whole window and has a bitmap. A
+// snapshot shares with the set what has not changed since: a change copies the list
+// of stretches, which is short, and the one bitmap that it touches, both once a
+// snapshot. A range behind all others, which is all that storing messages adds, is
+// appended to the list, and copies nothing.
+//
+// docs/decisions/0009-deleted-sets.md has the reasons and the alternatives.
+type deletedSet struct {
+	list  stretches
+	count uint64 // sequences in the set
+	// Stretches from index open on are as they were appended: there may be any
+	// number of runs in their last window.
+	open int
+	// Snapshots have the first frozen stretches of the list, and bitmaps of earlier
+	// edits; so these do not change.
+	frozen int
+	edit   uint64
+	// summed is how many stretches know how much is deleted before them.
+	summed  int
+	changed bool // since the last snapshot
+}
+
+// maxRuns is the most runs that a window is kept as. A bitmap takes as much memory
+// as 17 of them; above some ten it is faster to change.
+const maxRuns = 8
+
+// add puts the sequences first..last into the set, whether they are there or not.
+func (s *deletedSet) add(first, last uint64) {
+	n := len(s.list)
+	if n == 0 || first > s.list[n-1].last {
+		s.append(first, last)
+		return
+	}
+	i := s.list.search(first)
+	switch e := &s.list[i]; {
+	case first < e.first || e.last < last:
+		s.insert(first, last)
+	case e.bits != nil:
+		s.addBits(i, first, last)
+	}
+}
+
+// contains reports whether a sequence is in the set.
+func (s *deletedSet) contains(sequence uint64) bool {
+	return len(s.list) > 0 && s.list.contains(sequence)
+}
+
+// append adds a range behind all others.
+func (s *deletedSet) append(first, last uint64) {
+	s.changed = true
+	s.count += last - first + 1
+	if n := len(s.list); n > 0 && s.list[n-1].last/windowSize < first/windowSize {
+		s.finishWindow()
+	}
+	n := len(s.list)
+	if n > s.frozen && n > s.open && s.list[n-1].last+1 == first {
+		s.list[n-1].last = last // a run: a bitmap reaches to the end of its window
+		return
+	}
+	s.list = append(s.list, stretch{first: first, last: last})
+}
+
+// finishWindow ends what was appended to the last window: it is put together now,
+// when no more will be appended to it.
+func (s *deletedSet) finishWindow() {
+	if s.list[s.open:].crowded() {
+		var built [8]stretch
+		s.replace(s.open, len(s.list), build(built[:0], s.list[s.open:].runs(nil, 0, 0), s.edit))
+	}
+	s.open = len(s.list)
+}
+
+// addBits puts a range into the window of stretch i, which has a bitmap.
+func (s *deletedSet) addBits(i int, first, last uint64) {
+	old := s.list[i].bits
+	from, to := first%windowSize, last%windowSize
+	n := old.missing(from, to)
+	if n == 0 {
+		return
+	}
+	s.changed = true
+	s.count += n
+	s.own(i)
+	e := &s.list[i]
+	if e.bits.edit != s.edit {
+		e.bits = &window{words: old.words, count: old.count, edit: s.edit}
+	}
+	e.bits.set(from, to)
+	if e.bits.count += n; e.bits.count == windowSize {
+		e.bits = nil
+	}
+	s.summed = min(s.summed, i+1)
+}
+
+// insert adds a range somewhere among the others: it takes apart the stretches of
+// the windows at its ends, swallows those in between, and puts them together again.
+func (s *deletedSet) insert(first, last uint64) {
+	low, high := first/windowSize*windowSize, last|(windowSize-1)
+	i := s.list.search(low)
+	j := i
+	for j < len(s.list) && s.list[j].first <= high {
+		j++
+	}
+	before := s.list[i:j].sum()
+	var runs [4 * maxRuns]SequenceRange
+	var built [4 * maxRuns]stretch
+	by := build(built[:0], s.list[i:j].runs(runs[:0], first, last), s.edit)
+	s.changed = true
+	s.count += stretches(by).sum() - before
+	if j > s.open {
+		s.open = min(s.open, i)
+	} else {
+		s.open += len(by) - (j - i)
+	}
+	s.replace(i, j, by)
+}
+
+// replace puts other stretches in the place of i..j.
+func (s *deletedSet) replace(i, j int, by []stretch) {
+	s.own(i)
+	s.list = slices.Replace(s.list, i, j, by...)
+	s.summed = min(s.summed, i)
+}
+
+// own makes the stretches from index i on the set's own, which no snapshot has.
+func (s *deletedSet) own(i int) {
+	if i < s.frozen {
+		list := make(stretches, len(s.list), len(s.list)+maxRuns)
+		copy(list, s.list)
+		s.list, s.frozen = list, 0
+	}
+}
+
+// snapshot returns the set as it is now, or nil when it has not changed since the
+// last snapshot.
+func (s *deletedSet) snapshot() *deletedSnapshot {
+	if !s.changed {
+		return nil
+	}
+	for i := s.summed; i < len(s.list); i++ {
+		s.list[i].before = 0
+		if i > 0 {
+			s.list[i].before = s.list[i-1].before + s.list[i-1].size()
+		}
+	}
+	n := len(s.list)
+	s.summed, s.frozen, s.changed = n, n, false
+	s.edit++
+	return &deletedSnapshot{s.list[:n:n], s.count}
+}
+
+// deletedSnapshot is a deletedSet at one instant. It never changes. A nil snapshot
+// is that of an empty set.
+type deletedSnapshot struct {
+	list  stretches // each of which knows how much is deleted before it
+	count uint64
+}
+
+// stretches returns the stretches of the snapshot.
+func (d *deletedSnapshot) stretches() stretches {
+	if d == nil {
+		return nil
+	}
+	return d.list
+}
+
+// within returns how many of the sequences from..to are deleted.
+func (d *deletedSnapshot) within(from, to uint64) uint64 {
+	if d == nil || from > to {
+		return 0
+	}
+	through := d.count
+	if n := len(d.list); n > 0 && to < d.list[n-1].last {
+		through = d.below(to + 1)
+	}
+	return through - d.below(from)
+}
+
+// below returns how many sequences below one are deleted.
+func (d *deletedSnapshot) below(sequence uint64) uint64 {
+	i := d.list.search(sequence)
+	if i == len(d.list) {
+		return d.count
+	}
+	e := &d.list[i]
+	switch {
+	case sequence <= e.first:
+		return e.before
+	case e.bits == nil:
+		return e.before + sequence - e.first
+	}
+	return e.before + e.bits.below(sequence-e.first)
+}
