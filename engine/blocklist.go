@@ -23,7 +23,7 @@ func (e *Engine) deleteBlocks(ids []uint32) {
 // renewView gives readers another view of a block: one of the memory that it has
 // now.
 func (e *Engine) renewView(b *block) {
-	v := newBlockView(b.id, b.view.First, b.memory.tail)
+	v := newBlockView(b.id, b.view.Generation, b.view.First, b.memory.tail)
 	v.deleted.Store(b.view.deleted.Load())
 	v.lastTime.Store(b.maxTime)
 	v.Attached.Store(b.view.Attached.Load())

@@ -16,6 +16,8 @@ type Engine struct {
 	blocks []*block // ascending; the last one may be the tail
 	tail   *block   // takes records; nil when the next record starts a block
 	lastID uint32   // highest block number ever used
+	// generation is that of all blocks of this engine.
+	generation uint64
 
 	numbers                 // state and totals, staged commands included
 	index   *subjects.Index // of what is published; what is staged waits in it
@@ -74,7 +76,7 @@ func New(cfg Config, pub *Published, now int64) *Engine {
 
 func newEngine(cfg Config, pub *Published) *Engine {
 	e := &Engine{
-		cfg: cfg, pub: pub, numbers: noNumbers(), index: subjects.New(cfg.Seed),
+		cfg: cfg, pub: pub, generation: pub.nextGeneration(), numbers: noNumbers(), index: subjects.New(cfg.Seed),
 		groups:    newGroups(),
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,

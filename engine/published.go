@@ -36,6 +36,16 @@ type Published struct {
 	// written mirrors the counts and the times, for the engine alone: storing an
 	// atomic costs more than comparing.
 	written numbers
+	// generations is how many generations of blocks there were. Engines alone use
+	// it, one at a time.
+	generations uint64
+}
+
+// nextGeneration returns the generation of the blocks of a new engine, or of a
+// block that is rewritten: one more than any before.
+func (p *Published) nextGeneration() uint64 {
+	p.generations++
+	return p.generations
 }
 
 // noSubjects is the index of a stream that holds nothing. It never changes.

@@ -59,7 +59,7 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
-		maxTime: s.maxTime, oldSize: s.size, view: newBlockView(s.id, last+1, nil), sealed: true,
+		maxTime: s.maxTime, oldSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true,
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)

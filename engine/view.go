@@ -52,8 +52,14 @@ func (v *View) Next(b *BlockView) *BlockView {
 
 // BlockView is one block as readers see it.
 type BlockView struct {
-	ID    uint32
-	First uint64 // no message of an earlier sequence is in this block
+	ID uint32
+	// Generation and ID name the bytes of the block's file: for as long as a
+	// Published lives, other bytes of a block of this number have a later
+	// generation. All blocks of an engine are of the generation that its recovery
+	// began, since what is recovered after a failure may differ from what was
+	// there.
+	Generation uint64
+	First      uint64 // no message of an earlier sequence is in this block
 	// Tail is the memory of the block while it takes records. It stays after
 	// the block is sealed until the records are written.
 	Tail *Tail
@@ -67,8 +73,8 @@ type BlockView struct {
 }
 
 // newBlockView returns the view of a block without messages.
-func newBlockView(id uint32, first uint64, tail *Tail) *BlockView {
-	v := &BlockView{ID: id, First: first, Tail: tail}
+func newBlockView(id uint32, generation, first uint64, tail *Tail) *BlockView {
+	v := &BlockView{ID: id, Generation: generation, First: first, Tail: tail}
 	v.lastTime.Store(math.MinInt64)
 	return v
 }
