@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -115,26 +114,36 @@ func (l *crashLife) do(step *crashStep) error {
 
 // command hands a command to the engine, and spoils its bytes afterwards.
 func (l *crashLife) command(step *crashStep) error {
-	c := step.command
-	c.Payload = bytes.Clone(c.Payload)
-	wanted := l.model.last() + 1
-	if step.relate == wrong {
-		wanted += 3
+	var wanted uint64
+	switch step.relate {
+	case right:
+		wanted = l.model.last() + 1
+	case wrong:
+		wanted = l.model.last() + 4
 	}
-	if step.relate != unnamed && c.Kind == engine.CommandStore {
-		c.HasExpectLast, c.ExpectLast = true, wanted-1
-	} else if step.relate != unnamed {
-		c.Sequence = wanted
-	}
-	own := c
-	own.Payload = bytes.Clone(c.Payload)
-	if tag := l.model.submit(&own, l.now); tag != nil {
-		c.Tag = tag
-	}
+	tag := l.model.submit(step.command(wanted), l.now)
 	l.store.engine.Tick(l.now)
-	l.store.engine.Step(&c)
-	clear(c.Payload)
+	c := step.command(wanted)
+	l.store.engine.Step(tag, c)
+	spoil(c)
 	return l.plant.afterCommand(l)
+}
+
+// spoil overwrites the bytes of a command.
+func spoil(c engine.Command) {
+	switch c := c.(type) {
+	case *engine.Store:
+		clear(c.Header)
+		clear(c.Payload)
+	case *engine.StoreRaw:
+		clear(c.Header)
+		clear(c.Payload)
+	case *engine.StoreBatch:
+		for i := range c.Messages {
+			clear(c.Messages[i].Header)
+			clear(c.Messages[i].Payload)
+		}
+	}
 }
 
 func (l *crashLife) replies(replies []engine.Reply) error {
@@ -219,7 +228,7 @@ func (l *crashLife) settle() error {
 
 // stop ends the store as Stop does.
 func (l *crashLife) stop() error {
-	l.store.engine.Step(&engine.Command{Kind: engine.CommandStop, Tag: stopTag})
+	l.store.engine.Step(stopTag, &engine.Stop{})
 	if err := l.settle(); err != nil {
 		return err
 	}

@@ -71,38 +71,52 @@ func (m *crashModel) last() uint64 {
 }
 
 // submit applies a command and returns what must be answered.
-func (m *crashModel) submit(c *engine.Command, now int64) *crashTag {
-	tag := &crashTag{event: -1, last: m.last(), flush: c.Kind == engine.CommandFlush, until: len(m.events)}
-	if tag.flush || c.Kind == engine.CommandStop {
+func (m *crashModel) submit(c engine.Command, now int64) *crashTag {
+	tag := &crashTag{event: -1, last: m.last(), until: len(m.events)}
+	e := crashEvent{last: m.last()}
+	add := func(message engine.Message, time int64, exact bool) {
+		e.last++
+		e.messages = append(e.messages, crashMessage{sequence: e.last, time: time, exact: exact, Message: message})
+	}
+	var wanted uint64
+	bounded := true // by DiscardNew
+	switch c := c.(type) {
+	case *engine.Flush:
+		tag.flush = true
 		return tag
-	}
-	messages := c.Batch
-	if c.Kind == engine.CommandStore || c.Kind == engine.CommandStoreRaw {
-		messages = []engine.Message{c.Message}
-	}
-	if tag.err = m.refusal(c, messages); tag.err != nil {
+	case *engine.Stop:
 		return tag
-	}
-	e := crashEvent{last: m.last() + uint64(len(messages)) + c.Count}
-	for i, message := range messages {
-		own := crashMessage{sequence: m.last() + 1 + uint64(i), time: now, Message: message}
-		if c.Kind == engine.CommandStoreRaw {
-			own.time, own.exact = c.Time, true
+	case *engine.Store:
+		add(c.Message, now, false)
+		if c.HasExpectLast {
+			wanted = c.ExpectLast + 1
 		}
-		e.messages = append(e.messages, own)
+	case *engine.StoreRaw:
+		add(c.Message, c.Time, true)
+		wanted, bounded = c.Sequence, false
+	case *engine.StoreBatch:
+		for _, message := range c.Messages {
+			add(message, now, false)
+		}
+	case *engine.Skip:
+		e.last += c.Count
+		wanted, bounded = c.Sequence, false
+	}
+	if tag.err = m.refusal(wanted, len(e.messages), bounded); tag.err != nil {
+		return tag
 	}
 	m.events = append(m.events, e)
-	tag.event, tag.last, tag.count = len(m.events)-1, e.last, len(messages)
+	tag.event, tag.last, tag.count = len(m.events)-1, e.last, len(e.messages)
 	return tag
 }
 
-func (m *crashModel) refusal(c *engine.Command, messages []engine.Message) error {
-	if m.limits.Discard == engine.DiscardNew && c.Kind != engine.CommandStoreRaw && c.Kind != engine.CommandSkip {
-		if len(m.live(len(m.events)))+len(messages) > int(m.limits.MaxMsgs) {
+func (m *crashModel) refusal(wanted uint64, messages int, bounded bool) error {
+	if bounded && m.limits.Discard == engine.DiscardNew {
+		if len(m.live(len(m.events)))+messages > int(m.limits.MaxMsgs) {
 			return engine.ErrMaxMsgs
 		}
 	}
-	if c.Sequence != 0 && c.Sequence != m.last()+1 || c.HasExpectLast && c.ExpectLast != m.last() {
+	if wanted != 0 && wanted != m.last()+1 {
 		return engine.ErrSequenceMismatch
 	}
 	return nil

@@ -36,8 +36,9 @@ const (
 // crashStep is one step. It does not depend on the store's state, so that a
 // script can go on after any crash.
 type crashStep struct {
-	kind    stepKind
-	command engine.Command
+	kind stepKind
+	// command makes a command of its own that asks for a sequence, unless that is 0.
+	command func(wanted uint64) engine.Command
 	relate  relation // of the sequence that the command asks for to the next one
 	pass    time.Duration
 }
@@ -132,28 +133,46 @@ func drawStep(rng *rand.Rand, n int) crashStep {
 }
 
 func drawCommand(rng *rand.Rand, n int) crashStep {
-	step := crashStep{kind: stepCommand}
-	c := &step.command
 	switch k := rng.Intn(100); {
 	case k < 55:
-		c.Kind, c.Message = engine.CommandStore, drawMessage(rng, n)
-		step.relate = pick(rng, unnamed, unnamed, unnamed, right, wrong)
+		m, relate := drawMessage(rng, n), pick(rng, unnamed, unnamed, unnamed, right, wrong)
+		return crashStep{kind: stepCommand, relate: relate, command: func(wanted uint64) engine.Command {
+			c := &engine.Store{Message: cloneMessage(m)}
+			if wanted != 0 {
+				c.HasExpectLast, c.ExpectLast = true, wanted-1
+			}
+			return c
+		}}
 	case k < 67:
-		c.Kind, c.Message = engine.CommandStoreRaw, drawMessage(rng, n)
-		c.Time = crashStart + int64(n)*int64(time.Millisecond)
-		step.relate = pick(rng, unnamed, right, wrong)
+		m, relate := drawMessage(rng, n), pick(rng, unnamed, right, wrong)
+		return crashStep{kind: stepCommand, relate: relate, command: func(wanted uint64) engine.Command {
+			return &engine.StoreRaw{Message: cloneMessage(m), Sequence: wanted, Time: crashStart + int64(n)*int64(time.Millisecond)}
+		}}
 	case k < 82:
-		c.Kind = engine.CommandStoreBatch
+		var messages []engine.Message
 		for i := range 1 + rng.Intn(6) {
-			c.Batch = append(c.Batch, drawMessage(rng, 1000*n+i))
+			messages = append(messages, drawMessage(rng, 1000*n+i))
 		}
+		return crashStep{kind: stepCommand, command: func(uint64) engine.Command {
+			c := &engine.StoreBatch{}
+			for _, m := range messages {
+				c.Messages = append(c.Messages, cloneMessage(m))
+			}
+			return c
+		}}
 	case k < 92:
-		c.Kind, c.Count = engine.CommandSkip, pick(rng, uint64(1), 2, 1000)
-		step.relate = pick(rng, unnamed, right)
+		count, relate := pick(rng, uint64(1), 2, 1000), pick(rng, unnamed, right)
+		return crashStep{kind: stepCommand, relate: relate, command: func(wanted uint64) engine.Command {
+			return &engine.Skip{Sequence: wanted, Count: count}
+		}}
 	default:
-		c.Kind = engine.CommandFlush
+		return crashStep{kind: stepCommand, command: func(uint64) engine.Command { return &engine.Flush{} }}
 	}
-	return step
+}
+
+func cloneMessage(m engine.Message) engine.Message {
+	m.Header, m.Payload = bytes.Clone(m.Header), bytes.Clone(m.Payload)
+	return m
 }
 
 // drawMessage makes a message that no other one of the script equals.

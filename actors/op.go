@@ -27,7 +27,13 @@ const (
 // to the actor, until it is done. Exactly one of the fields under "who waits" is
 // set.
 type op struct {
+	// command is what the engine is to do. The commands that store messages are
+	// part of the op, so that they need no memory of their own.
 	command engine.Command
+	store   engine.Store
+	raw     engine.StoreRaw
+	batch   engine.StoreBatch
+
 	reply   engine.Reply
 	state   atomic.Int32
 	bytes   int64 // credit that it holds
@@ -39,7 +45,7 @@ type op struct {
 	pipeline *Pipeline
 	index    uint64     // in the pipeline
 	sender   *actor.PID // an actor, for an answer to request
-	request  any
+	request  writing
 }
 
 // HoldsCredit implements mailbox.Credited.
@@ -49,33 +55,34 @@ func (*op) HoldsCredit() {}
 // channels made in a test's synctest bubble would come out in another.
 type opPool struct{ pool sync.Pool }
 
-func (p *opPool) get(kind engine.CommandKind) *op {
+// get returns an op that has no command yet.
+func (p *opPool) get() *op {
 	o, ok := p.pool.Get().(*op)
 	if !ok {
 		o = &op{pool: p, done: make(chan struct{}, 1)}
 	}
-	o.command.Kind = kind
-	o.command.Tag = o
 	o.state.Store(opQueued)
 	return o
 }
 
 // recycle returns an op that nobody refers to any more to the pool.
 func (o *op) recycle() {
-	scratch := spare(o.scratch)
-	batch := o.command.Batch
+	batch := o.batch.Messages
 	clear(batch)
-	if cap(batch) > 1024 {
+	if cap(batch) > mostSpareMessages {
 		batch = nil
 	}
-	o.command = engine.Command{Batch: batch[:0]}
-	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, scratch
+	o.command, o.store, o.raw, o.batch = nil, engine.Store{}, engine.StoreRaw{}, engine.StoreBatch{Messages: batch[:0]}
+	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, spare(o.scratch)
 	o.pipeline, o.sender, o.request = nil, nil, nil
 	o.pool.pool.Put(o)
 }
 
-// maxSpareScratch bounds the memory that an op keeps for the next one, in bytes.
-const maxSpareScratch = 64 << 10
+// What bounds the memory that an op keeps for the next one.
+const (
+	maxSpareScratch   = 64 << 10 // bytes
+	mostSpareMessages = 1024     // of a batch
+)
 
 // spare returns what of a buffer is kept for the next operation.
 func spare(scratch []byte) []byte {

@@ -25,7 +25,7 @@ func ended() (context.Context, error) {
 }
 
 func TestCallerLeavesQueuedOperationUndone(t *testing.T) {
-	o := testOps.get(engine.CommandStore)
+	o := testOps.get()
 	ctx, cause := ended()
 	_, err := o.wait(ctx)
 	require.ErrorIs(t, err, cause)
@@ -34,7 +34,7 @@ func TestCallerLeavesQueuedOperationUndone(t *testing.T) {
 }
 
 func TestCallerLeavesStagedOperationWithUnknownOutcome(t *testing.T) {
-	o := testOps.get(engine.CommandStore)
+	o := testOps.get()
 	require.True(t, o.claim())
 	require.True(t, o.state.CompareAndSwap(opClaimed, opStaged))
 	ctx, cause := ended()
@@ -47,7 +47,7 @@ func TestCallerLeavesStagedOperationWithUnknownOutcome(t *testing.T) {
 // TestCallerStaysWhileItsBytesAreRead: between claim and stage the engine reads
 // the caller's slices.
 func TestCallerStaysWhileItsBytesAreRead(t *testing.T) {
-	o := testOps.get(engine.CommandStore)
+	o := testOps.get()
 	require.True(t, o.claim())
 	ctx, _ := ended()
 	result := make(chan error, 1)
@@ -64,7 +64,7 @@ func TestCallerStaysWhileItsBytesAreRead(t *testing.T) {
 }
 
 func TestReplyWinsOverContextWhenDone(t *testing.T) {
-	o := testOps.get(engine.CommandStore)
+	o := testOps.get()
 	require.True(t, o.claim())
 	require.True(t, o.complete(engine.Reply{Sequence: 7}))
 	ctx, _ := ended()
@@ -86,7 +86,7 @@ func TestOperationHasOneOwnerAtATime(t *testing.T) {
 		var staged []*op
 		finish := func(n int) {
 			for _, o := range staged[:n] {
-				if !o.complete(engine.Reply{Tag: o, Sequence: o.command.Sequence}) {
+				if !o.complete(engine.Reply{Tag: o, Sequence: o.raw.Sequence}) {
 					o.recycle()
 				}
 			}
@@ -97,8 +97,8 @@ func TestOperationHasOneOwnerAtATime(t *testing.T) {
 				o.recycle()
 				continue
 			}
-			carried.Store(o.command.Sequence, true)
-			o.command.Payload[0]++ // what the engine does is a read; a write makes races plain
+			carried.Store(o.raw.Sequence, true)
+			o.raw.Payload[0]++ // what the engine does is a read; a write makes races plain
 			o.state.CompareAndSwap(opClaimed, opStaged)
 			if staged = append(staged, o); len(staged) > 8 {
 				finish(random.IntN(len(staged)))
@@ -113,8 +113,8 @@ func TestOperationHasOneOwnerAtATime(t *testing.T) {
 			payload := make([]byte, 1)
 			for range 3000 {
 				n := number.Add(1)
-				o := testOps.get(engine.CommandStore)
-				o.command.Sequence, o.command.Payload = n, payload
+				o := testOps.get()
+				o.raw.Sequence, o.raw.Payload = n, payload
 				ctx, cancel := context.WithCancel(context.Background())
 				if random.IntN(2) == 0 {
 					go cancel()
@@ -143,8 +143,8 @@ func TestOperationHasOneOwnerAtATime(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				o := testOps.get(engine.CommandFlush)
-				o.command.Payload = make([]byte, 1)
+				o := testOps.get()
+				o.raw.Payload = make([]byte, 1)
 				posts <- o
 				_, _ = o.wait(ctx)
 			}

@@ -46,7 +46,7 @@ func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 	p.target.Store(noTarget)
 	for i := range p.ring {
 		p.ring[i].pipeline = p
-		p.ring[i].command.Tag = &p.ring[i]
+		p.ring[i].command = &p.ring[i].store
 	}
 	return p
 }
@@ -55,7 +55,7 @@ func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 // full, until the context ends; header and payload may be used again when it
 // returns. An error means that nothing was handed over.
 func (p *Pipeline) Store(ctx context.Context, subject string, header Header, payload []byte) (uint64, error) {
-	bytes := int64(opOverhead + len(subject) + header.size() + len(payload))
+	bytes := costOf(1, len(subject)+header.size()+len(payload))
 	for {
 		if err := p.store.credits.Acquire(ctx, bytes, p.store.gone); err != nil {
 			return 0, err
@@ -86,7 +86,6 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	}
 	index = p.submitted
 	o := &p.ring[index%uint64(len(p.ring))]
-	o.command.Kind = engine.CommandStore
 	if err := o.own(subject, header, payload); err != nil {
 		o.disown()
 		return 0, false, err
@@ -103,7 +102,7 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 
 // own copies a message into the op, which then owns it.
 func (o *op) own(subject string, header Header, payload []byte) (err error) {
-	o.command.Subject, o.command.Header = subject, nil
+	o.store.Subject, o.store.Header = subject, nil
 	o.scratch = o.scratch[:0]
 	if len(header) > 0 {
 		if o.scratch, err = header.AppendBlock(o.scratch); err != nil {
@@ -113,16 +112,16 @@ func (o *op) own(subject string, header Header, payload []byte) (err error) {
 	n := len(o.scratch)
 	o.scratch = append(o.scratch, payload...)
 	if n > 0 {
-		o.command.Header = o.scratch[:n:n]
+		o.store.Header = o.scratch[:n:n]
 	}
-	o.command.Payload = o.scratch[n:]
+	o.store.Payload = o.scratch[n:]
 	return nil
 }
 
 // disown drops the message of an op that is done: a pipeline without traffic holds
 // none of the callers' bytes, and little memory of its own.
 func (o *op) disown() {
-	o.command.Subject, o.command.Header, o.command.Payload = "", nil, nil
+	o.store.Subject, o.store.Header, o.store.Payload = "", nil, nil
 	o.scratch = spare(o.scratch)
 }
 

@@ -19,9 +19,9 @@ func TestIdlePipelineHoldsNoPayload(t *testing.T) {
 	held := func() (bytes int) {
 		for i := range p.ring {
 			o := &p.ring[i]
-			require.Empty(t, o.command.Subject)
-			require.Nil(t, o.command.Header)
-			require.Nil(t, o.command.Payload)
+			require.Empty(t, o.store.Subject)
+			require.Nil(t, o.store.Header)
+			require.Nil(t, o.store.Payload)
 			bytes += cap(o.scratch)
 		}
 		return bytes

@@ -150,7 +150,7 @@ func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	now := a.runtime.now()
 	a.engine.Tick(now)
 	if n := len(b.Messages); a.engine.WantsFetch(n) {
-		a.engine.Fetch(n, func(i int) string { return subjectOf(b.Messages[i]) })
+		a.engine.Fetch(n, func(i int) engine.Command { return commandOf(b.Messages[i]) })
 	}
 	for b.Next < len(b.Messages) {
 		a.inHand = b.Messages[b.Next]
@@ -160,12 +160,12 @@ func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	a.inHand = nil
 }
 
-// subjectOf returns the subject of a data message that stores one.
-func subjectOf(message any) string {
+// commandOf returns the command of a data message that is an operation, or nil.
+func commandOf(message any) engine.Command {
 	if o, ok := message.(*op); ok {
-		return o.command.Subject
+		return o.command
 	}
-	return ""
+	return nil
 }
 
 // handle takes one data message.
@@ -189,12 +189,12 @@ func (a *storeActor) step(o *op) {
 		o.recycle()
 		return
 	}
-	if o.command.Kind == engine.CommandStop {
+	if o.stops() {
 		a.onStop(o)
 		return
 	}
 	a.stepping = o
-	a.engine.Step(&o.command)
+	a.engine.Step(o, o.command)
 	a.stepping = nil
 	// From here on the caller may walk away: the engine has its own copy.
 	o.state.CompareAndSwap(opClaimed, opStaged)
@@ -219,7 +219,7 @@ func (a *storeActor) onStop(o *op) {
 }
 
 func (a *storeActor) stopEngine() {
-	a.engine.Step(&engine.Command{Kind: engine.CommandStop, Tag: stopTag})
+	a.engine.Step(stopTag, &engine.Stop{})
 }
 
 // stopTag marks the engine's reply to the stop.
@@ -462,7 +462,7 @@ func (a *storeActor) writeRest() {
 		a.engine.Done(item.done)
 	}
 	a.engine.LeaveIndexing()
-	a.engine.Step(&engine.Command{Kind: engine.CommandStop})
+	a.engine.Step(nil, &engine.Stop{})
 	for {
 		ready := a.engine.Ready()
 		a.deliver(ready.Replies)

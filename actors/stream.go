@@ -73,9 +73,7 @@ func (s *stream) tell(o *op, r engine.Reply) {
 	case o.pipeline != nil:
 		o.pipeline.completed(o, r)
 	case o.request != nil:
-		if reply := answer(o.request, r); reply != nil && o.sender != nil {
-			s.system.Root.Send(o.sender, reply)
-		}
+		s.respond(o.sender, o.request.answer(r))
 		o.recycle()
 	case !o.complete(r):
 		o.recycle()

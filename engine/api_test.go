@@ -13,8 +13,8 @@ func TestAbortAnswersEveryWaiter(t *testing.T) {
 	s.step(store("a", 0))
 	s.turn() // in flight
 	s.step(store("b", 0))
-	s.step(engine.Command{Kind: engine.CommandFlush, Tag: "flush"})
-	s.step(engine.Command{Kind: engine.CommandStop, Tag: "stop"})
+	s.step(sent{"flush", &engine.Flush{}})
+	s.step(sent{"stop", &engine.Stop{}})
 	s.step(skip(0, 1))
 	s.replies = nil
 	s.e.Abort(errDisk)
@@ -88,7 +88,7 @@ func TestEvictedBlocksWaitForTheRecordThatEvictedThem(t *testing.T) {
 	// The record that keeps the last sequence uses up none: that the sequence is
 	// durable does not mean that the record is.
 	s := open(func(c *engine.Config) { c.Level, c.Limits.MaxAge = engine.SyncInterval, 1 })
-	s.must(t, raw(1, start), engine.Command{Kind: engine.CommandFlush})
+	s.must(t, raw(1, start), sent{nil, &engine.Flush{}})
 	if s.pub.Durable() != 1 {
 		t.Fatal("not durable")
 	}
@@ -117,7 +117,7 @@ func TestPositionsToCutAtDoNotPassAnUnsealedBlock(t *testing.T) {
 	for s.runCommit() {
 	}
 	s.step(store("a", 80)) // block 2
-	s.step(engine.Command{Kind: engine.CommandFlush, Tag: "flush"})
+	s.step(sent{"flush", &engine.Flush{}})
 	s.turn()
 	for s.runCommit() {
 	}
@@ -177,8 +177,6 @@ func TestWordsForEverything(t *testing.T) {
 		{engine.SyncLevel(9).String(), "SyncLevel(9)"},
 		{engine.DiscardOld.String(), "old"},
 		{engine.DiscardNew.String(), "new"},
-		{engine.CommandStoreRaw.String(), "store raw"},
-		{engine.CommandKind(99).String(), "CommandKind(99)"},
 		{engine.Op{Kind: engine.OpWrite, Block: 3, Offset: 5, Data: [][]byte{{1}, {2, 3}}, Sync: true}.String(), "write 3 [5..8) sync"},
 		{engine.Op{Kind: engine.OpSeal, Block: 3, Offset: 5}.String(), "seal 3 at 5"},
 		{engine.Op{Kind: engine.OpRemoveDerived}.String(), "remove derived"},

@@ -61,7 +61,7 @@ func (mc *machine) checkCrash(d *disk, processOnly bool) error {
 	if err != nil {
 		return err
 	}
-	if r := s.do(engine.Command{Kind: engine.CommandSkip, Count: 1, Tag: 1}); len(r) != 1 || r[0].Err != nil || r[0].Sequence != last+1 {
+	if r := s.do(sent{1, &engine.Skip{Count: 1}}); len(r) != 1 || r[0].Err != nil || r[0].Sequence != last+1 {
 		return fmt.Errorf("skip after recovery: %+v", r)
 	}
 	return nil

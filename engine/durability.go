@@ -246,28 +246,3 @@ func (e *Engine) idleMaintenance() bool {
 	}
 	return true
 }
-
-// flush answers when all that came before is durable.
-func (e *Engine) flush(c *Command) {
-	d := &e.durability
-	r := Reply{Tag: c.Tag, Sequence: e.last()}
-	if e.cfg.Level == SyncAlways {
-		e.replyInOrder(r)
-		return
-	}
-	if !e.current.staged() && e.inflight == nil && d.durable.group == d.written.group {
-		e.reply(r)
-		return
-	}
-	e.current.force = true
-	if r.Tag != nil {
-		e.current.flushes = append(e.current.flushes, r)
-	}
-}
-
-// stop ends the stream: nothing is accepted after it.
-func (e *Engine) stop(c *Command) {
-	e.stopped = true
-	e.current.stop, e.current.force = true, true
-	e.durability.stop = Reply{Tag: c.Tag, Sequence: e.last()}
-}

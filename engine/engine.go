@@ -32,7 +32,7 @@ type Engine struct {
 	work        []Work // maintenance to hand out
 	pending     map[WorkID]Work
 	nextID      WorkID
-	parked      []Command // waiting for a table, in order
+	parked      []parked // in order
 	derivedGone bool
 	viewChanged bool
 	opening     *opening // what is left to do before the stream serves
@@ -95,92 +95,7 @@ func (e *Engine) Published() *Published { return e.pub }
 // Failed returns the error that made the engine fail, or nil.
 func (e *Engine) Failed() error { return e.failed }
 
-// Fetch tells the engine the subjects of the commands to come. It changes nothing; a
-// stream of many subjects takes the commands faster then, as the processor finds in its
-// caches what it would have to wait for.
-func (e *Engine) Fetch(n int, subject func(i int) string) { e.index.Fetch(n, subject) }
-
-// WantsFetch reports whether Fetch of so many commands saves more than it costs.
-func (e *Engine) WantsFetch(n int) bool {
-	return e.failed == nil && n >= fetchCommands && e.index.Tree().Len() >= fetchSubjects
-}
-
-const (
-	// from where on Fetch is worth it
-	fetchCommands = 8
-	fetchSubjects = 100_000
-)
-
-// Step takes one command. It never blocks; what follows from it is in the next
-// Ready.
-func (e *Engine) Step(c *Command) {
-	switch {
-	case e.failed != nil:
-		e.reply(Reply{Tag: c.Tag, Err: e.failed})
-	case !e.serving() || len(e.parked) > 0 || !e.apply(c):
-		e.parked = append(e.parked, c.clone())
-	}
-}
-
-// apply carries out one command, or reports false when a table is missing that
-// it needs; nothing has changed then.
-func (e *Engine) apply(c *Command) bool {
-	if e.stopped {
-		e.replyInOrder(Reply{Tag: c.Tag, Err: ErrStopped})
-		return true
-	}
-	switch c.Kind {
-	case CommandStore, CommandStoreRaw:
-		return e.store(c)
-	case CommandStoreBatch:
-		return e.storeBatch(c)
-	case CommandSkip:
-		e.skip(c)
-	case CommandFlush:
-		e.flush(c)
-	case CommandStop:
-		e.stop(c)
-	default:
-		e.replyInOrder(Reply{Tag: c.Tag, Err: fmt.Errorf("engine: unknown command %v", c.Kind)})
-	}
-	return true
-}
-
-// unpark goes on with the commands that waited for a table.
-func (e *Engine) unpark() {
-	for i := range e.parked {
-		if !e.apply(&e.parked[i]) {
-			rest := copy(e.parked, e.parked[i:])
-			clear(e.parked[rest:])
-			e.parked = e.parked[:rest]
-			return
-		}
-	}
-	clear(e.parked)
-	e.parked = e.parked[:0]
-}
-
 func (e *Engine) last() uint64 { return e.counts[countLast] }
-
-// reply sends a reply with the next Ready.
-func (e *Engine) reply(r Reply) {
-	if r.Tag != nil {
-		e.out = append(e.out, r)
-	}
-}
-
-// replyInOrder sends a reply after those of all commands before it.
-func (e *Engine) replyInOrder(r Reply) {
-	switch {
-	case r.Tag == nil:
-	case e.current.staged() || len(e.current.replies) > 0:
-		e.current.replies = append(e.current.replies, r)
-	case e.inflight != nil && (e.cfg.Level != SyncNever || e.inflight.held):
-		e.inflight.replies = append(e.inflight.replies, r)
-	default:
-		e.out = append(e.out, r)
-	}
-}
 
 // schedule hands out maintenance work.
 func (e *Engine) schedule(kind WorkKind, block uint32, size int64) WorkID {
@@ -247,7 +162,7 @@ func (e *Engine) fail(err error) {
 		e.reply(Reply{Tag: w.reply.Tag, Err: e.failed})
 	}
 	for i := range e.parked {
-		e.reply(Reply{Tag: e.parked[i].Tag, Err: e.failed})
+		e.reply(Reply{Tag: e.parked[i].tag, Err: e.failed})
 	}
 	if e.durability.stop.Tag != nil {
 		e.reply(Reply{Tag: e.durability.stop.Tag, Err: e.failed})

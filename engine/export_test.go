@@ -46,3 +46,6 @@ func (e *Engine) Tables() int {
 	}
 	return n
 }
+
+// Clone returns a command that shares no memory with another.
+func Clone(c Command) Command { return c.clone() }

@@ -68,7 +68,7 @@ func (mc *machine) checkFailed() error {
 	if !errors.Is(mc.e.Failed(), engine.ErrFailed) || !errors.Is(mc.e.Failed(), errDisk) {
 		return fmt.Errorf("failed with %w", mc.e.Failed())
 	}
-	mc.e.Step(&engine.Command{Kind: engine.CommandStore, Tag: "late"})
+	mc.e.Step("late", &engine.Store{})
 	mc.turn()
 	owed := map[any]bool{"late": true}
 	for _, r := range mc.expected {
@@ -78,7 +78,7 @@ func (mc *machine) checkFailed() error {
 		owed[tag] = true
 	}
 	for _, c := range mc.submitted {
-		owed[c.Tag] = true
+		owed[c.tag] = true
 	}
 	for _, r := range mc.replies {
 		if !owed[r.Tag] {

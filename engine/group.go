@@ -81,9 +81,3 @@ func (g *group) pieceFor(b *block) *piece {
 	g.pieces = append(g.pieces, p)
 	return &g.pieces[len(g.pieces)-1]
 }
-
-func (g *group) reply(r Reply) {
-	if r.Tag != nil {
-		g.replies = append(g.replies, r)
-	}
-}

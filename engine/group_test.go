@@ -30,27 +30,24 @@ func layout(id uint32, data []byte) string {
 }
 
 func TestGroupsAreMarked(t *testing.T) {
-	batch := func(n, size int) engine.Command {
-		return engine.Command{Kind: engine.CommandStoreBatch, Batch: slices.Repeat([]engine.Message{{Payload: payload(size)}}, n)}
-	}
 	for _, row := range []struct {
 		name      string
 		blockSize int64
-		groups    [][]engine.Command
+		groups    [][]sent
 		want      []string // of blocks 1, 2, ...
 	}{
-		{"one record needs no mark", 1000, [][]engine.Command{{store("", 0)}}, []string{"m1"}},
-		{"single records after each other", 1000, [][]engine.Command{{store("", 0)}, {skip(0, 1)}, {store("", 0)}}, []string{"m1 s2 m3"}},
-		{"two records", 1000, [][]engine.Command{{store("", 0), store("", 1)}}, []string{"g(2,61) m1 m2"}},
-		{"a skip counts", 1000, [][]engine.Command{{store("", 0), skip(0, 9), store("", 0)}}, []string{"g(3,90) m1 s10 m11"}},
-		{"a batch of one", 1000, [][]engine.Command{{batch(1, 0)}}, []string{"m1"}},
-		{"a batch in a group", 1000, [][]engine.Command{{store("", 0), batch(2, 0)}}, []string{"g(3,90) m1 m2 m3"}},
-		{"one mark a block", 100, [][]engine.Command{repeat(store("", 0), 5)}, []string{"g(2,60) m1 m2", "g(2,60) m3 m4", "m5"}},
-		{"a block is filled to its size without a mark", 60, [][]engine.Command{{store("", 0)}, {store("", 0)}, {store("", 0)}}, []string{"m1 m2", "m3"}},
-		{"the last record of a block stands alone", 100, [][]engine.Command{{store("", 0), store("", 40)}, {store("", 0)}}, []string{"m1", "m2 m3"}},
-		{"an oversized record has its own block", 100, [][]engine.Command{{store("", 0), store("", 200), store("", 0)}}, []string{"m1", "m2", "m3"}},
-		{"a batch lies in one block", 100, [][]engine.Command{{store("", 0)}, {batch(2, 0)}}, []string{"m1", "g(2,60) m2 m3"}},
-		{"an oversized batch has its own block", 100, [][]engine.Command{{store("", 0), batch(5, 0), store("", 0)}},
+		{"one record needs no mark", 1000, [][]sent{{store("", 0)}}, []string{"m1"}},
+		{"single records after each other", 1000, [][]sent{{store("", 0)}, {skip(0, 1)}, {store("", 0)}}, []string{"m1 s2 m3"}},
+		{"two records", 1000, [][]sent{{store("", 0), store("", 1)}}, []string{"g(2,61) m1 m2"}},
+		{"a skip counts", 1000, [][]sent{{store("", 0), skip(0, 9), store("", 0)}}, []string{"g(3,90) m1 s10 m11"}},
+		{"a batch of one", 1000, [][]sent{{batchOf(1, 0)}}, []string{"m1"}},
+		{"a batch in a group", 1000, [][]sent{{store("", 0), batchOf(2, 0)}}, []string{"g(3,90) m1 m2 m3"}},
+		{"one mark a block", 100, [][]sent{repeat(store("", 0), 5)}, []string{"g(2,60) m1 m2", "g(2,60) m3 m4", "m5"}},
+		{"a block is filled to its size without a mark", 60, [][]sent{{store("", 0)}, {store("", 0)}, {store("", 0)}}, []string{"m1 m2", "m3"}},
+		{"the last record of a block stands alone", 100, [][]sent{{store("", 0), store("", 40)}, {store("", 0)}}, []string{"m1", "m2 m3"}},
+		{"an oversized record has its own block", 100, [][]sent{{store("", 0), store("", 200), store("", 0)}}, []string{"m1", "m2", "m3"}},
+		{"a batch lies in one block", 100, [][]sent{{store("", 0)}, {batchOf(2, 0)}}, []string{"m1", "g(2,60) m2 m3"}},
+		{"an oversized batch has its own block", 100, [][]sent{{store("", 0), batchOf(5, 0), store("", 0)}},
 			[]string{"m1", "g(5,150) m2 m3 m4 m5 m6", "m7"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -80,13 +77,13 @@ func TestALengthThatLooksCompressedIsNeverFirst(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		length int
-		before []engine.Command
+		before []sent
 		want   string
 	}{
 		{"first in its block", 0x706d63, nil, "g(1,7368035) m1"},
 		{"with a higher byte", 0x1706d63, nil, "g(1,24145251) m1"},
 		{"one byte less", 0x706d62, nil, "m1"},
-		{"not the first", 0x706d63, []engine.Command{skip(0, 1)}, "s1 m2"},
+		{"not the first", 0x706d63, []sent{skip(0, 1)}, "s1 m2"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := open(func(c *engine.Config) { c.BlockSize = 64 << 20 })

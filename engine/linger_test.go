@@ -20,7 +20,7 @@ func TestAcknowledgedGroupLingersForAMoment(t *testing.T) {
 		return newShell(cfg, newDisk(), engine.NewPublished(), 1e9)
 	}
 	store := func(s *shell, size int) {
-		s.step(engine.Command{Kind: engine.CommandStore, Message: engine.Message{Payload: make([]byte, size)}, Tag: t.Name()})
+		s.step(sent{t.Name(), &engine.Store{Message: engine.Message{Payload: make([]byte, size)}}})
 		s.turn()
 	}
 	t.Run("until its time is up", func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestAcknowledgedGroupLingersForAMoment(t *testing.T) {
 		s := start()
 		store(s, 10)
 		require.Nil(t, s.commit)
-		s.step(engine.Command{Kind: engine.CommandFlush, Tag: t.Name()})
+		s.step(sent{t.Name(), &engine.Flush{}})
 		s.turn()
 		require.NotNil(t, s.commit)
 	})

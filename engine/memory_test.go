@@ -96,7 +96,7 @@ func TestATouchedTailStaysReadable(t *testing.T) {
 // counting stores messages without a disk.
 type counting struct {
 	e       *engine.Engine
-	c       engine.Command
+	c       engine.Store
 	subject []string
 	n       int
 }
@@ -108,7 +108,7 @@ func newCounting(limits engine.Limits, level engine.SyncLevel, blockSize int64) 
 	for i := range 10_000 {
 		s.subject = append(s.subject, fmt.Sprintf("orders.%d.new", i))
 	}
-	s.c = engine.Command{Kind: engine.CommandStore, Message: engine.Message{Payload: payload(128)}, Tag: s}
+	s.c = engine.Store{Message: engine.Message{Payload: payload(128)}}
 	s.drain()
 	return s
 }
@@ -118,7 +118,7 @@ func (s *counting) store(n int) {
 	for range n {
 		s.n++
 		s.c.Subject = s.subject[s.n%len(s.subject)]
-		s.e.Step(&s.c)
+		s.e.Step(s, &s.c)
 	}
 	s.drain()
 }

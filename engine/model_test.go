@@ -19,8 +19,8 @@ type machine struct {
 	m     *model
 	first uint64 // Config.FirstSequence
 
-	submitted []engine.Command // not applied by the engine yet: parked
-	expected  []engine.Reply   // in order of the commands
+	submitted []sent         // not applied by the engine yet: parked
+	expected  []engine.Reply // in order of the commands
 	late      map[any]engine.Reply
 	tags      int
 	acked     uint64 // highest sequence in a reply without an error
@@ -79,9 +79,9 @@ func (mc *machine) fail(format string, args ...any) {
 // send gives one command to both.
 func (mc *machine) send(c engine.Command) {
 	mc.tags++
-	c.Tag = fmt.Sprintf("%v #%d", c.Kind, mc.tags)
-	mc.submitted = append(mc.submitted, c)
-	mc.step(c)
+	s := sent{fmt.Sprintf("%T #%d", c, mc.tags), c}
+	mc.submitted = append(mc.submitted, s)
+	mc.step(s)
 	mc.follow()
 }
 
@@ -91,10 +91,11 @@ func (mc *machine) follow() {
 	for len(mc.submitted) > mc.e.Parked() {
 		c := mc.submitted[0]
 		mc.submitted = mc.submitted[1:]
-		want := mc.m.apply(&c, mc.now)
-		waits := c.Kind == engine.CommandFlush && mc.cfg.Level != engine.SyncAlways || c.Kind == engine.CommandStop
-		if waits && want.Err == nil {
-			mc.late[c.Tag] = want
+		want := mc.m.apply(c, mc.now)
+		_, flush := c.command.(*engine.Flush)
+		_, stop := c.command.(*engine.Stop)
+		if (flush && mc.cfg.Level != engine.SyncAlways || stop) && want.Err == nil {
+			mc.late[c.tag] = want
 		} else {
 			mc.expected = append(mc.expected, want)
 		}
@@ -227,31 +228,35 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	near := func(label string) uint64 {
 		return rapid.SampledFrom([]uint64{0, last + 1, last + 1, last, last + 2}).Draw(t, label)
 	}
-	var c engine.Command
+	precondition := func() (p engine.Precondition) {
+		if rapid.IntRange(0, 9).Draw(t, "expect") == 0 {
+			p.HasExpectLast, p.ExpectLast = true, near("expected")
+		}
+		return p
+	}
 	switch k := rapid.IntRange(0, 99).Draw(t, "command"); {
 	case k < 55:
-		c = engine.Command{Kind: engine.CommandStore, Message: drawMessage(t)}
+		return &engine.Store{Message: drawMessage(t), Precondition: precondition()}
 	case k < 67:
-		c = engine.Command{Kind: engine.CommandStoreRaw, Message: drawMessage(t), Sequence: near("sequence")}
-		c.Time = rapid.SampledFrom([]int64{0, mc.now, mc.now - second, mc.now + second, start, -1}).Draw(t, "time")
-		c.CheckDiscardNew = rapid.Bool().Draw(t, "check discard new")
+		return &engine.StoreRaw{
+			Message: drawMessage(t), Sequence: near("sequence"),
+			Time:            rapid.SampledFrom([]int64{0, mc.now, mc.now - second, mc.now + second, start, -1}).Draw(t, "time"),
+			CheckDiscardNew: rapid.Bool().Draw(t, "check discard new"),
+		}
 	case k < 80:
-		c = engine.Command{Kind: engine.CommandStoreBatch}
+		c := &engine.StoreBatch{Precondition: precondition()}
 		for range rapid.IntRange(0, 5).Draw(t, "batch") {
-			c.Batch = append(c.Batch, drawMessage(t))
+			c.Messages = append(c.Messages, drawMessage(t))
 		}
+		return c
 	case k < 90:
-		c = engine.Command{Kind: engine.CommandSkip, Sequence: near("sequence")}
-		c.Count = rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count")
-	default:
-		c = engine.Command{Kind: engine.CommandFlush}
-	}
-	if c.Kind == engine.CommandStore || c.Kind == engine.CommandStoreBatch {
-		if rapid.IntRange(0, 9).Draw(t, "expect") == 0 {
-			c.HasExpectLast, c.ExpectLast = true, near("expected")
+		return &engine.Skip{
+			Sequence: near("sequence"),
+			Count:    rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count"),
 		}
+	default:
+		return &engine.Flush{}
 	}
-	return c
 }
 
 func drawConfig(t *rapid.T) engine.Config {
@@ -315,8 +320,8 @@ func TestEngineEqualsTheModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rapid.Bool().Draw(t, "stop") {
-			mc.send(engine.Command{Kind: engine.CommandStop})
-			mc.send(engine.Command{Kind: engine.CommandStore})
+			mc.send(&engine.Stop{})
+			mc.send(&engine.Store{})
 			if err := mc.quiesce(); err != nil {
 				t.Fatal(err)
 			}

@@ -12,9 +12,7 @@ import (
 
 func bytesOf(n int) engine.Message { return engine.Message{Subject: "a", Payload: make([]byte, n)} }
 
-func storeOf(n int) engine.Command {
-	return engine.Command{Kind: engine.CommandStore, Message: bytesOf(n), Tag: "store"}
-}
+func storeOf(n int) sent { return sent{"store", &engine.Store{Message: bytesOf(n)}} }
 
 // TestFailedRemovalIsTriedAgain: a file that cannot be removed is no reason to
 // refuse writes; it goes when it can, and a stop does not wait for it.
@@ -42,8 +40,7 @@ func TestFailedRemovalIsTriedAgain(t *testing.T) {
 		}
 	}
 	for range 10 {
-		c := storeOf(100)
-		e.Step(&c)
+		e.Step("store", storeOf(100).command)
 		turn()
 	}
 	require.NoError(t, e.Failed())
@@ -59,11 +56,9 @@ func TestFailedRemovalIsTriedAgain(t *testing.T) {
 	turn()
 	require.Equal(t, []uint32{1, 1, 1, 2, 3}, removals[:5])
 	fault = errors.New("busy")
-	c := storeOf(100)
-	e.Step(&c)
+	e.Step("store", storeOf(100).command)
 	turn()
-	c = engine.Command{Kind: engine.CommandStop, Tag: "stop"}
-	e.Step(&c)
+	e.Step("stop", &engine.Stop{})
 	stopped := false
 	for range 10 {
 		ready := e.Ready()
@@ -105,8 +100,8 @@ func TestTimesDoNotGoBackAcrossARestart(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			const now = int64(1_700_000_000e9)
 			s := newShell(testConfig(), newDisk(), engine.NewPublished(), now)
-			raw := engine.Command{Kind: engine.CommandStoreRaw, Message: bytesOf(1), Time: now + int64(row.ahead), Tag: "raw"}
-			s.must(t, raw)
+			raw := &engine.StoreRaw{Message: bytesOf(1), Time: now + int64(row.ahead)}
+			s.must(t, sent{"raw", raw})
 			s.reopen()
 			reply := s.must(t, storeOf(1))[0]
 			if row.keeps {
@@ -165,7 +160,7 @@ func TestBlocksOfSkipsAreNotHeld(t *testing.T) {
 	e.Tick(start)
 	run()
 	for range 500 {
-		e.Step(&engine.Command{Kind: engine.CommandSkip, Count: 1})
+		e.Step(nil, &engine.Skip{Count: 1})
 		run()
 	}
 	e.Tick(start + 60*second)

@@ -13,20 +13,31 @@ import (
 
 func payload(n int) []byte { return []byte(strings.Repeat("p", n)) }
 
-func store(subject string, n int) engine.Command {
-	return engine.Command{Kind: engine.CommandStore, Message: engine.Message{Subject: subject, Payload: payload(n)}, Tag: "store"}
+// sent is a command with its tag.
+type sent struct {
+	tag     any
+	command engine.Command
 }
 
-func raw(sequence uint64, time int64) engine.Command {
-	return engine.Command{Kind: engine.CommandStoreRaw, Sequence: sequence, Time: time, Tag: "raw"}
+func store(subject string, n int) sent {
+	return sent{"store", &engine.Store{Message: engine.Message{Subject: subject, Payload: payload(n)}}}
 }
 
-func skip(sequence, count uint64) engine.Command {
-	return engine.Command{Kind: engine.CommandSkip, Sequence: sequence, Count: count, Tag: "skip"}
+func raw(sequence uint64, time int64) sent {
+	return sent{"raw", &engine.StoreRaw{Sequence: sequence, Time: time}}
 }
 
-func repeat(c engine.Command, n int) []engine.Command {
-	commands := make([]engine.Command, n)
+func skip(sequence, count uint64) sent {
+	return sent{"skip", &engine.Skip{Sequence: sequence, Count: count}}
+}
+
+// batchOf stores n messages of so many bytes.
+func batchOf(n, size int) sent {
+	return sent{"batch", &engine.StoreBatch{Messages: slices.Repeat([]engine.Message{{Payload: payload(size)}}, n)}}
+}
+
+func repeat(c sent, n int) []sent {
+	commands := make([]sent, n)
 	for i := range commands {
 		commands[i] = c
 	}
@@ -66,33 +77,33 @@ func TestStateFollowsTheRules(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		change   func(*engine.Config)
-		commands []engine.Command
+		commands []sent
 		want     engine.State
 	}{
 		{"brand-new", nil, nil, engine.State{FirstTime: none, LastTime: none}},
 		{"first sequence 1000, empty", func(c *engine.Config) { c.FirstSequence = 1000 }, nil,
 			engine.State{FirstSequence: 1000, LastSequence: 999, FirstTime: none, LastTime: none}},
-		{"first sequence 1000, one message", func(c *engine.Config) { c.FirstSequence = 1000 }, []engine.Command{store("a", 10)},
+		{"first sequence 1000, one message", func(c *engine.Config) { c.FirstSequence = 1000 }, []sent{store("a", 10)},
 			engine.State{Messages: 1, Bytes: 41, FirstSequence: 1000, LastSequence: 1000, FirstTime: start, LastTime: start, Subjects: 1}},
 		{"first sequence 1", func(c *engine.Config) { c.FirstSequence = 1 }, nil, engine.State{FirstTime: none, LastTime: none}},
-		{"one message", nil, []engine.Command{store("a", 10)},
+		{"one message", nil, []sent{store("a", 10)},
 			engine.State{Messages: 1, Bytes: 41, FirstSequence: 1, LastSequence: 1, FirstTime: start, LastTime: start, Subjects: 1}},
-		{"a header costs four bytes more", nil, []engine.Command{{Kind: engine.CommandStore, Message: engine.Message{Header: []byte("h")}}},
+		{"a header costs four bytes more", nil, []sent{{"store", &engine.Store{Message: engine.Message{Header: []byte("h")}}}},
 			engine.State{Messages: 1, Bytes: 35, FirstSequence: 1, LastSequence: 1, FirstTime: start, LastTime: start}},
-		{"the empty subject is not counted", nil, []engine.Command{store("", 0), store("a", 0), store("a", 0)},
+		{"the empty subject is not counted", nil, []sent{store("", 0), store("a", 0), store("a", 0)},
 			engine.State{Messages: 3, Bytes: 92, FirstSequence: 1, LastSequence: 3, FirstTime: start, LastTime: start, Subjects: 1}},
-		{"skip on an empty stream", nil, []engine.Command{skip(0, 5)},
+		{"skip on an empty stream", nil, []sent{skip(0, 5)},
 			engine.State{FirstSequence: 6, LastSequence: 5, FirstTime: none, LastTime: start}},
-		{"skip on an empty stream, then a message", nil, []engine.Command{skip(1, 5), store("a", 0)},
+		{"skip on an empty stream, then a message", nil, []sent{skip(1, 5), store("a", 0)},
 			engine.State{Messages: 1, Bytes: 31, FirstSequence: 6, LastSequence: 6, FirstTime: start, LastTime: start, Subjects: 1}},
-		{"skip after a message keeps its time", nil, []engine.Command{raw(0, 7), skip(2, 3)},
+		{"skip after a message keeps its time", nil, []sent{raw(0, 7), skip(2, 3)},
 			engine.State{Messages: 1, Bytes: 30, FirstSequence: 1, LastSequence: 4, FirstTime: 7, LastTime: 7, Deleted: 3}},
-		{"skip of nothing", nil, []engine.Command{skip(0, 0)}, engine.State{FirstTime: none, LastTime: none}},
-		{"raw time zero is a time", nil, []engine.Command{raw(1, 0)},
+		{"skip of nothing", nil, []sent{skip(0, 0)}, engine.State{FirstTime: none, LastTime: none}},
+		{"raw time zero is a time", nil, []sent{raw(1, 0)},
 			engine.State{Messages: 1, Bytes: 30, FirstSequence: 1, LastSequence: 1}},
-		{"raw time zero and a skip", nil, []engine.Command{raw(1, 0), skip(0, 1)},
+		{"raw time zero and a skip", nil, []sent{raw(1, 0), skip(0, 1)},
 			engine.State{Messages: 1, Bytes: 30, FirstSequence: 1, LastSequence: 2, Deleted: 1}},
-		{"raw times go backwards", nil, []engine.Command{raw(1, 9), raw(0, 3), raw(3, -1)},
+		{"raw times go backwards", nil, []sent{raw(1, 9), raw(0, 3), raw(3, -1)},
 			engine.State{Messages: 3, Bytes: 90, FirstSequence: 1, LastSequence: 3, FirstTime: 9, LastTime: -1}},
 		{"max messages discards the oldest", limits(engine.Limits{MaxMsgs: 2}), repeat(store("a", 0), 5),
 			engine.State{Messages: 2, Bytes: 62, FirstSequence: 4, LastSequence: 5, FirstTime: start, LastTime: start, Subjects: 1}},
@@ -101,15 +112,15 @@ func TestStateFollowsTheRules(t *testing.T) {
 		{"max bytes may be reached", limits(engine.Limits{MaxBytes: 93}), repeat(store("a", 0), 5),
 			engine.State{Messages: 3, Bytes: 93, FirstSequence: 3, LastSequence: 5, FirstTime: start, LastTime: start, Subjects: 1}},
 		{"a message above max bytes removes all and itself", limits(engine.Limits{MaxBytes: 100}),
-			[]engine.Command{store("a", 0), store("b", 200)},
+			[]sent{store("a", 0), store("b", 200)},
 			engine.State{FirstSequence: 3, LastSequence: 2, FirstTime: none, LastTime: start}},
 		{"a batch evicts its own messages", limits(engine.Limits{MaxMsgs: 2}),
-			[]engine.Command{store("x", 0), {Kind: engine.CommandStoreBatch, Batch: make([]engine.Message, 4)}},
+			[]sent{store("x", 0), batchOf(4, 0)},
 			engine.State{Messages: 2, Bytes: 60, FirstSequence: 4, LastSequence: 5, FirstTime: start, LastTime: start}},
 		{"negative limits mean none", limits(engine.Limits{MaxMsgs: -1, MaxBytes: -1, MaxAge: -1, MaxMsgSize: -1}), repeat(store("a", 0), 3),
 			engine.State{Messages: 3, Bytes: 93, FirstSequence: 1, LastSequence: 3, FirstTime: start, LastTime: start, Subjects: 1}},
 		{"a raw store does not refuse what the leader took", limits(engine.Limits{MaxMsgs: 1, Discard: engine.DiscardNew}),
-			[]engine.Command{raw(1, 1), raw(2, 2)},
+			[]sent{raw(1, 1), raw(2, 2)},
 			engine.State{Messages: 2, Bytes: 60, FirstSequence: 1, LastSequence: 2, FirstTime: 1, LastTime: 2}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -123,52 +134,53 @@ func TestStateFollowsTheRules(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	full := engine.Limits{MaxMsgs: 2, Discard: engine.DiscardNew}
 	exact := engine.Limits{MaxBytes: 62, Discard: engine.DiscardNew}
-	mismatch := func(c engine.Command) engine.Command {
-		c.HasExpectLast, c.ExpectLast = true, 77
+	mismatch := func(c sent) sent {
+		wrong := engine.Precondition{ExpectLast: 77, HasExpectLast: true}
+		switch c := c.command.(type) {
+		case *engine.Store:
+			c.Precondition = wrong
+		case *engine.StoreBatch:
+			c.Precondition = wrong
+		}
 		return c
 	}
-	checked := raw(9, 1)
-	checked.CheckDiscardNew = true
-	batch := func(n, size int) engine.Command {
-		return engine.Command{Kind: engine.CommandStoreBatch, Batch: slices.Repeat([]engine.Message{{Payload: payload(size)}}, n), Tag: "batch"}
-	}
+	checked := sent{"raw", &engine.StoreRaw{Sequence: 9, Time: 1, CheckDiscardNew: true}}
 	for _, row := range []struct {
 		name   string
 		limits engine.Limits
-		before []engine.Command
-		refuse engine.Command
+		before []sent
+		refuse sent
 		want   error
 	}{
 		{"max messages", full, repeat(store("a", 0), 2), store("a", 0), engine.ErrMaxMsgs},
-		{"max messages, batch", full, repeat(store("a", 0), 1), batch(2, 0), engine.ErrMaxMsgs},
+		{"max messages, batch", full, repeat(store("a", 0), 1), batchOf(2, 0), engine.ErrMaxMsgs},
 		{"max messages, raw", full, repeat(store("a", 0), 2), checked, engine.ErrMaxMsgs},
 		{"max bytes, one byte too many", exact, repeat(store("a", 0), 1), store("a", 1), engine.ErrMaxBytes},
 		{"limits come before size", engine.Limits{MaxMsgs: 1, MaxMsgSize: 1, Discard: engine.DiscardNew}, repeat(store("a", 0), 1), store("a", 2), engine.ErrMaxMsgs},
-		{"messages come before bytes", engine.Limits{MaxMsgs: 1, MaxBytes: 1, Discard: engine.DiscardNew}, []engine.Command{raw(1, 1)}, store("a", 2), engine.ErrMaxMsgs},
+		{"messages come before bytes", engine.Limits{MaxMsgs: 1, MaxBytes: 1, Discard: engine.DiscardNew}, []sent{raw(1, 1)}, store("a", 2), engine.ErrMaxMsgs},
 		{"limits come before the sequence", full, repeat(store("a", 0), 2), mismatch(store("a", 0)), engine.ErrMaxMsgs},
 		{"size comes before the sequence", engine.Limits{MaxMsgSize: 1}, nil, mismatch(store("a", 2)), engine.ErrTooLarge},
 		{"message size counts header and payload", engine.Limits{MaxMsgSize: 3}, nil,
-			engine.Command{Kind: engine.CommandStore, Message: engine.Message{Header: payload(2), Payload: payload(2)}}, engine.ErrTooLarge},
+			sent{"store", &engine.Store{Message: engine.Message{Header: payload(2), Payload: payload(2)}}}, engine.ErrTooLarge},
 		{"record above the format's size", engine.Limits{}, nil, store("", 32<<20), engine.ErrTooLarge},
 		{"subject above the format's length", engine.Limits{}, nil, store(strings.Repeat("s", 65536), 0), engine.ErrTooLarge},
-		{"batch above its size", engine.Limits{}, nil, batch(2, 17<<20), engine.ErrTooLarge},
-		{"empty batch", engine.Limits{}, nil, batch(0, 0), engine.ErrEmptyBatch},
+		{"batch above its size", engine.Limits{}, nil, batchOf(2, 17<<20), engine.ErrTooLarge},
+		{"empty batch", engine.Limits{}, nil, batchOf(0, 0), engine.ErrEmptyBatch},
 		{"raw sequence too low", engine.Limits{}, repeat(store("a", 0), 2), raw(2, 1), engine.ErrSequenceMismatch},
 		{"raw sequence too high", engine.Limits{}, repeat(store("a", 0), 2), raw(4, 1), engine.ErrSequenceMismatch},
 		{"skip of another sequence", engine.Limits{}, repeat(store("a", 0), 2), skip(4, 1), engine.ErrSequenceMismatch},
 		{"skip beyond the format", engine.Limits{}, nil, skip(0, 1<<62), engine.ErrTooLarge},
 		{"skip that wraps around", engine.Limits{}, repeat(store("a", 0), 2), skip(0, 1<<64-1), engine.ErrTooLarge},
 		{"expected last sequence", engine.Limits{}, repeat(store("a", 0), 2), mismatch(store("a", 0)), engine.ErrSequenceMismatch},
-		{"expected last sequence of a batch", engine.Limits{}, repeat(store("a", 0), 2), mismatch(batch(2, 0)), engine.ErrSequenceMismatch},
-		{"unknown command", engine.Limits{}, nil, engine.Command{Kind: 99}, nil},
+		{"expected last sequence of a batch", engine.Limits{}, repeat(store("a", 0), 2), mismatch(batchOf(2, 0)), engine.ErrSequenceMismatch},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := open(limits(row.limits))
 			s.must(t, row.before...)
 			before, files := s.pub.State(), s.disk.crash(keepAll)
-			row.refuse.Tag = "refused"
+			row.refuse.tag = "refused"
 			replies := s.do(row.refuse)
-			if len(replies) != 1 || replies[0].Err == nil || row.want != nil && !errors.Is(replies[0].Err, row.want) {
+			if len(replies) != 1 || !errors.Is(replies[0].Err, row.want) {
 				t.Fatalf("got %+v, want %v", replies, row.want)
 			}
 			if strings.Contains(replies[0].Err.Error(), "pp") {
@@ -269,8 +281,8 @@ func TestStopSealsAndRefuses(t *testing.T) {
 				c.Level = level
 				c.Limits.MaxAge = time.Second
 			})
-			replies := s.do(store("a", 0), engine.Command{Kind: engine.CommandStop, Tag: "stop"},
-				skip(0, 1), engine.Command{Kind: engine.CommandStop, Tag: "again"})
+			replies := s.do(store("a", 0), sent{"stop", &engine.Stop{}},
+				skip(0, 1), sent{"again", &engine.Stop{}})
 			if len(replies) != 4 {
 				t.Fatalf("replies %+v", replies)
 			}
@@ -300,7 +312,7 @@ func TestFlushIsAnsweredWhenDurable(t *testing.T) {
 	for _, level := range []engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever} {
 		t.Run(level.String(), func(t *testing.T) {
 			s := open(func(c *engine.Config) { c.Level = level; c.BlockSize = 100 })
-			flush := engine.Command{Kind: engine.CommandFlush, Tag: "flush"}
+			flush := sent{"flush", &engine.Flush{}}
 			for range 3 {
 				replies := s.must(t, append(repeat(store("a", 0), 20), flush)...)
 				if len(replies) != 21 || replies[20].Tag != "flush" {
@@ -321,7 +333,7 @@ func TestFlushIsAnsweredWhenDurable(t *testing.T) {
 func TestFlushSurvivesIdleTick(t *testing.T) {
 	s := open(func(c *engine.Config) { c.Level = engine.SyncInterval })
 	s.must(t, store("a", 0))
-	s.step(engine.Command{Kind: engine.CommandFlush, Tag: "flush"})
+	s.step(sent{"flush", &engine.Flush{}})
 	s.tick(start + 20*second)
 	s.settle()
 	if len(s.replies) != 2 {

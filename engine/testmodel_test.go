@@ -59,40 +59,50 @@ func (m *model) bytes() int {
 }
 
 // apply predicts the reply to one command and changes the model accordingly.
-func (m *model) apply(c *engine.Command, now int64) engine.Reply {
-	r := engine.Reply{Tag: c.Tag}
+func (m *model) apply(s sent, now int64) engine.Reply {
+	r := engine.Reply{Tag: s.tag}
 	if m.ended {
 		r.Err = engine.ErrStopped
 		return r
 	}
-	messages := c.Batch
-	if c.Kind == engine.CommandStore || c.Kind == engine.CommandStoreRaw {
-		messages = []engine.Message{c.Message}
-	}
-	switch c.Kind {
-	case engine.CommandStop:
+	switch c := s.command.(type) {
+	case *engine.Stop:
 		m.ended = true
 		r.Sequence = m.last
-		return r
-	case engine.CommandFlush:
+	case *engine.Flush:
 		r.Sequence = m.last
-		return r
-	case engine.CommandSkip:
+	case *engine.Skip:
 		return m.skip(c, now, r)
-	case engine.CommandStoreBatch:
-		if len(messages) == 0 {
+	case *engine.Store:
+		return m.store(r, []engine.Message{c.Message}, true, 0, c.Precondition, m.later(now))
+	case *engine.StoreRaw:
+		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, func() int64 { return c.Time })
+	case *engine.StoreBatch:
+		if len(c.Messages) == 0 {
 			r.Err = engine.ErrEmptyBatch
 			return r
 		}
+		return m.store(r, c.Messages, true, 0, c.Precondition, m.later(now))
 	}
-	if r.Err = m.refusal(c, messages); r.Err != nil {
+	return r
+}
+
+// later returns what stamps messages at a time.
+func (m *model) later(now int64) func() int64 {
+	return func() int64 {
+		m.stamp = max(m.stamp, now)
+		return m.stamp
+	}
+}
+
+func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wanted uint64, p engine.Precondition, stamp func() int64) engine.Reply {
+	if r.Err = m.refusal(messages, check); r.Err == nil {
+		r.Err = m.mismatch(wanted, p)
+	}
+	if r.Err != nil {
 		return r
 	}
-	time := c.Time
-	if c.Kind != engine.CommandStoreRaw {
-		m.stamp = max(m.stamp, now)
-		time = m.stamp
-	}
+	time := stamp()
 	ev := event{time: time}
 	for _, msg := range messages {
 		m.last++
@@ -111,12 +121,13 @@ func (m *model) add(ev event) {
 	m.enforce()
 }
 
-func (m *model) refusal(c *engine.Command, messages []engine.Message) error {
+// refusal returns why messages may not enter; check applies the limits of DiscardNew.
+func (m *model) refusal(messages []engine.Message, check bool) error {
 	n, bytes := 0, 0
 	for _, msg := range messages {
 		n, bytes = n+1, bytes+codec{}.Size(len(msg.Subject), len(msg.Header), len(msg.Payload))
 	}
-	if m.limits.Discard == engine.DiscardNew && (c.Kind != engine.CommandStoreRaw || c.CheckDiscardNew) {
+	if m.limits.Discard == engine.DiscardNew && check {
 		if m.limits.MaxMsgs > 0 && len(m.live)+n > int(m.limits.MaxMsgs) {
 			return engine.ErrMaxMsgs
 		}
@@ -129,23 +140,22 @@ func (m *model) refusal(c *engine.Command, messages []engine.Message) error {
 			return engine.ErrTooLarge
 		}
 	}
-	return m.mismatch(c)
+	return nil
 }
 
-func (m *model) mismatch(c *engine.Command) error {
-	asks := c.Kind == engine.CommandStoreRaw || c.Kind == engine.CommandSkip
-	if asks && c.Sequence != 0 && c.Sequence != m.last+1 || c.HasExpectLast && c.ExpectLast != m.last {
+func (m *model) mismatch(wanted uint64, p engine.Precondition) error {
+	if wanted != 0 && wanted != m.last+1 || p.HasExpectLast && p.ExpectLast != m.last {
 		return engine.ErrSequenceMismatch
 	}
 	return nil
 }
 
-func (m *model) skip(c *engine.Command, now int64, r engine.Reply) engine.Reply {
+func (m *model) skip(c *engine.Skip, now int64, r engine.Reply) engine.Reply {
 	if c.Count == 0 {
 		r.Sequence = m.last
 		return r
 	}
-	if r.Err = m.mismatch(c); r.Err != nil {
+	if r.Err = m.mismatch(c.Sequence, engine.Precondition{}); r.Err != nil {
 		return r
 	}
 	time := m.time

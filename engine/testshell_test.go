@@ -141,20 +141,29 @@ func (s *shell) reopen() {
 }
 
 // step gives one command to the engine, and spoils its bytes afterwards.
-func (s *shell) step(c engine.Command) {
-	own := c
-	own.Payload, own.Header = slices.Clone(c.Payload), slices.Clone(c.Header)
-	own.Batch = slices.Clone(c.Batch)
-	for i := range own.Batch {
-		own.Batch[i].Payload = slices.Clone(own.Batch[i].Payload)
+func (s *shell) step(c sent) {
+	own := engine.Clone(c.command)
+	s.e.Step(c.tag, own)
+	spoil := func(m *engine.Message) {
+		clear(m.Payload)
+		clear(m.Header)
+		*m = engine.Message{Subject: "spoilt"}
 	}
-	s.e.Step(&own)
-	clear(own.Payload)
-	clear(own.Header)
-	for i := range own.Batch {
-		clear(own.Batch[i].Payload)
+	switch own := own.(type) {
+	case *engine.Store:
+		spoil(&own.Message)
+		own.ExpectLast++
+	case *engine.StoreRaw:
+		spoil(&own.Message)
+		own.Sequence, own.Time = own.Sequence+1, own.Time+1
+	case *engine.StoreBatch:
+		for i := range own.Messages {
+			spoil(&own.Messages[i])
+		}
+		own.ExpectLast++
+	case *engine.Skip:
+		own.Count++
 	}
-	clear(own.Batch)
 }
 
 func (s *shell) tick(now int64) {
@@ -309,7 +318,7 @@ func (s *shell) linger(tick func(int64)) bool {
 }
 
 // do gives commands to the engine, settles, and returns the replies.
-func (s *shell) do(commands ...engine.Command) []engine.Reply {
+func (s *shell) do(commands ...sent) []engine.Reply {
 	s.replies = nil
 	for _, c := range commands {
 		s.step(c)
@@ -319,7 +328,7 @@ func (s *shell) do(commands ...engine.Command) []engine.Reply {
 }
 
 // must is do for commands that have to succeed.
-func (s *shell) must(t testing.TB, commands ...engine.Command) []engine.Reply {
+func (s *shell) must(t testing.TB, commands ...sent) []engine.Reply {
 	t.Helper()
 	replies := s.do(commands...)
 	for _, r := range replies {

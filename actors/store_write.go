@@ -1,0 +1,105 @@
+package actors
+
+import (
+	"context"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// StoreOption changes what a store does.
+type StoreOption func(*engine.Precondition)
+
+// ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
+// sequence is this one when its turn comes.
+func ExpectLast(sequence uint64) StoreOption {
+	return func(p *engine.Precondition) { p.ExpectLast, p.HasExpectLast = sequence, true }
+}
+
+// StoreMsg appends a message and returns once it is as durable as the stream's
+// sync level says, and visible. header may be nil. The store keeps neither header
+// nor payload.
+//
+// Refusals, which change nothing: ErrMaxMsgs, ErrMaxBytes, ErrTooLarge,
+// ErrSequenceMismatch, ErrBadHeader, ErrStopped. After ErrFailed, or when the
+// context ends while the message is on its way, the outcome is not known; an
+// error that says "nothing was changed" is definite.
+func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (Ack, error) {
+	o := s.ops.get()
+	if err := o.fillStore(subject, header, payload); err != nil {
+		o.recycle()
+		return Ack{}, err
+	}
+	for _, opt := range opts {
+		opt(&o.store.Precondition)
+	}
+	r, err := s.run(ctx, o)
+	return ackOf(r), err
+}
+
+// StoreRaw appends a message with a sequence and a time of its own, as StoreMsg
+// does otherwise. The time is stored as it is, also when it lies before that of
+// the message before; the zero time is stored as no time, and one that the format
+// cannot hold is refused with ErrBadTime.
+func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
+	o := s.ops.get()
+	if err := o.fillRaw(&m); err != nil {
+		o.recycle()
+		return Ack{}, err
+	}
+	r, err := s.run(ctx, o)
+	return ackOf(r), err
+}
+
+// StoreBatch appends all messages or none, also across a crash: readers and
+// recovery never see a part. (At SyncInterval and SyncNever a power loss may take
+// any of what was not synced, a part of a batch too.) A batch is refused with
+// ErrTooLarge when its records exceed 32 MiB. Other errors are those of StoreMsg.
+// (A nats-server that opens the files of a crashed store before Millrace has
+// recovered them may see the first messages of a batch that was not
+// acknowledged.)
+func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ...StoreOption) (BatchAck, error) {
+	o := s.ops.get()
+	if err := o.fillBatch(messages); err != nil {
+		o.recycle()
+		return BatchAck{}, err
+	}
+	for _, opt := range opts {
+		opt(&o.batch.Precondition)
+	}
+	r, err := s.run(ctx, o)
+	return batchAckOf(r), err
+}
+
+// Skip uses up count sequences without messages, from sequence (0: the next one)
+// on, at the cost of one small record. It returns the last of them. A sequence
+// that is not the next one is refused with ErrSequenceMismatch.
+func (s *Store) Skip(ctx context.Context, sequence, count uint64) (uint64, error) {
+	o := s.ops.get()
+	o.command = &engine.Skip{Sequence: sequence, Count: count}
+	r, err := s.run(ctx, o)
+	return r.Sequence, err
+}
+
+// Flush returns when everything that was accepted before it is on stable
+// storage, whatever the sync level.
+func (s *Store) Flush(ctx context.Context) error {
+	o := s.ops.get()
+	o.command = &engine.Flush{}
+	_, err := s.run(ctx, o)
+	return err
+}
+
+// run takes credit for an operation, posts it, and waits for its reply.
+func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
+	o.bytes = o.cost()
+	if err := s.credits.Acquire(ctx, o.bytes, s.gone); err != nil {
+		o.recycle()
+		return engine.Reply{}, err
+	}
+	if !s.mailbox.Post(o) {
+		s.credits.Release(o.bytes)
+		o.recycle()
+		return engine.Reply{}, ErrStopped
+	}
+	return o.wait(ctx)
+}

@@ -1,0 +1,65 @@
+package engine
+
+// roomFor applies the limits of a stream that discards new messages.
+func (e *Engine) roomFor(n, bytes int64) error {
+	l := &e.cfg.Limits
+	if l.Discard != DiscardNew {
+		return nil
+	}
+	if msgs := int64(e.counts[countMessages]) + n; l.MaxMsgs > 0 && msgs > l.MaxMsgs {
+		e.counts[countRefusedMsgs]++
+		return &LimitError{"messages", msgs, l.MaxMsgs, ErrMaxMsgs}
+	}
+	if bytes += int64(e.counts[countBytes]); l.MaxBytes > 0 && bytes > l.MaxBytes {
+		e.counts[countRefusedBytes]++
+		return &LimitError{"bytes", bytes, l.MaxBytes, ErrMaxBytes}
+	}
+	return nil
+}
+
+func (e *Engine) checkSize(m *Message) error {
+	if n := len(m.Header) + len(m.Payload); e.cfg.Limits.MaxMsgSize > 0 && n > e.cfg.Limits.MaxMsgSize {
+		e.counts[countRefusedSize]++
+		return &LimitError{"bytes of header and payload", int64(n), int64(e.cfg.Limits.MaxMsgSize), ErrTooLarge}
+	}
+	if err := e.cfg.Codec.Check(len(m.Subject), len(m.Header), len(m.Payload)); err != nil {
+		e.counts[countRefusedSize]++
+		return err
+	}
+	return nil
+}
+
+// maxSequence is the first sequence that the format cannot hold: its two
+// highest bits are flags.
+const maxSequence = uint64(1) << 62
+
+// recordSize returns the length of a message's record.
+func (e *Engine) recordSize(m *Message) int {
+	return e.cfg.Codec.Size(len(m.Subject), len(m.Header), len(m.Payload))
+}
+
+// checkSequence refuses a command whose idea of the next sequence is wrong (wanted is
+// 0 when it has none), or that wants more sequences than there are.
+func (e *Engine) checkSequence(wanted uint64, p Precondition, n uint64) error {
+	last := e.last()
+	var err error
+	switch {
+	case wanted != 0 && wanted != last+1:
+		err = &SequenceError{"next sequence", wanted, last + 1}
+	case p.HasExpectLast && p.ExpectLast != last:
+		err = &SequenceError{"expected last sequence", p.ExpectLast, last}
+	case n >= maxSequence || last+n >= maxSequence:
+		err = &LimitError{"sequence", int64(min(last, maxSequence) + min(n, maxSequence)), int64(maxSequence - 1), ErrTooLarge}
+	default:
+		return nil
+	}
+	e.counts[countRefusedSequence]++
+	return err
+}
+
+// stampNow returns the time for new messages. It does not go back when the
+// clock does.
+func (e *Engine) stampNow() int64 {
+	e.stamp = max(e.stamp, e.now)
+	return e.stamp
+}

@@ -1,0 +1,49 @@
+package engine
+
+// StoreRaw appends one message with a sequence and a time of its own, as a replica or
+// a migration does.
+type StoreRaw struct {
+	Message
+	Sequence uint64 // 0: the next one
+	Time     int64
+	// CheckDiscardNew applies the limits of DiscardNew. Replicas leave it false, so
+	// that they never refuse what the leader accepted.
+	CheckDiscardNew bool
+}
+
+// Size implements Command.
+func (c *StoreRaw) Size() (pieces, bytes int) { return 1, c.size() }
+
+func (c *StoreRaw) clone() Command {
+	own := *c
+	own.Message = c.Message.clone()
+	return &own
+}
+
+func (c *StoreRaw) subjectAhead() string { return c.Subject }
+
+func (c *StoreRaw) apply(e *Engine, tag any) bool {
+	size := e.recordSize(&c.Message)
+	if err := c.admit(e, size); err != nil {
+		e.replyInOrder(Reply{Tag: tag, Err: err})
+		return true
+	}
+	if !e.tablesReady(1, uint64(size)) {
+		return false
+	}
+	e.storeOne(tag, &c.Message, c.Time, size)
+	return true
+}
+
+// admit decides whether the message may enter. A refusal changes nothing.
+func (c *StoreRaw) admit(e *Engine, size int) error {
+	if c.CheckDiscardNew {
+		if err := e.roomFor(1, int64(size)); err != nil {
+			return err
+		}
+	}
+	if err := e.checkSize(&c.Message); err != nil {
+		return err
+	}
+	return e.checkSequence(c.Sequence, Precondition{}, 1)
+}

@@ -1,0 +1,63 @@
+package engine
+
+// Step takes one command. Its tag comes back in the reply; a nil tag asks for none.
+// Step never blocks: what follows from the command is in the next Ready.
+func (e *Engine) Step(tag any, c Command) {
+	switch {
+	case e.failed != nil:
+		e.reply(Reply{Tag: tag, Err: e.failed})
+	case !e.serving() || len(e.parked) > 0 || !e.apply(tag, c):
+		e.parked = append(e.parked, parked{tag, c.clone()})
+	}
+}
+
+// parked is a command that waits for a table, or for the stream to serve.
+type parked struct {
+	tag     any
+	command Command
+}
+
+// apply carries out one command, or reports false when a table is missing that
+// it needs; nothing has changed then.
+func (e *Engine) apply(tag any, c Command) bool {
+	if e.stopped {
+		e.replyInOrder(Reply{Tag: tag, Err: ErrStopped})
+		return true
+	}
+	return c.apply(e, tag)
+}
+
+// unpark goes on with the commands that waited for a table.
+func (e *Engine) unpark() {
+	n := 0
+	for n < len(e.parked) && e.apply(e.parked[n].tag, e.parked[n].command) {
+		n++
+	}
+	e.parked = shift(e.parked, n)
+}
+
+// reply sends a reply with the next Ready.
+func (e *Engine) reply(r Reply) {
+	if r.Tag != nil {
+		e.out = append(e.out, r)
+	}
+}
+
+// replyInOrder sends a reply after those of all commands before it.
+func (e *Engine) replyInOrder(r Reply) {
+	switch {
+	case r.Tag == nil:
+	case e.current.staged() || len(e.current.replies) > 0:
+		e.current.replies = append(e.current.replies, r)
+	case e.inflight != nil && (e.cfg.Level != SyncNever || e.inflight.held):
+		e.inflight.replies = append(e.inflight.replies, r)
+	default:
+		e.out = append(e.out, r)
+	}
+}
+
+func (g *group) reply(r Reply) {
+	if r.Tag != nil {
+		g.replies = append(g.replies, r)
+	}
+}
