@@ -40,7 +40,7 @@ func (s *Scan) Message(sequence uint64, time int64, offset int64, size int, subj
 	if s.msgs == 0 {
 		s.first, s.firstMsg, s.firstTime = sequence, sequence, time
 	} else if sequence > s.last+1 {
-		s.gap(s.last+1, sequence-1)
+		s.addDeleted(s.last+1, sequence-1)
 	}
 	s.table.scanned(sequence, time, offset, size, subject)
 	s.msgs++
@@ -58,7 +58,7 @@ func (s *Scan) Skip(sequence uint64, time int64) {
 	if s.msgs == 0 {
 		s.first = sequence + 1
 	} else {
-		s.gap(s.last+1, sequence)
+		s.addDeleted(s.last+1, sequence)
 	}
 	s.last = sequence
 	// An erased message keeps no time; its tombstone has it.
@@ -67,7 +67,7 @@ func (s *Scan) Skip(sequence uint64, time int64) {
 	}
 }
 
-func (s *Scan) gap(first, last uint64) {
+func (s *Scan) addDeleted(first, last uint64) {
 	if n := len(s.deleted); n > 0 && s.deleted[n-1].Last+1 == first {
 		s.deleted[n-1].Last = last
 		return
@@ -92,7 +92,7 @@ func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int6
 	for _, t := range s.tombstones {
 		if t.Sequence > s.last || t.Sequence == s.last && s.timeless {
 			if s.msgs > 0 && t.Sequence > s.last {
-				s.gap(s.last+1, t.Sequence)
+				s.addDeleted(s.last+1, t.Sequence)
 			}
 			s.last, s.lastTime, s.timeless = t.Sequence, t.Time, false
 		}

@@ -14,7 +14,7 @@ type IndexSummary struct {
 	FirstTime, LastTime int64           // of the first message, and as Scan counts it of the last record
 	MaxTime             int64           // highest time of a message
 	Timeless            bool            // the last record was of an erased message
-	Gaps                []SequenceRange // from First to Last, ascending and disjoint
+	Deleted             []SequenceRange // from First to Last, ascending and disjoint
 	Tombstones          []Tombstone
 	Lost                []uint64 // sequences of damaged records, as far as they are known
 	LostBytes           int64
@@ -33,7 +33,7 @@ func NewIndexedScan(id uint32, x IndexSummary) *Scan {
 	return &Scan{
 		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
 		last: x.Last, lastTime: x.LastTime, maxTime: x.MaxTime, timeless: x.Timeless,
-		msgs: x.Messages, bytes: x.Bytes, deleted: x.Gaps, tombstones: x.Tombstones,
+		msgs: x.Messages, bytes: x.Bytes, deleted: x.Deleted, tombstones: x.Tombstones,
 		lost: x.Lost, lostBytes: x.LostBytes, index: &indexedSubjects{},
 	}
 }

@@ -311,7 +311,7 @@ func sameSubjects(got engine.Snapshot, want *snapshot) error {
 					live++
 				}
 			}
-			if n := to - max(from, got.FirstSequence) + 1 - b.GapsWithin(max(from, got.FirstSequence), to); got.FirstSequence <= to && n != live {
+			if n := to - max(from, got.FirstSequence) + 1 - b.DeletedWithin(max(from, got.FirstSequence), to); got.FirstSequence <= to && n != live {
 				err = fmt.Errorf("the last block has %d live messages, want %d", n, live)
 			}
 		}

@@ -359,7 +359,7 @@ func (s *shell) read(sequence uint64) (record, bool) {
 		return record{}, false
 	}
 	b := s.pub.View().Find(sequence)
-	if b == nil || b.Removed(sequence) {
+	if b == nil || b.Deleted(sequence) {
 		return record{}, false
 	}
 	if b.Tail != nil {

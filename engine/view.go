@@ -83,20 +83,20 @@ func newBlockView(id uint32, generation, first uint64, tail *Tail) *BlockView {
 // when it has none. It may be ahead of the messages that are visible.
 func (b *BlockView) LastTime() int64 { return b.lastTime.Load() }
 
-// Removed reports whether the block has no message of a sequence that it spans,
+// Deleted reports whether the block has no message of a sequence that it spans,
 // or one in its file that does not count any more.
-func (b *BlockView) Removed(sequence uint64) bool {
+func (b *BlockView) Deleted(sequence uint64) bool {
 	return b.deleted.Load().stretches().contains(sequence)
 }
 
-// GapsWithin returns how many of the sequences from..to are deleted, of those
+// DeletedWithin returns how many of the sequences from..to are deleted, of those
 // that the block spans.
-func (b *BlockView) GapsWithin(from, to uint64) uint64 { return b.deleted.Load().within(from, to) }
+func (b *BlockView) DeletedWithin(from, to uint64) uint64 { return b.deleted.Load().within(from, to) }
 
-// EachGap calls visit for the ranges of deleted sequences within from..to, of
+// EachDeleted calls visit for the ranges of deleted sequences within from..to, of
 // those that the block spans, in order. Between two of them there is a sequence that
 // is not deleted.
-func (b *BlockView) EachGap(from, to uint64, visit func(first, last uint64)) {
+func (b *BlockView) EachDeleted(from, to uint64, visit func(first, last uint64)) {
 	b.deleted.Load().stretches().each(from, to, visit)
 }
 

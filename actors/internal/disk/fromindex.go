@@ -65,7 +65,7 @@ func scanOf(x *blockindex.File, id uint32, found *blockio.BlockScan) (*engine.Sc
 	var before blockindex.Run // a gap lies where the next run does not go on from it
 	gap := func(first, last uint64) {
 		if first <= last {
-			summary.Gaps = append(summary.Gaps, engine.SequenceRange{First: first, Last: last})
+			summary.Deleted = append(summary.Deleted, engine.SequenceRange{First: first, Last: last})
 		}
 	}
 	err := x.Runs(func(r blockindex.Run) bool {

@@ -61,7 +61,7 @@ func (l *Lookup) live(from uint64) uint64 {
 	n := l.now.LastSequence - from + 1
 	blocks := l.now.View.Blocks()
 	for i := l.block(from); i < len(blocks); i++ {
-		n -= blocks[i].GapsWithin(max(from, blocks[i].First), l.span(i))
+		n -= blocks[i].DeletedWithin(max(from, blocks[i].First), l.span(i))
 	}
 	return n
 }

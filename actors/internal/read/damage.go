@@ -72,7 +72,7 @@ func (p *part) holes(from, to uint64) (holes []stretch, err error) {
 		}
 		for next = p.block.LiveAfter(next); next < sequence; next = p.block.LiveAfter(next) {
 			end := sequence - 1
-			p.block.EachGap(next, end, func(first, _ uint64) { end = min(end, first-1) })
+			p.block.EachDeleted(next, end, func(first, _ uint64) { end = min(end, first-1) })
 			holes = append(holes, stretch{before: i, first: next, last: end, reason: "no intact record", err: ErrCorrupt})
 			next = end + 1
 		}

@@ -44,7 +44,7 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 			runtime.Gosched()
 			continue
 		}
-		if b.Removed(wanted) {
+		if b.Deleted(wanted) {
 			return notFound(wanted)
 		}
 		err := s.loadFrom(b, wanted, into)

@@ -99,7 +99,7 @@ func (l *Lookup) backward(from, to uint64, visit func(p *part, low, high int) er
 func (l *Lookup) parts(i int, from, to uint64, reverse bool, visit func(p *part, low, high int) error) error {
 	b := l.now.View.Blocks()[i]
 	from, to = max(from, b.First), min(to, l.span(i))
-	if from > to || b.GapsWithin(from, to) == to-from+1 {
+	if from > to || b.DeletedWithin(from, to) == to-from+1 {
 		return nil
 	}
 	if err := l.ctx.Err(); err != nil {

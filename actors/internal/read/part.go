@@ -118,7 +118,7 @@ func (p *part) live(low, high int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return last - first + 1 - p.block.GapsWithin(first, last), nil
+	return last - first + 1 - p.block.DeletedWithin(first, last), nil
 }
 
 // members returns the live ones of the records low..high-1 that a set selects. The result is in memory,
@@ -147,7 +147,7 @@ func (p *part) dropDeleted(low, high int, members bitset) error {
 	if err != nil {
 		return err
 	}
-	p.block.EachGap(first, last, func(from, to uint64) {
+	p.block.EachDeleted(first, last, func(from, to uint64) {
 		a, aErr := p.table.search(from)
 		b, bErr := p.table.search(to + 1)
 		if err = errors.Join(err, aErr, bErr); err == nil {
@@ -178,7 +178,7 @@ func (p *part) next(set *subject.Set, low, high int) (int, error) {
 			return high, err
 		}
 		sequence, err := p.table.sequence(i)
-		if err != nil || !p.block.Removed(sequence) {
+		if err != nil || !p.block.Deleted(sequence) {
 			return i, err
 		}
 		if low, err = p.table.search(p.block.LiveAfter(sequence)); err != nil {
@@ -195,7 +195,7 @@ func (p *part) prev(set *subject.Set, low, high int) (int, error) {
 			return low - 1, err
 		}
 		sequence, err := p.table.sequence(i)
-		if err != nil || !p.block.Removed(sequence) {
+		if err != nil || !p.block.Deleted(sequence) {
 			return i, err
 		}
 		if high, err = p.table.search(p.block.LiveBefore(sequence) + 1); err != nil {

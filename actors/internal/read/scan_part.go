@@ -175,7 +175,7 @@ func (sc *Scan) one(p *part, at int) error {
 		}
 	}
 	switch {
-	case sequence < sc.Published.First() || p.block.Removed(sequence):
+	case sequence < sc.Published.First() || p.block.Deleted(sequence):
 		sc.moveBehind(sequence)
 		return nil
 	case damaged != nil:
