@@ -4,9 +4,9 @@ package engine
 func (e *Engine) add(m *Message, sequence uint64, time int64, size int) {
 	e.openFrame(size)
 	b := e.tail
-	b.memory.slotRoom(b.live, &e.spareSlots)
+	b.memory.slotRoom(b.appended, &e.spareSlots)
 	b.codec.AppendMessage(b.memory.free(), sequence, time, m.Subject, m.Header, m.Payload)
-	b.live.add(sequence, time, b.size, size, e.index.Stage(m.Subject, e.current.parity))
+	b.appended.add(sequence, time, b.size, size, e.subjects.Stage(m.Subject, e.current.parity))
 	b.memory.frame.slots++
 	e.appended(size)
 	b.remember(sequence, time, uint64(size))

@@ -23,33 +23,37 @@ type block struct {
 	// it lies below the stream's first sequence.
 	deleted deletedSet
 
-	// Records of sequences below tailFrom are known to the file only, and to old
-	// when that is loaded; oldSize is where they end. The others are in live.
-	tailFrom uint64
-	oldSize  int64
-	old      *Table
-	loading  bool
-	retryAt  int64 // a load failed; no other one before this time
-	live     *Table
-	cursor   int  // index in old or live of the first live record
-	inLive   bool // cursor counts in live
+	// Two tables list the block's records. Those of sequences from tailFrom on were
+	// appended since the block got its memory, and are in appended. Those below are
+	// in the first scannedSize bytes of the file; they are in scanned when the shell
+	// has loaded that, which it does while loading is true.
+	tailFrom    uint64
+	appended    *Table
+	scanned     *Table
+	scannedSize int64
+	loading     bool
+	retryAt     int64 // a load failed; no other one before this time
+	// cursor is the index of the first live record in appended, if inAppended, or
+	// else in scanned.
+	cursor     int
+	inAppended bool
 
 	memory memory
 	codec  BlockCodec
 	view   *BlockView
 	// sealed blocks take no more records.
 	sealed bool
-	// indexed: recovery found an index that is of use.
-	indexed bool
+	// hasIndex tells that recovery found a block index that is of use.
+	hasIndex bool
 }
 
 // table returns the table that lists a sequence, or reports that it has to be
 // loaded.
 func (b *block) table(sequence uint64) (t *Table, loaded bool) {
 	if sequence >= b.tailFrom {
-		return b.live, true
+		return b.appended, true
 	}
-	return b.old, b.old != nil
+	return b.scanned, b.scanned != nil
 }
 
 // head returns the table and index of the block's first live record.
@@ -58,31 +62,31 @@ func (b *block) head() (t *Table, i int, loaded bool) {
 	if !loaded {
 		return nil, 0, false
 	}
-	inLive := b.firstLive >= b.tailFrom
-	if inLive != b.inLive || b.cursor >= t.n || t.sequenceAt(b.cursor) != b.firstLive {
-		b.inLive, b.cursor = inLive, t.Search(b.firstLive)
+	inAppended := b.firstLive >= b.tailFrom
+	if inAppended != b.inAppended || b.cursor >= t.n || t.Sequence(b.cursor) != b.firstLive {
+		b.inAppended, b.cursor = inAppended, t.Search(b.firstLive)
 	}
-	return t, b.cursor, b.cursor < t.n && t.sequenceAt(b.cursor) == b.firstLive
+	return t, b.cursor, b.cursor < t.n && t.Sequence(b.cursor) == b.firstLive
 }
 
 // advance moves firstLive past the record at the cursor. It reports false when
 // the tables in memory hold no further live record.
 func (b *block) advance() bool {
 	for {
-		t := b.old
-		if b.inLive {
-			t = b.live
+		t := b.scanned
+		if b.inAppended {
+			t = b.appended
 		}
 		b.cursor++
 		if b.cursor >= t.n {
-			if b.inLive || b.live == nil {
+			if b.inAppended || b.appended == nil {
 				return false
 			}
-			b.inLive, b.cursor = true, -1
+			b.inAppended, b.cursor = true, -1
 			continue
 		}
-		if sequence := t.sequenceAt(b.cursor); !b.deleted.contains(sequence) {
-			b.firstLive, b.firstTime = sequence, t.timeAt(b.cursor)
+		if sequence := t.Sequence(b.cursor); !b.deleted.contains(sequence) {
+			b.firstLive, b.firstTime = sequence, t.slot(b.cursor).time
 			return true
 		}
 	}
@@ -115,6 +119,6 @@ func (b *block) publishDeleted() {
 
 // forgetTables leaves the block's records to the file.
 func (b *block) forgetTables() {
-	b.live, b.old, b.inLive = nil, nil, false
-	b.tailFrom, b.oldSize = b.last+1, b.size
+	b.appended, b.scanned, b.inAppended = nil, nil, false
+	b.tailFrom, b.scannedSize = b.last+1, b.size
 }

@@ -26,8 +26,8 @@ func (e *Engine) seal() *Commit {
 // snapshot fixes what the group publishes.
 func (e *Engine) snapshot(g *group) {
 	for i := range g.pieces {
-		if p := &g.pieces[i]; !p.seal && p.block.live != nil {
-			p.slots = p.block.live.n
+		if p := &g.pieces[i]; !p.seal && p.block.appended != nil {
+			p.slots = p.block.appended.n
 		}
 	}
 	e.fillNumbers()

@@ -19,10 +19,10 @@ type Engine struct {
 	// generation is that of all blocks of this engine.
 	generation uint64
 
-	numbers                 // state and totals, staged commands included
-	index   *subjects.Index // of what is published; what is staged waits in it
-	now     int64           // time of this turn
-	stamp   int64           // highest time given to a message
+	numbers                  // state and totals, staged commands included
+	subjects *subjects.Index // of what is published; what is staged waits in it
+	now      int64           // time of this turn
+	stamp    int64           // highest time given to a message
 
 	groups
 	out   []Reply // for the next Ready
@@ -76,7 +76,7 @@ func New(cfg Config, pub *Published, now int64) *Engine {
 
 func newEngine(cfg Config, pub *Published) *Engine {
 	e := &Engine{
-		cfg: cfg, pub: pub, generation: pub.nextGeneration(), numbers: noNumbers(), index: subjects.New(cfg.Seed),
+		cfg: cfg, pub: pub, generation: pub.nextGeneration(), numbers: noNumbers(), subjects: subjects.New(cfg.Seed),
 		groups:    newGroups(),
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
@@ -189,7 +189,7 @@ func (e *Engine) Settled() []Reply {
 // aborted, or that another has taken over from.
 func (e *Engine) Release() {
 	for _, b := range e.blocks {
-		b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, false)
+		b.memory.drop(b.appended, e.cfg.Buffers, &e.spareSlots, false)
 		b.forgetTables()
 	}
 	e.spareSlots = nil

@@ -40,7 +40,7 @@ func (e *Engine) MemoryBlocks() int {
 func (e *Engine) Tables() int {
 	n := 0
 	for _, b := range e.blocks {
-		if b.old != nil || b.live != nil {
+		if b.scanned != nil || b.appended != nil {
 			n++
 		}
 	}

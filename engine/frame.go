@@ -59,8 +59,7 @@ func (e *Engine) closeFrame() {
 		m.used -= emptyRecord
 		b.size -= emptyRecord
 		if f.slots == 1 {
-			i := b.live.n - 1
-			b.live.chunks[i/slotsPerChunk][i%slotsPerChunk].offset -= emptyRecord
+			b.appended.slot(b.appended.n - 1).offset -= emptyRecord
 		}
 	} else {
 		b.codec.PutGroupMark(chunk[f.at:f.at+emptyRecord], f.records, uint32(length))

@@ -34,7 +34,7 @@ type piece struct {
 	create   bool
 	seal     bool
 	slots    int // records of the block that readers may see afterwards
-	indexed  int // records of the block that the subject index knows of already
+	counted  int // records of the block that the subject index has counted
 }
 
 // goneMessage is a message that was removed: the subject index hears of it when the
@@ -75,8 +75,8 @@ func (g *group) pieceFor(b *block) *piece {
 		return &g.pieces[n-1]
 	}
 	p := piece{block: b, from: b.size, to: b.size}
-	if b.live != nil {
-		p.indexed = b.live.n
+	if b.appended != nil {
+		p.counted = b.appended.n
 	}
 	g.pieces = append(g.pieces, p)
 	return &g.pieces[len(g.pieces)-1]

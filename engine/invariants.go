@@ -87,17 +87,17 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 	if err := b.deleted.check(b.last); err != nil {
 		return fmt.Errorf("deleted: %w", err)
 	}
-	if b.old == nil && b.tailFrom > b.firstLive {
+	if b.scanned == nil && b.tailFrom > b.firstLive {
 		return nil
 	}
 	var msgs, bytes uint64
-	for _, t := range [...]*Table{b.old, b.live} {
+	for _, t := range [...]*Table{b.scanned, b.appended} {
 		if t == nil {
 			continue
 		}
 		for i := t.Search(b.firstLive); i < t.n; i++ {
-			if !b.deleted.contains(t.sequenceAt(i)) {
-				msgs, bytes = msgs+1, bytes+t.sizeAt(i)
+			if !b.deleted.contains(t.Sequence(i)) {
+				msgs, bytes = msgs+1, bytes+uint64(t.slot(i).size)
 			}
 		}
 	}
@@ -108,7 +108,7 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 }
 
 func (e *Engine) checkSubjects() error {
-	total := e.index.Tree().Messages()
+	total := e.subjects.Tree().Messages()
 	// The index is of what is published.
 	if n := e.pub.written.counts[countMessages]; e.serving() && total > n+e.lostUnlisted() {
 		return fmt.Errorf("subjects count %d messages, the stream %d", total, n)

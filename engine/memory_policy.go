@@ -15,7 +15,7 @@ func (e *Engine) trimMemory() {
 // table stays when a limit is about to need it.
 func (e *Engine) releaseMemory(b *block) {
 	keep := e.cfg.Limits.evicts() && e.nearHead(b)
-	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, keep)
+	b.memory.drop(b.appended, e.cfg.Buffers, &e.spareSlots, keep)
 	if !keep {
 		b.forgetTables()
 	}
@@ -29,7 +29,7 @@ func (e *Engine) dropIdleMemory() {
 		e.now < e.durability.lastWrite+idleAfter {
 		return
 	}
-	b.memory.drop(b.live, e.cfg.Buffers, &e.spareSlots, false)
+	b.memory.drop(b.appended, e.cfg.Buffers, &e.spareSlots, false)
 	b.forgetTables()
 	e.spareSlots, e.chunkHint = nil, smallestChunk
 	e.shrink()

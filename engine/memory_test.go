@@ -70,7 +70,7 @@ func TestMemoryOfAnIdleTailComesBack(t *testing.T) {
 			t.Errorf("covers %d: %v", sequence, tail.Covers(sequence))
 		}
 	}
-	if records, known := tail.Records(); !known || tail.From() != 21 || records.Len() != 1 || records.Sequence(0) != 21 {
+	if records, known := tail.Table(); !known || tail.From() != 21 || records.Len() != 1 || records.Sequence(0) != 21 {
 		t.Errorf("the table has %d records from %d on", records.Len(), tail.From())
 	}
 }

@@ -44,7 +44,7 @@ func (e *Engine) open() {
 		if len(targets) == 0 {
 			continue
 		}
-		if b.old == nil {
+		if b.scanned == nil {
 			e.request(b)
 			continue
 		}
@@ -92,14 +92,14 @@ func (e *Engine) opened() {
 	e.lostAtOpen = e.counts[countLostMessages]
 	for _, b := range e.blocks {
 		if !e.cfg.Limits.evicts() || !e.nearHead(b) {
-			b.old = nil
+			b.scanned = nil
 		}
 	}
 	e.fillNumbers()
 	e.setBlocks(e.blocks) // what the groups until now would have shown was not published
 	e.pub.turn.Add(1)
 	e.pub.view.Store(e.changedView())
-	e.pub.showTree(e.index.Tree())
+	e.pub.showTree(e.subjects.Tree())
 	e.pub.publish(&e.numbers)
 	e.pub.turn.Add(1)
 	e.unpark()
@@ -121,16 +121,16 @@ func (e *Engine) refreshHead() {
 func (e *Engine) bury(b *block, targets []uint64) {
 	slices.Sort(targets)
 	for _, sequence := range slices.Compact(targets) {
-		i := b.old.Search(sequence)
-		if i == b.old.n || b.old.sequenceAt(i) != sequence {
+		i := b.scanned.Search(sequence)
+		if i == b.scanned.n || b.scanned.Sequence(i) != sequence {
 			continue
 		}
-		e.takeMessage(b, b.old, i, countRemovedMsgs)
+		e.takeMessage(b, b.scanned, i, countRemovedMsgs)
 		b.deleted.add(sequence, sequence)
 	}
 	b.publishDeleted()
 	if b.msgs > 0 && b.deleted.contains(b.firstLive) {
-		b.inLive, b.cursor = false, b.old.Search(b.firstLive)
+		b.inAppended, b.cursor = false, b.scanned.Search(b.firstLive)
 		if !b.advance() {
 			e.loseRest(b)
 		}

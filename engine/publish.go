@@ -46,7 +46,7 @@ func (e *Engine) publish(g *group) {
 		}
 	}
 	e.indexSubjects(g)
-	g.numbers.counts[countSubjects] = uint64(e.index.Tree().Len())
+	g.numbers.counts[countSubjects] = uint64(e.subjects.Tree().Len())
 	// What readers see at once was published since the group was sealed, and
 	// does not go back.
 	e.showAtOnce(&g.numbers)
@@ -58,25 +58,25 @@ func (e *Engine) publish(g *group) {
 func (e *Engine) indexSubjects(g *group) {
 	if e.pub.held.Load() {
 		e.pub.held.Store(false)
-		e.index.Freeze()
+		e.subjects.Freeze()
 	}
 	for i := range g.pieces {
 		p := &g.pieces[i]
-		for ; p.indexed < p.slots; p.indexed++ {
-			c, at := p.block.live.chunks[p.indexed/slotsPerChunk], p.indexed%slotsPerChunk
-			e.index.Stored(c[at].subject, c[at].sequence, c[at].size)
+		for ; p.counted < p.slots; p.counted++ {
+			s := p.block.appended.slot(p.counted)
+			e.subjects.Stored(s.subject, s.sequence, s.size)
 		}
 	}
 	for _, m := range g.gone {
-		e.index.Removed(m.subject, m.sequence)
+		e.subjects.Removed(m.subject, m.sequence)
 	}
 	g.gone = g.gone[:0]
 	if g.lost > 0 {
 		e.forgetSubjects(g.lost)
 		g.lost = 0
 	}
-	e.index.Published(g.parity)
-	e.pub.showTree(e.index.Tree())
+	e.subjects.Published(g.parity)
+	e.pub.showTree(e.subjects.Tree())
 }
 
 // forgetSubjects takes subjects out of the index all of whose messages were lost with
@@ -85,14 +85,14 @@ func (e *Engine) indexSubjects(g *group) {
 func (e *Engine) forgetSubjects(through uint64) {
 	everything := subject.Everything()
 	var gone []subjects.Info
-	e.index.Tree().Walk(&everything, func(_ []byte, info subjects.Info) bool {
+	e.subjects.Tree().Walk(&everything, func(_ []byte, info subjects.Info) bool {
 		if info.Last <= through {
 			gone = append(gone, info)
 		}
 		return true
 	})
 	for _, info := range gone {
-		e.index.RemovedMany(info.ID, info.Count, info.Last)
+		e.subjects.RemovedMany(info.ID, info.Count, info.Last)
 	}
 }
 
@@ -116,7 +116,7 @@ func (e *Engine) showAtOnce(n *numbers) {
 // fillNumbers brings those of the engine's numbers up to date that something else
 // keeps.
 func (e *Engine) fillNumbers() {
-	e.counts[countSubjects] = uint64(e.index.Tree().Len())
+	e.counts[countSubjects] = uint64(e.subjects.Tree().Len())
 	e.counts[countBlocks] = uint64(len(e.blocks))
 	e.counts[countDurable] = e.durability.durable.sequence
 }

@@ -59,7 +59,7 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
-		maxTime: s.maxTime, oldSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true,
+		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true,
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)
@@ -68,9 +68,9 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	b.publishDeleted()
 	if s.msgs > 0 {
-		b.firstMsg, b.indexed = s.firstMsg, s.index != nil
+		b.firstMsg, b.hasIndex = s.firstMsg, s.index != nil
 		b.firstLive, b.firstTime = s.firstMsg, s.firstTime
-		s.countSubjects(e.index)
+		s.countSubjects(e.subjects)
 	}
 	if s.last >= last && s.last > 0 {
 		e.counts[countLast] = s.last
@@ -95,7 +95,7 @@ func (r *Recovery) keep(b *block, t *Table) {
 		return
 	}
 	if r.kept+t.n <= keepRecords || r.e.cfg.Limits.evicts() && r.e.nearHead(b) {
-		b.old = t
+		b.scanned = t
 		r.kept += t.n
 	}
 }
@@ -126,7 +126,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 		found.sequence = first - 1 // there are no messages to lose below it
 	}
 	for _, b := range e.blocks {
-		if b != e.tail && !b.indexed {
+		if b != e.tail && !b.hasIndex {
 			e.indexing.sealed(e, b)
 		}
 	}

@@ -297,7 +297,7 @@ func TestViewWalksTheBlocks(t *testing.T) {
 	}
 	var got []uint64
 	tail := v.Blocks()[9].Tail
-	records, _ := tail.Records()
+	records, _ := tail.Table()
 	for i := records.Search(66); i < records.Len() && len(got) < 3; i++ {
 		got = append(got, records.Sequence(i))
 	}

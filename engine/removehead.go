@@ -51,12 +51,12 @@ func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		e.current.gone = append(e.current.gone, goneMessage{t.subjectOf(e.index, i), t.sequenceAt(i)})
+		e.current.gone = append(e.current.gone, goneMessage{t.subjectOf(e.subjects, i), t.Sequence(i)})
 	} else {
 		// An earlier engine removed it, and counted why.
-		e.index.Removed(t.subjectOf(e.index, i), t.sequenceAt(i))
+		e.subjects.Removed(t.subjectOf(e.subjects, i), t.Sequence(i))
 	}
-	size := min(t.sizeAt(i), b.bytes)
+	size := min(uint64(t.slot(i).size), b.bytes)
 	if b.msgs == 1 {
 		size = b.bytes
 	}
@@ -70,14 +70,14 @@ func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 	for {
 		for ; i < t.n && b.msgs > 0; i++ {
-			if sequence := t.sequenceAt(i); !b.deleted.contains(sequence) {
+			if sequence := t.Sequence(i); !b.deleted.contains(sequence) {
 				e.takeMessage(b, t, i, reason)
 			}
 		}
-		if t == b.live || b.live == nil {
+		if t == b.appended || b.appended == nil {
 			break
 		}
-		t, i = b.live, 0
+		t, i = b.appended, 0
 	}
 	if b.msgs > 0 {
 		e.loseRest(b)

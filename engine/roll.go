@@ -8,8 +8,8 @@ func (e *Engine) roll() {
 		e.closeFrame()
 		p := e.current.pieceFor(old)
 		p.seal = true
-		if old.live != nil {
-			p.slots = old.live.n
+		if old.appended != nil {
+			p.slots = old.appended.n
 		}
 		old.sealed = true
 		e.current.release = append(e.current.release, old)
@@ -29,6 +29,6 @@ func (e *Engine) roll() {
 // startMemory gives a block memory for the records from a sequence on.
 func (b *block) startMemory(from uint64) {
 	b.memory.tail = newTail(from)
-	b.tailFrom, b.oldSize = from, b.size
-	b.live = &Table{}
+	b.tailFrom, b.scannedSize = from, b.size
+	b.appended = &Table{}
 }

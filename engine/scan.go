@@ -42,7 +42,7 @@ func (s *Scan) Message(sequence uint64, time int64, offset int64, size int, subj
 	} else if sequence > s.last+1 {
 		s.addDeleted(s.last+1, sequence-1)
 	}
-	s.table.scanned(sequence, time, offset, size, subject)
+	s.table.addScanned(sequence, time, offset, size, subject)
 	s.msgs++
 	s.bytes += uint64(size)
 	s.last, s.lastTime, s.timeless = sequence, time, false
@@ -87,7 +87,7 @@ func (s *Scan) Tombstone(sequence uint64, time int64) {
 // they are known.
 func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int64) {
 	s.size, s.appendable, s.lost, s.lostBytes = size, appendable, lost, lostBytes
-	s.table.index = nil
+	s.table.names.scanned()
 	// A tombstone proves that its sequence was in use once.
 	for _, t := range s.tombstones {
 		if t.Sequence > s.last || t.Sequence == s.last && s.timeless {
@@ -122,14 +122,14 @@ func (s *Scan) Messages() uint64 { return s.msgs }
 func (s *Scan) trim(last uint64) {
 	old := s.table
 	trimmed := Scan{id: s.id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64, trimmed: true}
-	for i := 0; i < old.n; i++ {
-		sequence, offset, size := old.Record(i)
+	for i := range old.Len() {
+		r := old.At(i)
 		var subject []byte
-		if own := old.chunks[i/slotsPerChunk][i%slotsPerChunk].subject; own != noSubject {
-			subject = []byte(old.names[own])
+		if r.Subject != noSubject {
+			subject = []byte(old.names.names[r.Subject])
 		}
-		if sequence > last {
-			trimmed.Message(sequence, old.timeAt(i), offset, size, subject)
+		if r.Sequence > last {
+			trimmed.Message(r.Sequence, r.Time, r.Offset, r.Size, subject)
 		}
 	}
 	if s.last > trimmed.last && s.last > last {

@@ -61,8 +61,8 @@ func (s *Scan) countSubjects(index *subjects.Index) {
 		s.index = &indexedSubjects{}
 		return
 	}
-	for i, name := range s.table.names {
-		sum := &s.table.perName[i]
+	for i, name := range s.table.names.names {
+		sum := &s.table.names.sums[i]
 		index.Add(name, sum.count, sum.first, sum.last, true, sum.size)
 	}
 }

@@ -1,102 +1,118 @@
 package engine
 
-import "github.com/seed-d8b58eba/millrace/engine/subjects"
+import (
+	"sort"
+
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+)
+
+// Table lists the message records of one block in order of sequence. The engine fills
+// one as it appends to the tail; readers get it as of one instant, through Tail.Table.
+// A table of records that are in the file only is scanned by the shell, off the
+// engine's turn, when a limit is about to reach them.
+type Table struct {
+	chunks []*slotChunk
+	n      int
+	// names are those of a scanned table, whose subject numbers are its own. In a
+	// table that the engine filled they are the numbers of the subject index.
+	names *tableNames
+}
+
+// slotsPerChunk is the number of records in one chunk of a table.
+const slotsPerChunk = 256
+
+// slot is the entry of one message record in a table. It fills half a cache line: a
+// look-up touches one.
+type slot struct {
+	sequence uint64
+	time     int64
+	offset   uint32
+	size     uint32
+	subject  uint32
+	_        uint32
+}
+
+// slotChunk is a stretch of a table.
+type slotChunk [slotsPerChunk]slot
+
+// RecordInfo is an entry of a table.
+type RecordInfo struct {
+	Sequence uint64
+	Time     int64
+	Offset   int64 // in the block
+	Size     int
+	Subject  uint32 // number of the subject in the index, while it has messages
+}
 
 // noSubject is the number of the empty subject, which is not tracked.
 const noSubject = subjects.NoID
 
-// Table lists the message records of one block in order of sequence. The table
-// of the tail block grows as the engine appends; those of older blocks come from
-// the shell, scanned off the engine's turn, when a limit is about to reach them.
-type Table struct {
-	chunks []*slotChunk
-	n      int
-	// names and ids translate the subject numbers of a scanned table, which are
-	// its own, to the engine's. A table that the engine filled has neither.
-	names []string
-	ids   []uint32
-	// perName sums up the records of each own subject number.
-	perName []nameSum
-	index   map[string]uint32
-}
-
-// nameSum is what a block holds of one subject: how many messages, the sequences of
-// the first and the last, and the size of the last.
-type nameSum struct {
-	count, first, last uint64
-	size               uint32
-}
-
-// unresolved marks a subject number that was not looked up yet.
-const unresolved = noSubject - 1
-
-// newScannedTable returns an empty table for a block that is being scanned.
-func newScannedTable() *Table { return &Table{index: make(map[string]uint32)} }
+func (t *Table) slot(i int) *slot { return &t.chunks[i/slotsPerChunk][i%slotsPerChunk] }
 
 // Len returns the number of records.
 func (t *Table) Len() int { return t.n }
 
-// Record returns the sequence, place and size of record i.
-func (t *Table) Record(i int) (sequence uint64, offset int64, size int) {
-	c, at := t.chunks[i/slotsPerChunk], i%slotsPerChunk
-	return c[at].sequence, int64(c[at].offset), int(c[at].size)
+// Sequence returns the sequence of record i.
+func (t *Table) Sequence(i int) uint64 { return t.slot(i).sequence }
+
+// Subject returns the number of the subject of record i.
+func (t *Table) Subject(i int) uint32 { return t.slot(i).subject }
+
+// At returns record i.
+func (t *Table) At(i int) RecordInfo {
+	s := t.slot(i)
+	return RecordInfo{s.sequence, s.time, int64(s.offset), int(s.size), s.subject}
 }
 
-// Search returns the index of the first record at or after sequence.
-func (t *Table) Search(sequence uint64) int { return findSlot(t.chunks, t.n, sequence) }
+// Search returns the index of the first record whose sequence is not below one. Most
+// blocks have a message for each sequence, so it tries the place that is right then.
+func (t *Table) Search(sequence uint64) int {
+	if t.n == 0 {
+		return 0
+	}
+	first := t.Sequence(0)
+	if sequence <= first {
+		return 0
+	}
+	if d := sequence - first; d < uint64(t.n) && t.Sequence(int(d)) == sequence {
+		return int(d)
+	}
+	low, high := 0, t.n
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if t.Sequence(middle) < sequence {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+// SearchOffset returns the index of the first record at or after an offset.
+func (t *Table) SearchOffset(offset int64) int {
+	return sort.Search(t.n, func(i int) bool { return int64(t.slot(i).offset) >= offset })
+}
+
+// SearchTime returns the index of the first record whose time is not before one,
+// given that times do not go back.
+func (t *Table) SearchTime(time int64) int {
+	return sort.Search(t.n, func(i int) bool { return t.slot(i).time >= time })
+}
 
 // add appends a record; the chunk for it must exist.
 func (t *Table) add(sequence uint64, time int64, offset int64, size int, subject uint32) {
-	c, at := t.chunks[t.n/slotsPerChunk], t.n%slotsPerChunk
-	c[at].sequence, c[at].time = sequence, time
-	c[at].offset, c[at].size, c[at].subject = uint32(offset), uint32(size), subject
+	s := t.slot(t.n)
+	s.sequence, s.time = sequence, time
+	s.offset, s.size, s.subject = uint32(offset), uint32(size), subject
 	t.n++
 }
 
-// scanned appends a record of a block that is being scanned.
-func (t *Table) scanned(sequence uint64, time int64, offset int64, size int, subject []byte) {
-	if t.n == len(t.chunks)*slotsPerChunk {
-		t.chunks = append(t.chunks, new(slotChunk))
-	}
-	id := noSubject
-	if len(subject) > 0 {
-		known, ok := t.index[string(subject)]
-		if !ok {
-			name := string(subject)
-			known = uint32(len(t.names))
-			t.names, t.perName = append(t.names, name), append(t.perName, nameSum{first: sequence})
-			t.index[name] = known
-		}
-		sum := &t.perName[known]
-		sum.count, sum.last, sum.size = sum.count+1, sequence, uint32(size)
-		id = known
-	}
-	t.add(sequence, time, offset, size, id)
-}
-
-// subjectOf returns the engine's number for the subject of record i.
+// subjectOf returns the number in the subject index of record i's subject.
 func (t *Table) subjectOf(index *subjects.Index, i int) uint32 {
-	own := t.chunks[i/slotsPerChunk][i%slotsPerChunk].subject
-	if t.names == nil || own == noSubject {
-		return own
+	number := t.Subject(i)
+	if t.names == nil || number == noSubject {
+		return number
 	}
-	if t.ids == nil {
-		t.ids = make([]uint32, len(t.names))
-		for j := range t.ids {
-			t.ids[j] = unresolved
-		}
-	}
-	if t.ids[own] == unresolved {
-		// While the table lists a live message of the subject, its number stays.
-		id, ok := index.Lookup(t.names[own])
-		if !ok {
-			return noSubject
-		}
-		t.ids[own] = id
-	}
-	return t.ids[own]
+	return t.names.lookUp(index, number)
 }
-
-func (t *Table) sequenceAt(i int) uint64 { return slotSequence(t.chunks, i) }
-func (t *Table) timeAt(i int) int64      { return t.chunks[i/slotsPerChunk][i%slotsPerChunk].time }
-func (t *Table) sizeAt(i int) uint64     { return uint64(t.chunks[i/slotsPerChunk][i%slotsPerChunk].size) }

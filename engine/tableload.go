@@ -44,7 +44,7 @@ func (e *Engine) request(b *block) bool {
 		return false
 	}
 	b.loading = true
-	e.schedule(WorkLoad, b.id, b.oldSize)
+	e.schedule(WorkLoad, b.id, b.scannedSize)
 	return true
 }
 
@@ -58,8 +58,8 @@ func (e *Engine) loaded(w Work, d Done) {
 		if d.Err != nil {
 			b.retryAt = e.now + retryLoad
 			e.expiry.retry = min(e.expiry.retry, b.retryAt)
-		} else if b.old == nil && w.Size == b.oldSize {
-			b.old, b.inLive, b.cursor = d.Table, false, 0
+		} else if b.scanned == nil && w.Size == b.scannedSize {
+			b.scanned, b.inAppended, b.cursor = d.Table, false, 0
 		}
 	}
 	if !e.serving() || e.stopped {

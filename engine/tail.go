@@ -60,12 +60,13 @@ func (t *Tail) Locate(sequence uint64) (offset int64, size int, found, known boo
 	if chunks == nil {
 		return 0, 0, false, n == 0 // without messages there is no need for a table
 	}
-	i := findSlot(*chunks, n, sequence)
-	if i >= n || slotSequence(*chunks, i) != sequence {
+	table := Table{chunks: *chunks, n: n}
+	i := table.Search(sequence)
+	if i >= n || table.Sequence(i) != sequence {
 		return 0, 0, false, true
 	}
-	c := (*chunks)[i/slotsPerChunk]
-	return int64(c[i%slotsPerChunk].offset), int(c[i%slotsPerChunk].size), true, true
+	s := table.slot(i)
+	return int64(s.offset), int(s.size), true, true
 }
 
 // Bytes returns the bytes of the block from offset on, or nil when they are no
@@ -100,14 +101,15 @@ func (t *Tail) Start() (offset int64, ok bool) {
 	return (*chunks)[0].start, true
 }
 
-// Records returns the table. It reports whether that is in memory.
-func (t *Tail) Records() (r Records, known bool) {
+// Table returns the table as of one instant: the records that are visible now. known
+// is false when it is no longer in memory.
+func (t *Tail) Table() (table Table, known bool) {
 	t.touch()
 	// The count first: the table loaded after it holds at least as many slots.
 	n := int(t.visible.Load())
 	chunks := t.slots.Load()
 	if chunks == nil {
-		return Records{}, n == 0 // without messages there is no need for a table
+		return Table{}, n == 0 // without messages there is no need for a table
 	}
-	return Records{*chunks, n}, true
+	return Table{chunks: *chunks, n: n}, true
 }

@@ -23,14 +23,14 @@ type part struct {
 // splitAt returns where the part of a block in its file ends and the one in memory begins: in memory are
 // the records of the table from first on, with sequences from boundary on. inMemory is false when the
 // file has all of the block.
-func splitAt(b *engine.BlockView) (records engine.Records, first int, boundary uint64, inMemory bool) {
+func splitAt(b *engine.BlockView) (records engine.Table, first int, boundary uint64, inMemory bool) {
 	if b.Tail == nil {
 		return records, 0, math.MaxUint64, false
 	}
 	// The engine drops the bytes before the table. Looked at in the same order, bytes that are found come
 	// with their table, or the table is found to be gone.
 	start, ok := b.Tail.Start()
-	records, known := b.Tail.Records()
+	records, known := b.Tail.Table()
 	if !known || !ok && records.Len() > 0 {
 		return records, 0, math.MaxUint64, false
 	}

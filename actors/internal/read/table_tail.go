@@ -14,7 +14,7 @@ import (
 // of the block, those from first on.
 type tailTable struct {
 	block   *engine.BlockView
-	records engine.Records
+	records engine.Table
 	first   int            // the records before it belong to the part in the file
 	names   *subjects.Tree // knows the numbers of live subjects; may be nil
 }
