@@ -1,8 +1,9 @@
 package engine
 
-// seal turns the current group into a commit. It returns nil when there is
-// nothing to write; what waits for nothing but the group before is then done.
-func (e *Engine) seal() *Commit {
+// closeGroup turns the current group into a commit, and starts the next group. It
+// returns nil when there is nothing to write. Replies that then wait in the group wait
+// for the group before it alone, which has been written, and may leave.
+func (e *Engine) closeGroup() *Commit {
 	g := e.current
 	if !g.staged() && !g.force {
 		e.out = append(e.out, g.replies...)
@@ -11,7 +12,7 @@ func (e *Engine) seal() *Commit {
 		return nil
 	}
 	e.closeFrame()
-	e.snapshot(g)
+	e.fixOutcome(g)
 	e.operations(g)
 	e.depart()
 	if len(g.commit.Ops) == 0 {
@@ -23,8 +24,9 @@ func (e *Engine) seal() *Commit {
 	return &g.commit
 }
 
-// snapshot fixes what the group publishes.
-func (e *Engine) snapshot(g *group) {
+// fixOutcome notes what readers are to see once the group is published, before later
+// commands change more.
+func (e *Engine) fixOutcome(g *group) {
 	for i := range g.pieces {
 		if p := &g.pieces[i]; !p.seal && p.block.appended != nil {
 			p.slots = p.block.appended.n
@@ -37,7 +39,8 @@ func (e *Engine) snapshot(g *group) {
 	}
 }
 
-// operations lists what the commit lane has to do for the group.
+// operations lists what the commit lane has to do for the group. At SyncAlways that
+// includes sealing blocks that are full; otherwise the maintenance lane seals them.
 func (e *Engine) operations(g *group) {
 	always := e.cfg.Level == SyncAlways
 	if !e.derivedGone && len(g.pieces)+len(g.evicted) > 0 && len(e.cfg.Derived) > 0 {
@@ -80,12 +83,13 @@ func (e *Engine) operations(g *group) {
 
 func (g *group) add(op Op) { g.commit.Ops = append(g.commit.Ops, op) }
 
-// worthWriting is the size at which a group does not linger, in bytes. A write
-// costs as much as encoding a hundred small records.
+// worthWriting is the size from which on a group does not linger, in bytes. A write
+// costs as much as encoding some hundred small records, a few KiB: beyond this size,
+// waiting saves little.
 const worthWriting = 64 << 10
 
-// lingers reports whether the current group waits for more before it is written.
-// Only SyncNever lets it: nobody waits for the write.
+// lingers reports whether the current group waits for more records before it is
+// written. Only at SyncNever it may, since its replies have left already.
 func (e *Engine) lingers() bool {
 	g := e.current
 	return g.shown && g.size < worthWriting && e.now-g.shownAt < int64(e.cfg.Linger) && e.now >= g.shownAt &&

@@ -1,17 +1,17 @@
 package engine
 
-// durability follows what is on stable storage, and holds back what must wait
-// for it: flushes, and the removal of evicted blocks.
+// durability keeps account of what is on stable storage, and holds back what must
+// wait for it: the replies to flushes, and the removal of evicted blocks.
 type durability struct {
-	written mark // what is in the files
-	synced  mark // what was synced, if all blocks before it were
-	durable mark // what is on stable storage
+	written logPoint // up to here the log is in the files
+	synced  logPoint // up to here it was synced, except for blocks in unsealed
+	durable logPoint // up to here it is on stable storage
 
-	tail      *block // block that was written to last
-	dirty     bool   // it was written to since its last sync
-	syncing   bool   // a WorkSync is out
-	syncMark  mark   // what it covers
-	due       int64  // when SyncInterval syncs next
+	tail      *block   // block that was written to last
+	dirty     bool     // it was written to and no sync of that was asked for yet
+	syncing   bool     // a WorkSync is out
+	syncPoint logPoint // up to here it syncs the log
+	due       int64    // when SyncInterval syncs next
 	lastWrite int64
 
 	unsealed []unsealed // SyncInterval and SyncNever
@@ -23,17 +23,17 @@ type durability struct {
 	stopping bool
 }
 
-// mark is a moment in the life of the log. What has to wait counts groups, not
-// sequences: the record that preserves the last sequence uses up none.
-type mark struct {
+// logPoint is how far the log had come at some moment. What waits for the log to get
+// there counts groups and not sequences, since the record that preserves the last
+// sequence of an emptied stream uses up none.
+type logPoint struct {
 	group    uint64 // groups with records that were written until then
 	sequence uint64 // last sequence
 	end      Position
 }
 
-// combine joins two marks, each of which holds: it returns the later of each
-// part.
-func (m mark) combine(other mark) mark {
+// combine returns the later of each part of two points both of which were reached.
+func (m logPoint) combine(other logPoint) logPoint {
 	m.group, m.sequence = max(m.group, other.group), max(m.sequence, other.sequence)
 	if m.end.Before(other.end) {
 		m.end = other.end
@@ -41,8 +41,8 @@ func (m mark) combine(other mark) mark {
 	return m
 }
 
-// limit returns the earlier of each part of two marks.
-func (m mark) limit(other mark) mark {
+// limit returns the earlier of each part of two points.
+func (m logPoint) limit(other logPoint) logPoint {
 	m.group, m.sequence = min(m.group, other.group), min(m.sequence, other.sequence)
 	if other.end.Before(m.end) {
 		m.end = other.end
@@ -73,8 +73,8 @@ func (e *Engine) SyncedTo() Position { return e.durability.durable.end }
 // unsealed is a block that was rolled and is not synced yet; its WorkSeal is out.
 type unsealed struct {
 	block  *block
-	before mark // holds whatever happens to the block
-	after  mark // holds once the block, and those before it, are sealed
+	before logPoint // what is durable even if the block is never sealed
+	after  logPoint // what is durable once the block, and those before it, are sealed
 }
 
 // eviction is a block that may go once a group is durable.
@@ -95,7 +95,7 @@ func (d *durability) committed(e *Engine, g *group) {
 	if n := len(g.pieces); n > 0 {
 		d.tail, d.lastWrite = g.pieces[n-1].block, e.now
 		d.dirty = e.cfg.Level != SyncAlways
-		d.written = mark{before + 1, g.numbers.counts[countLast], Position{d.tail.id, g.pieces[n-1].to}}
+		d.written = logPoint{before + 1, g.numbers.counts[countLast], Position{d.tail.id, g.pieces[n-1].to}}
 	}
 	for i := range g.pieces {
 		if p := &g.pieces[i]; p.create {
@@ -106,10 +106,10 @@ func (d *durability) committed(e *Engine, g *group) {
 		u := unsealed{
 			block: b,
 			// What this group did to later blocks is not covered by the seal.
-			after: mark{before, b.last, Position{b.id, b.size}},
+			after: logPoint{before, b.last, Position{b.id, b.size}},
 		}
 		if b.createdIn > 0 {
-			u.before = mark{b.createdIn - 1, b.view.First - 1, Position{b.id, 0}}
+			u.before = logPoint{b.createdIn - 1, b.view.First - 1, Position{b.id, 0}}
 		}
 		d.unsealed = append(d.unsealed, u)
 		e.schedule(WorkSeal, b.id, b.size)
@@ -137,7 +137,7 @@ func (d *durability) armSync(e *Engine) {
 	}
 }
 
-// advance moves the durable mark: to what was synced, but not into a block that
+// advance moves the durable logPoint: to what was synced, but not into a block that
 // is not synced yet.
 func (d *durability) advance() {
 	reached := d.synced
@@ -150,21 +150,21 @@ func (d *durability) advance() {
 // syncInBackground asks the maintenance lane to sync the tail.
 func (e *Engine) syncInBackground() {
 	d := &e.durability
-	// A sealed block is synced by its seal.
+	// A sealed block is synced by the work that seals it.
 	if !d.dirty || d.syncing || d.tail.sealed || e.stopped {
 		return
 	}
-	d.syncing, d.dirty, d.syncMark = true, false, d.written
+	d.syncing, d.dirty, d.syncPoint = true, false, d.written
 	e.schedule(WorkSync, d.tail.id, 0)
 }
 
-// maintained takes the completion of maintenance work.
+// maintained takes the completion of maintenance work that succeeded.
 func (e *Engine) maintained(w Work) {
 	d := &e.durability
 	switch w.Kind {
 	case WorkSync:
 		d.syncing = false
-		d.synced = d.synced.combine(d.syncMark)
+		d.synced = d.synced.combine(d.syncPoint)
 		d.armSync(e)
 	case WorkSeal:
 		// The maintenance lane keeps the order, so this is the first one.
@@ -186,7 +186,8 @@ func (d *durability) settle(e *Engine) {
 	}
 	d.waiting = shift(d.waiting, n)
 	d.removeEvicted(e)
-	// A block that cannot be removed now is evicted again at the next open.
+	// A stop does not wait for a block that cannot be removed at the moment: the
+	// next open evicts it again.
 	removed := len(d.evicted) == 0 || e.now < d.removeAt
 	indexing := e.indexing.next(e)
 	if d.stopping && e.idleMaintenance() && removed && !indexing && d.stop.Tag != nil {
@@ -195,13 +196,14 @@ func (d *durability) settle(e *Engine) {
 	}
 }
 
-// removeEvicted asks for the removal of evicted blocks, one after the other: an
-// older block that stays while a younger one goes would come back at recovery.
+// removeEvicted asks for the removal of evicted blocks, the oldest first and one at a
+// time: if an older block stayed while a younger one went, recovery would find the
+// messages of the older one again.
 func (d *durability) removeEvicted(e *Engine) {
 	switch {
 	case len(d.evicted) == 0 || d.removing || e.now < d.removeAt:
 	case e.indexing.out != nil && e.indexing.out.id == d.evicted[0].block:
-		// Or its index would come to be after it has gone.
+		// The lane is writing the block's index, and would leave it behind.
 	case d.evicted[0].group <= d.durable.group:
 		d.removing = true
 		e.schedule(WorkRemove, d.evicted[0].block, 0)

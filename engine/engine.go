@@ -203,9 +203,10 @@ func (e *Engine) Ready() *Ready {
 		if e.cfg.Level == SyncNever {
 			e.publishStaged()
 		}
-		// The last seal closes the file, which a sync may still be using.
+		// The group of a stop closes the file of the tail, which a background sync
+		// may still be using.
 		if e.inflight == nil && !(e.current.stop && e.durability.syncing) && !e.lingers() {
-			e.ready.Commit = e.seal()
+			e.ready.Commit = e.closeGroup()
 		}
 		e.durability.settle(e)
 		e.publishAtOnce()

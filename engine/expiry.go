@@ -1,9 +1,9 @@
 package engine
 
-// expiry says when messages expire next.
+// expiry says when MaxAge is applied next.
 type expiry struct {
 	due   int64
-	ran   int64 // when they did last
+	ran   int64 // when it was applied last
 	waits bool  // the last run waits for a table
 	// retry is when a table that could not be read is worth another attempt.
 	retry int64
@@ -55,7 +55,7 @@ func (e *Engine) expire() {
 			break
 		}
 		if _, loaded := b.table(b.firstLive); !loaded {
-			// What asked for it first, or the retry, goes on from here.
+			// Engine.loaded goes on, or applyLimitsDue at the time of the retry.
 			e.expiry.waits = e.request(b)
 			return
 		}
@@ -66,7 +66,8 @@ func (e *Engine) expire() {
 	e.armExpiry()
 }
 
-// armExpiry sets the next run for the oldest message.
+// armExpiry sets when MaxAge is applied next: when the oldest message expires, but not
+// sooner than expiryDistance after the last time.
 func (e *Engine) armExpiry() {
 	if e.cfg.Limits.MaxAge <= 0 {
 		return
@@ -80,7 +81,7 @@ func (e *Engine) armExpiry() {
 	if due < b.firstTime { // beyond the end of time
 		due = never
 	}
-	// Measured from the last run, so that a head that moves often does not put
-	// the next one off.
+	// The distance counts from the last run: counted from now, a head that moves
+	// often would put the next run off again and again.
 	e.expiry.due = max(due, e.expiry.ran+expiryDistance)
 }

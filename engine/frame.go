@@ -1,6 +1,7 @@
 package engine
 
-// frame is a group as it is being gathered, see docs/recovery.md.
+// frame is a group mark and the records behind it, which the mark counts; see
+// docs/recovery.md. The place of the mark is reserved when the frame is opened.
 type frame struct {
 	open    bool
 	chunk   int   // index of the chunk that holds the mark
@@ -10,7 +11,8 @@ type frame struct {
 	slots   int // message records among them
 }
 
-// openFrame makes room for a record of n bytes in the tail, in an open frame.
+// openFrame makes room for a record of n bytes in the tail, and opens a frame there
+// unless one is open.
 func (e *Engine) openFrame(n int) {
 	b := e.tail
 	m := &b.memory

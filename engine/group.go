@@ -1,45 +1,52 @@
 package engine
 
-// group is what one commit makes durable: the records staged since the last one
-// was sealed, and the replies that wait for them.
+// group is what one commit makes durable: the records that were staged since the
+// group before it was closed, and the replies that wait for them.
 type group struct {
-	commit  Commit
-	pieces  []piece
-	data    [][]byte // backing of the pieces' data in commit.Ops
-	replies []Reply
-	flushes []Reply // wait until the group is durable, whatever the level
-	size    int64   // of the records, without marks
-	held    bool    // SyncNever: not shown yet, too much is unwritten
-	shown   bool    // SyncNever: shown, and waits to be worth a write
-	shownAt int64   // when that began
-	removed bool    // messages went that no record names
-	parity  int     // see groups.depart
-	gone    []goneMessage
-	lost    uint64 // messages up to here went that no table lists any more
+	commit Commit
+	pieces []piece  // in order
+	data   [][]byte // Op.Data of the commit's writes are parts of this
+	size   int64    // of the records, without group marks
+	parity int      // see groups.depart
 
-	evicted []uint32 // blocks that readers no longer see
-	release []*block // blocks whose memory goes once the group is written
-	rolled  []*block // sealed by this group, to be synced by the maintenance lane
+	replies []Reply // to leave when the sync level allows
+	flushes []Reply // to leave when the group is durable, at every level
+	force   bool    // sync the group at every level
+	stop    bool    // seal the tail: nothing comes after this group
 
-	numbers        numbers // what to publish
-	view           *View   // what to publish, if it changed
-	removesDerived bool    // the files of Config.Derived
-	force, stop    bool    // sync whatever the level; seal the tail
+	// At SyncNever readers are shown the group as it gathers, and replies leave,
+	// unless too much waits to be written: then the group is held.
+	held    bool
+	shown   bool
+	shownAt int64 // when readers were first shown something of the group
+
+	removals []removal
+	removed  bool     // messages were removed, with a record of that or without
+	lost     uint64   // messages up to here were lost, and no table lists them
+	evicted  []uint32 // blocks that were removed from the list
+	release  []*block // blocks whose memory goes once the group is written
+	rolled   []*block // blocks that the maintenance lane has to seal
+	// removesDerived tells that the commit removes the files of Config.Derived.
+	removesDerived bool
+
+	// What readers are to see; view is nil when the list of blocks is as it was.
+	numbers numbers
+	view    *View
 }
 
 // piece is what a group writes to one block.
 type piece struct {
 	block    *block
 	from, to int64
-	create   bool
-	seal     bool
-	slots    int // records of the block that readers may see afterwards
-	counted  int // records of the block that the subject index has counted
+	create   bool // the block is new
+	seal     bool // the block takes no more records
+	slots    int  // how many entries of the block's table readers may see afterwards
+	counted  int  // how many of them the subject index has counted already
 }
 
-// goneMessage is a message that was removed: the subject index hears of it when the
+// removal is a message that was removed. The subject index is told of it when the
 // group is published.
-type goneMessage struct {
+type removal struct {
 	subject  uint32
 	sequence uint64
 }
@@ -50,9 +57,10 @@ func (g *group) staged() bool {
 	return len(g.pieces) > 0 || len(g.evicted) > 0 || g.removed || g.stop
 }
 
-// idle reports whether nothing waits for the group.
+// idle reports whether the group has nothing in it, and nobody waits for it.
 func (g *group) idle() bool { return !g.staged() && !g.force && len(g.replies) == 0 }
 
+// reset empties the group, and keeps the memory of its lists.
 func (g *group) reset() {
 	clear(g.pieces)
 	clear(g.data)
@@ -62,14 +70,15 @@ func (g *group) reset() {
 	clear(g.rolled)
 	clear(g.commit.Ops)
 	*g = group{
-		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, gone: g.gone[:0],
+		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0],
 		pieces: g.pieces[:0], data: g.data[:0],
 		replies: g.replies[:0], flushes: g.flushes[:0],
 		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0],
 	}
 }
 
-// pieceFor returns the group's last piece, which is in block b.
+// pieceFor returns the group's last piece. It begins one in block b, at the block's
+// end, if that is in another block.
 func (g *group) pieceFor(b *block) *piece {
 	if n := len(g.pieces); n > 0 && g.pieces[n-1].block == b {
 		return &g.pieces[n-1]

@@ -2,8 +2,9 @@ package engine
 
 import "slices"
 
-// indexing has the indexes of sealed blocks written, one after the other. An index
-// is derived: that one is missing costs time and nothing else.
+// indexing has a block index written for each sealed block that is worth one, one
+// after the other. A block index is derived from its block: while it is missing,
+// readers take longer, and that is all.
 type indexing struct {
 	waiting []*block // sealed blocks without an index, oldest first
 	out     *block   // its WorkIndex is out
@@ -11,7 +12,7 @@ type indexing struct {
 	// held are blocks whose memory stays until they have an index, so that readers
 	// do not meanwhile have to scan the file.
 	held []*block
-	// begun tells that the stream serves.
+	// begun tells that the shell has begun to tick, and so gives indexes time.
 	begun bool
 }
 
@@ -23,15 +24,16 @@ const (
 	mostHeld = 2
 )
 
-// sealed notes that a block is whole, and on stable storage.
+// sealed notes that a block takes no more records, and is on stable storage.
 func (x *indexing) sealed(e *Engine, b *block) {
 	if b.msgs > 0 && b.size >= e.cfg.IndexFrom && e.cfg.IndexFrom >= 0 {
 		x.waiting = append(x.waiting, b)
 	}
 }
 
-// next hands out the next index to write. It reports whether one is under way. A stop
-// waits for that one; the next open finds what is missing.
+// next hands out the next index to write, unless one is being written, and reports
+// whether one is. A stop waits for the index that is being written, and no other is
+// begun: the next open finds what is missing.
 func (x *indexing) next(e *Engine) (busy bool) {
 	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.serving() && e.now >= x.retryAt {
 		b := x.waiting[0]
@@ -53,8 +55,8 @@ func (x *indexing) retryDue(e *Engine) int64 {
 	return x.retryAt
 }
 
-// open returns how many indexes are still to be written.
-func (x *indexing) open() uint64 {
+// missing returns how many indexes are still to be written.
+func (x *indexing) missing() uint64 {
 	n := len(x.waiting)
 	if x.out != nil {
 		n++
@@ -62,7 +64,7 @@ func (x *indexing) open() uint64 {
 	return uint64(n)
 }
 
-// done takes the completion of an index.
+// done takes the completion of a WorkIndex.
 func (x *indexing) done(e *Engine, err error) {
 	b := x.out
 	x.out = nil
@@ -73,8 +75,8 @@ func (x *indexing) done(e *Engine, err error) {
 	x.letGo(e, b)
 }
 
-// hold keeps the memory of a block that waits for its index. It reports false when
-// that is not possible.
+// hold keeps the memory of a block until its index is written. It reports false when
+// the block gets no index soon, or memory is short.
 func (x *indexing) hold(e *Engine, b *block) bool {
 	if !x.begun || len(x.held) == mostHeld || e.now < x.retryAt || e.stopped || e.cfg.Buffers.Tight() ||
 		b.msgs == 0 || b.size < e.cfg.IndexFrom || e.cfg.IndexFrom < 0 || !slices.Contains(e.blocks, b) {
@@ -102,5 +104,6 @@ func (e *Engine) Reindex(id uint32) {
 	}
 }
 
-// LeaveIndexing gives up the index that is being written: nobody will tell of it.
+// LeaveIndexing gives up all indexes that are missing, also the one that is being
+// written: the shell will not complete that work any more.
 func (e *Engine) LeaveIndexing() { e.indexing.waiting, e.indexing.out = nil, nil }

@@ -1,22 +1,24 @@
 package engine
 
-// memory holds the bytes and the table of the block that takes records, and
-// shares them with readers through a Tail.
+// memory holds the bytes of the block that takes records, from when it was started on.
+// It shares them, and the block's table of the same records, with readers through a
+// Tail.
 type memory struct {
 	tail   *Tail
 	chunks []dataChunk
 	used   int // bytes used of the last chunk
 
-	// The open frame: a group mark was reserved at markAt of the last chunk that
-	// existed then, records follow.
+	// frame is the one that is open, if frame.open. Its mark and its records are in
+	// this memory.
 	frame frame
 }
 
 // smallestChunk is the size of a block's first chunk of memory, in bytes.
 const smallestChunk = 4 << 10
 
-// room makes sure that n bytes fit behind each other in the last chunk. offset
-// is where they go in the block, hint what the stream needed before.
+// room makes sure that n bytes fit behind each other in the last chunk. offset is
+// where they go in the block. hint is how long the last chunk of the block before was:
+// a new chunk is at least as long.
 func (m *memory) room(n int, offset int64, hint int, buffers Buffers) {
 	if k := len(m.chunks); k > 0 && len(m.chunks[k-1].bytes)-m.used >= n {
 		return
@@ -40,19 +42,19 @@ func (m *memory) room(n int, offset int64, hint int, buffers Buffers) {
 	}
 	m.chunks = append(m.chunks, dataChunk{start: offset, bytes: bytes})
 	m.used = 0
-	// Readers get a list of their own: this one still grows.
+	// Readers get a list of their own, since trim changes this one in place.
 	list := append([]dataChunk(nil), m.chunks...)
 	m.tail.data.Store(&list)
 }
 
-// free returns the unused part of the last chunk.
+// free returns the unused part of the last chunk, as a slice of length 0.
 func (m *memory) free() []byte {
 	c := m.chunks[len(m.chunks)-1].bytes
 	return c[m.used:m.used:len(c)]
 }
 
-// slotRoom makes sure that the table has room for one more record, and that
-// readers will find it.
+// slotRoom makes sure that the table has room for one more record, in memory that
+// readers find too.
 func (m *memory) slotRoom(t *Table, spare *[]*slotChunk) {
 	if t.n < len(t.chunks)*slotsPerChunk {
 		return
@@ -69,13 +71,14 @@ func (m *memory) slotRoom(t *Table, spare *[]*slotChunk) {
 		t.chunks = grown
 	}
 	t.chunks = append(t.chunks, c)
-	// Storing the slice header anew is enough: entries below its length never
-	// change, and readers stop at visible.
+	// Readers may share the list: what it has below its length never changes, and
+	// they look at no more slots than Tail.visible says.
 	list := t.chunks
 	m.tail.slots.Store(&list)
 }
 
-// pieces appends the parts of memory that hold the bytes from..to of the block.
+// pieces appends to a list the parts of memory that hold the bytes of the block from
+// one offset up to, and without, another.
 func (m *memory) pieces(into [][]byte, from, to int64) [][]byte {
 	for i := range m.chunks {
 		c := &m.chunks[i]
@@ -100,8 +103,8 @@ func (c *dataChunk) giveBack(buffers Buffers, reuse bool) {
 	}
 }
 
-// trim forgets the bytes below an offset, as far as they are in chunks of their
-// own. They are written; readers find them in the file.
+// trim drops the chunks that hold nothing but bytes below an offset up to which the
+// block is written. Readers find those in the file.
 func (m *memory) trim(written int64, buffers Buffers) {
 	n := 0
 	for n+1 < len(m.chunks) && m.chunks[n+1].start <= written {
@@ -117,10 +120,11 @@ func (m *memory) trim(written int64, buffers Buffers) {
 		m.chunks[i].giveBack(buffers, untouched)
 	}
 	m.chunks = append(m.chunks[:0], list...)
-	m.frame.chunk -= n // the open frame is not written, so its chunk stays
+	m.frame.chunk -= n // the frame that is open is not written: its chunk stays
 }
 
-// drop forgets the memory. What no reader can hold goes back for reuse.
+// drop gives up the memory. What no reader can hold is used again: chunks of bytes by
+// whoever asks buffers, and those of the table t, unless it is kept, by the next block.
 func (m *memory) drop(t *Table, buffers Buffers, spare *[]*slotChunk, keepTable bool) {
 	if m.tail == nil {
 		return
@@ -141,6 +145,6 @@ func (m *memory) drop(t *Table, buffers Buffers, spare *[]*slotChunk, keepTable 
 	m.chunks, m.used, m.tail = nil, 0, nil
 }
 
-// maxSpareSlots bounds the chunks of tables that are kept for reuse: as many as
-// one full block of small records needs.
+// maxSpareSlots bounds the chunks of tables that are kept for reuse. A full block of
+// the smallest records needs about twice as many.
 const maxSpareSlots = 512

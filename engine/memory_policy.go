@@ -1,6 +1,7 @@
 package engine
 
-// trimMemory keeps less of the tail when the process is short of memory.
+// trimMemory drops what is written of the tail's bytes when Buffers says that too many
+// are out.
 func (e *Engine) trimMemory() {
 	b := e.tail
 	if b == nil || b.memory.tail == nil || !e.cfg.Buffers.Tight() {
@@ -11,8 +12,8 @@ func (e *Engine) trimMemory() {
 	}
 }
 
-// releaseMemory drops the memory of a block that takes no more records. Its
-// table stays when a limit is about to need it.
+// releaseMemory drops the memory of a block that takes no more records. Its tables
+// stay when a limit may soon remove messages from the block.
 func (e *Engine) releaseMemory(b *block) {
 	keep := e.cfg.Limits.evicts() && e.nearHead(b)
 	b.memory.drop(b.appended, e.cfg.Buffers, &e.spareSlots, keep)

@@ -2,10 +2,12 @@ package engine
 
 import "slices"
 
-// opening is what recovery still has to do when all blocks are scanned.
+// opening is what is left to do when all blocks are scanned and before the stream
+// serves: to apply tombstones, and then the limits. It goes on at each Ready, as the
+// tables that it takes come in.
 type opening struct {
 	tombstones map[*block][]uint64
-	first      uint64 // what is below was removed before
+	first      uint64 // what is below was removed by the engine that failed
 	limited    bool
 }
 
@@ -16,7 +18,8 @@ func (e *Engine) Opening() bool { return !e.serving() && e.failed == nil }
 // carries out commands and publishes only then.
 func (e *Engine) serving() bool { return e.opening == nil }
 
-// targets sorts tombstones by the block that holds what they delete.
+// targets sorts the sequences that tombstones name by the block that may have a
+// message of the sequence. Tombstones of sequences that no block spans name nothing.
 func (e *Engine) targets(tombstones []Tombstone) map[*block][]uint64 {
 	targets := make(map[*block][]uint64)
 	for _, t := range tombstones {
@@ -33,7 +36,7 @@ func (e *Engine) targets(tombstones []Tombstone) map[*block][]uint64 {
 	return targets
 }
 
-// open goes on with what is left of opening, as far as tables are in memory.
+// open does what it can of what is left of opening, and asks for tables for the rest.
 func (e *Engine) open() {
 	o := e.opening
 	if o == nil {
@@ -71,8 +74,8 @@ func (e *Engine) open() {
 	e.opened()
 }
 
-// removeBelow removes what is below a sequence. It reports false when a table for
-// that is not in memory yet.
+// removeBelow removes all messages below a sequence. It reports false when a table for
+// that is not in memory yet; it has asked for it then.
 func (e *Engine) removeBelow(first uint64) bool {
 	for b := e.head(); b != nil && b.firstLive < first; b = e.head() {
 		if _, loaded := b.table(b.firstLive); !loaded {
@@ -96,7 +99,7 @@ func (e *Engine) opened() {
 		}
 	}
 	e.fillNumbers()
-	e.setBlocks(e.blocks) // what the groups until now would have shown was not published
+	e.setBlocks(e.blocks) // readers were shown none of the lists of groups until now
 	e.pub.turn.Add(1)
 	e.pub.view.Store(e.changedView())
 	e.pub.showTree(e.subjects.Tree())
@@ -105,7 +108,7 @@ func (e *Engine) opened() {
 	e.unpark()
 }
 
-// refreshHead finds the head after tombstones were applied.
+// refreshHead finds the head of the stream anew, after tombstones were applied.
 func (e *Engine) refreshHead() {
 	if len(e.blocks) == 0 || e.last() == 0 {
 		return

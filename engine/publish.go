@@ -5,8 +5,8 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// publishStaged shows readers what SyncNever has acknowledged: all that is
-// staged, unless too much of it waits to be written.
+// publishStaged is called at SyncNever alone: it shows readers all that is staged, and
+// lets its replies leave, unless too much of it waits to be written.
 func (e *Engine) publishStaged() {
 	g := e.current
 	if !g.staged() {
@@ -20,7 +20,7 @@ func (e *Engine) publishStaged() {
 		g.shown, g.shownAt = true, e.now
 	}
 	e.closeFrame()
-	e.snapshot(g)
+	e.fixOutcome(g)
 	e.publish(g)
 	g.view = nil
 	e.out = append(e.out, g.replies...)
@@ -47,7 +47,7 @@ func (e *Engine) publish(g *group) {
 	}
 	e.indexSubjects(g)
 	g.numbers.counts[countSubjects] = uint64(e.subjects.Tree().Len())
-	// What readers see at once was published since the group was sealed, and
+	// What readers see at once was published since the group was closed, and
 	// does not go back.
 	e.showAtOnce(&g.numbers)
 	e.pub.publish(&g.numbers)
@@ -67,10 +67,10 @@ func (e *Engine) indexSubjects(g *group) {
 			e.subjects.Stored(s.subject, s.sequence, s.size)
 		}
 	}
-	for _, m := range g.gone {
+	for _, m := range g.removals {
 		e.subjects.Removed(m.subject, m.sequence)
 	}
-	g.gone = g.gone[:0]
+	g.removals = g.removals[:0]
 	if g.lost > 0 {
 		e.forgetSubjects(g.lost)
 		g.lost = 0
@@ -107,7 +107,7 @@ func (e *Engine) publishAtOnce() {
 // group.
 func (e *Engine) showAtOnce(n *numbers) {
 	e.counts[countDurable] = e.durability.durable.sequence
-	e.counts[countUnindexed] = e.indexing.open()
+	e.counts[countUnindexed] = e.indexing.missing()
 	for _, c := range shownAtOnce {
 		n.counts[c] = e.counts[c]
 	}

@@ -8,9 +8,10 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
-// This file holds what readers on other goroutines may touch while the engine
-// goes on. The rule behind all of it: the engine finishes writing, then stores
-// the atomic that makes the writing reachable; readers load that atomic first.
+// This file, view.go and tail.go hold what readers on other goroutines look at while
+// the engine goes on. One rule is behind all of it: the engine writes, and then stores
+// the atomic through which readers find what it wrote; readers load that atomic before
+// they look.
 
 // Published is a stream as readers see it: what has been acknowledged at the
 // stream's sync level, and nothing else. It outlives its engine, so that reads
@@ -22,9 +23,9 @@ type Published struct {
 	// the blocks, what is visible of them, the subjects, and the numbers.
 	turn atomic.Uint64
 	tree atomic.Pointer[subjects.Tree]
-	// held tells the engine that some reader may hold the tree, which it then
-	// leaves as it is. Readers set it before they look at turn; the engine makes
-	// turn odd before it looks.
+	// held tells the engine that some reader may hold the tree: it then changes
+	// copies. Readers set it before they look at turn, and the engine makes turn
+	// odd before it looks at held, so one of the two notices the other.
 	held atomic.Bool
 	// deleted is what Deleted returns after Close.
 	deleted atomic.Pointer[[]SequenceRange]
@@ -48,7 +49,7 @@ func (p *Published) nextGeneration() uint64 {
 	return p.generations
 }
 
-// noSubjects is the index of a stream that holds nothing. It never changes.
+// noSubjects is the subject index of a stream that holds nothing. It never changes.
 var noSubjects = subjects.New(0).Tree()
 
 // NewPublished returns the published state of a stream that holds nothing.
@@ -100,21 +101,21 @@ func (p *Published) Durable() uint64 { return p.counts[countDurable].Load() }
 // Turn returns a number that changes whenever something is published.
 func (p *Published) Turn() uint64 { return p.turn.Load() }
 
-// Snapshot is a stream as of one instant. It never changes, whatever the engine
-// does: but the files of its blocks may go, and the deleted sequences of its last block may grow
-// behind the last sequence of the snapshot.
+// Snapshot is a stream as of one instant. It never changes, whatever the engine does,
+// with two exceptions: the files of its blocks may be removed, and sequences behind the
+// last of the snapshot may be added to the deleted ones of its last block.
 type Snapshot struct {
 	State
 	View *View
-	// Subjects indexes the subjects of all live messages.
+	// Subjects is the subject index, of all live messages.
 	Subjects *subjects.Tree
 	turn     uint64
 }
 
 // Snapshot returns the stream as of one instant, in constant time. When it comes
 // while the engine publishes, it tries again; publishing takes some ten
-// nanoseconds a message of the group. As long as snapshots are taken, the engine
-// copies the parts of the index that it changes.
+// nanoseconds a message of the group. After a snapshot the engine copies the parts of
+// the subject index that it changes, each once.
 func (p *Published) Snapshot() Snapshot {
 	for {
 		p.held.Store(true)
@@ -126,8 +127,7 @@ func (p *Published) Snapshot() Snapshot {
 	}
 }
 
-// Subjects returns the index of subjects as it is at one instant, at less cost than
-// Snapshot.
+// Subjects returns the subject index as of one instant, at less cost than Snapshot.
 func (p *Published) Subjects() *subjects.Tree {
 	for {
 		p.held.Store(true)
@@ -152,8 +152,8 @@ func (p *Published) Extent() Snapshot {
 	}
 }
 
-// instant reads what Snapshot returns. It is of one instant only when turn was
-// even, and is the same still.
+// instant reads what Snapshot returns. What it returns is of one instant only if its
+// turn is even, and is the turn still.
 func (p *Published) instant() Snapshot {
 	s := Snapshot{turn: p.turn.Load()}
 	if s.turn&1 == 0 {
@@ -163,7 +163,7 @@ func (p *Published) instant() Snapshot {
 }
 
 // Deleted returns the state, and the sequences between the first and the last
-// that are not live, ascending and disjoint, as of one instant.
+// that are deleted, ascending and disjoint, as of one instant.
 func (p *Published) Deleted() (State, []SequenceRange) {
 	var blocks []*deletedSnapshot
 	for {

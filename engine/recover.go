@@ -11,8 +11,8 @@ type Recovery struct {
 	open    bool // the last block added may take records
 }
 
-// keepRecords bounds the tables that recovery keeps until it knows which it
-// needs, in records. Tests lower it.
+// keepRecords bounds the tables that recovery keeps until it has seen all tombstones,
+// and knows which tables it needs, in records. Tests lower it.
 var keepRecords = 1 << 20
 
 // NewRecovery starts a recovery. The engine that comes out publishes into pub.
@@ -20,19 +20,20 @@ func NewRecovery(cfg Config, pub *Published) *Recovery {
 	return &Recovery{e: newEngine(cfg, pub)}
 }
 
-// AtLeast makes the last sequence at least this one. An engine that takes over
-// from a failed one must not give out a sequence that was acknowledged.
+// AtLeast makes the last sequence at least this one. An engine that takes over from a
+// failed one must not give a sequence that was acknowledged to another message.
 func (r *Recovery) AtLeast(sequence uint64) { r.atLeast = max(r.atLeast, sequence) }
 
-// RemoveBelow removes what is below a sequence. Readers of the failed engine have
-// seen it gone.
+// RemoveBelow removes the messages below a sequence: those that the failed engine had
+// removed already, as its readers have seen.
 func (r *Recovery) RemoveBelow(sequence uint64) { r.first = max(r.first, sequence) }
 
 // NextBlockAfter makes the numbers of new blocks higher than id.
 func (r *Recovery) NextBlockAfter(id uint32) { r.e.lastID = max(r.e.lastID, id) }
 
-// Fits reports whether a block goes on where the one before it ended. If not, its
-// scan must not be one that was filled from an index.
+// Fits reports whether all messages of a block are above those of the blocks before
+// it. If not, Add has to look at its records, and must not get a scan that was filled
+// from a block index.
 func (r *Recovery) Fits(s *Scan) bool { return s.msgs == 0 || s.firstMsg > r.e.last() }
 
 // Add takes the scan of the next block, in order of block numbers.
@@ -88,8 +89,8 @@ func (r *Recovery) Add(s *Scan) {
 	r.keep(b, s.table)
 }
 
-// keep holds on to tables while they are few, and to those that limits reach
-// first.
+// keep holds on to tables while they are few, and to those of the blocks from which
+// limits remove messages first.
 func (r *Recovery) keep(b *block, t *Table) {
 	if t == nil {
 		return
@@ -121,7 +122,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 		e.tail.codec = e.cfg.Codec.Block(e.tail.id)
 	}
 	last := e.last()
-	found := mark{sequence: last}
+	found := logPoint{sequence: last}
 	if first := e.cfg.FirstSequence; last == 0 && first > 1 && first < maxSequence {
 		found.sequence = first - 1 // there are no messages to lose below it
 	}
@@ -136,8 +137,8 @@ func (r *Recovery) Finish(now int64) *Engine {
 	}
 	e.durability.durable, e.durability.synced, e.durability.written = found, found, found
 	e.opening = &opening{tombstones: e.targets(r.pending), first: r.first}
-	// Times do not go back when the clock has, unless a message came from far
-	// ahead.
+	// New messages are not stamped with times before the last one, even if the clock
+	// went back, unless the last one is from far ahead of the clock.
 	if time := e.lastTime; time < now+clockSlack {
 		e.stamp = time
 	}

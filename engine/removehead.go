@@ -10,8 +10,9 @@ func (e *Engine) head() *block {
 	return nil
 }
 
-// removeHead removes the first live message or, when whole says so, all of its
-// block. It reports false when the table for it is not in memory.
+// removeHead removes the first live message or, when whole reports that it may, all
+// live messages of the block that has it. It reports false when the stream has none, or
+// the table for it is not in memory.
 func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
 	b := e.head()
 	if b == nil {
@@ -51,7 +52,7 @@ func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		e.current.gone = append(e.current.gone, goneMessage{t.subjectOf(e.subjects, i), t.Sequence(i)})
+		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), t.Sequence(i)})
 	} else {
 		// An earlier engine removed it, and counted why.
 		e.subjects.Removed(t.subjectOf(e.subjects, i), t.Sequence(i))
@@ -66,7 +67,7 @@ func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 	e.counts[countBytes] -= size
 }
 
-// dropMessages removes all live messages of a block, from index i of t on.
+// dropMessages removes all live messages of a block. The first is record i of table t.
 func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 	for {
 		for ; i < t.n && b.msgs > 0; i++ {
@@ -84,8 +85,8 @@ func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 	}
 }
 
-// loseRest accounts for messages of a block that were there when it was last
-// looked at and are no longer.
+// loseRest counts the remaining messages of a block as lost: recovery counted them, and
+// a table that was read again does not list them.
 func (e *Engine) loseRest(b *block) {
 	e.counts[countLostMessages] += b.msgs
 	e.counts[countLostBytes] += b.bytes
@@ -95,15 +96,15 @@ func (e *Engine) loseRest(b *block) {
 	e.current.lost = max(e.current.lost, b.last)
 }
 
-// dropEmptied drops blocks without live messages from the head of the stream.
-// The last sequence outlives the block that held it.
+// dropEmptied drops blocks without live messages from the head of the stream. It never
+// drops the last block, which shows what the last sequence is.
 func (e *Engine) dropEmptied() {
 	e.preserveLast()
 	n := 0
 	for n < len(e.blocks)-1 && e.blocks[n].msgs == 0 {
-		gone := e.blocks[n]
-		e.current.evicted = append(e.current.evicted, gone.id)
-		e.current.release = append(e.current.release, gone)
+		b := e.blocks[n]
+		e.current.evicted = append(e.current.evicted, b.id)
+		e.current.release = append(e.current.release, b)
 		n++
 	}
 	if n > 0 {
@@ -112,8 +113,8 @@ func (e *Engine) dropEmptied() {
 	}
 }
 
-// preserveLast sees to it that the last block, which stays, shows what the last
-// sequence is. Of a stream without messages nothing but that is kept.
+// preserveLast sees to it, in a stream without messages, that the last block shows what
+// the last sequence is, and that there is nothing else in it.
 func (e *Engine) preserveLast() {
 	last := e.last()
 	if last == 0 || e.counts[countMessages] > 0 {
@@ -125,8 +126,9 @@ func (e *Engine) preserveLast() {
 	} else if b.proves == last {
 		return
 	}
-	// Not a tombstone, which would delete the newest message: as long as the
-	// blocks are there, recovery has to see all of it to evict what went.
+	// A tombstone would show it, too, but it would delete the newest message. As long
+	// as the files of evicted blocks are there, recovery has to find all their
+	// messages, or it would not apply the limits as they were applied here.
 	e.appendSkip(last, e.lastTime)
 }
 

@@ -2,7 +2,8 @@ package engine
 
 import "math"
 
-// roll seals the tail and starts the next block.
+// roll ends the tail, which is sealed with the current group, and starts the next
+// block.
 func (e *Engine) roll() {
 	if old := e.tail; old != nil {
 		e.closeFrame()
@@ -26,7 +27,8 @@ func (e *Engine) roll() {
 	e.current.pieceFor(b).create = true
 }
 
-// startMemory gives a block memory for the records from a sequence on.
+// startMemory gives a block memory for the records of sequences from one on. Those
+// before are in its file.
 func (b *block) startMemory(from uint64) {
 	b.memory.tail = newTail(from)
 	b.tailFrom, b.scannedSize = from, b.size

@@ -2,14 +2,14 @@ package engine
 
 import "math"
 
-// Scan collects what one block file holds. Scans of different blocks may be
-// filled by different goroutines.
+// Scan collects what one block file holds, for recovery or to make a table. Scans of
+// different blocks may be filled by different goroutines.
 type Scan struct {
 	id         uint32
 	size       int64
 	appendable bool
 	table      *Table
-	first      uint64 // as the format counts: first message, or what follows leading skips
+	first      uint64 // of the first message, or what follows the skips of a block without messages
 	last       uint64
 	lastTime   int64
 	maxTime    int64
@@ -21,8 +21,8 @@ type Scan struct {
 	lostBytes  int64
 	timeless   bool // the last record was of an erased message: it kept no time
 	trimmed    bool
-	index      *indexedSubjects // of a scan that was filled from an index
-	firstMsg   uint64           // first message
+	index      *indexedSubjects // of a scan that was filled from a block index
+	firstMsg   uint64           // sequence of the first message
 	firstTime  int64            // its time
 }
 
@@ -31,8 +31,8 @@ func NewScan(id uint32) *Scan {
 	return &Scan{id: id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64}
 }
 
-// Message adds a message record. Records whose sequence is not above all before
-// are not messages of the stream.
+// Message adds a message record. A record whose sequence is not above those of all
+// records before it is no message of the stream, and is passed over.
 func (s *Scan) Message(sequence uint64, time int64, offset int64, size int, subject []byte) {
 	if sequence <= s.last || sequence >= maxSequence {
 		return
@@ -61,7 +61,7 @@ func (s *Scan) Skip(sequence uint64, time int64) {
 		s.addDeleted(s.last+1, sequence)
 	}
 	s.last = sequence
-	// An erased message keeps no time; its tombstone has it.
+	// The record of an erased message has no time; the time is in its tombstone.
 	if s.timeless = time == 0; !s.timeless {
 		s.lastTime = time
 	}
@@ -82,13 +82,13 @@ func (s *Scan) Tombstone(sequence uint64, time int64) {
 	}
 }
 
-// Finish ends the scan. size is where the next record would go; appendable says
-// that it may go there. lost names the sequences of damaged records, as far as
-// they are known.
+// Finish ends the scan. size is where the next record would go, and appendable tells
+// whether it may go there. lost names the sequences of damaged records, as far as they
+// are known; lostBytes is how long the damaged parts are.
 func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int64) {
 	s.size, s.appendable, s.lost, s.lostBytes = size, appendable, lost, lostBytes
 	s.table.names.scanned()
-	// A tombstone proves that its sequence was in use once.
+	// A tombstone shows that its sequence had been used.
 	for _, t := range s.tombstones {
 		if t.Sequence > s.last || t.Sequence == s.last && s.timeless {
 			if s.msgs > 0 && t.Sequence > s.last {
@@ -99,8 +99,8 @@ func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int6
 	}
 }
 
-// spanned lists the sequences from first to the last one that the block accounts
-// for which are not live.
+// spanned lists the deleted sequences from first to the last one that the block
+// accounts for.
 func (s *Scan) spanned(first uint64) []SequenceRange {
 	var lead []SequenceRange
 	switch {
@@ -118,7 +118,8 @@ func (s *Scan) Table() *Table { return s.table }
 // Messages returns the number of message records found.
 func (s *Scan) Messages() uint64 { return s.msgs }
 
-// trim drops records that an earlier block has used already.
+// trim drops the message records whose sequences earlier blocks, which go up to last,
+// have used.
 func (s *Scan) trim(last uint64) {
 	old := s.table
 	trimmed := Scan{id: s.id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64, trimmed: true}

@@ -6,7 +6,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
-// IndexSummary is what the index of a sealed block says of it.
+// IndexSummary is what a block index says of its block as a whole.
 type IndexSummary struct {
 	Size                int64           // of the block's records
 	Messages, Bytes     uint64          // message records, and the sum of their sizes
@@ -20,15 +20,15 @@ type IndexSummary struct {
 	LostBytes           int64
 }
 
-// indexedSubjects is the subjects of a block that an index told of.
+// indexedSubjects is the subjects of a block, as its block index lists them.
 type indexedSubjects struct {
 	names []byte
 	ends  []int // of each name
 	sums  []nameSum
 }
 
-// NewIndexedScan returns the scan of a sealed block that has messages, as its index
-// tells it.
+// NewIndexedScan returns the scan of a sealed block that has messages, filled from its
+// block index. Such a scan has no table.
 func NewIndexedScan(id uint32, x IndexSummary) *Scan {
 	return &Scan{
 		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
@@ -47,12 +47,12 @@ func (s *Scan) Subject(name []byte, count, first, last uint64, size uint32) {
 	x.sums = append(x.sums, nameSum{count, first, last, size})
 }
 
-// countSubjects adds the subjects of a block to the index of the stream.
+// countSubjects adds the subjects of the block to the subject index.
 func (s *Scan) countSubjects(index *subjects.Index) {
 	if x := s.index; x != nil {
 		start := 0
 		for i, end := range x.ends {
-			// The index copies what it keeps.
+			// The subject index keeps a copy of the name, and not the name.
 			name := unsafe.String(unsafe.SliceData(x.names[start:]), end-start)
 			sum := &x.sums[i]
 			index.Add(name, sum.count, sum.first, sum.last, true, sum.size)

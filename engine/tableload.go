@@ -1,8 +1,7 @@
 package engine
 
-// tablesReady reports whether the tables are in memory that enforcing the limits
-// will need once n more messages of so many bytes are in. It asks for the first
-// that is missing.
+// tablesReady reports whether the limits can be applied after n more messages of so
+// many bytes, as far as that takes tables. It asks for the first table that is missing.
 func (e *Engine) tablesReady(n, bytes uint64) bool {
 	l := &e.cfg.Limits
 	if l.Discard != DiscardOld {
@@ -23,7 +22,8 @@ func (e *Engine) tablesReady(n, bytes uint64) bool {
 			continue
 		}
 		if _, loaded := b.table(b.firstLive); !loaded && !e.request(b) {
-			// It cannot be read at the moment. Eviction waits; stores do not.
+			// It cannot be read at the moment. Stores go on, and the stream may for
+			// a while be above its limits.
 			return true
 		} else if !loaded {
 			return false
@@ -33,8 +33,8 @@ func (e *Engine) tablesReady(n, bytes uint64) bool {
 	return true
 }
 
-// request asks for the table of a block. It reports false when that failed a
-// moment ago.
+// request asks for the table of a block. It reports false when the last attempt has
+// failed and it is too early for another.
 func (e *Engine) request(b *block) bool {
 	if b.loading {
 		return true
@@ -48,7 +48,8 @@ func (e *Engine) request(b *block) bool {
 	return true
 }
 
-// loaded takes a table that was asked for.
+// loaded takes a table that was asked for, or the error of the attempt, and goes on
+// with what waited for it.
 func (e *Engine) loaded(w Work, d Done) {
 	for _, b := range e.blocks {
 		if b.id != w.Block {
