@@ -1,6 +1,7 @@
 package engine
 
-// roomFor applies the limits of a stream that discards new messages.
+// roomFor applies MaxMsgs and MaxBytes if the stream discards new messages: n of them
+// whose records have so many bytes.
 func (e *Engine) roomFor(n, bytes int64) error {
 	l := &e.cfg.Limits
 	if l.Discard != DiscardNew {
@@ -17,6 +18,7 @@ func (e *Engine) roomFor(n, bytes int64) error {
 	return nil
 }
 
+// checkSize applies MaxMsgSize, and the bounds of the format.
 func (e *Engine) checkSize(m *Message) error {
 	if n := len(m.Header) + len(m.Payload); e.cfg.Limits.MaxMsgSize > 0 && n > e.cfg.Limits.MaxMsgSize {
 		e.counts[countRefusedSize]++
@@ -57,8 +59,8 @@ func (e *Engine) checkSequence(wanted uint64, p Precondition, n uint64) error {
 	return err
 }
 
-// stampNow returns the time for new messages. It does not go back when the
-// clock does.
+// stampNow returns the time for new messages, which does not go back when the clock
+// does.
 func (e *Engine) stampNow() int64 {
 	e.stamp = max(e.stamp, e.now)
 	return e.stamp

@@ -30,7 +30,7 @@ func (e *Engine) appendSkip(last uint64, time int64) {
 	e.appended(emptyRecord)
 }
 
-// tombstone writes that a sequence is gone.
+// tombstone writes the record that the message of a sequence is deleted.
 func (e *Engine) tombstone(sequence uint64, time int64) {
 	e.roomForEmpty()
 	b := e.tail
@@ -39,7 +39,8 @@ func (e *Engine) tombstone(sequence uint64, time int64) {
 	e.appended(emptyRecord)
 }
 
-// roomForEmpty makes room in the tail for a record without subject and payload.
+// roomForEmpty makes room in the tail, or in a new one, for a record without subject
+// and payload.
 func (e *Engine) roomForEmpty() {
 	if b := e.tail; b == nil || b.size > 0 && b.size+emptyRecord > e.cfg.BlockSize {
 		e.roll()

@@ -14,26 +14,46 @@
 //  1. Only one goroutine at a time calls methods of an Engine. The one
 //     exception is what hangs on Published, which any goroutine may read.
 //  2. After a round of Step and Done calls the shell calls Ready once, sends
-//     the replies, and starts the work. Everything in a Ready is valid until
-//     the next call of Ready, the Commit until its Done.
+//     the replies, and starts the work. A Ready is valid until the next call of
+//     Ready, its replies until the next call of Ready or Settled, and its Commit
+//     until the Done of that.
 //  3. The operations of a Commit run in order and stop at the first error.
-//     Commits come one at a time. Maintenance runs in the order given, on a
-//     lane of its own that may overlap the commit lane.
+//     Commits come one at a time. Other work runs on the maintenance lane, in
+//     the order given, beside the commit lane. WorkIndex alone runs beside both:
+//     there is never more than one.
 //  4. Every piece of work gets exactly one Done, with or without an error.
 //     After an error the engine is failed for good: it answers every waiter,
 //     refuses what comes later, and emits no further work. What it has
 //     published stays readable. The way on is a new Engine, recovered from the
 //     files, that takes over the Published of the old one.
-//  5. Byte slices of a command belong to the engine until Step returns. Byte
-//     slices of a Commit belong to the engine and must not be changed.
-//  6. Replies leave in the order of their commands. Those to a stop, and to a
-//     flush at SyncInterval and SyncNever, are the exception: they wait for the
-//     maintenance lane, and later commands overtake them.
-//  7. What recovery scans has to be on stable storage before Finish: the engine
-//     takes it for durable. The shell syncs the files that a crashed process may
-//     have left in the page cache, and their directory.
+//  5. A command, with its byte slices, belongs to the engine until Step returns.
+//     Byte slices of a Commit belong to the engine and must not be changed.
+//  6. Replies leave in the order of their commands. Those to a Stop, and to a
+//     Flush at SyncInterval and SyncNever, are the exception: they wait for the
+//     maintenance lane, and replies to later commands overtake them.
+//  7. What recovery scans has to be on stable storage before Recovery.Finish: the
+//     engine takes it for durable. The shell syncs the files that a crashed
+//     process may have left in the page cache, and their directory.
 //  8. The shell calls Tick at the time that NextTick names, also while the
 //     engine is opening. The clock may go back.
+//
+// # Commands
+//
+// Store, StoreRaw, StoreBatch, Skip, Flush and Stop are the commands. Each is in a
+// file of its own, which has all that it does. A command that is refused has changed
+// nothing. One that needs a table which is not in memory waits for it, and so do all
+// commands behind it.
+//
+// # Blocks
+//
+// A block has a number, which is that of its file, and a generation. Each Engine of a
+// Published gives its blocks a generation that none had before, since a recovery after
+// a failure may find other bytes in a file than readers have seen there. Number and
+// generation name the bytes of a block for as long as the Published lives.
+//
+// A sequence of a block is live if the block has a message of it that was not removed,
+// or else deleted. Messages below the first sequence of the stream were removed from
+// its head, and need not be listed as deleted.
 //
 // # What is durable when
 //

@@ -26,23 +26,23 @@ type Engine struct {
 
 	groups
 	out   []Reply // for the next Ready
-	sent  []Reply // of the last Ready
+	sent  []Reply // of the last Settled, which the shell may be reading
 	ready Ready
 
-	work        []Work // maintenance to hand out
-	pending     map[WorkID]Work
+	work        []Work          // of the maintenance lane, to hand out
+	pending     map[WorkID]Work // handed out, or about to be
 	nextID      WorkID
 	parked      []parked // in order
-	derivedGone bool
-	viewChanged bool
-	opening     *opening // what is left to do before the stream serves
+	derivedGone bool     // the files of Config.Derived are removed
+	viewChanged bool     // see setBlocks
+	opening     *opening // what is left to do before the stream serves, or nil
 
 	durability durability
 	expiry     expiry
 	indexing   indexing
 
-	chunkHint  int // memory that a new tail starts with
-	spareSlots []*slotChunk
+	chunkHint  int          // see memory.room
+	spareSlots []*slotChunk // of tables, for the next block
 
 	lostAtOpen uint64 // lost messages that recovery found
 
@@ -56,11 +56,11 @@ const (
 	// idleAfter is how long a stream must not have been written to until the
 	// memory of its tail is dropped.
 	idleAfter = int64(10 * time.Second)
-	// retryLoad is the distance of attempts to read a table that could not be
-	// read.
+	// retryLoad is how long after a failed attempt to read a table the next one
+	// comes.
 	retryLoad = int64(time.Second)
-	// retryRemove is the distance of attempts to remove a block file that could
-	// not be removed.
+	// retryRemove is how long after a failed attempt to remove a block file the
+	// next one comes.
 	retryRemove = int64(time.Second)
 	// clockSlack bounds how far ahead of the clock the time of the last message
 	// may be for new messages not to go back behind it, in nanoseconds.
@@ -97,7 +97,7 @@ func (e *Engine) Failed() error { return e.failed }
 
 func (e *Engine) last() uint64 { return e.counts[countLast] }
 
-// schedule hands out maintenance work.
+// schedule has the maintenance lane do something: the next Ready hands it out.
 func (e *Engine) schedule(kind WorkKind, block uint32, size int64) WorkID {
 	e.nextID++
 	w := Work{ID: e.nextID, Kind: kind, Block: block, Size: size}
@@ -132,7 +132,7 @@ func (e *Engine) Done(d Done) {
 		e.indexing.done(e, d.Err)
 		return
 	case w.Kind == WorkRemove && d.Err != nil:
-		// What is in the log is as safe as before; there is only too much of it.
+		// Nothing is lost by it: the file stays for now, with what was removed.
 		e.durability.notRemoved(e, w.Block)
 		return
 	}

@@ -17,8 +17,8 @@ type indexing struct {
 }
 
 const (
-	// retryIndex is the distance of attempts to write an index that could not be
-	// written.
+	// retryIndex is how long after a failed attempt to write an index the next
+	// one comes.
 	retryIndex = int64(10e9)
 	// mostHeld bounds the sealed blocks that are kept in memory.
 	mostHeld = 2

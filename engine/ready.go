@@ -10,7 +10,7 @@ type OpKind uint8
 
 const (
 	// OpRemoveDerived removes the files of Config.Derived and syncs their
-	// directory. It comes before the first change of a stream's blocks.
+	// directory. It comes once, before the first change of a stream's blocks.
 	OpRemoveDerived OpKind = iota + 1
 	// OpCreate creates an empty block file and syncs the directory.
 	OpCreate
@@ -84,8 +84,8 @@ const (
 	WorkSeal
 	// WorkRemove removes a block's file and syncs the directory.
 	WorkRemove
-	// WorkIndex writes the index of a sealed block. It takes long, and nothing
-	// waits for it: it is no business of the lane.
+	// WorkIndex writes the block index of a sealed block. It takes long, and no
+	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
 )
 

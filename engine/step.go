@@ -11,7 +11,8 @@ func (e *Engine) Step(tag any, c Command) {
 	}
 }
 
-// parked is a command that waits for a table, or for the stream to serve.
+// parked is a command that waits for a table, or for the stream to serve, or behind
+// another one that does.
 type parked struct {
 	tag     any
 	command Command
@@ -27,7 +28,7 @@ func (e *Engine) apply(tag any, c Command) bool {
 	return c.apply(e, tag)
 }
 
-// unpark goes on with the commands that waited for a table.
+// unpark carries out parked commands, in order, up to one that still has to wait.
 func (e *Engine) unpark() {
 	n := 0
 	for n < len(e.parked) && e.apply(e.parked[n].tag, e.parked[n].command) {
@@ -43,7 +44,8 @@ func (e *Engine) reply(r Reply) {
 	}
 }
 
-// replyInOrder sends a reply after those of all commands before it.
+// replyInOrder sends the reply to a command that has changed nothing: after the replies
+// to all commands before it, at once if these have left.
 func (e *Engine) replyInOrder(r Reply) {
 	switch {
 	case r.Tag == nil:

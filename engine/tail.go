@@ -5,19 +5,19 @@ import "sync/atomic"
 // Tail is the memory of the block that takes records: a table of its records
 // and, until they are dropped, their bytes.
 type Tail struct {
-	// touched tells the engine that some reader may hold the memory, which then
-	// is left to the garbage collector instead of being used again. Readers set
-	// it before they load the pointers below; the engine clears the pointers
-	// before it looks.
+	// touched tells the engine that some reader may hold the memory: it is then
+	// left to the garbage collector, and not used again. Readers set touched before
+	// they load the pointers below, and the engine clears the pointers before it
+	// looks at touched, so a reader finds no memory or the engine finds the reader.
 	touched atomic.Bool
 	from    uint64       // records of earlier sequences are in the file only
-	visible atomic.Int64 // slots that readers may look at
+	visible atomic.Int64 // how many entries of the table readers may look at
 	slots   atomic.Pointer[[]*slotChunk]
 	data    atomic.Pointer[[]dataChunk]
 }
 
-// newTail returns a tail for records from a sequence on. That it has none yet is
-// not to be taken for a table that was dropped.
+// newTail returns a tail for records of sequences from one on. It has an empty table:
+// no table would mean that it was dropped.
 func newTail(from uint64) *Tail {
 	t := &Tail{from: from}
 	t.slots.Store(&noSlots)
@@ -46,9 +46,9 @@ func (t *Tail) touch() {
 	}
 }
 
-// Locate returns where the record of sequence lies in the block. found is false
-// when the block's table has no such record; known is false when the table does
-// not reach that far back, or is no longer in memory: then the file tells.
+// Locate returns where the record of sequence lies in the block. found is false when
+// the table has no such record. known is false when the table does not reach so far
+// back, or is no longer in memory: the answer is in the file then.
 func (t *Tail) Locate(sequence uint64) (offset int64, size int, found, known bool) {
 	if sequence < t.from {
 		return 0, 0, false, false

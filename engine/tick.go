@@ -20,7 +20,8 @@ func (e *Engine) Tick(now int64) {
 	e.dropIdleMemory()
 }
 
-// clockWentBack keeps what waits for a time from waiting longer than it has to.
+// clockWentBack moves the times at which something is due along with a clock that was
+// set back, or all of it would be late by as much.
 func (e *Engine) clockWentBack(now int64) {
 	d, x := &e.durability, &e.expiry
 	if d.due != never {

@@ -78,7 +78,7 @@ type State struct {
 	FirstTime     int64  // nanoseconds since the epoch, or NoTime
 	LastSequence  uint64 // highest sequence ever used
 	LastTime      int64  // nanoseconds since the epoch, or NoTime
-	Deleted       uint64 // sequences in [FirstSequence, LastSequence] that are not live
+	Deleted       uint64 // sequences in [FirstSequence, LastSequence] without a live message
 	Subjects      uint64 // distinct non-empty subjects of live messages
 	LostMessages  uint64 // messages known to be lost through damage
 	LostBytes     uint64 // bytes of damaged records
@@ -88,7 +88,7 @@ type State struct {
 // SequenceRange is a closed range of sequences.
 type SequenceRange struct{ First, Last uint64 }
 
-// Tombstone records that a sequence is gone, wherever its message was.
+// Tombstone records that the message of a sequence, in whatever block, is deleted.
 type Tombstone struct {
 	Sequence uint64
 	Time     int64
@@ -122,11 +122,11 @@ const emptyRecord = 30
 type Buffers interface {
 	// Get returns a slice of length BufferSize.
 	Get() []byte
-	// Put takes back a slice that the engine no longer uses. Without reuse,
-	// readers may still refer to it.
+	// Put takes back a slice that the engine no longer uses. If reuse is false,
+	// readers may still look at it, and it must not be lent again.
 	Put(buffer []byte, reuse bool)
-	// Tight reports whether too many slices are out. Engines then keep less of
-	// what readers can find in the files.
+	// Tight reports whether too many slices are lent. Engines then keep less in
+	// memory of what is in the files too.
 	Tight() bool
 }
 
@@ -140,7 +140,8 @@ type Config struct {
 	Level     SyncLevel
 	SyncEvery time.Duration // SyncInterval: longest time that written data stays unsynced
 	Codec     Codec
-	// Seed makes the places of subjects in hash tables hard to guess.
+	// Seed keeps whoever chooses subjects from choosing them so that they collide
+	// in hash tables.
 	Seed    uint64
 	Buffers Buffers
 	// FirstSequence is the sequence of the first message of a new stream; 0 and
@@ -152,8 +153,8 @@ type Config struct {
 	// MaxUnwritten bounds the bytes that SyncNever may acknowledge before they
 	// are written. Beyond it replies wait for the write.
 	MaxUnwritten int64
-	// IndexFrom is the size from which a sealed block gets an index, in bytes. Below
-	// zero no block does.
+	// IndexFrom is the size from which on a sealed block gets a block index, in
+	// bytes. If it is below zero, no block gets one.
 	IndexFrom int64
 	// Derived names files that describe the blocks and would be wrong after the
 	// first change; the first commit removes them.

@@ -60,8 +60,8 @@ type BlockView struct {
 	// there.
 	Generation uint64
 	First      uint64 // no message of an earlier sequence is in this block
-	// Tail is the memory of the block while it takes records. It stays after
-	// the block is sealed until the records are written.
+	// Tail is the memory of the block while it takes records, and until the last
+	// of them is written. It is nil in a block that was only scanned.
 	Tail *Tail
 	// deleted holds the sequences from First on, up to the block's last, that have
 	// no message. Of those below the stream's first sequence it need not have any.
@@ -83,8 +83,8 @@ func newBlockView(id uint32, generation, first uint64, tail *Tail) *BlockView {
 // when it has none. It may be ahead of the messages that are visible.
 func (b *BlockView) LastTime() int64 { return b.lastTime.Load() }
 
-// Deleted reports whether the block has no message of a sequence that it spans,
-// or one in its file that does not count any more.
+// Deleted reports whether a sequence that the block spans has no message. There may be
+// one in the file all the same, which was removed.
 func (b *BlockView) Deleted(sequence uint64) bool {
 	return b.deleted.Load().stretches().contains(sequence)
 }
