@@ -68,7 +68,8 @@
 // A group of two or more records that is written to one block by one write is
 // preceded by a group mark, a 30-byte record that names how many records and
 // bytes follow. It gives the format, which has no commit mark, a way to tell a
-// torn group from a damaged one; docs/recovery.md has the rule.
+// torn group from a damaged one; docs/recovery.md has the rule. A single record
+// has one only where it would be taken for a compressed block.
 //
 // # Invariants
 //

@@ -13,12 +13,12 @@ type Info struct {
 	LastSize              uint32 // accounting size of the newest message
 }
 
-// entry is the facts of one subject. It has no pointers and only four-byte parts, so
-// that nothing is lost to alignment.
+// entry is what the index knows of one subject. It has parts of four bytes and no
+// pointers: it needs no padding, and the garbage collector does not look into it.
 type entry struct {
 	lastLo, lastHi uint32
-	span           uint32 // last minus first; farApart when it does not fit
-	count          uint32 // many when it does not fit: see Tree.over
+	span           uint32 // last minus first, or farApart if that does not fit
+	count          uint32 // messages, or many if that does not fit: see Tree.over
 	size           uint32
 	tag            uint32 // the id and the two marks below
 }
@@ -29,7 +29,7 @@ const (
 
 	firstLoose = 1 << 31 // first is a lower bound
 	lastLoose  = 1 << 30 // last is an upper bound
-	maxIDs     = 1 << 29 // ids are below
+	maxIDs     = 1 << 29 // ids are below this
 	idMask     = maxIDs - 1
 )
 
@@ -46,7 +46,7 @@ func (e *entry) first() uint64 {
 func (e *entry) firstExact() bool { return e.span != farApart && e.tag&firstLoose == 0 }
 func (e *entry) lastExact() bool  { return e.tag&lastLoose == 0 }
 
-// set replaces both ends. An end that turns out to lie beyond the other is put on it.
+// set replaces both ends. A first that is behind last becomes last.
 func (e *entry) set(first, last uint64, firstExact, lastExact bool) {
 	first = min(first, last)
 	e.lastLo, e.lastHi = uint32(last), uint32(last>>32)
@@ -60,7 +60,8 @@ func (e *entry) set(first, last uint64, firstExact, lastExact bool) {
 	}
 }
 
-// settle makes both ends the same when a single message is left and one end is known.
+// settle makes both ends the same when a single message is left and one of them is
+// exact: it is that message.
 func (e *entry) settle() {
 	switch {
 	case e.count != 1:
@@ -71,7 +72,8 @@ func (e *entry) settle() {
 	}
 }
 
-// append moves the last end on, to a message just stored. The count is raised apart.
+// append moves the last end on to a message that was stored. The caller has still to
+// raise the count.
 func (e *entry) append(sequence uint64, size uint32) {
 	e.size = size
 	if e.count == 0 {
@@ -85,8 +87,8 @@ func (e *entry) append(sequence uint64, size uint32) {
 	e.tag &^= lastLoose
 }
 
-// drop takes account of a message that is gone; the count is lowered already and not
-// zero. When oldest is set, everything up to it is gone as well.
+// drop takes account of a message that was removed. The caller has lowered the count,
+// which is not zero. With oldest, all messages up to it were removed as well.
 func (e *entry) drop(sequence uint64, oldest bool) {
 	first, last := e.first(), e.last()
 	switch {

@@ -1,11 +1,12 @@
 package subjects
 
-// In a large index most of the time goes by waiting for memory, a few times for each
-// subject, one after the other. The reads here are those of many subjects side by
-// side: they do not depend on each other, so that the processor waits for all of them
-// at once. What they return is of no use, but without it they would be dropped.
+// In a large index most of the time is spent waiting for memory: a few reads for each
+// subject, each of which needs what the one before has read. The functions here do the
+// same reads for many subjects side by side. Those do not depend on each other, so the
+// processor waits for all of them at once. Nobody needs the sums that they return, but
+// without them the compiler would leave the reads out.
 
-// leavesAtOnce is how many leaves are fetched at once.
+// leavesAtOnce is of how many leaves the entries are fetched at once.
 const leavesAtOnce = 4
 
 // fetchEntries reads a little of every cache line of the entries of some leaves.
@@ -20,9 +21,9 @@ func fetchEntries(leaves []*leaf) (sum uint32) {
 	return sum
 }
 
-// Fetch brings to the processor what Stage and Stored need for some subjects, subject
-// of 0 up to subject of n-1. It changes nothing, but with a million subjects and
-// dozens of messages at hand it halves the time that they take.
+// Fetch brings what Stage and Stored need for n subjects into the processor's caches;
+// subject returns each of them. It changes nothing, but with a million subjects, and
+// dozens of messages to store, it halves the time that these take.
 func (x *Index) Fetch(n int, subject func(i int) string) {
 	for from := 0; from < n; from += subjectsAtOnce {
 		var f fetcher
@@ -35,7 +36,8 @@ func (x *Index) Fetch(n int, subject func(i int) string) {
 
 const subjectsAtOnce = 16
 
-// fetcher goes a step at a time with all of its subjects.
+// fetcher takes each of the steps that find a subject with all of its subjects, before
+// the next step.
 type fetcher struct {
 	n     int
 	sum   uint64

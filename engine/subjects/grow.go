@@ -2,7 +2,7 @@ package subjects
 
 import "slices"
 
-// header returns the root of the tree to be changed.
+// header returns the tree itself, for the owner to change: a copy, if it is frozen.
 func (x *Index) header() *Tree {
 	if x.tree.epoch != x.epoch {
 		t := *x.tree
@@ -12,7 +12,8 @@ func (x *Index) header() *Tree {
 	return x.tree
 }
 
-// writableLeaf returns a leaf to be changed: a copy, if it may be in a frozen tree.
+// writableLeaf returns a leaf for the owner to change: a copy, if it may be in a frozen
+// tree, in which the leaf stays as it is.
 func (x *Index) writableLeaf(number uint32) *leaf {
 	r := x.leaves.at(number)
 	if r.to.epoch == x.epoch {
@@ -59,7 +60,7 @@ func (x *Index) enter(id uint32) {
 	*w = w.liveAt(l.number, uint8(l.len()-1))
 }
 
-// leafFor returns the leaf that a name belongs to, to be changed.
+// leafFor returns the leaf that a name belongs to, for the owner to change.
 func (x *Index) leafFor(name []byte) *leaf {
 	if l := x.tree.leafFor(name); l != nil {
 		return x.writableLeaf(l.number)
@@ -70,8 +71,8 @@ func (x *Index) leafFor(name []byte) *leaf {
 	return l
 }
 
-// newLeaf returns an empty leaf for a name that is about to be inserted: all of the
-// name is prefix.
+// newLeaf returns an empty leaf for a name that is about to be inserted. All of the
+// name becomes the leaf's common prefix.
 func (x *Index) newLeaf(name []byte, parent uint32) *leaf {
 	l := &leaf{epoch: x.epoch, names: slices.Clone(name), prefix: uint16(len(name)), minTokens: ^uint32(0)}
 	l.number = x.leaves.take(l, parent)

@@ -8,7 +8,7 @@ const (
 	mixB = 0xd6e8feb86659fd93
 )
 
-// hash hashes a subject with a seed: who does not know the seed cannot choose
+// hash hashes a subject with a seed. Somebody who does not know the seed cannot choose
 // subjects that collide.
 func hash[T string | []byte](seed uint64, s T) uint32 {
 	state := seed ^ uint64(len(s))*mixA

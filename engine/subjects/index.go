@@ -20,8 +20,8 @@ type Index struct {
 	fetched uint64 // see Fetch
 }
 
-// New returns an empty index. Who does not know the seed cannot choose subjects that
-// make it slow.
+// New returns an empty index. Somebody who does not know the seed cannot choose
+// subjects that make it slow.
 func New(seed uint64) *Index {
 	x := &Index{seed: seed, mask: ^uint32(0), epoch: 1}
 	x.tree = &Tree{epoch: x.epoch}
@@ -38,14 +38,15 @@ func (x *Index) reset() {
 	x.header().root = root
 }
 
-// tidy gives memory back when the last subject has gone, if it is worth it.
+// tidy gives memory back when the index has no subjects any more, if it has much.
 func (x *Index) tidy() {
 	if x.table.used == 0 && x.ids.used > 1<<pageBits {
 		x.reset()
 	}
 }
 
-// Freeze says that somebody may hold the current tree from now on: it stays as it is.
+// Freeze tells the index that somebody may hold the current tree from now on. The tree
+// stays as it is: changes that come later are made to copies.
 func (x *Index) Freeze() {
 	if x.tree.epoch == x.epoch {
 		x.epoch++
@@ -118,7 +119,7 @@ func (x *Index) entry(id uint32) (*leaf, *entry) {
 	return l, &l.entries[w.slot()]
 }
 
-// live is entry for a subject that has messages; nil for any other.
+// live returns what entry does for a subject that has messages, and nil for any other.
 func (x *Index) live(id uint32) (*leaf, *entry) {
 	if _, ok := x.Info(id); !ok {
 		return nil, nil
@@ -126,7 +127,8 @@ func (x *Index) live(id uint32) (*leaf, *entry) {
 	return x.entry(id)
 }
 
-// Stored counts a message of a subject that was staged. Sequences only rise.
+// Stored counts a message of a subject that was staged. Its sequence is above those of
+// all messages that were counted before.
 func (x *Index) Stored(id uint32, sequence uint64, size uint32) {
 	if id == NoID {
 		return
@@ -188,7 +190,7 @@ func (x *Index) Add(subject string, count, first, last uint64, firstExact bool, 
 	}
 	h := hash(x.seed, subject) & x.mask
 	s := &x.staged[0]
-	mark := len(s.ends) // a new name is staged for a moment only
+	mark := len(s.ends) // a new name is staged until the end of this function
 	id, ok := x.find(h, subject)
 	if !ok {
 		id = x.stageNew(h, subject, 0)

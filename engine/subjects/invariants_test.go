@@ -90,8 +90,8 @@ func (c *checker) leaf(l *leaf, parent uint32, low, high []byte) error {
 	if l.len() == 0 || l.len() > leafMax || l.width(int(l.prefix)) > leafBytes {
 		return fmt.Errorf("%d entries, %d bytes of names", l.len(), l.width(int(l.prefix)))
 	}
-	if len(l.names) != int(l.prefix)+l.width(int(l.prefix))+int(l.holes) {
-		return fmt.Errorf("%d bytes of names, %d of holes", len(l.names), l.holes)
+	if len(l.names) != int(l.prefix)+l.width(int(l.prefix))+int(l.unused) {
+		return fmt.Errorf("%d bytes of names, %d of unused", len(l.names), l.unused)
 	}
 	var sum uint64
 	var zombies int

@@ -3,32 +3,34 @@ package subjects
 import "bytes"
 
 const (
-	leafMax = 60 // with it a leaf fits a size of the allocator
-	// leafBytes bounds the names of a leaf behind their common prefix, so that a
-	// change never moves much and offsets fit. A leaf of one name has none there.
+	leafMax = 60 // a leaf of so many fills one of the allocator's size classes
+	// leafBytes bounds the names of a leaf, without their common prefix, so that a
+	// change never moves much, and offsets fit into two bytes. In a leaf of one name
+	// all of it is prefix.
 	leafBytes = 1 << 14
 )
 
-// place says where in the names of a leaf the rest of a name is, behind the prefix.
+// place tells where in the bytes of a leaf's names a name is, without the common prefix.
 type place struct{ at, size uint16 }
 
 // leaf holds up to leafMax subjects. A subject keeps its slot while others come and
 // go, so that an id can point at it; order has the slots sorted by name.
 //
-// Places stand apart from the entries and beside order, so that a search by name
-// touches few cache lines: that, and not arithmetic, is what a large index costs.
-// Bytes once in names are never changed in place: a copy of a leaf shares them, and
-// both may go on, since only the newest copy ever appends.
+// Places are not in the entries but beside order, so that a search by name touches few
+// cache lines: in a large index the time is spent on these, and not on arithmetic. What
+// names holds is never changed in place. So a copy of a leaf shares it with the leaf,
+// and can append to it, since the leaf will not be changed any more.
 type leaf struct {
 	sum uint64 // messages of all entries
-	// Between these are the numbers of tokens of all names; the bounds may be wide.
+	// All names have at least and at most so many tokens. There need not be names
+	// with just so many.
 	minTokens, maxTokens uint32
 	entries              []entry
 	names                []byte // the common prefix, and the rests behind it
 	epoch                uint64
 	number               uint32
 	prefix               uint16 // length of the common prefix
-	holes                uint16 // bytes in names that nobody uses
+	unused               uint16 // bytes in names that no name has any more
 	zombies              uint8  // entries without messages, see Index.Removed
 	order                [leafMax]uint8
 	places               [leafMax]place // by slot
@@ -40,7 +42,7 @@ func (l *leaf) slots() []uint8 { return l.order[:len(l.entries)] }
 
 func (l *leaf) lead() []byte { return l.names[:l.prefix] }
 
-// rest returns what comes behind the prefix in the name of a slot.
+// rest returns the name of a slot without the common prefix.
 func (l *leaf) rest(slot uint8) []byte {
 	p := l.places[slot]
 	return l.names[int(l.prefix)+int(p.at):][:p.size]
@@ -116,7 +118,7 @@ func (l *leaf) fits(name []byte) bool {
 	return l.len() < leafMax && l.width(prefix)+len(name)-prefix <= leafBytes
 }
 
-// insert adds a name that fits at a position in order. It takes the next free slot.
+// insert adds a name that fits, at a position in order. The name gets the next slot.
 func (l *leaf) insert(position int, name []byte, e entry) {
 	prefix := common(name, l.lead())
 	rest := name[prefix:]
@@ -146,15 +148,15 @@ func (l *leaf) grow() {
 	}
 }
 
-// resize moves the entries to memory for so many; what the allocator rounds up to is
-// used as well.
+// resize moves the entries to memory for so many, and for those more that fit into what
+// the allocator rounds that up to.
 func (l *leaf) resize(room int) {
 	entries := append([]entry(nil), make([]entry, min(room, leafMax))...)[:l.len()]
 	copy(entries, l.entries)
 	l.entries = entries
 }
 
-// repack writes the names anew behind a prefix of another length, without holes and
+// repack writes the names anew behind a prefix of another length, without unused and
 // with room for so many bytes more. The prefix must be common to all names.
 func (l *leaf) repack(prefix, room int) {
 	old := *l
@@ -165,7 +167,7 @@ func (l *leaf) repack(prefix, room int) {
 	if cut > 0 {
 		l.names = append(l.names, old.rest(0)[:cut]...)
 	}
-	l.prefix, l.holes = uint16(prefix), 0
+	l.prefix, l.unused = uint16(prefix), 0
 	for slot := range l.entries {
 		at := len(l.names) - prefix
 		rest := old.rest(uint8(slot))
@@ -197,7 +199,7 @@ func (l *leaf) recount(over map[uint32]uint64) {
 func (l *leaf) remove(slot uint8) {
 	last := uint8(l.len() - 1)
 	position := bytes.IndexByte(l.slots(), slot)
-	l.holes += l.places[slot].size
+	l.unused += l.places[slot].size
 	copy(l.order[position:last], l.order[position+1:])
 	if slot != last {
 		moved := bytes.IndexByte(l.order[:last], last)
@@ -207,7 +209,7 @@ func (l *leaf) remove(slot uint8) {
 	l.entries = l.entries[:last]
 }
 
-// part returns a new leaf of some slots, in their order.
+// part returns a new leaf with the names and entries of some slots, in their order.
 func (l *leaf) part(slots []uint8, room int) *leaf {
 	p := &leaf{epoch: l.epoch, names: l.names, prefix: l.prefix}
 	p.resize(len(slots) + room)
@@ -220,7 +222,7 @@ func (l *leaf) part(slots []uint8, room int) *leaf {
 	return p
 }
 
-// copyOf returns a copy for another epoch, which may be changed.
+// copyOf returns a copy for a later epoch, for the owner to change.
 func (l *leaf) copyOf(epoch uint64) *leaf {
 	c := *l
 	c.epoch = epoch

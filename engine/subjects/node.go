@@ -18,7 +18,7 @@ type node struct {
 
 func (n *node) len() int { return len(n.leaves) + len(n.nodes) }
 
-// copyOf returns a copy for another epoch, which may be changed.
+// copyOf returns a copy for a later epoch, for the owner to change.
 func (n *node) copyOf(epoch uint64) *node {
 	c := *n
 	c.epoch = epoch
@@ -53,7 +53,7 @@ func newFence(texts []string) *fence {
 	return f
 }
 
-// key returns the first bytes of a text as a number that sorts like them.
+// key returns the first eight bytes of a text as a number. Numbers sort as the texts do.
 func key[T string | []byte](text T) uint64 {
 	var head [8]byte
 	copy(head[:], text)
@@ -82,7 +82,7 @@ func (f *fence) find(name []byte) int {
 	return low
 }
 
-// with returns the fence with a separator more.
+// with returns a fence that has one more separator.
 func (f *fence) with(i int, text string) *fence {
 	texts := make([]string, len(f.texts)+1)
 	copy(texts, f.texts[:i])
@@ -91,7 +91,7 @@ func (f *fence) with(i int, text string) *fence {
 	return newFence(texts)
 }
 
-// without returns the fence with a separator less.
+// without returns a fence that has one separator less.
 func (f *fence) without(i int) *fence {
 	return newFence(slices.Concat(f.texts[:i], f.texts[i+1:]))
 }

@@ -66,10 +66,10 @@ func (t *Tree) Total(set *subject.Set) (subjects, messages uint64) {
 	return subjects, messages
 }
 
-// Pending returns how many messages at or after a sequence the subjects have that a
-// set matches, and how many of these subjects have their last message there. partial
-// says that there are subjects with messages on both sides of it, or that may have:
-// then their messages are missing from the sum.
+// Pending looks at the subjects that a set matches, and returns how many messages they
+// have at or after a sequence, and how many of them have their last message there.
+// partial is true if there are subjects that have messages on both sides of the
+// sequence, or may have: their messages are missing from the sum.
 func (t *Tree) Pending(set *subject.Set, from uint64) (messages, subjects uint64, partial bool) {
 	some := func(l *leaf, slots []uint8) bool {
 		for _, slot := range slots {
@@ -103,9 +103,9 @@ func (t *Tree) Pending(set *subject.Set, from uint64) (messages, subjects uint64
 	return messages, subjects, partial
 }
 
-// pending is Tree.Pending for all entries of a leaf. Which of them reach the sequence
-// looks random to the processor, so that nothing branches on it. It gives up where an
-// entry is out of the ordinary.
+// pending is Tree.Pending for all entries of a leaf. It does not branch on whether an
+// entry reaches the sequence, which the processor could not predict. It gives up, and
+// returns false, where an entry does not tell its count or its ends by itself.
 func (l *leaf) pending(from uint64) (messages, subjects uint64, partial, ok bool) {
 	if l.zombies > 0 {
 		return 0, 0, false, false

@@ -2,14 +2,15 @@ package subjects
 
 import "github.com/seed-d8b58eba/millrace/internal/subject"
 
-// scan finds the subjects that match patterns, many at a time: who asks for sums has a
-// tight loop over entries, and none at all where whole leaves match.
+// scan finds the subjects that match patterns, and passes them on many at a time: a sum
+// is then a tight loop over entries, or over leaves where whole leaves match.
 type scan struct {
 	t *Tree
 	p *subject.Pattern
 	cursor
-	// The range of names with the prefix of the pattern ends in this leaf and there.
-	// Leaves in between need no look at their names. No leaf: there is no end.
+	// The names with the prefix of the pattern end in this leaf, at this position. In
+	// the leaves before it all names have the prefix. Without a leaf, they go on to
+	// the end of the tree.
 	end   *leaf
 	endAt int
 
@@ -134,13 +135,13 @@ func (s *scan) literal(v visitor) bool {
 	return v.some(l, s.slots[:1])
 }
 
-// inRange reports whether s.next is in the range of the pattern.
+// inRange reports whether s.next has the prefix of the pattern.
 func (s *scan) inRange() bool {
 	prefix := s.p.Prefix()
 	return len(s.next) >= len(prefix) && string(s.next[:len(prefix)]) == prefix
 }
 
-// run returns the leaves from l on, in the same node, of which everything matches.
+// run returns the leaves from l on, in the same node, all of whose names match.
 func (s *scan) run(l *leaf, from int) []*leaf {
 	if !s.decides || from > 0 {
 		return nil
@@ -155,7 +156,7 @@ func (s *scan) run(l *leaf, from int) []*leaf {
 	return leaves
 }
 
-// wholly reports whether the numbers of tokens in a leaf are all right.
+// wholly reports whether all names of a leaf have a number of tokens that matches.
 func (s *scan) wholly(l *leaf) bool {
 	return int(l.minTokens) >= s.tokens && (s.atLeast || int(l.maxTokens) == s.tokens)
 }
@@ -184,7 +185,7 @@ func (s *scan) setEnd() {
 	s.endAt = s.lower(s.end)
 }
 
-// skip says where the scan goes on behind a leaf.
+// skip tells where the scan goes on after a leaf.
 type skip int
 
 const (
@@ -217,7 +218,7 @@ func (s *scan) match(l *leaf, from, to int) ([]uint8, skip) {
 	if len(kept) > 0 {
 		return kept, nextLeaf
 	}
-	// Nothing here: there may be nothing far beyond.
+	// No name here matches, and there may be none for long: look where the next can be.
 	s.name = l.appendName(s.name[:0], slots[len(slots)-1])
 	return nil, s.skipFrom()
 }
@@ -231,7 +232,8 @@ func (s *scan) skipFrom() skip {
 	return seekNext
 }
 
-// follow is match where tokens have to be compared. It skips what cannot match.
+// follow is match for patterns whose tokens have to be compared. It skips names that
+// cannot match.
 func (s *scan) follow(l *leaf, from, to int) ([]uint8, skip) {
 	kept := s.slots[:0]
 	s.name = append(s.name[:0], l.lead()...)

@@ -3,13 +3,14 @@ package subjects
 import "slices"
 
 const (
-	// A leaf or node with fewer children than sparse joins a sibling, if no more than
-	// joined come together: the next few changes then do not part them again.
+	// A leaf or a node that has less than sparse in it joins a sibling, if together
+	// they have no more than joined: so that the next few changes do not split them
+	// again.
 	sparse = leafMax / 4
 	joined = leafMax * 3 / 4
 )
 
-// take takes an entry without messages out of the tree.
+// take removes an entry without messages from the tree.
 func (x *Index) take(number uint32, slot uint8) {
 	l := x.writableLeaf(number)
 	l.zombies--
@@ -26,7 +27,7 @@ func (x *Index) take(number uint32, slot uint8) {
 	case cap(l.entries) > l.len()+sparse:
 		l.resize(l.len() + spareEntries)
 		l.repack(int(l.prefix), 0)
-	case int(l.holes) > len(l.names)/2:
+	case int(l.unused) > len(l.names)/2:
 		l.repack(int(l.prefix), 0)
 	}
 }
@@ -103,7 +104,7 @@ func (x *Index) dropNode(parent *node, at int) {
 	x.dropped(parent, at)
 }
 
-// lowerRoot takes roots away that have a single node below them.
+// lowerRoot removes roots that have a single node below them.
 func (x *Index) lowerRoot(n *node) {
 	if len(n.nodes) != 1 {
 		if n.len() == 0 {

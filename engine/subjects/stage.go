@@ -1,9 +1,9 @@
 package subjects
 
-// stagedList is what one group has staged. At most two groups are taken in and not
-// published: each of them goes by its parity.
+// stagedList is what one group has staged. At most two groups have been staged and not
+// yet published; their parity tells them apart.
 type stagedList struct {
-	ids   []uint32 // that the group has marked, each once
+	ids   []uint32 // of the subjects that the group has messages for, each once
 	names []byte   // of new subjects, which are not in the tree yet
 	ends  []int    // where each name ends
 }
@@ -26,7 +26,7 @@ func (s *stagedList) cut(n int) {
 	}
 }
 
-// keepStaged is from where on the memory of a list is not kept for the next group.
+// keepStaged bounds the memory of a list that is kept for the next group.
 const keepStaged = 1 << 16
 
 func (s *stagedList) clear() {
@@ -75,8 +75,8 @@ func (x *Index) stagedName(w location) []byte {
 	return x.staged[w.index()&1].name(int(w.index() >> 1))
 }
 
-// Published says that all messages of a group are counted: what it staged is staged
-// no more. New subjects that got no message after all are forgotten.
+// Published tells the index that all messages of a group are counted, and its subjects
+// no longer staged. New subjects of which no message was counted are forgotten.
 func (x *Index) Published(parity int) {
 	s, own := &x.staged[parity&1], mark(parity)
 	for _, id := range s.ids {

@@ -36,8 +36,8 @@ func newSegment(depth uint8, used int) *segment {
 	return &segment{slots: makeSlots(used), depth: depth}
 }
 
-// makeSlots returns slots for so many ids and some more. What the allocator rounds
-// up to is used as well.
+// makeSlots returns slots for so many ids and some more, and as many as fit into what
+// the allocator rounds that up to.
 func makeSlots(used int) []hashSlot {
 	want := max(used*3/2, segmentMin)
 	if used > segmentMin {
@@ -99,8 +99,8 @@ func (t *table) guess(hash uint32) (id uint32, ok bool) {
 
 // widen makes room in a full segment.
 func (t *table) widen(s *segment, hash uint32) {
-	// Hashes that are all the same cannot be told apart: then the segment must grow,
-	// or the directory would, without end.
+	// Splitting a segment whose hashes are all the same would double the directory
+	// again and again: such a segment grows instead.
 	if len(s.slots) >= segmentMax && (s.depth < t.depth || t.depth < 28 && t.used>>t.depth > segmentMax/4) {
 		t.split(s, hash)
 		return
@@ -171,8 +171,8 @@ func (t *table) remove(hash, id uint32) {
 	}
 }
 
-// closeGap empties a slot and moves back those behind it that would not be found any
-// more, so that there are no tombstones.
+// closeGap empties a slot, and moves ids from slots behind it to where a search still
+// finds them. So no mark of the removal has to stay.
 func (s *segment) closeGap(gap int) {
 	n := len(s.slots)
 	for i := gap; ; {

@@ -9,7 +9,8 @@ type Tree struct {
 	root     *node
 	live     int
 	messages uint64
-	// over has the counts that do not fit into an entry. It is of an epoch as well.
+	// over has the counts that do not fit into an entry. Like a leaf, it is of an
+	// epoch, and is copied before it is changed in a later one.
 	over      map[uint32]uint64
 	overEpoch uint64
 }
@@ -27,7 +28,7 @@ func countOf(e *entry, over map[uint32]uint64) uint64 {
 	return uint64(e.count)
 }
 
-// setCount sets the count of an entry; the tree must be the owner's to change.
+// setCount sets the count of an entry, in a tree that header returned.
 func (t *Tree) setCount(e *entry, count uint64) {
 	if count < many && e.count != many {
 		e.count = uint32(count)

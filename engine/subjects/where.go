@@ -36,7 +36,8 @@ func (w location) liveAt(leaf uint32, slot uint8) location {
 // stagedAt returns the location of a staged subject, with the marks that it had.
 func (w location) stagedAt(i, list int) location { return w&marks | away | location(i<<1|list) }
 
-// pageBits makes pages small enough for a stream of a few subjects.
+// pageBits is the logarithm of a page's length. Pages are so small that a stream of few
+// subjects wastes little memory.
 const pageBits = 6
 
 // pages is an array that grows without being moved.
@@ -79,8 +80,8 @@ func (s *ids) give(id uint32) {
 	s.freed = id
 }
 
-// reference finds a leaf or a node by number, and its parent. Only the owner has them:
-// readers go from the root.
+// reference is where the leaf or node of a number is, and its parent. Only the owner
+// uses it; readers start from the root.
 type reference[T any] struct {
 	to     *T
 	parent uint32 // number of a node; when to is nil, the next free number
