@@ -170,4 +170,4 @@ func (s *stream) engineConfig() engine.Config {
 const lingerMost = time.Millisecond
 
 // derivedFiles describe the blocks and are wrong after the first change.
-var derivedFiles = []string{"index.db"}
+var derivedFiles = []string{blockio.StateFile}

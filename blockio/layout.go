@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// StateFile is the name of the file beside the blocks in which nats-server keeps the state of the stream.
+const StateFile = "index.db"
+
 // Where the blocks of a stream are: <directory of the stream>/msgs/<number>.blk.
 const (
 	blocksDir   = "msgs"

@@ -15,7 +15,6 @@ const (
 	metaSumFile  = "meta.sum"
 	nextSumFile  = metaSumFile + ".tmp"
 	metaKeyFile  = "meta.key"
-	indexFile    = "index.db"
 	maxMetaSize  = 8 << 20 // bytes; the format allows 128 KiB of metadata and 4 KiB of description
 	metaSumBytes = 16
 )
@@ -254,7 +253,7 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 	}
 	for _, entry := range entries {
 		switch entry.Name {
-		case indexFile:
+		case StateFile:
 			features.HasIndex = true
 		case "thw.db":
 			features.HasTTL = true

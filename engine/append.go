@@ -27,7 +27,7 @@ func (e *Engine) appendSkip(last uint64, time int64) {
 	b := e.tail
 	b.codec.AppendSkip(b.memory.free(), last, time)
 	b.proves = last
-	e.appended(emptyRecord)
+	e.appended(e.emptySize)
 }
 
 // tombstone writes the record that the message of a sequence is deleted.
@@ -36,14 +36,14 @@ func (e *Engine) tombstone(sequence uint64, time int64) {
 	b := e.tail
 	b.codec.AppendTombstone(b.memory.free(), sequence, time)
 	b.proves = max(b.proves, sequence)
-	e.appended(emptyRecord)
+	e.appended(e.emptySize)
 }
 
 // roomForEmpty makes room in the tail, or in a new one, for a record without subject
 // and payload.
 func (e *Engine) roomForEmpty() {
-	if b := e.tail; b == nil || b.size > 0 && b.size+emptyRecord > e.cfg.BlockSize {
+	if b := e.tail; b == nil || b.size > 0 && b.size+int64(e.emptySize) > e.cfg.BlockSize {
 		e.roll()
 	}
-	e.openFrame(emptyRecord)
+	e.openFrame(e.emptySize)
 }

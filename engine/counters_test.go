@@ -54,11 +54,17 @@ func TestCountsShowsEachNumberOnce(t *testing.T) {
 	require.Equal(t, 1, times[5002], "last time")
 }
 
+// noCodec is for engines that store nothing.
+type noCodec struct{ Codec }
+
+func (noCodec) EmptySize() int                        { return 1 }
+func (noCodec) Size(subject, header, payload int) int { return 1 }
+
 func TestTotalsGoOnWhenAnEngineTakesOver(t *testing.T) {
 	pub := NewPublished()
 	n := distinctNumbers()
 	pub.publish(&n)
-	e := newEngine(Config{}, pub)
+	e := newEngine(Config{Codec: noCodec{}}, pub)
 	for c := range counters {
 		switch c {
 		case countStored, countRemovedMsgs, countRemovedBytes, countRemovedAge,
@@ -74,7 +80,7 @@ func TestTotalsGoOnWhenAnEngineTakesOver(t *testing.T) {
 
 func TestRefusalsAndGaugesWaitForNoGroup(t *testing.T) {
 	pub := NewPublished()
-	e := New(Config{Limits: Limits{MaxMsgSize: 1}}, pub, 0)
+	e := New(Config{Codec: noCodec{}, Limits: Limits{MaxMsgSize: 1}}, pub, 0)
 	for e.Opening() {
 		e.Ready()
 	}

@@ -10,8 +10,9 @@ import (
 
 // Engine is one stream. See the package comment for who may call it and when.
 type Engine struct {
-	cfg Config
-	pub *Published
+	cfg       Config
+	emptySize int // of a record without subject, header and payload
+	pub       *Published
 
 	blocks []*block // ascending; the last one may be the tail
 	tail   *block   // takes records; nil when the next record starts a block
@@ -76,7 +77,7 @@ func New(cfg Config, pub *Published, now int64) *Engine {
 
 func newEngine(cfg Config, pub *Published) *Engine {
 	e := &Engine{
-		cfg: cfg, pub: pub, generation: pub.nextGeneration(), numbers: noNumbers(), subjects: subjects.New(cfg.Seed),
+		cfg: cfg, emptySize: cfg.Codec.EmptySize(), pub: pub, generation: pub.nextGeneration(), numbers: noNumbers(), subjects: subjects.New(cfg.Seed),
 		groups:    newGroups(),
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
@@ -91,6 +92,9 @@ func newEngine(cfg Config, pub *Published) *Engine {
 
 // Published returns where the engine publishes.
 func (e *Engine) Published() *Published { return e.pub }
+
+// Generation returns the generation of the engine's blocks, see BlockView.
+func (e *Engine) Generation() uint64 { return e.generation }
 
 // Failed returns the error that made the engine fail, or nil.
 func (e *Engine) Failed() error { return e.failed }

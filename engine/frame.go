@@ -25,10 +25,10 @@ func (e *Engine) openFrame(n int) {
 		return
 	}
 	e.current.pieceFor(b)
-	m.room(emptyRecord+n, b.size, e.chunkHint, e.cfg.Buffers)
+	m.room(e.emptySize+n, b.size, e.chunkHint, e.cfg.Buffers)
 	m.frame = frame{open: true, chunk: len(m.chunks) - 1, at: m.used, offset: b.size}
-	m.used += emptyRecord
-	b.size += emptyRecord
+	m.used += e.emptySize
+	b.size += int64(e.emptySize)
 }
 
 // appended accounts for a record of n bytes that was encoded into the tail.
@@ -54,24 +54,17 @@ func (e *Engine) closeFrame() {
 	m := &b.memory
 	f := m.frame
 	m.frame = frame{}
-	length := b.size - f.offset - emptyRecord
+	length := b.size - f.offset - int64(e.emptySize)
 	chunk := m.chunks[f.chunk].bytes
-	if f.records == 1 && !looksCompressed(f.offset, length) {
-		copy(chunk[f.at:], chunk[f.at+emptyRecord:f.at+emptyRecord+int(length)])
-		m.used -= emptyRecord
-		b.size -= emptyRecord
+	if f.records == 1 && !(f.offset == 0 && e.cfg.Codec.LooksCompressed(uint32(length))) {
+		copy(chunk[f.at:], chunk[f.at+e.emptySize:f.at+e.emptySize+int(length)])
+		m.used -= e.emptySize
+		b.size -= int64(e.emptySize)
 		if f.slots == 1 {
-			b.appended.slot(b.appended.n - 1).offset -= emptyRecord
+			b.appended.slot(b.appended.n - 1).offset -= uint32(e.emptySize)
 		}
 	} else {
-		b.codec.PutGroupMark(chunk[f.at:f.at+emptyRecord], f.records, uint32(length))
+		b.codec.PutGroupMark(chunk[f.at:f.at+e.emptySize], f.records, uint32(length))
 	}
 	e.current.pieceFor(b).to = b.size
-}
-
-// looksCompressed reports whether a record of this length at the start of a
-// block would be taken for the header of a compressed block, whose first three
-// bytes are "cmp". A group mark before it prevents that.
-func looksCompressed(offset, length int64) bool {
-	return offset == 0 && length&0xffffff == 'c'|'m'<<8|'p'<<16
 }

@@ -20,6 +20,9 @@ func NewRecovery(cfg Config, pub *Published) *Recovery {
 	return &Recovery{e: newEngine(cfg, pub)}
 }
 
+// Generation returns the generation of the blocks of the engine that comes out.
+func (r *Recovery) Generation() uint64 { return r.e.generation }
+
 // AtLeast makes the last sequence at least this one. An engine that takes over from a
 // failed one must not give a sequence that was acknowledged to another message.
 func (r *Recovery) AtLeast(sequence uint64) { r.atLeast = max(r.atLeast, sequence) }

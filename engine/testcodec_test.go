@@ -19,6 +19,10 @@ func (codec) Size(subject, header, payload int) int {
 	return n
 }
 
+func (codec) EmptySize() int { return 30 }
+
+func (codec) LooksCompressed(length uint32) bool { return length&0xffffff == 'c'|'m'<<8|'p'<<16 }
+
 func (c codec) Check(subject, header, payload int) error {
 	if subject > 65535 || c.Size(subject, header, payload) > 32<<20 {
 		return fmt.Errorf("%w: record", engine.ErrTooLarge)

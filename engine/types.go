@@ -99,6 +99,11 @@ type Tombstone struct {
 type Codec interface {
 	// Size returns the length of a message record with these part lengths.
 	Size(subject, header, payload int) int
+	// EmptySize returns the length of a skip, a tombstone and a group mark.
+	EmptySize() int
+	// LooksCompressed reports whether a block whose first record has this length would be taken for
+	// one that is compressed.
+	LooksCompressed(length uint32) bool
 	// Check refuses part lengths that no record can hold.
 	Check(subject, header, payload int) error
 	// Block returns the encoder for the records of one block.
@@ -113,9 +118,6 @@ type BlockCodec interface {
 	AppendTombstone(dst []byte, sequence uint64, time int64) []byte
 	PutGroupMark(dst []byte, records, bytes uint32)
 }
-
-// emptyRecord is the size of a skip, a tombstone and a group mark.
-const emptyRecord = 30
 
 // Buffers lends the engine the large byte slices that hold the tail block.
 // Implementations may be shared by engines of different goroutines.

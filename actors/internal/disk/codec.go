@@ -16,6 +16,12 @@ func (Codec) Size(subject, header, payload int) int {
 	return blockio.RecordSize(subject, header, payload)
 }
 
+// EmptySize implements engine.Codec.
+func (Codec) EmptySize() int { return blockio.EmptyRecordSize }
+
+// LooksCompressed implements engine.Codec.
+func (Codec) LooksCompressed(length uint32) bool { return blockio.LooksCompressed(length) }
+
 // Check implements engine.Codec.
 func (Codec) Check(subject, header, payload int) error {
 	if err := blockio.CheckSize(subject, header, payload); err != nil {

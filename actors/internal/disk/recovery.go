@@ -55,6 +55,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		return nil, err
 	}
 	rec := engine.NewRecovery(r.Config, r.Published)
+	r.Generation = rec.Generation()
 	if r.After != nil {
 		rec.AtLeast(r.After.Last)
 		rec.RemoveBelow(r.After.First)
@@ -81,7 +82,13 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		r.Log.Info("removed what was left of block indexes", "files", n)
 	}
 	e := rec.Finish(r.Now)
-	return e, r.finish(ctx, e)
+	if err := r.finish(ctx, e); err != nil {
+		return e, err
+	}
+	// Readers of the failed engine's blocks take a new snapshot from now on. Not before: as long as
+	// recovery can still fail, the old one is all that they have.
+	r.Source.Supersede(r.Generation)
+	return e, nil
 }
 
 // cutLog removes from the files what was not known to be safe when a write or a sync failed. It

@@ -16,6 +16,8 @@ type Files struct {
 	Log    *slog.Logger
 	FS     blockio.FS
 	Blocks *blockio.Blocks
+	// Generation is that of the blocks, as the engine counts them.
+	Generation uint64
 	// Source is the way to read the blocks, and what Blocks tells of the files that it cuts and removes.
 	Source *blockio.BlockSource
 	// Derived names the files beside the blocks that describe the stream as a whole, and that the
@@ -108,7 +110,7 @@ func (f *Files) loadTable(id uint32, size int64) (*engine.Table, error) {
 
 // lease leases a block for a single pass. whole says that its file takes no more records.
 func (f *Files) lease(id uint32, whole bool) (*blockio.Block, error) {
-	return f.Source.Lease(blockio.BlockRef{ID: id}, blockio.LeaseOptions{Whole: whole})
+	return f.Source.Lease(blockio.BlockRef{ID: id, Generation: f.Generation}, blockio.LeaseOptions{Whole: whole})
 }
 
 // readAll returns the bytes of a block as they are now, in buffer if that is large enough.

@@ -6,7 +6,6 @@ import (
 	"sort"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
-	"github.com/seed-d8b58eba/millrace/engine"
 )
 
 // stretch is a damaged stretch of a block.
@@ -134,6 +133,3 @@ func (p *part) damage(from, to uint64, low, high int) ([]stretch, error) {
 func (p *part) damaged(s *stretch) error {
 	return p.reader.source.corrupt(p.block, s.offset, s.first, s.reason, s.err)
 }
-
-// refOf names the file of a block as a view knows it.
-func refOf(b *engine.BlockView) blockio.BlockRef { return blockio.BlockRef{ID: b.ID} }

@@ -67,7 +67,7 @@ func unusable(err error) bool {
 // worthAnotherTry reports whether an error means that the files have changed since the snapshot was
 // taken, or that an index had to be replaced.
 func worthAnotherTry(err error) bool {
-	return errors.Is(err, errMemoryGone) || errors.Is(err, fs.ErrNotExist) || unusable(err)
+	return errors.Is(err, errMemoryGone) || errors.Is(err, blockio.ErrSuperseded) || errors.Is(err, fs.ErrNotExist) || unusable(err)
 }
 
 // unlessStopped turns the error that ends a visit early into nil.

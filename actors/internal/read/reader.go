@@ -74,6 +74,11 @@ func (s *Source) acquire(b *engine.BlockView, sequence uint64) (*blockReader, er
 	}
 }
 
+// refOf names the file of a block as a view knows it.
+func refOf(b *engine.BlockView) blockio.BlockRef {
+	return blockio.BlockRef{ID: b.ID, Generation: b.Generation}
+}
+
 // isWhole reports whether the file of a block has all of its records: another block follows, and what
 // was in memory has been written.
 func (s *Source) isWhole(b *engine.BlockView) bool {
