@@ -8,24 +8,25 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
-	"github.com/seed-d8b58eba/millrace/blockio"
-	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// failure is what a store actor knows of the way back after a failed write.
+// failure is what a store actor knows of the way back after a failed write or sync. An attempt to recover
+// begins when no work of the failed engine is out any more, first after Config.RetryMin, then after twice
+// as long each time. It runs on the flusher; reads go on meanwhile.
 type failure struct {
-	cut        engine.Position // what is safe ends here
-	highest    uint32          // number of a block
-	wait       time.Duration   // before the next attempt
-	armed      bool            // a retry is on its way
-	attempting bool
-	childless  bool // a child is gone: only a new Open helps
-	reason     error
+	cut        engine.Position // where the log can be trusted to end
+	highest    uint32          // the highest number that a block ever had, as far as is known
+	wait       time.Duration   // until the next attempt
+	armed      bool            // a retry message is on its way
+	attempting bool            // an attempt is out with the flusher
+	childless  bool            // a child has ended, so only a new Open helps
+	reason     error           // of the failure that the store stopped with
 	timer      *time.Timer
-	cancel     context.CancelFunc
+	cancel     context.CancelFunc // ends the attempt
 }
 
+// stop ends what is planned or under way.
 func (f *failure) stop() {
 	if f.timer != nil {
 		f.timer.Stop()
@@ -35,9 +36,9 @@ func (f *failure) stop() {
 	}
 }
 
-// safeAfter returns where the log can be trusted to end after an error. A failed
-// sync says that pages are lost which a read may still show, and a later sync
-// would not tell of them; any other error leaves earlier writes as they are.
+// safeAfter returns where the log can be trusted to end after an error. A failed sync means that pages are
+// lost which a read may still show, and of which a later sync would not tell. Any other error leaves
+// earlier writes as they are.
 func (a *storeActor) safeAfter(err error) engine.Position {
 	var c *disk.OpError
 	if errors.As(err, &c) {
@@ -53,7 +54,7 @@ func (a *storeActor) safeAfter(err error) engine.Position {
 	return a.engine.SyncedTo()
 }
 
-// failedToo notes an error of what was still out when the engine failed.
+// failedToo notes an error of work that was still out when the engine failed.
 func (a *storeActor) failedToo(err error) {
 	if at, f := a.safeAfter(err), &a.failure; at.Before(f.cut) {
 		f.cut = at
@@ -61,19 +62,18 @@ func (a *storeActor) failedToo(err error) {
 	a.log.Error("and another failure", "error", err)
 }
 
-// failed notes that the engine has failed, and why.
+// failed notes why the engine has failed.
 func (a *storeActor) failed(err error) {
 	a.failing.Store(true)
 	a.meters.failures.Add(1)
 	f := &a.failure
 	f.cut = a.safeAfter(err)
-	// It goes on where it was when no commit has succeeded since.
+	// The wait is reset when a commit succeeds; until then it goes on from where it was.
 	f.wait = max(f.wait, a.config.RetryMin)
 	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
 }
 
-// maybeRecover plans the next attempt to recover, once nothing of the failed
-// engine's work is out any more.
+// maybeRecover plans the next attempt to recover, once no work of the failed engine is out any more.
 func (a *storeActor) maybeRecover(ctx actor.Context) {
 	f := &a.failure
 	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.childless ||
@@ -104,7 +104,7 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 		After: &disk.Failure{Cut: f.cut, First: a.published.First(), Last: a.published.Last()},
 	}
 	ctx.Send(a.flusher, &recoveryWork{func() *recovered {
-		// Its handles are broken; an error of closing them says no more than that.
+		// These handles are broken, so an error of closing them is no news.
 		_ = old.Close()
 		e, err := r.Run(background)
 		return &recovered{e, r.Files, r.Highest, err}
@@ -114,8 +114,7 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 // onRecovered goes on with the recovered engine, or plans another attempt.
 func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	if a.ended {
-		// Nobody will use what the attempt has opened; an error of closing it says
-		// nothing of the stream.
+		// The store is stopping: nothing was written through these handles, and nobody will.
 		_ = m.files.Blocks.Close()
 		return
 	}
@@ -141,33 +140,3 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	}
 	a.arm(ctx)
 }
-
-// newFiles returns the files of the stream for the lanes and for recovery. It opens none.
-func (s *stream) newFiles() *disk.Files {
-	return &disk.Files{
-		Log: s.log, FS: s.config.FS, Derived: derivedFiles, Source: s.source.Blocks(),
-		Blocks: blockio.NewBlocks(s.config.FS, s.dir, s.config.Name, blockio.BlocksOptions{
-			BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
-			Source: s.source.Blocks(),
-			OnStray: func(name string) {
-				s.log.Warn("a name that looks like a block; nats-server would refuse the directory", "name", name)
-			},
-		}),
-	}
-}
-
-// engineConfig returns the configuration of the stream's engine.
-func (s *stream) engineConfig() engine.Config {
-	return engine.Config{
-		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
-		SyncEvery: s.config.SyncEvery, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
-		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
-		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom,
-	}
-}
-
-// lingerMost is how long SyncNever keeps an acknowledged message in memory.
-const lingerMost = time.Millisecond
-
-// derivedFiles describe the blocks and are wrong after the first change.
-var derivedFiles = []string{blockio.StateFile}

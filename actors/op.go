@@ -12,9 +12,9 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// The life of an operation that somebody waits for. The caller may walk away
-// while it is queued, and it has not happened then, or after it was staged, and
-// then it may still happen. In between the engine reads the caller's bytes.
+// The states of an operation that somebody waits for. The caller may walk away while the operation is
+// queued: then it does not happen. It may walk away after the operation was staged: then it may still
+// happen. In between it may not, since the engine reads the caller's bytes.
 const (
 	opQueued    int32 = iota // in the mailbox
 	opClaimed                // the store actor reads it
@@ -23,9 +23,9 @@ const (
 	opAbandoned              // the caller is gone
 )
 
-// op is one operation on its way through the store actor. Once posted it belongs
-// to the actor, until it is done. Exactly one of the fields under "who waits" is
-// set.
+// op is one operation on its way through the store actor. Once it is posted it belongs to the actor, until
+// it is done. Somebody waits for it: a caller on the channel done, a pipeline, or an actor that has sent a
+// request.
 type op struct {
 	// command is what the engine is to do. The commands that store messages are
 	// part of the op, so that they need no memory of their own.
@@ -40,12 +40,11 @@ type op struct {
 	scratch []byte
 	pool    *opPool
 
-	// Who waits.
-	done     chan struct{} // a caller, on this channel of capacity 1
-	pipeline *Pipeline
-	index    uint64     // in the pipeline
-	sender   *actor.PID // an actor, for an answer to request
-	request  writing
+	done     chan struct{} // of capacity 1; receives when the reply is set
+	pipeline *Pipeline     // nil when the operation is not of a pipeline
+	index    uint64        // in the pipeline
+	request  writing       // nil when it is not of an actor
+	sender   *actor.PID    // the actor; nil when it does not want an answer
 }
 
 // HoldsCredit implements mailbox.Credited.

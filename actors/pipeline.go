@@ -23,17 +23,19 @@ type Pipeline struct {
 	store *Store
 	done  func(PipelineResult)
 
-	mu        sync.Mutex
-	ring      []op // slot of message i: i modulo the window
-	submitted uint64
+	mu        sync.Mutex // guards ring and submitted
+	ring      []op       // message i is in slot i modulo the window
+	submitted uint64     // messages handed over so far
+
 	completes atomic.Uint64 // messages whose outcome is known
-	// Who waits is woken when completes reaches the least target of all.
+	// Callers of await wait on signal, which is closed when completes reaches target: the least number
+	// that any of them waits for, or noTarget.
 	target   atomic.Uint64
-	signalMu sync.Mutex
+	signalMu sync.Mutex // guards signal, and changes of target
 	signal   chan struct{}
 }
 
-// noTarget: nobody waits.
+// noTarget is the target while nobody waits.
 const noTarget = math.MaxUint64
 
 // Pipeline returns a new pipeline with room for window messages on their way
@@ -66,8 +68,8 @@ func (p *Pipeline) Store(ctx context.Context, subject string, header Header, pay
 		}
 		p.store.credits.Release(bytes)
 		if err == nil {
-			// Half a window of room at once: waking up for each message would
-			// cost more than the message.
+			// Wait until half of the window is free: to wake up for each message would cost more than
+			// the message.
 			err = p.await(ctx, index-uint64(len(p.ring)/2))
 		}
 		if err != nil {

@@ -23,44 +23,6 @@ import (
 // reply may take, or for 64 KiB where that is one message. One that is larger than all
 // the credit is carried out when it comes alone. What replies hold is the receiver's.
 type (
-	// LoadRequest loads one message. Reply: *LoadReply.
-	LoadRequest struct {
-		Sequence uint64
-		Tag      any
-	}
-	// LoadReply answers LoadRequest.
-	LoadReply struct {
-		Message Message
-		Err     error
-		Tag     any
-	}
-
-	// ReadRequest reads messages from a sequence on: at most Max (0: 1,000; no
-	// more than 65,536), and no more after MaxBytes of subject, header and payload
-	// (0: 1 MiB; no more than 8 MiB). It counts for what these allow, with 128 bytes
-	// a message. It gives what the filters select, or everything when there are
-	// none. With Reverse it reads downwards, from the last message at or below From
-	// on (0: from the last one). Reply: *ReadReply.
-	ReadRequest struct {
-		From          uint64
-		Max, MaxBytes int
-		Filters       []Filters
-		Reverse       bool
-		Tag           any
-	}
-	// ReadReply answers ReadRequest and LastMessagesRequest. Next is where to go on,
-	// behind all that was looked at, damage too; it is From when the request was
-	// refused. Fewer messages than asked for, with Next above the last sequence,
-	// mean that there are no more now. With Reverse, Next is below all that was
-	// looked at, and 0 when there are no more. Err may come with messages that were
-	// read before it.
-	ReadReply struct {
-		Messages []Message
-		Next     uint64
-		Err      error
-		Tag      any
-	}
-
 	// StateRequest asks for the state. Reply: *StateReply.
 	StateRequest struct{ Tag any }
 	// StateReply answers StateRequest.
@@ -85,12 +47,6 @@ type (
 		Err     error
 	}
 )
-
-// IgnoreDeadLetterLogging keeps payload out of the actor library's log.
-func (*LoadReply) IgnoreDeadLetterLogging() {}
-
-// IgnoreDeadLetterLogging keeps payload out of the actor library's log.
-func (*ReadReply) IgnoreDeadLetterLogging() {}
 
 // nilRequest stands for a nil pointer. It holds an empty request of its type.
 type nilRequest struct{ request any }

@@ -6,6 +6,18 @@ import (
 
 // Requests for one message, see Store.LoadMsg and its siblings.
 type (
+	// LoadRequest loads one message. Reply: *LoadReply.
+	LoadRequest struct {
+		Sequence uint64
+		Tag      any
+	}
+	// LoadReply answers LoadRequest.
+	LoadReply struct {
+		Message Message
+		Err     error
+		Tag     any
+	}
+
 	// LoadNextRequest loads the first message at or after Start that the filters
 	// select; with Reverse the last one at or before it. See Store.LoadNextMsg and
 	// Store.LoadPrevMsg. It counts for 64 KiB. Reply: *LoadNextReply.
@@ -44,6 +56,9 @@ type (
 		Tag     any
 	}
 )
+
+// IgnoreDeadLetterLogging keeps payload out of the actor library's log.
+func (*LoadReply) IgnoreDeadLetterLogging() {}
 
 // IgnoreDeadLetterLogging keeps payload out of the actor library's log.
 func (*LoadNextReply) IgnoreDeadLetterLogging() {}

@@ -35,12 +35,15 @@ func newDamagedStore(t *testing.T, indexFrom int64) *damagedStore {
 		d.n.add(record{sequence: ack.Sequence, time: ack.Time, subject: subject, payload: payload})
 	}
 	require.NoError(t, d.Flush(t.Context()))
+	// A sealed block stays in memory until its index is written.
+	eventually(t, func() bool { return d.Stats().Unindexed == 0 })
 	return d
 }
 
 func (d *damagedStore) reopen(t *testing.T) {
 	t.Helper()
 	d.Store = open(t, d.config)
+	eventually(t, func() bool { return d.Stats().Unindexed == 0 })
 }
 
 // place returns where a record is: its block, and its offset in the file.

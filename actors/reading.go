@@ -7,7 +7,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
-	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // reading is a request that is carried out beside the store actor.
@@ -78,27 +77,3 @@ var forever = context.Background()
 
 // handle returns a handle to ask questions by. It has no PID.
 func (s *stream) handle() *Store { return &Store{stream: s} }
-
-// pageSize returns what is asked for within bounds, and pageWeight the credit that it takes.
-func pageSize(messages, bytes int) read.PageSize {
-	return read.PageSize{
-		Messages: bounded(messages, defaultReadMax, mostReadMax),
-		Bytes:    bounded(bytes, defaultReadBytes, mostReadBytes),
-	}
-}
-
-func pageWeight(p read.PageSize) int64 { return int64(opOverhead + p.Bytes + p.Messages*opOverhead) }
-
-func (m *ReadRequest) weight() int64 { return pageWeight(pageSize(m.Max, m.MaxBytes)) }
-
-func (m *ReadRequest) refuse(_ *stream, err error) any {
-	return &ReadReply{Next: m.From, Err: err, Tag: m.Tag}
-}
-
-func (m *ReadRequest) carryOut(s *stream) any {
-	reply := &ReadReply{Tag: m.Tag}
-	o := read.ScanOptions{Set: setOf(m.Filters), From: m.From, Reverse: m.Reverse}
-	reply.Next, reply.Err = s.source.Page(forever, o, pageSize(m.Max, m.MaxBytes),
-		func(r *blockio.Record) { reply.Messages = append(reply.Messages, copyMessage(r)) })
-	return reply
-}

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// stream is what the parts of a store share: the handle that callers have, the
-// store actor, and readers.
+// stream is what the handle of callers (Store) and the store actor share. All of it is set before the actor
+// is spawned and safe for concurrent use; what changes belongs to the engine, and to the actor alone.
 type stream struct {
 	config  Config
 	dir     string // Config.Dir/Config.Name
@@ -28,12 +28,12 @@ type stream struct {
 	reads     *mailbox.Credits // of reads for actors
 	ops       opPool
 	meters    meters
-	// gone is closed when the store takes no more operations, and nothing of it
-	// runs any more.
+
+	// gone is closed when the store takes no more operations, and nothing of it runs any more.
 	gone    chan struct{}
-	final   error // what every Stop returns; set before gone is closed
-	stopped atomic.Bool
-	failing atomic.Bool
+	final   error       // what every Stop returns; set before gone is closed
+	stopped atomic.Bool // a stop was asked for, or the actor is being stopped
+	failing atomic.Bool // writes are refused until the store has recovered
 }
 
 // reject answers a data message that the mailbox does not take.
@@ -48,6 +48,7 @@ func (s *stream) reject(message any) {
 	}
 	if request, sender := unwrap(message); sender != nil {
 		if m, ok := request.(*StopRequest); ok && s.stopped.Load() {
+			// The store is stopping already. The answer is due when it has stopped.
 			go func() {
 				<-s.gone
 				s.respond(sender, &StopReply{Err: s.final, Tag: m.Tag})
@@ -60,14 +61,13 @@ func (s *stream) reject(message any) {
 	}
 }
 
-// finish completes an op: it gives back its credit, and tells who waits.
+// finish completes an op: it gives back the op's credit, and hands the reply out.
 func (s *stream) finish(o *op, r engine.Reply) {
 	s.credits.Release(o.bytes)
 	s.tell(o, r)
 }
 
-// tell hands the reply of an op to who waits for it. The op's credit has been
-// given back.
+// tell hands the reply of an op to whoever waits for it. The op's credit has been given back.
 func (s *stream) tell(o *op, r engine.Reply) {
 	switch {
 	case o.pipeline != nil:

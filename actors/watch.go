@@ -9,8 +9,8 @@ import (
 // watch is a caller that wants to know when the last sequence has advanced.
 type watch struct {
 	last    chan uint64 // of capacity 1; holds the latest
-	release func() bool // makes the context forget the watch, and with it the store
-	ended   bool        // the context ended before the watch began
+	release func() bool // takes the watch off its context, which would keep the store in memory
+	ended   bool        // the context ended before the actor heard of the watch
 }
 
 // watchOp adds or removes a watch.
@@ -28,8 +28,8 @@ func (*watchOp) Control() {}
 // the store stops. Nothing is read from disk.
 func (s *Store) Watch(ctx context.Context) (<-chan uint64, error) {
 	w := &watch{last: make(chan uint64, 1)}
-	// The watch lasts as long as the context. It may end before the actor hears of
-	// the watch; registered later, an end of the store in between would go unnoticed.
+	// The end of the context is registered before the watch is, and may reach the actor first: onWatch
+	// takes both orders.
 	w.release = context.AfterFunc(ctx, func() {
 		// A store that is gone has closed the channel.
 		_ = s.postControl(&watchOp{watch: w, remove: true, done: make(chan struct{})})

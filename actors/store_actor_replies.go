@@ -1,0 +1,51 @@
+package actors
+
+import "github.com/seed-d8b58eba/millrace/engine"
+
+// deliver gives back the credit of all replies at once, and then hands the replies out.
+func (a *storeActor) deliver(replies []engine.Reply) {
+	var ops, bytes int64
+	for i := range replies {
+		if o, ok := replies[i].Tag.(*op); ok {
+			ops, bytes = ops+1, bytes+o.bytes
+		}
+	}
+	if ops > 0 {
+		a.credits.ReleaseMany(ops, bytes)
+	}
+	a.tellAll(replies)
+}
+
+// tellAll hands out replies, and keeps count of how many it has, in case that it panics.
+func (a *storeActor) tellAll(replies []engine.Reply) {
+	a.replies, a.told = replies, 0
+	for i := range replies {
+		a.told = i + 1
+		switch tag := replies[i].Tag.(type) {
+		case *op:
+			if tag == a.stepping {
+				a.stepping, a.inHand = nil, nil
+			}
+			a.tell(tag, replies[i])
+		case *int:
+			a.closed = true
+		}
+	}
+	a.replies = nil
+}
+
+// deliverRest answers everybody who still waits, each once, also when a panic has interrupted a delivery
+// or a step.
+func (a *storeActor) deliverRest() {
+	for a.replies != nil {
+		a.tellAll(a.replies[a.told:])
+	}
+	a.deliver(a.engine.Settled())
+	switch {
+	case a.stepping != nil:
+		a.finish(a.stepping, engine.Reply{Tag: a.stepping, Err: ErrStopped})
+	case a.inHand != nil:
+		a.reject(a.inHand)
+	}
+	a.stepping, a.inHand = nil, nil
+}

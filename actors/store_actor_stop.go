@@ -1,0 +1,152 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// onStop begins the close protocol: all operations that were accepted are completed, then the actor stops
+// itself.
+func (a *storeActor) onStop(o *op) {
+	o.state.CompareAndSwap(opClaimed, opStaged)
+	a.stops = append(a.stops, o)
+	a.inHand = nil
+	if a.stopping {
+		return
+	}
+	a.stopping = true
+	a.stopped.Store(true)
+	if a.engine.Failed() == nil {
+		a.stopEngine()
+	} else if a.failure.attempting {
+		a.failure.cancel()
+	}
+}
+
+// stopEngine lets the engine complete what it has, and seal the tail block.
+func (a *storeActor) stopEngine() {
+	a.engine.Step(stopTag, &engine.Stop{})
+}
+
+// stopTag is the tag of the engine's reply to the stop.
+var stopTag = new(int)
+
+// maybeClose stops the actor once its children have no work any more.
+func (a *storeActor) maybeClose(ctx actor.Context) {
+	if a.commits > 0 || a.works > 0 || a.indexing > 0 || a.failure.attempting {
+		return
+	}
+	ctx.Stop(ctx.Self())
+}
+
+// onTerminated takes the end of a watcher, or of a child. Without a child the store cannot recover by
+// itself: work that was out will never be completed.
+func (a *storeActor) onTerminated(m *actor.Terminated) {
+	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) && (a.indexer == nil || !m.Who.Equal(a.indexer)) {
+		a.forgetWatcher(m.Who)
+		return
+	}
+	if a.ended || a.failure.childless {
+		return
+	}
+	a.failure.childless, a.failure.attempting, a.commits, a.works, a.indexing = true, false, 0, 0, 0
+	a.atFlusher = nil
+	err := fmt.Errorf("actors: child %s ended", m.Who.Id)
+	a.engine.Abort(err)
+	a.failed(err)
+	a.deliver(a.engine.Settled())
+}
+
+// onStopping ends the store, whether a stop was asked for or the actor is being stopped from outside.
+// Operations that were not acknowledged by now are failed. What SyncNever has acknowledged and not yet
+// written is written by onStopped, when the children have ended.
+func (a *storeActor) onStopping() {
+	defer a.survive()
+	defer a.mailbox.Close()
+	a.ended = true
+	a.stopped.Store(true)
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.failure.stop()
+	a.failure.reason = a.engine.Failed()
+	if a.inTurn {
+		a.final = fmt.Errorf("%w: panic in the store actor", ErrFailed)
+	}
+	if a.config.Sync != SyncNever || a.inTurn {
+		a.abort()
+	}
+}
+
+// abort answers everybody who waits.
+func (a *storeActor) abort() {
+	a.engine.Abort(ErrStopped)
+	a.deliverRest()
+}
+
+// onStopped closes everything. The children have ended, so nobody else touches the files.
+func (a *storeActor) onStopped(ctx actor.Context) {
+	defer close(a.gone)
+	defer a.survive()
+	a.writeRest()
+	a.abort()
+	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.lock.Close())
+	a.engine.Release()
+	a.published.Close()
+	a.source.Blocks().Close()
+	a.endWatches(ctx)
+	for _, o := range a.stops {
+		a.finish(o, engine.Reply{Tag: o, Err: a.final})
+	}
+	a.log.Debug("stopped", "last", a.published.Last())
+}
+
+// writeRest carries out the work that was out with the children, and whatever the engine still holds,
+// unless it has failed. After an orderly stop there is none. The command to stop makes the engine emit
+// its last commit.
+func (a *storeActor) writeRest() {
+	defer a.survive()
+	if a.engine.Failed() != nil {
+		return
+	}
+	if w := a.atWriter; a.commits > 0 {
+		if !w.ran {
+			w.run()
+		}
+		a.engine.Done(engine.Done{ID: w.commit.ID, Err: w.err})
+	}
+	for _, item := range a.atFlusher {
+		if !item.ran {
+			item.run()
+		}
+		a.engine.Done(item.done)
+	}
+	a.engine.LeaveIndexing()
+	a.engine.Step(nil, &engine.Stop{})
+	for {
+		ready := a.engine.Ready()
+		a.deliver(ready.Replies)
+		if ready.Commit == nil && len(ready.Maintenance) == 0 {
+			break
+		}
+		if c := ready.Commit; c != nil {
+			a.engine.Done(engine.Done{ID: c.ID, Err: a.files.Commit(c)})
+		}
+		for _, w := range ready.Maintenance {
+			a.engine.Done(a.files.Work(w))
+		}
+	}
+	a.failure.reason = a.engine.Failed()
+}
+
+// survive ends a panic, which would otherwise make the actor library start a stopping actor again.
+func (a *storeActor) survive() {
+	if r := recover(); r != nil {
+		a.log.Error("panic while stopping", "reason", r)
+		a.final = errors.Join(a.final, fmt.Errorf("%w: panic while stopping", ErrFailed))
+	}
+}

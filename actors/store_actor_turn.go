@@ -1,0 +1,173 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/actors/internal/mailbox"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// onBatch hands the data messages of a round to the engine.
+func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
+	now := a.runtime.now()
+	a.engine.Tick(now)
+	if n := len(b.Messages); a.engine.WantsFetch(n) {
+		a.engine.Fetch(n, func(i int) engine.Command { return commandOf(b.Messages[i]) })
+	}
+	for b.Next < len(b.Messages) {
+		a.inHand = b.Messages[b.Next]
+		b.Next++
+		a.handle(ctx, a.inHand)
+	}
+	a.inHand = nil
+}
+
+// commandOf returns the command of a data message that is an operation, or nil.
+func commandOf(message any) engine.Command {
+	if o, ok := message.(*op); ok {
+		return o.command
+	}
+	return nil
+}
+
+// handle takes one data message.
+func (a *storeActor) handle(ctx actor.Context, message any) {
+	if o, ok := message.(*op); ok {
+		a.step(o)
+		return
+	}
+	if _, ok := message.(*actor.PoisonPill); ok {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	request, sender := unwrap(message)
+	a.onRequest(ctx, request, sender)
+}
+
+// step hands an operation to the engine.
+func (a *storeActor) step(o *op) {
+	if !o.claim() {
+		a.credits.Release(o.bytes)
+		o.recycle()
+		return
+	}
+	if o.stops() {
+		a.onStop(o)
+		return
+	}
+	a.stepping = o
+	a.engine.Step(o, o.command)
+	a.stepping = nil
+	// From here on the caller may walk away, since the engine has a copy of its bytes.
+	o.state.CompareAndSwap(opClaimed, opStaged)
+}
+
+// onCommitDone takes the completion of a commit.
+func (a *storeActor) onCommitDone(m *commitDone) {
+	if a.ended || a.failure.childless {
+		return
+	}
+	a.commits--
+	a.meters.sync(m.took)
+	a.engine.Tick(a.runtime.now())
+	failed := a.engine.Failed() != nil
+	a.engine.Done(m.done)
+	switch {
+	case m.done.Err != nil && failed:
+		a.failedToo(m.done.Err)
+	case m.done.Err != nil:
+		a.failed(m.done.Err)
+	case !failed:
+		a.failure.wait = 0
+	}
+	// Callers get their replies before anything else happens: the mailbox yields before the end of the
+	// round, so they come back in time for the next commit.
+	a.deliver(a.engine.Settled())
+	a.notice()
+}
+
+// onWorkDone takes the completion of maintenance work.
+func (a *storeActor) onWorkDone(m *workDone) {
+	if a.ended || a.failure.childless {
+		return
+	}
+	a.works--
+	a.atFlusher = a.atFlusher[1:] // the flusher completes its work in order
+	failed, err := a.engine.Failed() != nil, m.done.Err
+	a.engine.Done(m.done)
+	switch kind := m.work.Kind; {
+	case kind == engine.WorkRemove:
+		if err != nil {
+			a.log.Error("cannot remove a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", err)
+		}
+	case err == nil:
+	case kind == engine.WorkLoad:
+		a.log.Error("cannot read a block to apply limits; it will be tried again",
+			"path", a.source.Path(m.work.Block), "error", err)
+	case failed:
+		a.failedToo(err)
+	default:
+		a.failed(err)
+	}
+}
+
+// onTurnEnd takes what the engine has ready: replies to deliver, and work to hand out.
+func (a *storeActor) onTurnEnd(ctx actor.Context) {
+	if a.ended {
+		return
+	}
+	now := a.runtime.now()
+	a.engine.Tick(now)
+	ready := a.engine.Ready()
+	a.deliver(ready.Replies)
+	if c := ready.Commit; c != nil {
+		a.commits++
+		a.meters.group(c.Records, c.Bytes)
+		a.atWriter = &commitWork{files: a.files, commit: c}
+		ctx.Send(a.writer, a.atWriter)
+	}
+	for _, w := range ready.Maintenance {
+		a.maintain(ctx, w)
+	}
+	a.notice()
+	a.maybeRecover(ctx)
+	if a.closed || a.stopping && a.engine.Failed() != nil {
+		a.maybeClose(ctx)
+		return
+	}
+	a.arm(ctx)
+}
+
+// maintain hands out maintenance work: to the flusher, or to the indexer what takes long.
+func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
+	if w.Kind == engine.WorkIndex {
+		if a.indexing++; a.indexer == nil { // most streams never need one
+			a.indexer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} }))
+		}
+		ctx.Send(a.indexer, &indexWork{a.runtime, a.files, w})
+		return
+	}
+	a.works++
+	item := &maintenanceWork{files: a.files, work: w}
+	a.atFlusher = append(a.atFlusher, item)
+	ctx.Send(a.flusher, item)
+}
+
+// arm sets the timer for the time at which the engine has something to do, if it is not set for an
+// earlier one.
+func (a *storeActor) arm(ctx actor.Context) {
+	at, ok := a.engine.NextTick()
+	if !ok || a.timerAt != 0 && a.timerAt <= at {
+		return
+	}
+	a.timerAt = at
+	wait := max(time.Duration(at-a.runtime.now()), time.Millisecond)
+	if a.timer == nil {
+		post := a.mailbox.PostUserMessage
+		a.timer = time.AfterFunc(wait, func() { post(&tick{}) })
+		return
+	}
+	a.timer.Reset(wait)
+}
