@@ -99,6 +99,14 @@ fuzz: ## every fuzz target for FUZZTIME each
 	done; \
 	echo "$$found fuzz targets"
 
+.PHONY: fuzz-seeds
+fuzz-seeds: ## the seeds of the fuzz targets, into testdata/fuzz of their packages
+	$(GO) run ./internal/fuzzseeds
+
+.PHONY: drawing
+drawing: ## docs/architecture.svg from docs/architecture.txt
+	$(GO) run ./internal/drawing docs/architecture.txt docs/architecture.svg
+
 .PHONY: cover
 cover: ## statement coverage of the root module
 	$(GO) test -coverpkg=./... -coverprofile=$(COVER_OUT) ./...

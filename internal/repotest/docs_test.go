@@ -175,14 +175,16 @@ func TestLinksResolve(t *testing.T) {
 }
 
 func TestEveryPageIsInTheIndex(t *testing.T) {
-	index, err := os.ReadFile(filepath.Join(repositoryRoot, "docs", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range readTree(t) {
-		if path.Dir(page.path) == "docs" && page.path != "docs/README.md" &&
-			!strings.Contains(string(index), "("+path.Base(page.path)+")") {
-			t.Errorf("docs/README.md does not name %s", page.path)
+	for _, folder := range []string{"docs", "docs/decisions"} {
+		index, err := os.ReadFile(filepath.Join(repositoryRoot, filepath.FromSlash(folder), "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range readTree(t) {
+			if path.Dir(page.path) == folder && path.Base(page.path) != "README.md" &&
+				!strings.Contains(string(index), "("+path.Base(page.path)+")") {
+				t.Errorf("%s/README.md does not name %s", folder, page.path)
+			}
 		}
 	}
 }
