@@ -45,7 +45,8 @@ type Engine struct {
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
 
-	lostAtOpen uint64 // lost messages that recovery found
+	lostAtOpen uint64   // lost messages that recovery found
+	lost       lostList // what was lost, for readers; it is deleted, too
 
 	failed  error
 	stopped bool

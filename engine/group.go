@@ -24,8 +24,10 @@ type group struct {
 	removed  bool     // messages were removed, with a record of that or without
 	lost     uint64   // messages up to here were lost, and no table lists them
 	evicted  []uint32 // blocks that were removed from the list
-	release  []*block // blocks whose memory goes once the group is written
-	rolled   []*block // blocks that the maintenance lane has to seal
+	// deletedIn are blocks in which messages were deleted that are not at the head of the stream.
+	deletedIn []*block
+	release   []*block // blocks whose memory goes once the group is written
+	rolled    []*block // blocks that the maintenance lane has to seal
 	// removesDerived tells that the commit removes the files of Config.Derived.
 	removesDerived bool
 
@@ -68,12 +70,13 @@ func (g *group) reset() {
 	clear(g.flushes)
 	clear(g.release)
 	clear(g.rolled)
+	clear(g.deletedIn)
 	clear(g.commit.Ops)
 	*g = group{
 		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0],
 		pieces: g.pieces[:0], data: g.data[:0],
 		replies: g.replies[:0], flushes: g.flushes[:0],
-		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0],
+		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0], deletedIn: g.deletedIn[:0],
 	}
 }
 

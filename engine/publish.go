@@ -45,6 +45,9 @@ func (e *Engine) publish(g *group) {
 			b.memory.tail.visible.Store(int64(g.pieces[i].slots))
 		}
 	}
+	for _, b := range g.deletedIn {
+		b.publishDeleted()
+	}
 	e.indexSubjects(g)
 	g.numbers.counts[countSubjects] = uint64(e.subjects.Tree().Len())
 	// What readers see at once was published since the group was closed, and

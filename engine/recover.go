@@ -51,6 +51,7 @@ func (r *Recovery) Add(s *Scan) {
 	e.counts[countLostBytes] += uint64(s.lostBytes)
 	for _, sequence := range s.lost {
 		r.AtLeast(sequence)
+		e.addLost(LostRange{SequenceRange{sequence, sequence}, s.id})
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	r.open = false

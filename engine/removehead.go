@@ -140,4 +140,5 @@ func (e *Engine) refreshFirst() {
 	} else {
 		n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
 	}
+	e.dropLost()
 }

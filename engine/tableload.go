@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // tablesReady reports whether the limits can be applied after n more messages of so
 // many bytes, as far as that takes tables. It asks for the first table that is missing.
 func (e *Engine) tablesReady(n, bytes uint64) bool {
@@ -51,17 +53,8 @@ func (e *Engine) request(b *block) bool {
 // loaded takes a table that was asked for, or the error of the attempt, and goes on
 // with what waited for it.
 func (e *Engine) loaded(w Work, d Done) {
-	for _, b := range e.blocks {
-		if b.id != w.Block {
-			continue
-		}
-		b.loading = false
-		if d.Err != nil {
-			b.retryAt = e.now + retryLoad
-			e.expiry.retry = min(e.expiry.retry, b.retryAt)
-		} else if b.scanned == nil && w.Size == b.scannedSize {
-			b.scanned, b.inAppended, b.cursor = d.Table, false, 0
-		}
+	if i := slices.IndexFunc(e.blocks, func(b *block) bool { return b.id == w.Block }); i >= 0 {
+		e.takeTable(e.blocks[i], w, d)
 	}
 	if !e.serving() || e.stopped {
 		return // a stopped stream writes no more; the next open applies the limits
@@ -71,6 +64,23 @@ func (e *Engine) loaded(w Work, d Done) {
 		e.expire()
 	}
 	e.unpark()
+}
+
+// takeTable takes the table of a block, or the error of reading it.
+func (e *Engine) takeTable(b *block, w Work, d Done) {
+	b.loading = false
+	switch {
+	case d.Err != nil:
+		b.retryAt = e.now + retryLoad
+		e.expiry.retry = min(e.expiry.retry, b.retryAt)
+	case b.scanned == nil && w.Size == b.scannedSize:
+		b.scanned, b.inAppended, b.cursor = d.Table, false, 0
+		e.reconcile(b, d.Table)
+		if b.msgs > 0 && b.firstLive < b.tailFrom {
+			e.refreshFirstTime(b)
+			e.refreshFirst()
+		}
+	}
 }
 
 // nearHead reports whether a limit reaches b next, or after the next block.

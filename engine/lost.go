@@ -1,0 +1,192 @@
+package engine
+
+import "slices"
+
+// LostRange is sequences whose messages were lost through damage, and the block that had them.
+type LostRange struct {
+	SequenceRange
+	Block uint32
+}
+
+// Loss tells the engine of messages of a sealed block that a reader has found to be damaged or missing.
+type Loss struct {
+	LostRange
+	Generation uint64 // of the block, as the reader's view has it
+	// Subject is that of the messages, if SubjectKnown; it may be empty.
+	Subject      string
+	SubjectKnown bool
+	Bytes        uint64 // accounted size of the messages; 0 when it is not known
+}
+
+// lostList is the lost ranges of a stream, ascending and disjoint. A list that readers have been shown does
+// not change.
+type lostList []LostRange
+
+// search returns the index of the first range that does not end before a sequence.
+func (l lostList) search(sequence uint64) int {
+	i, _ := slices.BinarySearchFunc(l, sequence, func(r LostRange, sequence uint64) int {
+		if r.Last < sequence {
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+// with returns the list with one more range, as far as it is not in the list already.
+func (l lostList) with(r LostRange) lostList {
+	out := make(lostList, 0, len(l)+1)
+	i := 0
+	for ; i < len(l) && l[i].Last < r.First; i++ {
+		out = append(out, l[i])
+	}
+	for next := r.First; ; {
+		if i < len(l) && l[i].First <= r.Last {
+			if next < l[i].First {
+				out = out.join(LostRange{SequenceRange{next, l[i].First - 1}, r.Block})
+			}
+			out = out.join(l[i])
+			next = l[i].Last + 1
+			i++
+			continue
+		}
+		if next <= r.Last {
+			out = out.join(LostRange{SequenceRange{next, r.Last}, r.Block})
+		}
+		break
+	}
+	for ; i < len(l); i++ {
+		out = out.join(l[i])
+	}
+	return out
+}
+
+// join appends a range, which becomes one with the last if it goes on from it in the same block.
+func (l lostList) join(r LostRange) lostList {
+	if n := len(l); n > 0 && l[n-1].Block == r.Block && l[n-1].Last+1 == r.First {
+		l[n-1].Last = r.Last
+		return l
+	}
+	return append(l, r)
+}
+
+// addLost notes lost sequences for readers. They are deleted as well.
+func (e *Engine) addLost(r LostRange) {
+	e.lost = e.lost.with(r)
+	e.viewChanged = true
+}
+
+// dropLost forgets lost sequences below the stream's first.
+func (e *Engine) dropLost() {
+	if n := e.lost.search(e.counts[countFirst]); n > 0 {
+		e.lost = slices.Clone(e.lost[n:])
+		e.viewChanged = true
+	}
+}
+
+// Lose takes messages out of the stream that a reader has found to be lost: those of them that are live. It
+// returns how many these are. What is deleted already, or is of another generation of the block, is passed
+// over, so that a loss that many readers tell of is counted once.
+func (e *Engine) Lose(l Loss) (lost uint64) {
+	if e.failed != nil || e.stopped || !e.serving() {
+		return 0
+	}
+	i := slices.IndexFunc(e.blocks, func(b *block) bool { return b.id == l.Block })
+	if i < 0 || !e.blocks[i].sealed || e.blocks[i].view.Generation != l.Generation || e.blocks[i].msgs == 0 {
+		return 0
+	}
+	b := e.blocks[i]
+	for _, r := range b.liveWithin(max(l.First, b.firstLive), min(l.Last, b.last)) {
+		if b.msgs > 0 {
+			lost += e.loseRange(b, &l, r.First, r.Last)
+		}
+	}
+	if lost == 0 {
+		return 0
+	}
+	if b.msgs == 0 {
+		e.dropEmptied()
+	} else if b.deleted.contains(b.firstLive) {
+		b.firstLive = b.deleted.list.liveAfter(b.firstLive)
+		e.refreshFirstTime(b)
+	}
+	e.refreshFirst()
+	e.current.removed = true
+	e.current.deletedIn = append(e.current.deletedIn, b)
+	return lost
+}
+
+// liveWithin returns the ranges of the sequences first..last that are not deleted.
+func (b *block) liveWithin(first, last uint64) (live []SequenceRange) {
+	next := first
+	b.deleted.list.each(first, last, func(from, to uint64) {
+		if next < from {
+			live = append(live, SequenceRange{next, from - 1})
+		}
+		next = to + 1
+	})
+	if next <= last {
+		live = append(live, SequenceRange{next, last})
+	}
+	return live
+}
+
+// reconcile takes a table that was read from the file of a block: messages that the block should have and
+// the table does not list are lost.
+func (e *Engine) reconcile(b *block, t *Table) {
+	if b.msgs == 0 || !e.serving() {
+		return
+	}
+	lose := func(first, last uint64) {
+		if first <= last {
+			e.Lose(Loss{LostRange: LostRange{SequenceRange{first, last}, b.id}, Generation: b.view.Generation})
+		}
+	}
+	next := b.firstLive
+	for i := t.Search(next); i < t.n && b.msgs > 0; i++ {
+		sequence := t.Sequence(i)
+		lose(next, min(sequence-1, b.tailFrom-1))
+		next = sequence + 1
+	}
+	lose(next, min(b.last, b.tailFrom-1))
+}
+
+// loseRange takes the live messages first..last, which have no deleted sequence between them, out of a block.
+func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
+	n := min(last-first+1, b.msgs)
+	bytes := l.Bytes
+	if bytes == 0 || l.First != l.Last {
+		bytes = b.bytes / b.msgs * n
+	}
+	if bytes = min(bytes, b.bytes); n == b.msgs {
+		bytes = b.bytes
+	}
+	if l.SubjectKnown {
+		if id, ok := e.subjects.Lookup(l.Subject); ok {
+			for sequence := first; sequence <= last; sequence++ {
+				e.current.removals = append(e.current.removals, removal{id, sequence})
+			}
+		}
+	}
+	b.msgs -= n
+	b.bytes -= bytes
+	e.counts[countMessages] -= n
+	e.counts[countBytes] -= bytes
+	e.counts[countLostMessages] += n
+	e.counts[countLostBytes] += bytes
+	b.deleted.add(first, last)
+	e.addLost(LostRange{SequenceRange{first, last}, b.id})
+	return n
+}
+
+// refreshFirstTime brings the time of a block's first live message up to date from the block's table. Until
+// that is loaded, the time of the message before stands: the block may be looked at too early.
+func (e *Engine) refreshFirstTime(b *block) {
+	t, i, found := b.head()
+	switch {
+	case found:
+		b.firstTime = t.slot(i).time
+	case t == nil:
+		e.request(b)
+	}
+}

@@ -1,0 +1,123 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// lostWorld is a stream of 35 messages of 131 bytes, seven a block, on two subjects.
+func lostWorld(t *testing.T) *shell {
+	t.Helper()
+	s := open(nil)
+	for i := range 35 {
+		s.must(t, store([]string{"a", "b"}[i%2], 100))
+	}
+	return s
+}
+
+// lose tells the engine of a loss, and lets it publish that.
+func (s *shell) lose(t *testing.T, block uint32, first, last uint64, more func(*engine.Loss)) uint64 {
+	t.Helper()
+	l := engine.Loss{
+		LostRange:  engine.LostRange{SequenceRange: engine.SequenceRange{First: first, Last: last}, Block: block},
+		Generation: s.e.Generation(),
+	}
+	if more != nil {
+		more(&l)
+	}
+	lost := s.e.Lose(l)
+	s.settle()
+	if err := s.e.CheckInvariants(); err != nil {
+		t.Fatal(err)
+	}
+	return lost
+}
+
+func TestLossIsCountedOnce(t *testing.T) {
+	s := lostWorld(t)
+	subject := func(name string) func(*engine.Loss) {
+		return func(l *engine.Loss) { l.Subject, l.SubjectKnown, l.Bytes = name, true, 131 }
+	}
+	if got := s.lose(t, 2, 10, 10, subject("b")); got != 1 {
+		t.Fatalf("lost %d", got)
+	}
+	for name, again := range map[string]func() uint64{
+		"the same":           func() uint64 { return s.lose(t, 2, 10, 10, subject("b")) },
+		"another generation": func() uint64 { return s.lose(t, 2, 11, 11, func(l *engine.Loss) { l.Generation++ }) },
+		"another block":      func() uint64 { return s.lose(t, 3, 10, 10, nil) },
+		"no such block":      func() uint64 { return s.lose(t, 77, 10, 10, nil) },
+		"the tail":           func() uint64 { return s.lose(t, 5, 35, 35, nil) },
+		"beyond the end":     func() uint64 { return s.lose(t, 2, 100, 200, nil) },
+	} {
+		if got := again(); got != 0 {
+			t.Errorf("%s: lost %d", name, got)
+		}
+	}
+	state := s.pub.State()
+	if state.Messages != 34 || state.Bytes != 34*131 || state.LostMessages != 1 || state.LostBytes != 131 || state.Deleted != 1 {
+		t.Fatalf("state %+v", state)
+	}
+	b := s.pub.View().Find(10)
+	if !b.Deleted(10) || b.Deleted(9) || b.Deleted(11) {
+		t.Fatal("deleted sequences")
+	}
+	if r, ok := s.pub.View().Lost(10); !ok || r.Block != 2 || r.First != 10 || r.Last != 10 {
+		t.Fatalf("lost %+v %v", r, ok)
+	}
+	if _, ok := s.pub.View().Lost(9); ok {
+		t.Fatal("9 is not lost")
+	}
+	if info, _ := s.pub.Subjects().Get([]byte("b")); info.Count != 16 {
+		t.Fatalf("subject %+v", info)
+	}
+}
+
+// TestLossOfARange takes what is live of it, a block at most, and moves the first sequence.
+func TestLossOfARange(t *testing.T) {
+	s := lostWorld(t)
+	s.lose(t, 1, 3, 3, nil)
+	if got := s.lose(t, 1, 1, 5, nil); got != 4 {
+		t.Fatalf("lost %d", got)
+	}
+	state := s.pub.State()
+	if state.FirstSequence != 6 || state.FirstTime == engine.NoTime || state.Messages != 30 || state.LostMessages != 5 {
+		t.Fatalf("state %+v", state)
+	}
+	if got := s.lose(t, 1, 0, 1000, nil); got != 2 {
+		t.Fatalf("lost %d", got)
+	}
+	if state := s.pub.State(); state.FirstSequence != 8 || state.Messages != 28 || state.Bytes != 28*131 {
+		t.Fatalf("state %+v", state)
+	}
+	// All of a block between others: nothing of the file is removed.
+	if got := s.lose(t, 3, 15, 21, nil); got != 7 {
+		t.Fatalf("lost %d", got)
+	}
+	if _, ok := s.disk.current[3]; !ok {
+		t.Fatal("the damaged block was removed")
+	}
+	if _, ok := s.pub.View().Lost(15); !ok || s.pub.View().Find(15) == nil {
+		t.Fatal("15 is lost, and its block stays")
+	}
+}
+
+// TestLimitsGoOnBehindALoss: what is lost of a block that a limit reaches costs itself, not the rest of the block.
+func TestLimitsGoOnBehindALoss(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	s := lostWorld(t)
+	s.cfg.Limits.MaxMsgs = 35
+	s.reopen()
+	// The last two records of block 4, whose table is not in memory, go to zeros while the store is open.
+	clear(s.disk.current[4][5*131:])
+	for range 20 {
+		s.must(t, store("c", 100))
+	}
+	state := s.pub.State()
+	if state.LostMessages != 2 || state.FirstSequence != 19 || state.Messages != 35 || state.LastSequence != 55 {
+		t.Fatalf("state %+v", state)
+	}
+	if err := s.e.CheckInvariants(); err != nil {
+		t.Fatal(err)
+	}
+}
