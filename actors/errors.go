@@ -12,7 +12,7 @@ import (
 // Errors of a store. Test for them with errors.Is.
 var (
 	// ErrNotFound: no live message has this sequence, but one had or could have
-	// had: it was removed, skipped or lost.
+	// had: it was removed or skipped.
 	ErrNotFound = read.ErrNotFound
 	// ErrEOF: the sequence is above the last one.
 	ErrEOF = read.ErrEOF

@@ -154,16 +154,18 @@ func (d *damagedStore) check(t *testing.T, damaged uint64, block int) {
 	m, err := d.LoadMsg(ctx, damaged)
 	d.requireDamaged(t, err, damaged, block)
 	require.Zero(t, m)
+	// Whoever finds it tells the store, which takes it out of the stream.
+	eventually(t, func() bool { return d.Stats().LostMessages == 1 })
 	d.requireDamaged(t, d.LoadMsgInto(ctx, damaged, new(actors.MessageBuffer)), damaged, block)
 	for _, filters := range [][]actors.Filters{nil, {same}, {actors.Filter("d.*")}} {
-		// Zero keeps a consumer where it is.
+		// A consumer goes on behind it.
 		m, skip, err := d.LoadNextMsg(ctx, damaged, filters...)
 		d.requireDamaged(t, err, damaged, block)
-		require.Zero(t, skip)
+		require.Equal(t, damaged, skip)
 		require.Zero(t, m)
 		m, skip, err = d.LoadPrevMsg(ctx, damaged, filters...)
 		d.requireDamaged(t, err, damaged, block)
-		require.Zero(t, skip)
+		require.Equal(t, damaged, skip)
 		require.Zero(t, m)
 	}
 	if got, err := d.SubjectForSeq(ctx, damaged); err != nil {
@@ -186,7 +188,7 @@ func (d *damagedStore) check(t *testing.T, damaged uint64, block int) {
 		require.Equal(t, damaged+1, skip)
 	} else {
 		d.requireDamaged(t, err, damaged, block)
-		require.Zero(t, skip)
+		require.Equal(t, damaged, skip)
 	}
 
 	for _, p := range []picks{none, exactly(subject), matching("d.*"), exactly(d.n.live[damaged].subject)} {
@@ -208,22 +210,19 @@ func (d *damagedStore) check(t *testing.T, damaged uint64, block int) {
 	got, err := d.MultiLastSeqs(ctx, []string{">"}, damaged-1, 0)
 	require.NoError(t, err)
 	require.Equal(t, []uint64{damaged - 2, damaged - 1}, got)
-	// Without the record's subject it cannot be told what the last ones are.
 	var lasts []uint64
 	for m, err := range d.MultiLastMsgs(ctx, []string{"d.*"}, damaged, 0) {
-		if err != nil {
-			d.requireDamaged(t, err, damaged, block)
-			require.Zero(t, m)
-			lasts = append(lasts, damaged)
-			continue
-		}
+		require.NoError(t, err)
 		lasts = append(lasts, m.Sequence)
 	}
-	if len(lasts) > 1 {
-		require.Equal(t, []uint64{damaged - 1, damaged}, lasts)
-	} else {
-		require.Equal(t, []uint64{damaged}, lasts)
-	}
+	require.Equal(t, []uint64{damaged - 2, damaged - 1}, lasts, "what is lost is not the last of anything")
+
+	stats := d.Stats()
+	require.Equal(t, uint64(1), stats.LostMessages, "however many have come by it")
+	require.Equal(t, uint64(len(d.n.live)-1), stats.Messages)
+	state, err := d.State(ctx)
+	require.NoError(t, err)
+	require.Contains(t, state.DeletedRanges, actors.SequenceRange{First: damaged, Last: damaged})
 }
 
 // checkScan: a scan gives what it should, with the damage where the record would be.
@@ -277,6 +276,7 @@ func TestQueryAfterLoss(t *testing.T) {
 					require.Equal(t, uint64(1), state.LostMessages, way)
 					n := &naive{live: slices.Clone(d.n.live), last: d.n.last, lastTime: d.n.lastTime}
 					n.remove(lost)
+					n.lost = []uint64{lost}
 					d.checkLost(t, n, lost, block)
 					stop(t, d.Store)
 				}
@@ -288,8 +288,10 @@ func TestQueryAfterLoss(t *testing.T) {
 func (d *damagedStore) checkLost(t *testing.T, n *naive, lost uint64, block int) {
 	t.Helper()
 	_, err := d.LoadMsg(t.Context(), lost)
-	if sentinel(err) != actors.ErrNotFound {
+	if lost >= n.first() {
 		d.requireDamaged(t, err, lost, block)
+	} else {
+		require.ErrorIs(t, err, actors.ErrNotFound, "below the first sequence nothing is there")
 	}
 	full, err := d.State(t.Context())
 	require.NoError(t, err)
@@ -317,17 +319,31 @@ func (d *damagedStore) checkLost(t *testing.T, n *naive, lost uint64, block int)
 			q.check(t, d.Store, n)
 		}
 	}
-	// A scan comes by the place, and may say what is there.
-	for _, opts := range [][]actors.ReadOption{nil, {actors.Reverse()}, {actors.Filter("d.*")}} {
-		var got []uint64
+	// A scan tells of it once, with its sequence, where it comes by.
+	want := []uint64{lost}
+	if lost < n.first() {
+		want = nil
+	}
+	for _, opts := range [][]actors.ReadOption{nil, {actors.Reverse()}, {actors.Filter("d.*")}, {actors.Filter("d.two"), actors.Reverse()}, {actors.From(lost)}} {
+		var got, told []uint64
 		for m, err := range d.Messages(t.Context(), opts...) {
 			if err != nil {
-				require.ErrorIs(t, err, actors.ErrCorrupt)
+				d.requireDamaged(t, err, lost, block)
+				told = append(told, lost)
 				continue
 			}
 			got = append(got, m.Sequence)
 		}
-		slices.Sort(got)
-		require.Equal(t, sequencesOf(n.live), got)
+		require.Equal(t, want, told)
+		require.NotContains(t, got, lost)
+		for _, err := range d.Messages(t.Context(), append(opts, actors.PassDamage())...) {
+			require.NoError(t, err)
+		}
 	}
+	var all []uint64
+	for m, err := range d.Messages(t.Context(), actors.PassDamage()) {
+		require.NoError(t, err)
+		all = append(all, m.Sequence)
+	}
+	require.Equal(t, sequencesOf(n.live), all)
 }

@@ -57,7 +57,8 @@ type naive struct {
 	last     uint64
 	lastTime time.Time
 
-	maxMsgs, maxBytes int64 // 0: no limit
+	maxMsgs, maxBytes int64    // 0: no limit
+	lost              []uint64 // of unknown subjects
 }
 
 // add appends messages that are stored together, and makes room for them.
@@ -230,13 +231,24 @@ func (n *naive) load(sequence uint64) (record, error) {
 }
 
 func (n *naive) next(start uint64, p picks) (record, uint64, error) {
-	if list := n.selected(start, p); len(list) > 0 {
+	list := n.selected(start, p)
+	for _, lost := range n.lost { // it might have been a match: nobody knows
+		if lost >= max(start, n.first()) && (len(list) == 0 || lost < list[0].sequence) {
+			return record{}, lost, actors.ErrCorrupt
+		}
+	}
+	if len(list) > 0 {
 		return list[0], list[0].sequence, nil
 	}
 	return record{}, n.last, actors.ErrEOF
 }
 
 func (n *naive) previous(start uint64, p picks) (record, uint64, error) {
+	for _, lost := range slices.Backward(n.lost) {
+		if lost <= start && lost >= n.first() && !slices.ContainsFunc(n.selected(lost, p), func(r record) bool { return r.sequence <= start }) {
+			return record{}, lost, actors.ErrCorrupt
+		}
+	}
 	for _, r := range slices.Backward(n.selected(0, p)) {
 		if r.sequence <= start {
 			return r, r.sequence, nil

@@ -139,6 +139,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		if a.engine.Failed() == nil {
 			a.engine.Reindex(m.block)
 		}
+	case *lossReport:
+		a.onLoss(m)
 	case *watchOp:
 		a.onWatch(m)
 	case *actor.Started:

@@ -33,6 +33,9 @@ func From(sequence uint64) ReadOption {
 // a message.
 func Borrowed() ReadOption { return readOption(func(o *readOptions) { o.Borrowed = true }) }
 
+// PassDamage leaves out errors of damage: the iteration goes on behind it in silence.
+func PassDamage() ReadOption { return readOption(func(o *readOptions) { o.PassDamage = true }) }
+
 // Reverse gives the messages in descending order.
 func Reverse() ReadOption { return readOption(func(o *readOptions) { o.Reverse = true }) }
 
@@ -57,9 +60,13 @@ func FromTime(t time.Time) ReadOption {
 // of each block, and reads what matches only; a block that has no match costs a few
 // reads of a page, and none once those are in memory.
 //
-// A damaged record gives an error that wraps ErrCorrupt, with a zero Message, and
-// the iteration goes on behind it. Any other error, the end of the context and
-// ErrStopped among them, is the last thing the iteration gives.
+// Each damaged stretch gives one error that wraps ErrCorrupt, with a zero Message, and
+// the iteration goes on behind it: a loop that returns at the first error never gets past
+// it. errors.As with *blockio.CorruptionError tells the file, the place and the sequences.
+// With filters a stretch is told of if it may have held a match, which is so when the
+// subject of what was lost is not known. PassDamage leaves these errors out. Any other
+// error, the end of the context and ErrStopped among them, is the last thing the iteration
+// gives.
 func (s *Store) Messages(ctx context.Context, opts ...ReadOption) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		var o readOptions

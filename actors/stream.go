@@ -28,6 +28,8 @@ type stream struct {
 	reads     *mailbox.Credits // of reads for actors
 	ops       opPool
 	meters    meters
+	// lossReports is how many reports of lost messages are on their way to the store actor.
+	lossReports atomic.Int64
 
 	// gone is closed when the store takes no more operations, and nothing of it runs any more.
 	gone    chan struct{}

@@ -95,7 +95,8 @@ type CorruptionError struct {
 	Path     string // the file
 	Block    uint32 // number of the block; 0 when the file is not a block
 	Offset   int64  // first damaged byte in the file
-	Sequence uint64 // sequence of the damaged record; 0 when it cannot be told
+	Sequence uint64 // first sequence that is damaged; 0 when it cannot be told
+	Last     uint64 // last sequence of a stretch of several; 0 or Sequence for one
 	Reason   string // what is wrong, in a few words
 	Err      error  // the cause below, if any
 }
@@ -108,8 +109,11 @@ func (e *CorruptionError) Error() string {
 	if e.Sequence == 0 {
 		return fmt.Sprintf("blockio: corrupt: %s: block %d: offset %d: %s", e.Path, e.Block, e.Offset, e.Reason)
 	}
-	return fmt.Sprintf("blockio: corrupt: %s: block %d: offset %d: sequence %d: %s",
-		e.Path, e.Block, e.Offset, e.Sequence, e.Reason)
+	sequences := fmt.Sprintf("sequence %d", e.Sequence)
+	if e.Last > e.Sequence {
+		sequences = fmt.Sprintf("sequences %d to %d", e.Sequence, e.Last)
+	}
+	return fmt.Sprintf("blockio: corrupt: %s: block %d: offset %d: %s: %s", e.Path, e.Block, e.Offset, sequences, e.Reason)
 }
 
 // Unwrap returns the cause.

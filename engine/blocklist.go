@@ -38,7 +38,7 @@ func (e *Engine) changedView() *View {
 		return nil
 	}
 	e.viewChanged = false
-	v := &View{blocks: make([]*BlockView, len(e.blocks)), lost: e.lost}
+	v := &View{blocks: make([]*BlockView, len(e.blocks))}
 	for i, b := range e.blocks {
 		v.blocks[i] = b.view
 	}

@@ -45,8 +45,9 @@ type Engine struct {
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
 
-	lostAtOpen uint64   // lost messages that recovery found
-	lost       lostList // what was lost, for readers; it is deleted, too
+	lostAtOpen  uint64   // lost messages that recovery found
+	lost        lostList // what was lost, for readers; it is deleted, too
+	lostChanged bool     // since readers were shown it
 
 	failed  error
 	stopped bool

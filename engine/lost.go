@@ -73,14 +73,52 @@ func (l lostList) join(r LostRange) lostList {
 // addLost notes lost sequences for readers. They are deleted as well.
 func (e *Engine) addLost(r LostRange) {
 	e.lost = e.lost.with(r)
-	e.viewChanged = true
+	e.lostChanged = true
 }
 
 // dropLost forgets lost sequences below the stream's first.
 func (e *Engine) dropLost() {
 	if n := e.lost.search(e.counts[countFirst]); n > 0 {
 		e.lost = slices.Clone(e.lost[n:])
-		e.viewChanged = true
+		e.lostChanged = true
+	}
+}
+
+// Lost returns the range of lost sequences that a sequence is in, if its message was lost through damage.
+// Such a sequence is also deleted. Whoever has seen it deleted sees it lost.
+func (p *Published) Lost(sequence uint64) (LostRange, bool) {
+	lost := p.lostList()
+	if i := lost.search(sequence); i < len(lost) && lost[i].First <= sequence {
+		return lost[i], true
+	}
+	return LostRange{}, false
+}
+
+// LostWithin returns the ranges of lost sequences that have any of from..to, clipped to that, in order.
+func (p *Published) LostWithin(from, to uint64) (ranges []LostRange) {
+	lost := p.lostList()
+	for i := lost.search(from); i < len(lost) && lost[i].First <= to; i++ {
+		r := lost[i]
+		r.First, r.Last = max(r.First, from), min(r.Last, to)
+		ranges = append(ranges, r)
+	}
+	return ranges
+}
+
+// lostList returns what readers are shown of what is lost.
+func (p *Published) lostList() lostList {
+	if list := p.lost.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// showLost shows readers what is lost. The deleted sets that it is also in are shown after that.
+func (e *Engine) showLost() {
+	if e.lostChanged {
+		e.lostChanged = false
+		list := e.lost
+		e.pub.lost.Store(&list)
 	}
 }
 

@@ -62,10 +62,10 @@ func TestLossIsCountedOnce(t *testing.T) {
 	if !b.Deleted(10) || b.Deleted(9) || b.Deleted(11) {
 		t.Fatal("deleted sequences")
 	}
-	if r, ok := s.pub.View().Lost(10); !ok || r.Block != 2 || r.First != 10 || r.Last != 10 {
+	if r, ok := s.pub.Lost(10); !ok || r.Block != 2 || r.First != 10 || r.Last != 10 {
 		t.Fatalf("lost %+v %v", r, ok)
 	}
-	if _, ok := s.pub.View().Lost(9); ok {
+	if _, ok := s.pub.Lost(9); ok {
 		t.Fatal("9 is not lost")
 	}
 	if info, _ := s.pub.Subjects().Get([]byte("b")); info.Count != 16 {
@@ -97,7 +97,7 @@ func TestLossOfARange(t *testing.T) {
 	if _, ok := s.disk.current[3]; !ok {
 		t.Fatal("the damaged block was removed")
 	}
-	if _, ok := s.pub.View().Lost(15); !ok || s.pub.View().Find(15) == nil {
+	if _, ok := s.pub.Lost(15); !ok || s.pub.View().Find(15) == nil {
 		t.Fatal("15 is lost, and its block stays")
 	}
 }

@@ -28,7 +28,8 @@ func TestLostListIsASetOfSequences(t *testing.T) {
 			}
 		}
 		check := func(list lostList, model map[uint64]uint32) {
-			view := &View{lost: list}
+			view := NewPublished()
+			view.lost.Store(&list)
 			for sequence := uint64(0); sequence < 80; sequence++ {
 				r, ok := view.Lost(sequence)
 				block, want := model[sequence]

@@ -37,6 +37,7 @@ func (e *Engine) publish(g *group) {
 	if g.view != nil {
 		e.pub.view.Store(g.view)
 	}
+	e.showLost()
 	for i := range g.pieces {
 		b := g.pieces[i].block
 		b.publishDeleted()

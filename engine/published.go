@@ -18,6 +18,8 @@ import (
 // go on while a failed stream recovers. All methods are safe for concurrent
 // use and never block.
 type Published struct {
+	// lost is what was lost through damage, nil when nothing was.
+	lost atomic.Pointer[lostList]
 	view atomic.Pointer[View]
 	// turn is odd while a publication changes anything of what a Snapshot holds:
 	// the blocks, what is visible of them, the subjects, and the numbers.

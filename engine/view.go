@@ -10,26 +10,6 @@ import (
 // View is the list of blocks at one instant. It never changes.
 type View struct {
 	blocks []*BlockView
-	lost   lostList
-}
-
-// Lost returns the range of lost sequences that a sequence is in, if its message was lost through damage.
-// Such a sequence is also deleted.
-func (v *View) Lost(sequence uint64) (LostRange, bool) {
-	if i := v.lost.search(sequence); i < len(v.lost) && v.lost[i].First <= sequence {
-		return v.lost[i], true
-	}
-	return LostRange{}, false
-}
-
-// LostWithin returns the ranges of lost sequences that have any of from..to, clipped to that, in order.
-func (v *View) LostWithin(from, to uint64) (ranges []LostRange) {
-	for i := v.lost.search(from); i < len(v.lost) && v.lost[i].First <= to; i++ {
-		r := v.lost[i]
-		r.First, r.Last = max(r.First, from), min(r.Last, to)
-		ranges = append(ranges, r)
-	}
-	return ranges
 }
 
 // Find returns the block that holds sequence, if a block spans it.

@@ -26,7 +26,7 @@ func (l *Lookup) firstFrom(from uint64) (uint64, error) {
 			return info.First, nil
 		}
 	}
-	first, _, err := l.Next(from)
+	first, _, err := l.nextLive(from)
 	return first, err
 }
 

@@ -15,7 +15,7 @@ func (l *Lookup) Newest() (uint64, error) {
 			return info.Last, nil
 		}
 	}
-	sequence, _, err := l.Prev(l.now.LastSequence)
+	sequence, _, err := l.prevLive(l.now.LastSequence)
 	return sequence, err
 }
 
@@ -27,7 +27,7 @@ func (l *Lookup) Oldest() (first uint64, err error) {
 		return 0, nil
 	}
 	if first = info.First; !info.FirstExact {
-		first, _, err = l.Next(info.First)
+		first, _, err = l.nextLive(info.First)
 	}
 	return first, err
 }

@@ -45,6 +45,10 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 			continue
 		}
 		if b.Deleted(wanted) {
+			if lost, ok := s.Published.Lost(wanted); ok {
+				lost.First, lost.Last = wanted, wanted
+				return s.lostError(lost)
+			}
 			return notFound(wanted)
 		}
 		err := s.loadFrom(b, wanted, into)
@@ -89,16 +93,18 @@ func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (
 			return err
 		}
 		if !found {
-			if r.sum.Damage == 0 || sequence < r.source.Published.First() {
-				return notFound(sequence)
+			if sequence < r.source.Published.First() || b.Deleted(sequence) {
+				return notFound(sequence) // it was removed meanwhile
 			}
-			return r.source.corrupt(b, 0, sequence, "no intact record", ErrCorrupt)
+			r.source.lose(b, sequence, sequence, nil)
+			return r.source.corrupt(b, 0, sequence, noRecord, ErrCorrupt)
 		}
 		data, offset, err := r.record(i, pooled)
 		switch {
 		case err == nil:
 			return r.source.take(b, data, offset, sequence, into)
 		case errors.Is(err, blockio.ErrCorrupt) && !unusable(err):
+			r.loseRecord(b, sequence)
 			return r.source.corrupt(b, offset, sequence, "record is damaged", err)
 		}
 		return err

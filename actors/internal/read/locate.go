@@ -5,26 +5,28 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // LoadNext loads the first message at or after a sequence that a set selects, and returns its sequence.
 // When there is none, the error is ErrEOF and skip is the last sequence of the stream as of the same
-// instant. With any other error skip is 0.
+// instant. When damage is in the way that may have been a match, the error wraps ErrCorrupt and skip is
+// the last sequence of it. With any other error skip is 0.
 func (s *Source) LoadNext(ctx context.Context, start uint64, set subject.Set, into *Buffer) (skip uint64, err error) {
-	return s.find(ctx, start, set, into, (*Lookup).Next, (*Lookup).Last)
+	return s.find(ctx, start, set, into, (*Lookup).Next, (*Lookup).Last, lastOf)
 }
 
 // LoadPrev is LoadNext downwards: it loads the last message at or before a sequence. With ErrEOF skip
-// is the first sequence of the stream.
+// is the first sequence of the stream, with damage the first sequence of that.
 func (s *Source) LoadPrev(ctx context.Context, start uint64, set subject.Set, into *Buffer) (skip uint64, err error) {
-	return s.find(ctx, start, set, into, (*Lookup).Prev, (*Lookup).First)
+	return s.find(ctx, start, set, into, (*Lookup).Prev, (*Lookup).First, firstOf)
 }
 
 // find finds a message and loads it. The message may be removed between the two; then the next one is
 // found.
 func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *Buffer,
-	locate func(*Lookup, uint64) (uint64, bool, error), end func(*Lookup) uint64,
+	locate func(*Lookup, uint64) (uint64, bool, error), end func(*Lookup) uint64, behind func(*blockio.CorruptionError) uint64,
 ) (skip uint64, err error) {
 	for attempt := 0; ; attempt++ {
 		found := false
@@ -36,7 +38,7 @@ func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *
 		})
 		switch {
 		case err != nil:
-			return 0, err
+			return skipOf(err, behind), err
 		case !found:
 			return skip, fmt.Errorf("%w: no message from %d on", ErrEOF, start)
 		}
@@ -44,12 +46,25 @@ func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *
 			return skip, nil
 		}
 		if !errors.Is(err, ErrNotFound) {
-			return 0, err
+			return skipOf(err, behind), err
 		}
 		if attempt == mostAttempts {
 			return 0, vanished(skip, err)
 		}
 	}
+}
+
+// firstOf and lastOf return where damage begins and ends.
+func firstOf(c *blockio.CorruptionError) uint64 { return c.Sequence }
+func lastOf(c *blockio.CorruptionError) uint64  { return max(c.Sequence, c.Last) }
+
+// skipOf returns the end of damage behind which a caller may go on, 0 for any other error.
+func skipOf(err error, behind func(*blockio.CorruptionError) uint64) uint64 {
+	var c *blockio.CorruptionError
+	if errors.As(err, &c) {
+		return behind(c)
+	}
+	return 0
 }
 
 // LoadNewest loads the newest message that a set selects. The error is ErrNotFound when there is none.

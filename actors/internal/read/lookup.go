@@ -105,10 +105,10 @@ func (l *Lookup) parts(i int, from, to uint64, reverse bool, visit func(p *part,
 	if err := l.ctx.Err(); err != nil {
 		return context.Cause(l.ctx)
 	}
-	return l.partsOf(b, from, to, l.now.Subjects, reverse, func(p *part) error {
+	return l.partsOf(l.now.View, b, from, to, l.now.Subjects, reverse, func(p *part) error {
 		return p.guard(func() error {
 			low, high, err := p.bounds(from, to)
-			if err != nil || low == high && (p.reader == nil || p.reader.sum.Damage == 0) {
+			if err != nil || low == high && (p.reader == nil || p.reader.complete.Load()) {
 				return err
 			}
 			return visit(p, low, high)
@@ -120,8 +120,41 @@ func (l *Lookup) parts(i int, from, to uint64, reverse bool, visit func(p *part,
 // a match can be.
 const probes = 64
 
-// Next finds the first live message at or after a sequence that the set selects.
+// Next finds the first live message at or after a sequence that the set selects. Damage before it that may
+// have been a match is an error.
 func (l *Lookup) Next(from uint64) (sequence uint64, ok bool, err error) {
+	sequence, ok, err = l.nextLive(from)
+	if err != nil {
+		return 0, false, err
+	}
+	to := l.now.LastSequence
+	if ok {
+		to = sequence - 1
+	}
+	for _, lost := range l.Published.LostWithin(max(from, l.now.FirstSequence), to) {
+		if l.maySelect(lost) {
+			return 0, false, l.lostError(lost)
+		}
+	}
+	return sequence, ok, nil
+}
+
+// maySelect reports whether the set may select lost messages.
+func (l *Lookup) maySelect(lost engine.LostRange) bool {
+	b := l.now.View.Find(lost.First)
+	if l.set.All() || b == nil {
+		return true
+	}
+	r, err := l.acquire(b, lost.Last)
+	if err != nil {
+		return true // nobody knows
+	}
+	defer r.block.Release()
+	return r.maySelect(lost, &l.set)
+}
+
+// nextLive is Next without what is known to be lost.
+func (l *Lookup) nextLive(from uint64) (sequence uint64, ok bool, err error) {
 	from = max(from, l.now.FirstSequence)
 	if l.set.None() || from > l.now.LastSequence || l.now.Messages == 0 {
 		return 0, false, nil
@@ -155,7 +188,7 @@ func (l *Lookup) firstWithin(from, to uint64) (sequence uint64, ok bool, err err
 		if holes, err := p.holes(max(from, p.from), end); err != nil {
 			return err
 		} else if len(holes) > 0 {
-			return p.damaged(&holes[0])
+			return l.errorOf(p.block, &holes[0])
 		}
 		if ok {
 			return errStopVisit
@@ -165,8 +198,28 @@ func (l *Lookup) firstWithin(from, to uint64) (sequence uint64, ok bool, err err
 	return sequence, ok, err
 }
 
-// Prev finds the last live message at or before a sequence that the set selects.
+// Prev finds the last live message at or before a sequence that the set selects. Damage behind it that may
+// have been a match is an error.
 func (l *Lookup) Prev(to uint64) (sequence uint64, ok bool, err error) {
+	sequence, ok, err = l.prevLive(to)
+	if err != nil {
+		return 0, false, err
+	}
+	from := l.now.FirstSequence
+	if ok {
+		from = sequence + 1
+	}
+	all := l.Published.LostWithin(from, min(to, l.now.LastSequence))
+	for i := len(all) - 1; i >= 0; i-- {
+		if l.maySelect(all[i]) {
+			return 0, false, l.lostError(all[i])
+		}
+	}
+	return sequence, ok, nil
+}
+
+// prevLive is Prev without what is known to be lost.
+func (l *Lookup) prevLive(to uint64) (sequence uint64, ok bool, err error) {
 	to = min(to, l.now.LastSequence)
 	if l.set.None() || to < l.now.FirstSequence || l.now.Messages == 0 {
 		return 0, false, nil
@@ -199,9 +252,7 @@ func (l *Lookup) lastWithin(from, to uint64) (sequence uint64, ok bool, err erro
 		if holes, err := p.holes(max(end, p.from), min(to, p.to)); err != nil {
 			return err
 		} else if n := len(holes); n > 0 {
-			hole := holes[n-1]
-			hole.first = hole.last
-			return p.damaged(&hole)
+			return l.errorOf(p.block, &holes[n-1])
 		}
 		if ok {
 			return errStopVisit

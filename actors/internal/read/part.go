@@ -13,6 +13,8 @@ import (
 // part is the records of one block that are found in the same place: in the block's file, or in the
 // memory of the block that is being written. Such a block can have one part of each.
 type part struct {
+	source *Source
+	view   *engine.View // that has the block
 	block  *engine.BlockView
 	table  table
 	reader *blockReader // nil when the part is in memory
@@ -45,7 +47,7 @@ func splitAt(b *engine.BlockView) (records engine.Table, first int, boundary uin
 
 // partsOf calls visit with the parts of a block that account for the sequences from..to, in ascending
 // order or, with reverse, in descending order. names knows the numbers of live subjects; it may be nil.
-func (s *Source) partsOf(b *engine.BlockView, from, to uint64, names *subjects.Tree, reverse bool, visit func(*part) error) error {
+func (s *Source) partsOf(view *engine.View, b *engine.BlockView, from, to uint64, names *subjects.Tree, reverse bool, visit func(*part) error) error {
 	records, first, boundary, inMemory := splitAt(b)
 	inFile := boundary > b.First && from < boundary
 	memory := func() error {
@@ -53,13 +55,13 @@ func (s *Source) partsOf(b *engine.BlockView, from, to uint64, names *subjects.T
 			return nil
 		}
 		t := &tailTable{block: b, records: records, first: first, names: names}
-		return visit(&part{block: b, table: t, from: max(from, boundary), to: to})
+		return visit(&part{source: s, view: view, block: b, table: t, from: max(from, boundary), to: to})
 	}
 	file := func() error {
 		if !inFile {
 			return nil
 		}
-		p := part{block: b, from: from, to: min(to, boundary-1)}
+		p := part{source: s, view: view, block: b, from: from, to: min(to, boundary-1)}
 		r, err := s.acquire(b, p.to)
 		if err != nil {
 			return err

@@ -24,7 +24,8 @@ type blockReader struct {
 	file   *blockindex.File // where the index is; nil when it was made of the block
 	heap   int64            // bytes of the index on the heap
 
-	damage atomic.Pointer[[]stretch] // see stretches
+	damage   atomic.Pointer[[]stretch] // see stretches
+	complete atomic.Bool               // the block has a record of all that is live, see holes
 }
 
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
@@ -152,8 +153,9 @@ func (r *blockReader) makeIndex() (err error) {
 func (r *blockReader) covers(sequence uint64) bool { return r.block.Whole() || sequence <= r.sum.Last }
 
 // record returns the bytes of record i, and where they are in the block. The index's checksum covers all
-// of them, also the lengths, which the record's own does not. Where only the record's own is right, the
-// index is not of this block as it is now.
+// of them, also the lengths, which the record's own does not: where only the record's own is right, the
+// lengths are damaged. (The index is of this block: its identity was checked when it was opened.) A record
+// that marks itself erased is none of the index any more, which then has to be made anew.
 func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, err error) {
 	entry, err := r.index.Record(i)
 	if err != nil {
@@ -170,10 +172,14 @@ func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, 
 		// The file was cut after the index was made, or the record is just being written.
 		return nil, entry.Offset, fmt.Errorf("%w: it ends within the record at %d", blockindex.ErrStale, entry.Offset)
 	}
-	if _, own := r.block.Codec().Decode(data); own != nil {
+	found, own := r.block.Codec().Decode(data)
+	switch {
+	case own != nil:
 		return nil, entry.Offset, own
+	case found.Kind == blockio.KindErased:
+		return nil, entry.Offset, fmt.Errorf("%w: record at %d was erased", blockindex.ErrStale, entry.Offset)
 	}
-	return nil, entry.Offset, fmt.Errorf("%w: record at %d", blockindex.ErrStale, entry.Offset)
+	return nil, entry.Offset, fmt.Errorf("%w: lengths differ from those in the block index", ErrCorrupt)
 }
 
 // discard gives up the reader of a block whose index has turned out to be wrong: the next one is made

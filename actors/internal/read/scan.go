@@ -21,6 +21,8 @@ type ScanOptions struct {
 	Reverse  bool
 	// Follow: Run is called again when the stream has grown.
 	Follow bool
+	// PassDamage leaves out errors of damage, and goes on behind it in silence.
+	PassDamage bool
 	// Borrowed: a record that was handed out may be looked at until the next one is.
 	Borrowed bool
 }
@@ -216,7 +218,7 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 		from, to = max(b.First, now.FirstSequence, sc.lowest), min(to, sc.next)
 	}
 	if from <= to {
-		err := sc.partsOf(b, from, to, now.Subjects, sc.Reverse, func(p *part) error { return sc.part(p, from, to) })
+		err := sc.partsOf(now.View, b, from, to, now.Subjects, sc.Reverse, func(p *part) error { return sc.part(p, from, to) })
 		switch {
 		case err == errStopVisit:
 			return quit
@@ -251,7 +253,7 @@ func (sc *Scan) withoutFile(b *engine.BlockView, err error) outcome {
 		return goOn // the block went, with its messages
 	}
 	// Like damage: it costs what the block holds, and the next block is read.
-	if !sc.emit(nil, sc.missing(b, sc.next, err)) {
+	if sc.tell(sc.missing(b, sc.next, err)) != nil {
 		return quit
 	}
 	return goOn

@@ -27,7 +27,7 @@ func (sc *Scan) part(p *part, from, to uint64) error {
 			err = sc.choose(p, low, high)
 		}
 		if err == nil {
-			damage, err = p.damage(from, to, low, high)
+			damage, err = p.damaged(from, to, low, high, &sc.Set)
 		}
 		return err
 	})
@@ -142,7 +142,7 @@ func (sc *Scan) tellBefore(p *part, damage []stretch, i int) ([]stretch, error) 
 		default:
 			sc.moveBehind(next.last)
 		}
-		if err := sc.tell(p.damaged(next)); err != nil {
+		if err := sc.tell(sc.errorOf(p.block, next)); err != nil {
 			return nil, err
 		}
 	}
@@ -156,7 +156,7 @@ func (sc *Scan) tell(err error) error {
 		sc.emit(nil, ErrStopped)
 		return errStopVisit
 	}
-	if !sc.emit(nil, err) {
+	if !sc.PassDamage && !sc.emit(nil, err) {
 		return errStopVisit
 	}
 	return nil
@@ -180,6 +180,9 @@ func (sc *Scan) one(p *part, at int) error {
 		return nil
 	case damaged != nil:
 		sc.moveBehind(sequence)
+		if p.reader != nil {
+			p.reader.loseRecord(p.block, sequence)
+		}
 		return sc.tell(damaged)
 	case sc.tooEarly():
 		sc.moveBehind(sequence)

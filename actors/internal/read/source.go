@@ -42,6 +42,9 @@ type Config struct {
 	Log     *slog.Logger
 	// BadIndex is called when the index file of a block turns out to be of no use, from any goroutine.
 	BadIndex func(block uint32, why error)
+	// Lose, if not nil, is called when a reader finds messages lost, from any goroutine and perhaps many
+	// times for the same ones.
+	Lose func(engine.Loss)
 	// IndexFrom is the size, in bytes, from which a block gets an index file; below zero none does.
 	IndexFrom int64
 }

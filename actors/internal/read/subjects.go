@@ -128,7 +128,7 @@ func (l *Lookup) eachEnd(p *part, low, high int, visit func(name []byte, first, 
 	if holes, err := p.holes(max(p.from, l.now.FirstSequence), p.to); err != nil {
 		return err
 	} else if len(holes) > 0 {
-		return p.damaged(&holes[0])
+		return l.errorOf(p.block, &holes[0])
 	}
 	n, err := p.live(low, high)
 	if err != nil {
