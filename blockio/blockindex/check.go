@@ -13,17 +13,21 @@ import (
 //
 // The error wraps ErrStale or ErrDamaged.
 func Check(data []byte, want Identity) error {
-	x, err := Open(data, want, Options{})
+	x, err := Open(data, want, Options{StrictModTime: true})
 	if err != nil {
 		return err
 	}
-	for number := range x.header.pages {
-		if number > 0 {
-			if _, err := x.page(number); err != nil {
-				return err
-			}
+	defer x.DropPages()
+	return x.checkAll()
+}
+
+// checkAll is Check of an index that is open.
+func (x *Index) checkAll() error {
+	for number := uint32(0); number < x.header.pages; number++ {
+		page, err := x.anyPage(number)
+		if err != nil {
+			return err
 		}
-		page := (*[PageSize]byte)(x.data[int(number)*PageSize:])
 		if used := usedOf(page); len(bytes.Trim(page[used:], "\x00")) > 0 {
 			return damaged("padding that is not zero in page", number)
 		}
@@ -35,6 +39,18 @@ func Check(data []byte, want Identity) error {
 		}
 	}
 	return nil
+}
+
+// anyPage is page, for the header's too.
+func (x *Index) anyPage(number uint32) (*[PageSize]byte, error) {
+	if number > 0 {
+		return x.page(number)
+	}
+	header, err := copyPage(x.data, 0)
+	if err == nil && u32(header[:]) != pageSum(x.salt, 0, header[:]) {
+		err = damaged("checksum of page", 0)
+	}
+	return header, err
 }
 
 // usedOf is how many bytes of a page hold something.
