@@ -2,6 +2,7 @@ package blockindex
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -105,13 +106,17 @@ func open(data []byte, opts Options) (*Index, error) {
 // must not be changed from then on.
 func OpenImage(image []byte) (*Index, error) { return open(image, Options{Private: true}) }
 
-// openHeader verifies and decodes the header page, of which it makes a copy first.
+// headerPages are what openHeader copies headers into.
+var headerPages = sync.Pool{New: func() any { return new([PageSize]byte) }}
+
+// openHeader verifies and decodes the header page, of which it looks at a copy.
 func openHeader(data []byte, verify bool) (*header, error) {
 	if len(data) < PageSize || len(data)%PageSize != 0 {
 		return nil, fmt.Errorf("%w: a file of %d bytes is not whole pages", ErrDamaged, len(data))
 	}
-	p, err := copyPage(data, 0)
-	if err != nil {
+	p := headerPages.Get().(*[PageSize]byte)
+	defer headerPages.Put(p)
+	if err := blockio.Guard(func() error { copy(p[:], data); return nil }); err != nil {
 		return nil, err
 	}
 	h := &header{}

@@ -1,6 +1,7 @@
 package blockindex
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 )
@@ -89,11 +90,15 @@ func (x *Index) Sequence(ordinal int) (uint64, error) {
 	if s.Runs == 1 {
 		return s.FirstMessage + uint64(ordinal), nil
 	}
-	run, _, err := x.lastRun(func(entry []byte) bool { return u32(entry[8:]) <= uint32(ordinal) })
-	if err == nil && ordinal < run.Ordinal {
-		err = damaged("first ordinal of the runs", run.Ordinal)
+	run, next, err := x.lastRun(func(entry []byte) bool { return u32(entry[8:]) <= uint32(ordinal) })
+	if err != nil {
+		return 0, err
 	}
-	return run.Sequence + uint64(ordinal-run.Ordinal), err
+	ahead := uint64(ordinal - run.Ordinal)
+	if ordinal < run.Ordinal || ordinal >= next || ahead > s.LastMessage-run.Sequence {
+		return 0, damaged("run of an ordinal", run)
+	}
+	return run.Sequence + ahead, nil
 }
 
 // lastRun finds the last run for which before is true, and where it ends. before is
@@ -155,9 +160,20 @@ func (x *Index) Runs(visit func(Run) bool) error {
 		visit(Run{Sequence: s.FirstMessage})
 		return nil
 	}
-	return x.each(kindRuns, runSize, func(entry []byte) bool {
-		return visit(Run{Sequence: u64(entry), Ordinal: int(u32(entry[8:]))})
+	var before Run
+	var wrong error
+	err := x.each(kindRuns, runSize, func(entry []byte) bool {
+		r := Run{Sequence: u64(entry), Ordinal: int(u32(entry[8:]))}
+		first := before.Sequence == 0
+		if ahead := uint64(r.Ordinal - before.Ordinal); first != (r.Ordinal == 0) ||
+			!first && (r.Ordinal < before.Ordinal || r.Sequence <= before.Sequence || r.Sequence-before.Sequence <= ahead) {
+			wrong = damaged("place of a run", r)
+			return false
+		}
+		before = r
+		return visit(r)
 	})
+	return errors.Join(err, wrong)
 }
 
 // Tombstones calls visit for every tombstone, in file order, until it is false. The
