@@ -51,14 +51,8 @@ func openFile(fsys blockio.FS, blockPath string, options Options, open func([]by
 		f.mapping, data = m, m.Bytes()
 		options.Private, options.Populate = false, m.Populate
 	} else {
-		if stat.Size > mostFile {
-			return nil, damaged("bytes of the file", stat.Size)
-		}
-		data = make([]byte, stat.Size)
-		if n, err := file.ReadAt(data, 0); err != nil && err != io.EOF {
+		if data, err = readWhole(file, stat.Size); err != nil {
 			return nil, err
-		} else if n < len(data) {
-			return nil, damaged("bytes read of the file", n)
 		}
 		options.Private, options.Populate = true, nil
 	}
@@ -66,6 +60,37 @@ func openFile(fsys blockio.FS, blockPath string, options Options, open func([]by
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// readFile returns all bytes of an index file.
+func readFile(fsys blockio.FS, path string) ([]byte, error) {
+	file, err := fsys.OpenFile(path, blockio.ModeRead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrMissing
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // it was opened for reading, so an error of closing it loses nothing
+	stat, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return readWhole(file, stat.Size)
+}
+
+// readWhole reads the bytes of an index file onto the heap.
+func readWhole(file blockio.File, size int64) ([]byte, error) {
+	if size > mostFile {
+		return nil, damaged("bytes of the file", size)
+	}
+	data := make([]byte, size)
+	if n, err := file.ReadAt(data, 0); err != nil && err != io.EOF {
+		return nil, err
+	} else if n < len(data) {
+		return nil, damaged("bytes read of the file", n)
+	}
+	return data, nil
 }
 
 // Mapped reports whether the index is mapped, and takes no memory on the heap.

@@ -90,15 +90,21 @@ func (x *Index) Sequence(ordinal int) (uint64, error) {
 	if s.Runs == 1 {
 		return s.FirstMessage + uint64(ordinal), nil
 	}
-	run, next, err := x.lastRun(func(entry []byte) bool { return u32(entry[8:]) <= uint32(ordinal) })
-	if err != nil {
-		return 0, err
+	run, _, err := x.runOf(ordinal)
+	return run.Sequence + uint64(ordinal-run.Ordinal), err
+}
+
+// runOf returns the run that a message is in, and the ordinal behind its end.
+func (x *Index) runOf(ordinal int) (run Run, end int, err error) {
+	s := &x.header.sum
+	if s.Runs == 1 {
+		return Run{Sequence: s.FirstMessage}, s.Messages, nil
 	}
-	ahead := uint64(ordinal - run.Ordinal)
-	if ordinal < run.Ordinal || ordinal >= next || ahead > s.LastMessage-run.Sequence {
-		return 0, damaged("run of an ordinal", run)
+	run, end, err = x.lastRun(func(entry []byte) bool { return u32(entry[8:]) <= uint32(ordinal) })
+	if err == nil && (ordinal < run.Ordinal || ordinal >= end || uint64(end-1-run.Ordinal) > s.LastMessage-run.Sequence) {
+		err = damaged("run of an ordinal", run)
 	}
-	return run.Sequence + ahead, nil
+	return run, end, err
 }
 
 // lastRun finds the last run for which before is true, and where it ends. before is
@@ -182,6 +188,20 @@ func (x *Index) Tombstones(visit func(Tombstone) bool) error {
 	return x.each(kindTombstones, tombstoneSize, func(entry []byte) bool {
 		return visit(Tombstone{Sequence: u64(entry), Time: int64(u64(entry[8:]))})
 	})
+}
+
+// tombstone returns the tombstone that so many come before; it is false when there is
+// none.
+func (x *Index) tombstone(i int) (t Tombstone, ok bool, err error) {
+	if i >= x.header.sum.Tombstones {
+		return Tombstone{}, false, nil
+	}
+	page, err := x.sectionPage(kindTombstones, uint32(i)/tombstonesPerPage)
+	if err != nil {
+		return Tombstone{}, false, err
+	}
+	entry := page[pageHead+tombstoneSize*(uint32(i)%tombstonesPerPage):][:tombstoneSize]
+	return Tombstone{Sequence: u64(entry), Time: int64(u64(entry[8:]))}, true, nil
 }
 
 // Lost calls visit for every sequence that a damaged record named, ascending, until it
