@@ -60,9 +60,10 @@ type blockChecker struct {
 	data    []byte
 	verdict Verdict
 
-	last       uint64 // highest sequence of a record so far
-	tombstones int    // that were found as the index has them
-	lost       int64  // bytes of damage between messages
+	last       uint64     // highest sequence of a record so far
+	tombstones int        // that were found as the index has them
+	strange    *Tombstone // the first that was not
+	lost       int64      // bytes of damage between messages
 	between    []ByteRange
 }
 
@@ -87,9 +88,12 @@ func (c *blockChecker) check() error {
 	if err := c.gap(end, int64(len(c.data))); err != nil {
 		return err
 	}
-	if c.lost > summary.LostBytes {
+	switch {
+	case c.lost > summary.LostBytes: // and which tombstones are missing is not known
 		c.verdict.Between = c.between
-	} else if c.lost == 0 && c.tombstones < summary.Tombstones {
+	case c.strange != nil:
+		c.other("tombstone of %d, not indexed there", c.strange.Sequence)
+	case c.tombstones < summary.Tombstones:
 		c.other("%d tombstones, %d indexed", c.tombstones, summary.Tombstones)
 	}
 	return nil
@@ -110,7 +114,8 @@ func (c *blockChecker) message(ordinal int, indexed *Record) error {
 	switch err := c.codec.DecodeInto(bytes, &r); {
 	case err != nil || r.Size != indexed.Size:
 		c.verdict.Damaged = addOrdinal(c.verdict.Damaged, ordinal)
-	case r.Kind == blockio.KindErased:
+	case (r.Kind == blockio.KindErased || r.Kind == blockio.KindSkip) && (r.Sequence == sequence || r.Sequence == 0):
+		// An erased message of the least size looks like a skip.
 		c.verdict.Erased = addOrdinal(c.verdict.Erased, ordinal)
 	case r.Kind != blockio.KindMessage || r.Sequence != sequence || r.Time != indexed.Time:
 		c.other("%s %d at %d, indexed as message %d", r.Kind, r.Sequence, indexed.Offset, sequence)
@@ -146,23 +151,26 @@ func (c *blockChecker) record(offset int64, r *blockio.Record) error {
 			c.other("message %d at %d, not indexed", r.Sequence, offset)
 		}
 	case blockio.KindTombstone:
-		if r.Sequence == 0 || c.lost > 0 { // some may be damaged: it is not known which this is
-			return nil
+		if r.Sequence > 0 && c.strange == nil {
+			return c.tombstone(Tombstone{r.Sequence, r.Time})
 		}
-		indexed, ok, err := c.x.tombstone(c.tombstones)
-		if err != nil {
-			return err
-		}
-		if !ok || indexed != (Tombstone{r.Sequence, r.Time}) {
-			c.other("tombstone of %d at %d, not indexed", r.Sequence, offset)
-			return nil
-		}
-		c.tombstones++
 		return nil
 	}
-	if r.Kind != blockio.KindTombstone {
-		c.last = max(c.last, r.Sequence)
+	c.last = max(c.last, r.Sequence)
+	return nil
+}
+
+// tombstone holds a tombstone against the next one of the index.
+func (c *blockChecker) tombstone(t Tombstone) error {
+	indexed, ok, err := c.x.tombstone(c.tombstones)
+	if err != nil {
+		return err
 	}
+	if !ok || indexed != t {
+		c.strange = &t
+		return nil
+	}
+	c.tombstones++
 	return nil
 }
 
