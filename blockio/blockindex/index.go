@@ -48,7 +48,6 @@ type Index struct {
 
 	set       *pageSet
 	pages     []atomic.Pointer[[PageSize]byte] // of the set
-	used      []atomic.Uint64                  // of the set
 	populated []atomic.Uint64                  // a bit for each stretch
 }
 
@@ -95,7 +94,7 @@ func open(data []byte, opts Options) (*Index, error) {
 		cache = defaultPages
 	}
 	x.set = newPageSet(cache, h.pages)
-	x.pages, x.used = x.set.pages, x.set.used
+	x.pages = x.set.pages
 	if opts.Populate != nil {
 		x.populated = make([]atomic.Uint64, len(data)/populateStretch/64+1)
 	}
@@ -164,15 +163,10 @@ func (x *Index) DropPages() { x.set.drop() }
 // page returns a page, which is copied and verified when it is used and the cache does
 // not have it. Whoever asks for one knows of what kind it is, by its number.
 func (x *Index) page(number uint32) (*[PageSize]byte, error) {
-	p := x.pages[number].Load()
-	if p == nil {
-		return x.load(number)
+	if p := x.pages[number].Load(); p != nil {
+		return p, nil
 	}
-	// Most pages are marked as used already: looking first leaves the line shared.
-	if word, bit := &x.used[number>>6], uint64(1)<<(number&63); word.Load()&bit == 0 {
-		word.Or(bit)
-	}
-	return p, nil
+	return x.load(number)
 }
 
 // sectionPage returns page i of a section.
@@ -182,6 +176,9 @@ func (x *Index) sectionPage(kind int, i uint32) (*[PageSize]byte, error) {
 
 // load brings a page into the cache.
 func (x *Index) load(number uint32) (p *[PageSize]byte, err error) {
+	if p = x.set.find(number); p != nil {
+		return p, nil
+	}
 	if err := x.populate(number); err != nil {
 		return nil, err
 	}

@@ -27,16 +27,21 @@ type PageCache struct {
 	hand  int      // where the search for a page that can go continues
 }
 
-// A pageSlot is the place of one copy in the cache; without a set it is free.
+// A pageSlot has one copy. When it is used for the second time it is put into its set
+// too, where it is found without a lock from then on. The hand takes it out of there
+// when it comes by; where there is none to take out, the page goes. So what is used
+// once goes first, and a page in use costs a lock each time that the hand has come
+// round.
 type pageSlot struct {
 	set    *pageSet
 	number uint32
+	page   *[PageSize]byte
 }
 
 // NewPageCache returns a cache of so many bytes. With less than a page it keeps
 // nothing, and each use of a page copies and verifies it.
 func NewPageCache(bytes int64) *PageCache {
-	return &PageCache{most: int(min(max(bytes, 0)/PageSize, 1<<31))}
+	return &PageCache{most: int(min(max(bytes, 0)/PageSize, 1<<31-2))}
 }
 
 // Bytes is how much the copies take that the cache keeps now.
@@ -46,22 +51,41 @@ func (c *PageCache) Bytes() int64 {
 	return int64(len(c.slots)-len(c.free)) * PageSize
 }
 
-// A pageSet is the pages of one index that are in memory. It does not refer to the
-// index, so that a cache keeps none alive. Reading it takes no lock; it is written
-// under the lock of its cache.
+// A pageSet is the pages of one index that are found without a lock. It does not refer
+// to the index, so that a cache keeps none alive.
 type pageSet struct {
 	cache *PageCache // nil when the pages are read where they are
 	pages []atomic.Pointer[[PageSize]byte]
-	used  []atomic.Uint64 // a bit for each page that was used since the hand passed it
-	slot  []uint32        // where a page is in the cache, when pages has it
+	slot  []uint32 // one more than where a page is in the cache, which locks it; 0 for not there
 }
 
 func newPageSet(cache *PageCache, pages uint32) *pageSet {
-	s := &pageSet{cache: cache, pages: make([]atomic.Pointer[[PageSize]byte], pages), used: make([]atomic.Uint64, (pages+63)/64)}
+	s := &pageSet{cache: cache, pages: make([]atomic.Pointer[[PageSize]byte], pages)}
 	if cache != nil {
 		s.slot = make([]uint32, pages)
 	}
 	return s
+}
+
+// find returns a page that the cache has, though the set may not. It is nil when the
+// cache does not have it.
+func (s *pageSet) find(number uint32) *[PageSize]byte {
+	if s.cache == nil {
+		return nil
+	}
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	return s.putBack(number)
+}
+
+// putBack is find under the lock of the cache.
+func (s *pageSet) putBack(number uint32) *[PageSize]byte {
+	if s.slot[number] == 0 {
+		return nil
+	}
+	p := s.cache.slots[s.slot[number]-1].page
+	s.pages[number].Store(p)
+	return p
 }
 
 // keep makes p the page with a number, unless another goroutine came first. It returns
@@ -74,15 +98,14 @@ func (s *pageSet) keep(number uint32, p *[PageSize]byte) *[PageSize]byte {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if other := s.pages[number].Load(); other != nil {
+	if other := s.putBack(number); other != nil {
 		return other
 	}
 	at, ok := c.room()
 	if !ok {
 		return p
 	}
-	c.slots[at], s.slot[number] = pageSlot{s, number}, at
-	s.pages[number].Store(p)
+	c.slots[at], s.slot[number] = pageSlot{s, number, p}, at+1
 	return p
 }
 
@@ -94,17 +117,25 @@ func (s *pageSet) drop() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for number := range s.pages {
-		if s.pages[number].Load() != nil {
-			s.pages[number].Store(nil)
-			c.slots[s.slot[number]] = pageSlot{}
-			c.free = append(c.free, s.slot[number])
+	for number, slot := range s.slot {
+		if slot != 0 {
+			c.clear(slot - 1)
+			c.free = append(c.free, slot-1)
+			s.slot[number] = 0
 		}
 	}
 }
 
-// room returns a slot without a page. It passes over pages that were used since it last
-// came by, once each: readers that use all of them all the time do not hold it up.
+// clear takes the page out of a slot. Who holds the page may go on using it.
+func (c *PageCache) clear(at uint32) {
+	old := &c.slots[at]
+	old.set.pages[old.number].Store(nil)
+	old.set.slot[old.number] = 0
+	*old = pageSlot{}
+}
+
+// room returns a slot without a page. The hand passes over each page once at most:
+// readers that use all of them all the time do not hold it up.
 func (c *PageCache) room() (at uint32, ok bool) {
 	if n := len(c.free); n > 0 {
 		at, c.free = c.free[n-1], c.free[:n-1]
@@ -114,28 +145,18 @@ func (c *PageCache) room() (at uint32, ok bool) {
 		c.slots = append(c.slots, pageSlot{})
 		return uint32(len(c.slots) - 1), true
 	}
+	if len(c.slots) == 0 {
+		return 0, false
+	}
 	for range c.slots {
-		if !c.slots[c.hand].usedAgain() {
+		slot := &c.slots[c.hand]
+		if slot.set.pages[slot.number].Swap(nil) == nil {
 			break
 		}
 		c.hand = (c.hand + 1) % len(c.slots)
 	}
-	if len(c.slots) == 0 {
-		return 0, false
-	}
 	at = uint32(c.hand)
 	c.hand = (c.hand + 1) % len(c.slots)
-	old := c.slots[at]
-	old.set.pages[old.number].Store(nil) // who holds the page may go on using it
+	c.clear(at)
 	return at, true
-}
-
-// usedAgain reports whether the page of a slot was used since it was last asked.
-func (s pageSlot) usedAgain() bool {
-	word, bit := &s.set.used[s.number>>6], uint64(1)<<(s.number&63)
-	if word.Load()&bit == 0 {
-		return false
-	}
-	word.And(^bit)
-	return true
 }
