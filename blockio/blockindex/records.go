@@ -11,8 +11,8 @@ type Record struct {
 	Offset int64 // of its first byte
 	Size   int   // bytes, with length fields and checksum
 	// CRC is the CRC-32C of all these bytes. It covers the length fields, which the
-	// checksum in the record does not. When it differs and the record's own checksum
-	// is right, the index is stale, and the block is not damaged.
+	// checksum in the record does not. When it differs, the message is damaged, unless
+	// it marks itself erased or is another one: see CheckBlock.
 	CRC     uint32
 	Subject uint32 // rank of the subject, or EmptySubject
 	Time    int64  // nanoseconds since 1970
