@@ -101,28 +101,17 @@ func (c *blockChecker) check() error {
 
 // message checks the bytes of one message.
 func (c *blockChecker) message(ordinal int, indexed *Record) error {
-	sequence, err := c.x.Sequence(ordinal)
-	if err != nil {
-		return err
-	}
+	state, sequence, err := c.x.checkRecord(c.codec, ordinal, indexed, c.data[indexed.Offset:][:indexed.Size])
 	c.last = max(c.last, sequence)
-	bytes := c.data[indexed.Offset:][:indexed.Size]
-	if crcOf(bytes) == indexed.CRC {
-		return nil
-	}
-	var r blockio.Record
-	switch err := c.codec.DecodeInto(bytes, &r); {
-	case err != nil || r.Size != indexed.Size:
+	switch state {
+	case Damaged:
 		c.verdict.Damaged = addOrdinal(c.verdict.Damaged, ordinal)
-	case (r.Kind == blockio.KindErased || r.Kind == blockio.KindSkip) && (r.Sequence == sequence || r.Sequence == 0):
-		// An erased message of the least size looks like a skip.
+	case Erased:
 		c.verdict.Erased = addOrdinal(c.verdict.Erased, ordinal)
-	case r.Kind != blockio.KindMessage || r.Sequence != sequence || r.Time != indexed.Time:
-		c.other("%s %d at %d, indexed as message %d", r.Kind, r.Sequence, indexed.Offset, sequence)
-	default: // what its own checksum does not cover has changed
-		c.verdict.Damaged = addOrdinal(c.verdict.Damaged, ordinal)
+	case Another:
+		c.other("another record than message %d at %d", sequence, indexed.Offset)
 	}
-	return nil
+	return err
 }
 
 // gap checks what lies between two messages.

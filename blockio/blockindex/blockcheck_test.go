@@ -129,6 +129,35 @@ func TestCheckBlockKnowsAnErasedMessage(t *testing.T) {
 	require.Equal(t, Verdict{Erased: []OrdinalRange{{0, 2}}, Damaged: []OrdinalRange{{2, 3}}}, verdictOf(t, x, b, data))
 }
 
+func TestCheckRecord(t *testing.T) {
+	b := mixedBlock()
+	x := b.open(t)
+	for i, r := range b.record {
+		record := b.data[r.Offset:][:r.Size]
+		erased := bytes.Clone(b.data)
+		b.erase(erased, i)
+		length := bytes.Clone(record)
+		length[20] ^= 1
+		another := b.key.AppendMessage(nil, b.seq[i], r.Time+1, b.names[i], nil, record[22+len(b.names[i]):r.Size-8])
+		for _, want := range []struct {
+			state RecordState
+			data  []byte
+		}{
+			{Intact, record}, {Erased, erased[r.Offset:][:r.Size]}, {Damaged, length}, {Another, another},
+			{Damaged, record[1:]}, {Damaged, nil}, {Damaged, make([]byte, r.Size)}, {Another, b.key.AppendTombstone(nil, b.seq[i], 1)},
+		} {
+			if want.state == Another && len(want.data) != r.Size {
+				continue // of another size it cannot be in this place
+			}
+			state, err := x.CheckRecord(b.key, i, want.data)
+			require.NoError(t, err)
+			require.Equal(t, want.state, state, "%s of message %d", want.state, i)
+		}
+	}
+	_, err := x.CheckRecord(b.key, len(b.record), nil)
+	require.ErrorIs(t, err, ErrRange)
+}
+
 // TestCheckBlockKnowsAnotherBlock: intact records that are not those of the index.
 func TestCheckBlockKnowsAnotherBlock(t *testing.T) {
 	b := mixedBlock()

@@ -11,8 +11,7 @@ type Record struct {
 	Offset int64 // of its first byte
 	Size   int   // bytes, with length fields and checksum
 	// CRC is the CRC-32C of all these bytes. It covers the length fields, which the
-	// checksum in the record does not. When it differs, the message is damaged, unless
-	// it marks itself erased or is another one: see CheckBlock.
+	// checksum in the record does not. CheckRecord says what it means when it differs.
 	CRC     uint32
 	Subject uint32 // rank of the subject, or EmptySubject
 	Time    int64  // nanoseconds since 1970

@@ -123,7 +123,7 @@ func TestDamageUnderAnIndexInUse(t *testing.T) {
 // TestDamageOfAMappedFile is the same with a file that somebody else writes to, and with
 // one that is cut off: that is an error, and no fault.
 func TestDamageOfAMappedFile(t *testing.T) {
-	b := benchBlock(t, 5000, 900)
+	b := benchBlock(t, 600, 500)
 	path := filepath.Join(t.TempDir(), "7.blk")
 	image := b.image(t)
 	changes := map[string]func() error{
