@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
 // erase overwrites a message the way that a server does: its size stays, it has no
@@ -299,5 +300,33 @@ func TestRenewLaundersNoDamage(t *testing.T) {
 		other := now
 		change(&other)
 		require.ErrorIs(t, Renew(blockio.OS, path, other), ErrStale)
+	}
+}
+
+// TestRenewFailsClean: whatever fails, the index is the old one or the renewed one, and
+// nothing is left beside it.
+func TestRenewFailsClean(t *testing.T) {
+	b := mixedBlock()
+	now := b.identity()
+	now.ModTime += 5
+	for at := 0; ; at++ {
+		m := blocktest.NewMemFS()
+		require.NoError(t, m.MkdirAll("/d"))
+		require.NoError(t, Write(m, "/d/7.bix", b.image(t)))
+		f := blocktest.NewFaultFS(m)
+		f.SetHook(blocktest.FailAt(at, blocktest.ErrNoSpace))
+		err := Renew(f, "/d/7.bix", now)
+		data, readErr := readFile(m, "/d/7.bix")
+		require.NoError(t, readErr)
+		entries, listErr := m.ReadDir("/d")
+		require.NoError(t, listErr)
+		require.Len(t, entries, 1)
+		if err == nil {
+			require.NoError(t, Check(data, now))
+			require.GreaterOrEqual(t, at, 3)
+			return
+		}
+		require.ErrorIs(t, err, blocktest.ErrNoSpace)
+		require.Equal(t, b.image(t), data)
 	}
 }
