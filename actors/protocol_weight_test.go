@@ -45,6 +45,34 @@ func TestWhatReadsCountFor(t *testing.T) {
 	}
 }
 
+// TestWhatWritesCountFor is 128 bytes, and as much for each message of a batch, besides
+// the bytes of subject, header block and payload.
+func TestWhatWritesCountFor(t *testing.T) {
+	header := Header{"K": {"v"}}
+	block, err := header.AppendBlock(nil)
+	require.NoError(t, err)
+	for _, row := range []struct {
+		request writing
+		cost    int
+	}{
+		{&StoreRequest{}, 128},
+		{&StoreRequest{Subject: "abc", Header: header, Payload: make([]byte, 100)}, 128 + 3 + len(block) + 100},
+		{&StoreRawRequest{Message: RawMessage{Subject: "abc", HeaderBlock: block, Payload: make([]byte, 100)}}, 128 + 3 + len(block) + 100},
+		{&StoreBatchRequest{}, 128},
+		{
+			&StoreBatchRequest{Messages: []BatchMessage{{Subject: "abc", Header: header}, {Payload: make([]byte, 100)}}},
+			128 + 128 + 3 + len(block) + 128 + 100,
+		},
+		{&SkipRequest{Count: 1 << 40}, 128},
+		{&FlushRequest{}, 128},
+	} {
+		o := testOps.get()
+		require.NoError(t, row.request.fill(o))
+		require.EqualValues(t, row.cost, o.cost(), "%T%+v", row.request, row.request)
+		o.recycle()
+	}
+}
+
 // TestFirstFewOfTheLastSequences are found in little memory.
 func TestFirstFewOfTheLastSequences(t *testing.T) {
 	s, err := Open(t.Context(), faultSystem, Config{Dir: t.TempDir(), Name: "ORDERS", Sync: SyncNever})

@@ -228,6 +228,38 @@ func TestCommandsWaitForOpening(t *testing.T) {
 	}
 }
 
+// A command meets the stream as it is when tombstones are applied: with room for one
+// message more, here.
+func TestCommandsMeetTheOpenedStream(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	d := newDisk()
+	d.current[1] = blockOf(1, msg(1), msg(2), tomb(1))
+	cfg := testConfig()
+	cfg.Limits = engine.Limits{MaxMsgs: 2, Discard: engine.DiscardNew}
+	s := &shell{cfg: cfg, disk: d, pub: engine.NewPublished(), now: start}
+	s.mount(0, 0)
+	s.must(t, store("a", 0))
+	if got := s.live(); !slices.Equal(got, []uint64{2, 3}) {
+		t.Fatalf("live %v", got)
+	}
+}
+
+// Limits count what tombstones have left, also when the table comes in that these wait
+// for.
+func TestLimitsComeAfterTombstones(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	d := newDisk()
+	d.current[1] = blockOf(1, msg(1), msg(2), msg(3), tomb(2))
+	cfg := testConfig()
+	cfg.Limits = engine.Limits{MaxMsgs: 2}
+	d.current[2] = blockOf(2, msg(4), msg(5))
+	d.current[3] = blockOf(3, msg(6), msg(7), tomb(6), tomb(7), tomb(5), tomb(4))
+	s := newShell(cfg, d, engine.NewPublished(), start)
+	if got := s.live(); !slices.Equal(got, []uint64{1, 3}) {
+		t.Fatalf("live %v", got)
+	}
+}
+
 func TestMessagesThatVanishAreCountedAsLost(t *testing.T) {
 	defer engine.SetKeepRecords(0)()
 	for _, row := range []struct {

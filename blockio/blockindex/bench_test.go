@@ -81,6 +81,7 @@ func BenchmarkOpenFirst(b *testing.B) {
 		if _, ok, err := x.Lookup(name); err != nil || !ok {
 			b.Fatal(err)
 		}
+		x.DropPages()
 	}
 }
 
@@ -148,6 +149,7 @@ func BenchmarkWalk(b *testing.B) {
 				if err := x.Walk(&set, func(uint32, []byte, SubjectInfo) bool { n++; return true }); err != nil {
 					b.Fatal(err)
 				}
+				x.DropPages()
 			}
 			perItem(b, max(n, 1))
 		})

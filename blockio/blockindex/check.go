@@ -13,17 +13,21 @@ import (
 //
 // The error wraps ErrStale or ErrDamaged.
 func Check(data []byte, want Identity) error {
-	x, err := Open(data, want, Options{})
+	x, err := Open(data, want, Options{StrictModTime: true})
 	if err != nil {
 		return err
 	}
-	for number := range x.header.pages {
-		if number > 0 {
-			if _, err := x.page(number); err != nil {
-				return err
-			}
+	defer x.DropPages()
+	return x.checkAll()
+}
+
+// checkAll is Check of an index that is open.
+func (x *Index) checkAll() error {
+	for number := uint32(0); number < x.header.pages; number++ {
+		page, err := x.anyPage(number)
+		if err != nil {
+			return err
 		}
-		page := (*[PageSize]byte)(x.data[int(number)*PageSize:])
 		if used := usedOf(page); len(bytes.Trim(page[used:], "\x00")) > 0 {
 			return damaged("padding that is not zero in page", number)
 		}
@@ -35,6 +39,18 @@ func Check(data []byte, want Identity) error {
 		}
 	}
 	return nil
+}
+
+// anyPage is page, for the header's too.
+func (x *Index) anyPage(number uint32) (*[PageSize]byte, error) {
+	if number > 0 {
+		return x.page(number)
+	}
+	header, err := copyPage(x.data, 0)
+	if err == nil && u32(header[:]) != pageSum(x.salt, 0, header[:]) {
+		err = damaged("checksum of page", 0)
+	}
+	return header, err
 }
 
 // usedOf is how many bytes of a page hold something.
@@ -99,23 +115,15 @@ func (c *checker) runs() error {
 	if s.Runs == 0 {
 		return nil
 	}
-	var wrong error
 	last, seen := Run{}, 0
 	err := c.x.Runs(func(r Run) bool {
-		ahead := uint64(r.Ordinal - last.Ordinal)
-		switch {
-		case seen == 0 && (r.Ordinal != 0 || r.Sequence != s.FirstMessage),
-			seen > 0 && (r.Ordinal <= last.Ordinal || r.Sequence <= last.Sequence || r.Sequence-last.Sequence <= ahead):
-			wrong = damaged("place of a run", r)
+		if seen == 0 && r.Sequence != s.FirstMessage {
 			return false
 		}
 		last = r
 		seen++
 		return true
 	})
-	if err == nil {
-		err = wrong
-	}
 	if err == nil && (seen != s.Runs || last.Sequence+uint64(s.Messages-1-last.Ordinal) != s.LastMessage) {
 		err = damaged("last run", last)
 	}

@@ -4,8 +4,9 @@
 //
 // docs/format-block-index.md has every byte of it. All of it is derived from the
 // block: it may be missing, stale, torn or damaged, and is made again then. What is
-// wrong with it is always found: Open verifies the header, and every other page is
-// verified when it is first used. Only then does an answer come from it.
+// wrong with it is always found, also when it goes wrong while the index is in use:
+// Open verifies the header, and every other page is copied when it is first used, and
+// the copy is verified. Only then does an answer come from it, and from the copy.
 //
 // # Use
 //
@@ -13,7 +14,10 @@
 // as they come, and Write puts an image beside the block. Open takes the bytes of the
 // file, mapped or not, and an Identity, which says what the block's file is now.
 // An error that wraps ErrStale or ErrDamaged means that the index is to be built
-// anew; the block itself is not in doubt.
+// anew; the block itself is not in doubt. An index that is Suspect is of a block whose
+// file has another modification time: CheckBlock holds the block against it, and Renew
+// makes that known to the file. OpenForEvidence opens the index of a block that is not
+// what it was.
 //
 // # Terms
 //
@@ -23,7 +27,8 @@
 //
 // # Concurrency
 //
-// An Index is for any number of goroutines at once and takes no lock. A Cursor and a
-// Builder are for one. When the bytes are those of a mapping, calls belong under
-// blockio.Guard, and the mapping must not be closed under them.
+// An Index is for any number of goroutines at once, and takes a lock only to bring a
+// page into its PageCache. A Cursor and a Builder are for one. When the bytes are those
+// of a mapping, the mapping must not be closed under a call; a fault is an error that
+// wraps blockio.ErrMapped.
 package blockindex

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -35,6 +36,8 @@ func TestDocsSayWhatTheCodeDoes(t *testing.T) {
 		fmt.Sprintf("zero (u16), entries from %d on", dictHead),
 		fmt.Sprintf("zero (u32), entries from %d on", dirHead),
 		fmt.Sprintf("%d KiB at a time", populateStretch>>10),
+		fmt.Sprintf("A cache of %d MiB, if nothing else is said,", DefaultPageBytes>>20),
+		fmt.Sprintf("What is allocated is %d bytes a page.", 8+unsafe.Sizeof(pageSet{}.slot[0])),
 		fmt.Sprintf("| %d | 8 | `%s` |", atMagic, magic),
 		fmt.Sprintf("| %d | 4 | number of the block |", atBlock),
 		fmt.Sprintf("| %d | 4 | pages |", atPages),

@@ -43,45 +43,69 @@ func FuzzOpen(f *testing.F) {
 		if right {
 			resum(data)
 		}
-		var h header
-		if len(data) >= PageSize {
-			h.decode(data)
-		}
-		x, err := Open(data, h.id, Options{})
-		if err == nil {
-			_, err = ask(x)
-		}
-		if err != nil && !isSentinel(err) {
-			t.Fatal(err)
-		}
-		if Check(data, h.id) == nil && err != nil {
-			t.Fatalf("checked, and yet: %v", err)
-		}
-		if x == nil {
-			return
-		}
-		set := subject.NewSet(subject.Compile(pattern), subject.Compile("a.*.c"), subject.Literal("b"))
-		_, walkErr := walked(x, &set)
-		_, countErr := x.Count(&set)
-		_, _, ordinalErr := x.Ordinal(sequence)
-		rank, ok, lookupErr := x.Lookup([]byte(pattern))
-		for _, err := range []error{walkErr, countErr, ordinalErr, lookupErr} {
-			if err != nil && !isSentinel(err) {
-				t.Fatal(err)
-			}
-		}
-		if lookupErr != nil || !ok {
-			return
-		}
-		c, err := x.Postings(rank)
-		if err == nil {
-			_, _, err = c.SeekAtLeast(int(sequence % 1000))
-		}
-		if err == nil {
-			_, _, err = c.SeekAtMost(int(sequence % 1000))
-		}
-		if err != nil && !isSentinel(err) {
-			t.Fatal(err)
-		}
+		askAnything(t, data, pattern, sequence)
 	})
+}
+
+// FuzzPage puts a page with any content, its checksum made right, into an index that is
+// in use otherwise.
+func FuzzPage(f *testing.F) {
+	images := fuzzImages(f)
+	for from, image := range images {
+		for number := 0; number < len(image)/PageSize; number++ {
+			f.Add(uint8(from), uint8(number), image[number*PageSize+6:][:256], "a.*.c", uint64(12))
+		}
+	}
+	f.Fuzz(func(t *testing.T, from, number uint8, content []byte, pattern string, sequence uint64) {
+		data := bytes.Clone(images[int(from)%len(images)])
+		page := data[int(number)%(len(data)/PageSize)*PageSize:][:PageSize]
+		copy(page[6:], content) // behind the kind and the version
+		resum(data)
+		askAnything(t, data, pattern, sequence)
+	})
+}
+
+// askAnything asks an index that may be anything all there is to ask. The cache has room
+// for few pages.
+func askAnything(t interface{ Fatal(...any) }, data []byte, pattern string, sequence uint64) {
+	var h header
+	if len(data) >= PageSize {
+		h.decode(data)
+	}
+	x, err := Open(data, h.id, Options{Pages: NewPageCache(4 * PageSize)})
+	if err == nil {
+		_, err = ask(x)
+	}
+	if err != nil && !isSentinel(err) {
+		t.Fatal(err)
+	}
+	if Check(data, h.id) == nil && err != nil {
+		t.Fatal("checked, and yet:", err)
+	}
+	if x == nil {
+		return
+	}
+	set := subject.NewSet(subject.Compile(pattern), subject.Compile("a.*.c"), subject.Literal("b"))
+	_, walkErr := walked(x, &set)
+	_, countErr := x.Count(&set)
+	_, _, ordinalErr := x.Ordinal(sequence)
+	rank, ok, lookupErr := x.Lookup([]byte(pattern))
+	for _, err := range []error{walkErr, countErr, ordinalErr, lookupErr} {
+		if err != nil && !isSentinel(err) {
+			t.Fatal(err)
+		}
+	}
+	if lookupErr != nil || !ok {
+		return
+	}
+	c, err := x.Postings(rank)
+	if err == nil {
+		_, _, err = c.SeekAtLeast(int(sequence % 1000))
+	}
+	if err == nil {
+		_, _, err = c.SeekAtMost(int(sequence % 1000))
+	}
+	if err != nil && !isSentinel(err) {
+		t.Fatal(err)
+	}
 }

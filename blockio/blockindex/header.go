@@ -1,6 +1,10 @@
 package blockindex
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
 
 // Summary is what an index says of its block as a whole, as recovery counts it.
 type Summary struct {
@@ -200,6 +204,10 @@ func (h *header) checkCounts(damaged func(string, any) error) error {
 		return damaged("a count that does not fit", "")
 	case h.id.Size < 0 || s.End < 0 || s.End > h.id.Size:
 		return damaged("bytes of records", s.End)
+	case s.Last > blockio.MaxSequence || s.First > s.Last+1:
+		return damaged("last sequence", s.Last)
+	case s.Bytes > uint64(s.End) || s.LostBytes < 0:
+		return damaged("bytes of messages", s.Bytes)
 	case named < 0 || s.Subjects > named || (s.Subjects == 0) != (named == 0):
 		return damaged("subjects", s.Subjects)
 	case s.Runs > s.Messages || (s.Runs == 0) != (n == 0):

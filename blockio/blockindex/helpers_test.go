@@ -2,6 +2,7 @@ package blockindex
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -129,6 +130,7 @@ type answers struct {
 	walk    []found
 	names   []string
 	post    [][]int
+	other   []int // what is counted, and what is found by searching
 }
 
 // ask calls every method that has something to say, and stops at the first error.
@@ -154,11 +156,16 @@ func ask(x *Index) (a answers, err error) {
 		func() error { all := subject.Everything(); a.walk, err = walked(x, &all); return err },
 		func() error {
 			set := subject.NewSet(subject.Compile("a.*.c"), subject.Compile("b.>"))
-			_, err := x.Count(&set)
+			n, err := x.Count(&set)
+			a.other = append(a.other, int(n))
 			return err
 		},
-		func() error { _, err := x.SearchTime(0); return err },
-		func() error { _, _, err := x.Ordinal(x.Summary().LastMessage / 2); return err },
+		func() error { n, err := x.SearchTime(50); a.other = append(a.other, n); return err },
+		func() error {
+			n, _, err := x.Ordinal(x.Summary().LastMessage / 2)
+			a.other = append(a.other, n)
+			return err
+		},
 	} {
 		if err := call(); err != nil {
 			return a, err
@@ -180,10 +187,33 @@ func ask(x *Index) (a answers, err error) {
 			return a, err
 		}
 		a.names, a.post = append(a.names, string(name)), append(a.post, list)
+		found, err := sought(x, rank)
+		if err != nil {
+			return a, err
+		}
+		a.other = append(a.other, found...)
 	}
 	list, err := listed(x, EmptySubject)
 	a.post = append(a.post, list)
 	return a, err
+}
+
+// sought is what a cursor finds by searching.
+func sought(x *Index, rank uint32) ([]int, error) {
+	c, err := x.Postings(rank)
+	if err != nil {
+		return nil, err
+	}
+	after, _, err := c.SeekAtLeast(2)
+	if err != nil {
+		return nil, err
+	}
+	before, _, err := c.SeekAtMost(x.Len() / 2)
+	if err != nil {
+		return nil, err
+	}
+	last, _, err := c.Prev()
+	return []int{after, before, last}, err
 }
 
 func listed(x *Index, rank uint32) (list []int, err error) {
@@ -234,3 +264,5 @@ func benchBlock(t testing.TB, n, subjects int) *block {
 	}
 	return b
 }
+
+func equalAnswers(a, b answers) bool { return reflect.DeepEqual(a, b) }

@@ -24,6 +24,12 @@ func (id Identity) String() string {
 	return fmt.Sprintf("block %d, %d bytes, changed at %d, last checksum %016x", id.Block, id.Size, id.ModTime, id.LastChecksum)
 }
 
+// sameButTime reports whether all but the modification times are equal.
+func (id Identity) sameButTime(other Identity) bool {
+	other.ModTime = id.ModTime
+	return id == other
+}
+
 // A BlockFile is what IdentityOf needs of a file: a blockio.File and a
 // *blockio.Block have it.
 type BlockFile interface {

@@ -36,11 +36,7 @@ func (b *Builder) Finish(id Identity, scan *blockio.BlockScan) ([]byte, error) {
 	b.putRecords(section(image, h, kindRecords))
 	b.putPostings(section(image, h, kindPostings))
 	b.putExtras(image, h, scan.Lost)
-	salt := id.salt()
-	for number := range h.pages {
-		page := image[int(number)*PageSize:][:PageSize]
-		put32(page, pageSum(salt, number, page))
-	}
+	seal(image, &id)
 	return image, nil
 }
 

@@ -1,6 +1,7 @@
 package blockindex
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 )
@@ -10,8 +11,7 @@ type Record struct {
 	Offset int64 // of its first byte
 	Size   int   // bytes, with length fields and checksum
 	// CRC is the CRC-32C of all these bytes. It covers the length fields, which the
-	// checksum in the record does not. When it differs and the record's own checksum
-	// is right, the index is stale, and the block is not damaged.
+	// checksum in the record does not. CheckRecord says what it means when it differs.
 	CRC     uint32
 	Subject uint32 // rank of the subject, or EmptySubject
 	Time    int64  // nanoseconds since 1970
@@ -89,11 +89,21 @@ func (x *Index) Sequence(ordinal int) (uint64, error) {
 	if s.Runs == 1 {
 		return s.FirstMessage + uint64(ordinal), nil
 	}
-	run, _, err := x.lastRun(func(entry []byte) bool { return u32(entry[8:]) <= uint32(ordinal) })
-	if err == nil && ordinal < run.Ordinal {
-		err = damaged("first ordinal of the runs", run.Ordinal)
-	}
+	run, _, err := x.runOf(ordinal)
 	return run.Sequence + uint64(ordinal-run.Ordinal), err
+}
+
+// runOf returns the run that a message is in, and the ordinal behind its end.
+func (x *Index) runOf(ordinal int) (run Run, end int, err error) {
+	s := &x.header.sum
+	if s.Runs == 1 {
+		return Run{Sequence: s.FirstMessage}, s.Messages, nil
+	}
+	run, end, err = x.lastRun(func(entry []byte) bool { return u32(entry[8:]) <= uint32(ordinal) })
+	if err == nil && (ordinal < run.Ordinal || ordinal >= end || uint64(end-1-run.Ordinal) > s.LastMessage-run.Sequence) {
+		err = damaged("run of an ordinal", run)
+	}
+	return run, end, err
 }
 
 // lastRun finds the last run for which before is true, and where it ends. before is
@@ -155,9 +165,20 @@ func (x *Index) Runs(visit func(Run) bool) error {
 		visit(Run{Sequence: s.FirstMessage})
 		return nil
 	}
-	return x.each(kindRuns, runSize, func(entry []byte) bool {
-		return visit(Run{Sequence: u64(entry), Ordinal: int(u32(entry[8:]))})
+	var before Run
+	var wrong error
+	err := x.each(kindRuns, runSize, func(entry []byte) bool {
+		r := Run{Sequence: u64(entry), Ordinal: int(u32(entry[8:]))}
+		first := before.Sequence == 0
+		if ahead := uint64(r.Ordinal - before.Ordinal); first != (r.Ordinal == 0) ||
+			!first && (r.Ordinal < before.Ordinal || r.Sequence <= before.Sequence || r.Sequence-before.Sequence <= ahead) {
+			wrong = damaged("place of a run", r)
+			return false
+		}
+		before = r
+		return visit(r)
 	})
+	return errors.Join(err, wrong)
 }
 
 // Tombstones calls visit for every tombstone, in file order, until it is false. The
@@ -166,6 +187,20 @@ func (x *Index) Tombstones(visit func(Tombstone) bool) error {
 	return x.each(kindTombstones, tombstoneSize, func(entry []byte) bool {
 		return visit(Tombstone{Sequence: u64(entry), Time: int64(u64(entry[8:]))})
 	})
+}
+
+// tombstone returns the tombstone that so many come before; it is false when there is
+// none.
+func (x *Index) tombstone(i int) (t Tombstone, ok bool, err error) {
+	if i >= x.header.sum.Tombstones {
+		return Tombstone{}, false, nil
+	}
+	page, err := x.sectionPage(kindTombstones, uint32(i)/tombstonesPerPage)
+	if err != nil {
+		return Tombstone{}, false, err
+	}
+	entry := page[pageHead+tombstoneSize*(uint32(i)%tombstonesPerPage):][:tombstoneSize]
+	return Tombstone{Sequence: u64(entry), Time: int64(u64(entry[8:]))}, true, nil
 }
 
 // Lost calls visit for every sequence that a damaged record named, ascending, until it

@@ -26,7 +26,7 @@ func (f *Files) openIndex(id uint32) (*blockindex.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := blockindex.OpenFile(f.FS, block.Path(), want)
+	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{StrictModTime: true})
 	if errors.Is(err, blockindex.ErrMissing) {
 		err = fmt.Errorf("%w: %w", errNoUse, err)
 	}

@@ -112,7 +112,7 @@ func (r *blockReader) openIndex() error {
 	}
 	want, err := blockindex.IdentityOf(r.block, id)
 	if err == nil {
-		r.file, err = blockindex.OpenFile(r.source.FS, r.block.Path(), want)
+		r.file, err = blockindex.OpenFile(r.source.FS, r.block.Path(), want, blockindex.Options{StrictModTime: true})
 	}
 	switch {
 	case err == blockindex.ErrMissing: // it is on its way
