@@ -66,7 +66,7 @@ func newStream(system *actor.ActorSystem, config Config) *stream {
 	}
 	s.source = read.NewSource(read.Config{
 		Stream: config.Name, FS: config.FS, Dir: s.dir, Published: s.published, Shared: s.runtime.readers,
-		Stopped: &s.stopped, Log: s.log, BadIndex: s.reindex, Lose: s.lose, IndexFrom: config.IndexFrom,
+		Stopped: &s.stopped, Log: s.log, BadIndex: s.reindex, Lose: s.lose, Renew: s.renewIndex, IndexFrom: config.IndexFrom,
 	})
 	s.mailbox = mailbox.New(mailbox.Options{
 		MaxData: 2 * config.MaxInFlight, Share: config.Sync == SyncNever, Reject: s.reject,

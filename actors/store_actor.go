@@ -139,6 +139,10 @@ func (a *storeActor) receive(ctx actor.Context) {
 		if a.engine.Failed() == nil {
 			a.engine.Reindex(m.block)
 		}
+	case *renewRequest:
+		a.onRenew(ctx, m)
+	case *renewDone:
+		a.onRenewed(m)
 	case *lossReport:
 		a.onLoss(m)
 	case *watchOp:
