@@ -117,7 +117,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	start := time.Now()
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
-		Scanners: s.runtime.scans, Readable: saveMeta,
+		Scanners: s.runtime.scans, Readable: saveMeta, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
 	}
 	e, err := r.Run(ctx)
 	if err != nil {
@@ -203,6 +203,8 @@ func (s *stream) supported(meta *blockio.StreamMeta) error {
 	case features.PurgeCut:
 		return fmt.Errorf("%w: a purge by nats-server was cut short; let it finish the purge first", ErrUnsupported)
 	}
+	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
+	s.serverLimits.cannotTell = features.HasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
 	for name, set := range map[string]bool{
 		"max_msgs_per_subject": meta.MaxMsgsPerSubject > 0,
 		"allow_msg_ttl":        meta.AllowMsgTTL,
