@@ -1,0 +1,52 @@
+package actors
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAnAttemptThatFindsNoRoomKeepsNobodyWaiting: an attempt takes credit before it knows
+// whether there is some, and gives it back. Whoever finds no room in that moment, although
+// there is some, must not wait for longer than the moment lasts.
+func TestAnAttemptThatFindsNoRoomKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCredits(100, 10)
+		require.True(t, c.tryAcquire(6))
+		stopped := make(chan struct{})
+		for range 200 {
+			var done atomic.Bool
+			go func() {
+				// It gives up when somebody seems to wait for good.
+				for behind := 0; !done.Load() && behind < 1000; behind++ {
+					if c.tryAcquire(5) {
+						panic("there is no room for this one")
+					}
+					if c.waiting.Load() == 0 {
+						behind = 0
+					}
+				}
+			}()
+			go func() {
+				defer done.Store(true)
+				for range 5000 {
+					if c.acquire(t.Context(), 4, stopped) != nil {
+						return
+					}
+					c.release(4)
+				}
+			}()
+			synctest.Wait() // returns when both have ended, or one waits
+			if c.waiting.Load() > 0 {
+				close(stopped)
+				synctest.Wait()
+				t.Fatal("somebody waits although there is room")
+			}
+		}
+		ops, bytes := c.inFlight()
+		require.Equal(t, int64(1), ops)
+		require.Equal(t, int64(6), bytes)
+	})
+}
