@@ -1,4 +1,4 @@
-package actors
+package mailbox
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ func TestWhatAPanicLeftOverGoesBeforeWhatCameLater(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			d := &manual{}
 			m, r, rejected := newTestMailbox(10, d)
-			m.shares = row.shares
+			m.options.Share = row.shares
 			r.handle = func(message any) {
 				if message == row.bad {
 					m.PostUserMessage(controlled("later"))
@@ -58,7 +58,7 @@ func TestWhatAPanicLeftOverGoesBeforeWhatCameLater(t *testing.T) {
 func TestAPanicLeavesTheUndrainedShareInOrder(t *testing.T) {
 	d := &manual{}
 	m, r, _ := newTestMailbox(1000, d)
-	m.shares = true
+	m.options.Share = true
 	const sent = 3 * smallestShare
 	var handled []any
 	r.handle = func(message any) {

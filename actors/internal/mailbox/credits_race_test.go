@@ -1,4 +1,4 @@
-package actors
+package mailbox
 
 import (
 	"sync/atomic"
@@ -13,15 +13,15 @@ import (
 // there is some, must not wait for longer than the moment lasts.
 func TestAnAttemptThatFindsNoRoomKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCredits(100, 10)
-		require.True(t, c.tryAcquire(6))
+		c := NewCredits(100, 10, errStopped)
+		require.True(t, c.TryAcquire(6))
 		stopped := make(chan struct{})
 		for range 200 {
 			var done atomic.Bool
 			go func() {
 				// It gives up when somebody seems to wait for good.
 				for behind := 0; !done.Load() && behind < 1000; behind++ {
-					if c.tryAcquire(5) {
+					if c.TryAcquire(5) {
 						panic("there is no room for this one")
 					}
 					if c.waiting.Load() == 0 {
@@ -32,10 +32,10 @@ func TestAnAttemptThatFindsNoRoomKeepsNobodyWaiting(t *testing.T) {
 			go func() {
 				defer done.Store(true)
 				for range 5000 {
-					if c.acquire(t.Context(), 4, stopped) != nil {
+					if c.Acquire(t.Context(), 4, stopped) != nil {
 						return
 					}
-					c.release(4)
+					c.Release(4)
 				}
 			}()
 			synctest.Wait() // returns when both have ended, or one waits
@@ -45,7 +45,7 @@ func TestAnAttemptThatFindsNoRoomKeepsNobodyWaiting(t *testing.T) {
 				t.Fatal("somebody waits although there is room")
 			}
 		}
-		ops, bytes := c.inFlight()
+		ops, bytes := c.InFlight()
 		require.Equal(t, int64(1), ops)
 		require.Equal(t, int64(6), bytes)
 	})
