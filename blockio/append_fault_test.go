@@ -49,3 +49,29 @@ func TestEveryWriteOfAnAppendMayFail(t *testing.T) {
 		require.ErrorIs(t, blocks.Sync(1), blockio.ErrBroken)
 	}
 }
+
+// TestOneAppendAtATime: a second one, which two writers at a time would be, is refused and
+// harms nothing.
+func TestOneAppendAtATime(t *testing.T) {
+	f := blocktest.NewFaultFS(blocktest.NewMemFS())
+	blocks := newBlocks(t, f, blockio.BlocksOptions{})
+	require.NoError(t, blocks.Create(1))
+	reached, release := make(chan struct{}), make(chan struct{})
+	f.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind != blocktest.OpWrite {
+			return blocktest.Fault{}
+		}
+		return blocktest.Fault{Wait: func() { close(reached); <-release }}
+	})
+	first := make(chan error, 1)
+	go func() { first <- blocks.Append(1, 0, [][]byte{{1, 2}}, true) }()
+	<-reached
+	f.SetHook(nil)
+	require.Error(t, blocks.Append(1, 0, [][]byte{{3}}, true))
+	close(release)
+	require.NoError(t, <-first)
+	require.NoError(t, blocks.Append(1, 2, [][]byte{{3}}, true))
+	data, err := blocks.ReadAll(1, nil)
+	require.NoError(t, err)
+	require.Equal(t, []byte{1, 2, 3}, data)
+}
