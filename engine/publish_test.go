@@ -8,32 +8,52 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
-// TestASnapshotOfSubjectsStaysAsItIs, whatever the engine stores and removes after it.
-func TestASnapshotOfSubjectsStaysAsItIs(t *testing.T) {
-	s := open(func(c *engine.Config) { c.Limits.MaxMsgs = 3 })
-	s.must(t, store("a", 0), store("b", 0), store("a", 0))
-	before, tree := s.pub.Snapshot(), s.pub.Subjects()
-	for range 10 {
-		s.must(t, store("b", 0), store("c", 0))
+// TestSubjectsOfOneInstantStayAsTheyAre, whatever the engine stores and removes after it.
+func TestSubjectsOfOneInstantStayAsTheyAre(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		take func(*engine.Published) *subjects.Tree
+	}{
+		{"of a snapshot", func(p *engine.Published) *subjects.Tree { return p.Snapshot().Subjects }},
+		{"alone", func(p *engine.Published) *subjects.Tree { return p.Subjects() }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := open(func(c *engine.Config) { c.Limits.MaxMsgs = 3 })
+			s.must(t, store("a", 0), store("b", 0), store("a", 0))
+			before := row.take(s.pub)
+			for range 10 {
+				s.must(t, store("b", 0), store("c", 0))
+			}
+			require.Equal(t, 2, before.Len())
+			a, ok := before.Get([]byte("a"))
+			require.True(t, ok)
+			require.Equal(t, uint64(2), a.Count)
+			require.Equal(t, uint64(3), a.Last)
+			b, ok := before.Get([]byte("b"))
+			require.True(t, ok)
+			require.Equal(t, uint64(1), b.Count)
+			_, ok = before.Get([]byte("c"))
+			require.False(t, ok)
+			_, ok = row.take(s.pub).Get([]byte("a"))
+			require.False(t, ok, "a new one is as the stream is")
+		})
 	}
-	for _, subjects := range []interface {
-		Len() int
-	}{before.Subjects, tree} {
-		require.Equal(t, 2, subjects.Len())
-	}
-	a, ok := before.Subjects.Get([]byte("a"))
-	require.True(t, ok)
-	require.Equal(t, uint64(2), a.Count)
-	require.Equal(t, uint64(3), a.Last)
-	b, ok := before.Subjects.Get([]byte("b"))
-	require.True(t, ok)
-	require.Equal(t, uint64(1), b.Count)
-	_, ok = before.Subjects.Get([]byte("c"))
-	require.False(t, ok)
-	_, ok = s.pub.Snapshot().Subjects.Get([]byte("a"))
-	require.False(t, ok, "a new one is as the stream is")
+}
+
+// TestAClosedStreamKeepsItsNumbersOnly, and what was deleted of it.
+func TestAClosedStreamKeepsItsNumbersOnly(t *testing.T) {
+	s := open(nil)
+	s.must(t, store("a", 0), skip(2, 3), store("a", 0))
+	state := s.pub.State()
+	s.pub.Close()
+	require.Equal(t, state, s.pub.State())
+	require.Empty(t, s.pub.View().Blocks(), "the memory of blocks stays as long as they are listed")
+	require.Zero(t, s.pub.Snapshot().Subjects.Len())
+	_, deleted := s.pub.Deleted()
+	require.Equal(t, []engine.SequenceRange{{First: 2, Last: 4}}, deleted)
 }
 
 // TestReadersSeeTheHighestTimeOfABlock, which a search by time goes by.

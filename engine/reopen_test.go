@@ -45,3 +45,42 @@ func TestTimesDoNotGoBackAcrossARestart(t *testing.T) {
 		})
 	}
 }
+
+// TestARecoveredTailIsSyncedInTheBackground like any other.
+func TestARecoveredTailIsSyncedInTheBackground(t *testing.T) {
+	s := open(func(c *engine.Config) { c.Level = engine.SyncInterval })
+	s.must(t, store("a", 0))
+	s.reopen()
+	s.must(t, store("a", 0))
+	require.Equal(t, []uint32{1}, s.disk.blocks(), "it goes on in the block that there was")
+	s.wake(t, start+second)
+	require.Equal(t, uint64(2), s.pub.Durable())
+	require.Empty(t, s.disk.pending)
+}
+
+// TestAStreamServesWhenItsLimitsAreApplied, and not while a table for that is being loaded.
+func TestAStreamServesWhenItsLimitsAreApplied(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	s := open(func(c *engine.Config) { c.BlockSize = 150 }) // five messages a block
+	for i := range 30 {
+		s.must(t, raw(0, start+int64(i)*second))
+	}
+	s.cfg.Limits.MaxAge = 20 * time.Second
+	s.now = start + 45*second
+	s.pub = engine.NewPublished()
+	s.mount(0, 0)
+	loads := 0
+	for s.turn(); s.busy(); s.turn() {
+		for _, w := range s.work {
+			if w.Kind == engine.WorkLoad {
+				loads++
+				require.True(t, s.e.Opening())
+				require.Zero(t, s.pub.Last(), "shown while the table of block %d is loaded", w.Block)
+			}
+		}
+		s.runAny()
+	}
+	require.Positive(t, loads)
+	require.False(t, s.e.Opening())
+	require.Equal(t, uint64(27), s.pub.First())
+}

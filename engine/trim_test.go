@@ -62,3 +62,67 @@ func TestATrimmedChunkThatAReaderHoldsIsNotUsedAgain(t *testing.T) {
 		require.True(t, ok && r.sequence == uint64(i+1), "the bytes of message %d changed under a reader", i+1)
 	}
 }
+
+// TestATrimLeavesWhatIsNotWritten: while a group is written the next one is gathered, and its
+// bytes, and the mark that its frame begins with, are in the same memory.
+func TestATrimLeavesWhatIsNotWritten(t *testing.T) {
+	pool := &buffers{tight: true}
+	s := open(func(c *engine.Config) { c.BlockSize, c.Buffers = 64<<20, pool })
+	const rounds = 60
+	for range rounds {
+		for range 3 { // a frame of several records
+			s.step(store("a", 100_000))
+		}
+		for s.runCommit() { // the group before
+		}
+		s.turn()
+	}
+	s.settle()
+	if err := s.e.CheckInvariants(); err != nil {
+		t.Fatal(err)
+	}
+	require.Greater(t, pool.puts, rounds/3, "trimmed")
+	require.Equal(t, uint64(3*rounds), s.pub.Last())
+	for sequence := range uint64(3 * rounds) {
+		_, ok := s.disk.find(1, sequence+1)
+		require.True(t, ok, "message %d is not in the file as it was stored", sequence+1)
+	}
+	s.reopen()
+	require.Len(t, s.live(), 3*rounds)
+}
+
+// TestWhatAReaderHoldsStaysWhenTheBlockIsFull: the bytes of its records, and their table.
+func TestWhatAReaderHoldsStaysWhenTheBlockIsFull(t *testing.T) {
+	pool := &buffers{}
+	s := open(func(c *engine.Config) { c.BlockSize, c.Buffers = 2<<20, pool })
+	s.must(t, repeat(store("a", 100_000), 19)...)
+	tail := s.pub.View().Find(1).Tail
+	records, known := tail.Records()
+	require.True(t, known)
+	require.Equal(t, 19, records.Len())
+	var held [][]byte
+	for i := range records.Len() {
+		r := records.At(i)
+		held = append(held, tail.Bytes(r.Offset, r.Size))
+	}
+	s.must(t, repeat(store("b", 100_000), 100)...) // several blocks
+	require.Nil(t, tail.Bytes(records.At(0).Offset, records.At(0).Size), "nobody else finds them any more")
+	for i, data := range held {
+		sequence := uint64(i + 1)
+		r, ok := decode(1, data)
+		require.True(t, ok && r.sequence == sequence, "the bytes of message %d changed under a reader", sequence)
+		require.Equal(t, sequence, records.Sequence(i), "the table changed under a reader")
+		require.Equal(t, len(data), records.At(i).Size)
+	}
+}
+
+// TestBytesThatAreNotInOneChunkAreNotInMemory.
+func TestBytesThatAreNotInOneChunkAreNotInMemory(t *testing.T) {
+	s := open(nil)
+	s.must(t, store("a", 10))
+	tail := s.pub.View().Find(1).Tail
+	offset, size, _, _ := tail.Locate(1)
+	require.Len(t, tail.Bytes(offset, size), size)
+	require.Nil(t, tail.Bytes(offset, 1<<20))
+	require.Nil(t, tail.Bytes(1<<30, size))
+}
