@@ -27,7 +27,7 @@ func TestBlocksOfSkipsAreNotHeld(t *testing.T) {
 	e.Tick(start)
 	run()
 	for range 500 {
-		e.Step(&engine.Command{Kind: engine.CommandSkip, Count: 1})
+		e.Step(nil, &engine.Skip{Count: 1})
 		run()
 	}
 	e.Tick(start + 60*second)

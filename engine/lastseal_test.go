@@ -19,7 +19,7 @@ func TestTheLastSealWaitsForTheSyncThatIsOut(t *testing.T) {
 	s.step(store("a", 0))
 	s.runCommits()
 	require.Equal(t, uint64(2), s.pub.Last(), "a sync that is out keeps nobody from writing")
-	s.step(engine.Command{Kind: engine.CommandStop, Tag: "stop"})
+	s.step(sent{"stop", &engine.Stop{}})
 	s.turn()
 	require.Nil(t, s.commit, "sealed and closed while it is being synced")
 	s.e.Done(engine.Done{ID: sync.ID})

@@ -10,24 +10,25 @@ import (
 
 // TestALimitIsTheLastThatIsAllowed: what fills it exactly is taken, and one more is not.
 func TestALimitIsTheLastThatIsAllowed(t *testing.T) {
-	batchOf := func(bytes int) engine.Command {
+	batch := func(bytes int) sent {
 		half := bytes / 2
-		return engine.Command{Kind: engine.CommandStoreBatch, Tag: "batch", Batch: []engine.Message{
+		return sent{"batch", &engine.StoreBatch{Messages: []engine.Message{
 			{Payload: payload(half - 30)}, {Payload: payload(bytes - half - 30)}, // a record has 30 bytes more
-		}}
+		}}}
+	}
+	headed := func(header, payloadSize int) sent {
+		return sent{"store", &engine.Store{Message: engine.Message{Header: payload(header), Payload: payload(payloadSize)}}}
 	}
 	for _, row := range []struct {
 		name         string
 		limits       engine.Limits
-		fits, beyond engine.Command
+		fits, beyond sent
 		want         error
 	}{
 		{"message size", engine.Limits{MaxMsgSize: 100}, store("a", 100), store("a", 101), engine.ErrTooLarge},
 		{"message size, with a header", engine.Limits{MaxMsgSize: 100},
-			engine.Command{Kind: engine.CommandStore, Message: engine.Message{Header: payload(40), Payload: payload(60)}, Tag: "store"},
-			engine.Command{Kind: engine.CommandStore, Message: engine.Message{Header: payload(41), Payload: payload(60)}, Tag: "store"},
-			engine.ErrTooLarge},
-		{"bytes of a batch", engine.Limits{}, batchOf(engine.MaxBatchBytes), batchOf(engine.MaxBatchBytes + 1), engine.ErrTooLarge},
+			headed(40, 60), headed(41, 60), engine.ErrTooLarge},
+		{"bytes of a batch", engine.Limits{}, batch(engine.MaxBatchBytes), batch(engine.MaxBatchBytes + 1), engine.ErrTooLarge},
 		{"messages", engine.Limits{MaxMsgs: 1, Discard: engine.DiscardNew}, store("a", 0), store("a", 0), engine.ErrMaxMsgs},
 		{"bytes", engine.Limits{MaxBytes: 31, Discard: engine.DiscardNew}, store("a", 0), store("a", 0), engine.ErrMaxBytes},
 	} {
@@ -44,20 +45,17 @@ func TestALimitIsTheLastThatIsAllowed(t *testing.T) {
 // TestEveryRefusalIsCounted by its reason.
 func TestEveryRefusalIsCounted(t *testing.T) {
 	type refused struct{ msgs, bytes, size, sequence uint64 }
-	big := engine.Command{Kind: engine.CommandStoreBatch, Tag: "batch", Batch: []engine.Message{
-		{Payload: payload(17 << 20)}, {Payload: payload(17 << 20)},
-	}}
 	for _, row := range []struct {
 		name   string
 		limits engine.Limits
-		refuse engine.Command
+		refuse sent
 		want   refused
 	}{
 		{"messages", engine.Limits{MaxMsgs: 1, Discard: engine.DiscardNew}, store("a", 0), refused{msgs: 1}},
 		{"bytes", engine.Limits{MaxBytes: 40, Discard: engine.DiscardNew}, store("a", 0), refused{bytes: 1}},
 		{"message size", engine.Limits{MaxMsgSize: 1}, store("a", 2), refused{size: 1}},
 		{"record size", engine.Limits{}, store("a", 32<<20), refused{size: 1}},
-		{"batch size", engine.Limits{}, big, refused{size: 1}},
+		{"batch size", engine.Limits{}, batchOf(2, 17<<20), refused{size: 1}},
 		{"sequence", engine.Limits{}, raw(7, start), refused{sequence: 1}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -66,7 +66,7 @@ func TestAStopWaitsForWhatIsOut(t *testing.T) {
 				s.runCommits()
 			}
 			out := s.hold(t, row.kind, 1)
-			s.step(engine.Command{Kind: engine.CommandStop, Tag: "stop"})
+			s.step(sent{"stop", &engine.Stop{}})
 			for range 3 {
 				s.runCommits()
 				for len(s.work) > 0 && s.runWork() {
@@ -142,7 +142,7 @@ func TestAFailureAnswersWhoWaitsAndHandsOutNothing(t *testing.T) {
 		s := open(func(c *engine.Config) { c.Level, c.BlockSize = engine.SyncInterval, 200 })
 		s.must(t, store("a", 100))
 		s.step(store("a", 100))
-		s.step(engine.Command{Kind: engine.CommandFlush, Tag: "flush"})
+		s.step(sent{"flush", &engine.Flush{}})
 		s.runCommits()
 		s.hold(t, engine.WorkSeal, 1) // which the flush waits for
 		require.False(t, s.replied("flush"))
@@ -157,7 +157,7 @@ func TestAFailureAnswersWhoWaitsAndHandsOutNothing(t *testing.T) {
 			s.step(store("e", 0))
 			s.runCommits()
 		}
-		s.step(engine.Command{Kind: engine.CommandStore, Tag: "parked"})
+		s.step(sent{"parked", &engine.Store{}})
 		s.runCommits()
 		require.False(t, s.replied("parked"))
 		s.e.Abort(errDisk)

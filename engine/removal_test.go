@@ -54,8 +54,7 @@ func TestFailedRemovalIsTriedAgain(t *testing.T) {
 		}
 	}
 	for range 10 {
-		c := store("a", 100)
-		e.Step(&c)
+		e.Step("store", store("a", 100).command)
 		turn()
 	}
 	require.NoError(t, e.Failed())
@@ -71,11 +70,9 @@ func TestFailedRemovalIsTriedAgain(t *testing.T) {
 	turn()
 	require.Equal(t, []uint32{1, 1, 1, 2, 3}, removals[:5])
 	fault = errors.New("busy")
-	c := store("a", 100)
-	e.Step(&c)
+	e.Step("store", store("a", 100).command)
 	turn()
-	c = engine.Command{Kind: engine.CommandStop, Tag: "stop"}
-	e.Step(&c)
+	e.Step("stop", &engine.Stop{})
 	stopped := false
 	for range 10 {
 		ready := e.Ready()

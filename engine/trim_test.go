@@ -97,7 +97,7 @@ func TestWhatAReaderHoldsStaysWhenTheBlockIsFull(t *testing.T) {
 	s := open(func(c *engine.Config) { c.BlockSize, c.Buffers = 2<<20, pool })
 	s.must(t, repeat(store("a", 100_000), 19)...)
 	tail := s.pub.View().Find(1).Tail
-	records, known := tail.Records()
+	records, known := tail.Table()
 	require.True(t, known)
 	require.Equal(t, 19, records.Len())
 	var held [][]byte

@@ -59,8 +59,6 @@ func TestEveryKindHasItsWord(t *testing.T) {
 		want     []string
 	}{
 		{"SyncLevel", 0, func(v uint8) string { return engine.SyncLevel(v).String() }, []string{"always", "interval", "never"}},
-		{"CommandKind", 1, func(v uint8) string { return engine.CommandKind(v).String() },
-			[]string{"store", "store raw", "store batch", "skip", "flush", "barrier", "stop"}},
 		{"OpKind", 1, func(v uint8) string { return engine.OpKind(v).String() },
 			[]string{"remove derived", "create", "write", "sync", "seal"}},
 		{"WorkKind", 1, func(v uint8) string { return engine.WorkKind(v).String() },
@@ -111,7 +109,7 @@ func TestRefusalsSayWhatWasWrong(t *testing.T) {
 		name   string
 		limits engine.Limits
 		before int
-		refuse engine.Command
+		refuse sent
 		want   string
 	}{
 		{"messages", engine.Limits{MaxMsgs: 2, Discard: engine.DiscardNew}, 2, store("a", 0),
@@ -122,9 +120,9 @@ func TestRefusalsSayWhatWasWrong(t *testing.T) {
 			"engine: too large: bytes of header and payload 5, at most 4"},
 		{"next sequence", engine.Limits{}, 4, raw(3, start), "engine: sequence mismatch: next sequence 3, stream has 5"},
 		{"expected last sequence", engine.Limits{}, 4,
-			engine.Command{Kind: engine.CommandStore, ExpectLast: 3, HasExpectLast: true, Tag: "store"},
+			sent{"store", &engine.Store{Precondition: engine.Precondition{ExpectLast: 3, HasExpectLast: true}}},
 			"engine: sequence mismatch: expected last sequence 3, stream has 4"},
-		{"empty batch", engine.Limits{}, 0, engine.Command{Kind: engine.CommandStoreBatch, Tag: "batch"}, "engine: empty batch"},
+		{"empty batch", engine.Limits{}, 0, batchOf(0, 0), "engine: empty batch"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := open(limits(row.limits))
