@@ -69,3 +69,29 @@ func TestEveryRefusalIsCounted(t *testing.T) {
 		})
 	}
 }
+
+// TestABlockIsFilledToTheByte, and not beyond, by messages, batches and skips.
+func TestABlockIsFilledToTheByte(t *testing.T) {
+	const mark = 30 // of the group that a batch is
+	for _, row := range []struct {
+		name string
+		last func(bytes int) sent // a command whose records have so many bytes
+		size int
+	}{
+		{"a message", func(bytes int) sent { return store("a", bytes-31) }, 69},
+		{"a batch", func(bytes int) sent {
+			return sent{"batch", &engine.StoreBatch{Messages: []engine.Message{{}, {Payload: payload(bytes - mark - 60)}}}}
+		}, 100},
+		{"a skip", func(int) sent { return skip(0, 1) }, 30},
+	} {
+		for _, free := range []int{row.size, row.size - 1} {
+			s := open(func(c *engine.Config) { c.BlockSize = int64(131 + free) })
+			s.must(t, store("a", 100), row.last(row.size))
+			want := []uint32{1}
+			if free < row.size {
+				want = append(want, 2)
+			}
+			require.Equal(t, want, s.disk.blocks(), "%s of %d bytes where %d are free", row.name, row.size, free)
+		}
+	}
+}

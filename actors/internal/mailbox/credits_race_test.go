@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -48,5 +49,32 @@ func TestAnAttemptThatFindsNoRoomKeepsNobodyWaiting(t *testing.T) {
 		ops, bytes := c.InFlight()
 		require.Equal(t, int64(1), ops)
 		require.Equal(t, int64(6), bytes)
+	})
+}
+
+// TestCreditGrantedToOneWhoLeavesComesBack: the end of a context and the grant may come in the
+// same moment.
+func TestCreditGrantedToOneWhoLeavesComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewCredits(100, 10, errStopped)
+		left := 0
+		for range 1000 {
+			require.True(t, c.TryAcquire(10))
+			ctx, cancel := context.WithCancel(t.Context())
+			result := make(chan error, 1)
+			go func() { result <- c.Acquire(ctx, 3, nil) }()
+			synctest.Wait()
+			cancel()
+			c.Release(10) // before the other one has left the queue, now and then
+			if <-result == nil {
+				c.Release(3)
+			} else {
+				left++
+			}
+			ops, bytes := c.InFlight()
+			require.Zero(t, ops)
+			require.Zero(t, bytes, "credit is lost")
+		}
+		require.Positive(t, left)
 	})
 }

@@ -43,6 +43,7 @@ func TestWhatAPanicLeftOverGoesBeforeWhatCameLater(t *testing.T) {
 				m.PostUserMessage(message)
 			}
 			d.settle(t)
+			require.True(t, m.suspended.Load(), "what was posted while the round ended is handled, too")
 			r.busy.Store(0)
 			m.PostSystemMessage(&actor.ResumeMailbox{})
 			d.settle(t)
@@ -80,6 +81,31 @@ func TestAPanicLeavesTheUndrainedShareInOrder(t *testing.T) {
 	require.Len(t, handled, sent+1)
 	for i, message := range handled {
 		require.Equal(t, i, message)
+	}
+	require.Zero(t, m.UserMessageCount())
+}
+
+// TestCloseRejectsTheUndrainedShare: what was taken out of the lane and not given to the actor
+// is rejected before what came later.
+func TestCloseRejectsTheUndrainedShare(t *testing.T) {
+	d := &manual{}
+	m, r, rejected := newTestMailbox(1000, d)
+	m.options.Share = true
+	const sent = 3 * smallestShare
+	r.handle = func(message any) {
+		if message == 0 {
+			m.PostUserMessage(sent)
+			m.PostSystemMessage("stop")
+		}
+	}
+	r.system = func(any) { m.Close() }
+	for i := range sent {
+		m.PostUserMessage(i)
+	}
+	d.settle(t)
+	require.Len(t, *rejected, sent+1-smallestShare)
+	for i, message := range *rejected {
+		require.Equal(t, smallestShare+i, message)
 	}
 	require.Zero(t, m.UserMessageCount())
 }
