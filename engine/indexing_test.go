@@ -94,3 +94,24 @@ func TestAMemoryHeldForAnIndexGoesWithItsFailure(t *testing.T) {
 	_, ok := s.read(1)
 	require.True(t, ok)
 }
+
+// TestAnEvictedBlockIsNoLongerHeld: the index that its memory waits for will not be written.
+func TestAnEvictedBlockIsNoLongerHeld(t *testing.T) {
+	pool := &buffers{}
+	s := open(func(c *engine.Config) { c.BlockSize, c.Buffers, c.Limits.MaxMsgs = 400_000, pool, 3 })
+	s.tick(start)
+	for range 3 {
+		s.step(store("a", 300_000)) // a block each
+		s.runCommits()
+	}
+	index := s.hold(t, engine.WorkIndex, 1)
+	require.Equal(t, 3, pool.lent, "two blocks are held, and the tail")
+	for range 2 {
+		s.step(store("a", 300_000))
+		s.runCommits()
+	}
+	require.Equal(t, uint64(3), s.pub.First(), "both are evicted")
+	s.e.Done(engine.Done{ID: index.ID})
+	s.settle()
+	require.Equal(t, 1, pool.lent, "the tail")
+}

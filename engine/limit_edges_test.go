@@ -86,7 +86,8 @@ func TestABlockIsFilledToTheByte(t *testing.T) {
 	} {
 		for _, free := range []int{row.size, row.size - 1} {
 			s := open(func(c *engine.Config) { c.BlockSize = int64(131 + free) })
-			s.must(t, store("a", 100), row.last(row.size))
+			s.must(t, store("a", 100))
+			s.must(t, row.last(row.size))
 			want := []uint32{1}
 			if free < row.size {
 				want = append(want, 2)
