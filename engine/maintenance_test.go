@@ -166,21 +166,30 @@ func TestAFailureAnswersWhoWaitsAndHandsOutNothing(t *testing.T) {
 	})
 	t.Run("work that was not handed out", func(t *testing.T) {
 		s := unloaded(t)
-		s.disk.fault = func(_ int, what string) error {
-			if what[:4] == "load" {
-				return errDisk
-			}
-			return nil
-		}
-		for range 28 {
+		w := s.untilLoad(t, 3)
+		for s.e.Parked() == 0 {
 			s.step(store("e", 0))
-			s.settle()
-			s.tick(s.now + 2*second) // asks for tables again
-			s.e.Abort(errDisk)
-			s.work = nil
-			s.turn()
-			require.Empty(t, s.work, "a failed engine hands out work")
-			s.recover(s.pub.Last(), 0)
+			s.runCommits()
 		}
+		s.e.Done(engine.Done{ID: w.ID, Err: errDisk})
+		s.runCommits()
+		s.work = nil
+		s.tick(s.now + 2*second) // it is asked for again
+		s.e.Abort(errDisk)
+		s.turn()
+		require.Empty(t, s.work, "a failed engine hands out work")
 	})
+}
+
+// TestMemoryStaysWhileItIsWritten, however long that takes.
+func TestMemoryStaysWhileItIsWritten(t *testing.T) {
+	s := open(nil)
+	s.must(t, store("a", 10))
+	s.step(store("a", 10))
+	s.turn()
+	require.NotNil(t, s.commit)
+	s.tick(start + 60*second)
+	require.Equal(t, 1, s.e.MemoryBlocks())
+	s.settle()
+	require.Equal(t, []uint64{1, 2}, s.live())
 }

@@ -105,7 +105,9 @@ func TestWhatAReaderHoldsStaysWhenTheBlockIsFull(t *testing.T) {
 		r := records.At(i)
 		held = append(held, tail.Bytes(r.Offset, r.Size))
 	}
-	s.must(t, repeat(store("b", 100_000), 100)...) // several blocks
+	for range 100 { // several blocks, one after the other
+		s.must(t, store("b", 100_000))
+	}
 	require.Nil(t, tail.Bytes(records.At(0).Offset, records.At(0).Size), "nobody else finds them any more")
 	for i, data := range held {
 		sequence := uint64(i + 1)
