@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/engine"
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // TestSubjectsOfOneInstantStayAsTheyAre, whatever the engine stores and removes after it.
@@ -77,4 +79,37 @@ func TestAnAgeBeyondTheEndOfTimeNeedsNoTick(t *testing.T) {
 	_, ok := s.e.NextTick()
 	require.False(t, ok)
 	require.Equal(t, uint64(1), s.pub.State().Messages)
+}
+
+// TestASnapshotIsOfOneInstant: its numbers agree with its subjects and its blocks, although the
+// engine goes on while it is taken.
+func TestASnapshotIsOfOneInstant(t *testing.T) {
+	s := newCounting(engine.Limits{}, engine.SyncAlways, 64<<10)
+	s.store(1)
+	pub := s.e.Published()
+	stop := make(chan struct{})
+	var reading sync.WaitGroup
+	for range 2 {
+		reading.Go(func() {
+			everything := subject.Everything()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				now := pub.Snapshot()
+				_, total := now.Subjects.Total(&everything)
+				if total != now.Messages || now.View.Find(now.LastSequence) == nil {
+					t.Errorf("%+v, %d messages in the index of subjects", now.State, total)
+					return
+				}
+			}
+		})
+	}
+	for range 200_000 { // a publication each
+		s.store(1)
+	}
+	close(stop)
+	reading.Wait()
 }
