@@ -65,6 +65,8 @@ var (
 	errHeaderLength  = reason("header length out of range")
 	errFlags         = reason("record is both skip and tombstone")
 	errChecksum      = reason("checksum mismatch")
+	errLengths       = reason("lengths differ from those that were committed")
+	errZeros         = reason("zeros in place of records")
 )
 
 // A reasonError is a constant cause of corruption.
