@@ -1,5 +1,7 @@
 package blockio
 
+import "slices"
+
 // A chain is a run of valid records that lie back to back, as long as it goes.
 //
 // A payload can hold valid records of its own block, as the key is public. What tells
@@ -31,8 +33,22 @@ func (c *chains) after(from int) (chain, bool) {
 	return chain{}, false
 }
 
+// at returns the chain that begins at from, if it is known.
+func (c *chains) at(from int) (chain, bool) {
+	i, ok := slices.BinarySearchFunc(c.list, from, func(c chain, from int) int { return c.from - from })
+	if !ok {
+		return chain{}, false
+	}
+	return c.list[i], true
+}
+
 // chain follows the records from from on, which is the start of one.
 func (w *walker) chain(from, limit int) chain {
+	if limit == len(w.data) {
+		if c, ok := w.chains.at(from); ok {
+			return c
+		}
+	}
 	c := chain{from: from, end: from}
 	frameEnd := 0
 	var r Record

@@ -139,7 +139,9 @@ func (s *blockScan) members(f *frameWalk) int {
 	for at < f.end && at < s.end {
 		err := s.key.decode(s.data[at:min(limit, len(s.data))], &r)
 		if err != nil {
-			at = s.damaged(at, limit, err)
+			if at = s.damaged(at, limit, err); at > f.end {
+				s.chained = false // the next mark is part of the damage
+			}
 			continue
 		}
 		if r.Kind == KindGroupMark || at+r.Size > f.end {

@@ -6,6 +6,13 @@ const (
 	// maxSuspects bounds what is remembered of the damage between two records.
 	maxSuspects = 1 << 16
 
+	// maxMissing is how many missing sequences are lost even if the damage had no room
+	// for as many records: some of them were never stored, and nobody can tell which.
+	maxMissing = 1 << 16
+
+	// missingTries is how many of the missing sequences are tried on a damaged record.
+	missingTries = 64
+
 	// highestGuess is the highest sequence that a damaged record is believed to have
 	// when no other record of its block is there to compare it with.
 	highestGuess = 1 << 48
@@ -66,7 +73,8 @@ func (s *blockScan) nameLost(upper uint64) {
 }
 
 // missing adds to the sequences that are known to be lost those that are missing between
-// the record before the damage and the one behind it, at most room of them.
+// the record before the damage and the one behind it: all of them, also when some were
+// removed before, unless that are many more than the damage had room for.
 func (s *blockScan) missing(known []uint64, room int, upper uint64) (lost []uint64) {
 	next, end := s.last+1, upper
 	if s.last == 0 {
@@ -88,6 +96,7 @@ func (s *blockScan) missing(known []uint64, room int, upper uint64) (lost []uint
 			end += uint64(room) // they must not be used again
 		}
 	}
+	room = max(room, maxMissing)
 	for ; next < end; next++ {
 		switch {
 		case len(known) > 0 && known[0] == next:
@@ -117,8 +126,7 @@ func (s *blockScan) sequenceOf(p *suspect, previous, upper uint64) (sequence uin
 		return 0, true
 	}
 	sequence = raw & sequenceMask
-	next := previous > 0 && sequence == previous+1 || sequence > previous && sequence+1 == upper
-	if next && (p.one || s.cutShort(p)) {
+	if previous > 0 && sequence == previous+1 && (p.one || s.cutShort(p)) {
 		return sequence, true
 	}
 	if !p.one || size < EmptyRecordSize {
@@ -144,12 +152,8 @@ func (s *blockScan) sequenceOf(p *suspect, previous, upper uint64) (sequence uin
 }
 
 // provenSequence returns the sequence field with which the checksum of a record is right:
-// one that its neighbours suggest, or one with another bit flipped.
+// one of those that are missing, or one with another bit flipped.
 func (s *blockScan) provenSequence(p *suspect, raw, previous, upper uint64) (field uint64, ok bool) {
-	tries := [2 + 64]uint64{previous + 1, upper - min(upper, 1)}
-	for bit := range 64 {
-		tries[2+bit] = raw ^ 1<<bit
-	}
 	record := s.data[p.from:p.to]
 	header := s.headerAt(p.from)
 	subjectLength := int(binary.LittleEndian.Uint16(record[20:]))
@@ -157,17 +161,36 @@ func (s *blockScan) provenSequence(p *suspect, raw, previous, upper uint64) (fie
 	if header {
 		overhead += 4
 	}
-	if header && subjectLength > len(record)-overhead {
-		return 0, false
-	}
-	copied := append([]byte(nil), record...) // the block's bytes are only read
-	for _, field := range tries {
-		if s.spent.proof -= len(record) + candidateCost; s.spent.proof < 0 {
+	if subjectLength > len(record)-overhead {
+		if subjectLength = 0; header {
 			return 0, false
 		}
+	}
+	copied := append([]byte(nil), record...) // the block's bytes are only read
+	try := func(field uint64) bool {
+		s.spent.proof -= len(record) + candidateCost
+		if field&^erasedBit == 0 || s.spent.proof < 0 {
+			return false
+		}
 		binary.LittleEndian.PutUint64(copied[4:], field)
-		if field != 0 && s.key.sum(copied, min(subjectLength, len(record)-overhead), header) == storedSum(record) {
+		return s.key.sum(copied, subjectLength, header) == storedSum(record)
+	}
+	for bit := range 64 {
+		if field := raw ^ 1<<bit; try(field) {
 			return field, true
+		}
+	}
+	first, last := previous+1, previous+1
+	if upper > 0 {
+		if last = upper - 1; previous == 0 {
+			first = last
+		}
+	}
+	for sequence := first; sequence <= min(last, first+missingTries); sequence++ {
+		for _, field := range []uint64{sequence, sequence | erasedBit} {
+			if try(field) {
+				return field, true
+			}
 		}
 	}
 	return 0, false

@@ -38,45 +38,41 @@ func (w *walker) step(from, limit int) (to int, one, ok bool) {
 	target := from + size
 	var r Record
 	switch {
-	case size == 0:
-	case target > len(w.data) && limit == len(w.data):
-		if trusted {
+	case size == 0, target > limit && limit < len(w.data):
+	case target > w.end && !w.landsOnEnd(target):
+		if trusted { // the end of it is missing
 			return w.proven(from, limit)
 		}
-	case target > limit:
-	case target == limit || w.landsOnEnd(target):
-		return w.claimed(from, target, target)
-	case w.recordAt(target, limit, &r):
-		if w.chain(target, limit).sound {
-			return w.claimed(from, target, target)
-		}
-		if to, one, ok = w.nextChain(from, limit); !ok && trusted {
-			return target, true, true
-		}
-		return to, one, ok
+	case target == limit || w.landsOnEnd(target),
+		w.recordAt(target, limit, &r) && w.chain(target, limit).sound:
+		to, one = w.claimed(from, target)
+		return to, one, true
 	case trusted:
-		return w.claimed(from, target, limit)
+		if to, one, ok = w.nextChain(from, target, limit); ok && (one || to < target) {
+			return to, one, true
+		}
+		return target, true, true
 	}
-	return w.nextChain(from, limit)
+	return w.nextChain(from, from, limit)
 }
 
-// claimed returns where the record at from ends which claims to end at target: there,
-// unless its hash fits for another end, or a chain of records from before target goes on
-// across it. The chains are looked at up to limit: target itself, where a record is
-// there, as then only a chain that runs exactly on to it is none of a payload.
-func (w *walker) claimed(from, target, limit int) (to int, one, ok bool) {
+// claimed returns where the record at from ends which claims to end at target, where a
+// record is: there, unless its hash fits for another end, or a chain of records from
+// before target runs exactly on to it, which none inside of a record does.
+func (w *walker) claimed(from, target int) (to int, one bool) {
 	p := newProver(w, from, w.headerAt(from))
 	var r Record
-	for at := from + 1; ; {
-		if at, ok = w.search(at, target, limit, &r); !ok {
-			return target, true, true
+	at, ok := from+1, false
+	for {
+		if at, ok = w.search(at, target, target, &r); !ok {
+			return target, true
 		}
 		if p.proves(at) {
-			return at, true, true
+			return at, true
 		}
-		c := w.chain(at, limit)
-		if c.end > target || c.end == target && limit == target {
-			return at, false, true
+		c := w.chain(at, target)
+		if c.end == target {
+			return at, false
 		}
 		at = c.end
 	}
@@ -111,10 +107,11 @@ func (w *walker) provenToEnd(p *prover, limit int) (to int, one, ok bool) {
 }
 
 // nextChain finds the chain of records that the block goes on with behind the damage at
-// from, of which nothing is known. A chain that is not sound may be inside of a damaged
+// from, which goes to claim as far as is known; chains that end before that are inside
+// of it. A chain that is not sound may be inside of a damaged
 // record, so it counts only when one that is sound is behind it and its sequences leave
 // it room.
-func (w *walker) nextChain(from, limit int) (to int, one, ok bool) {
+func (w *walker) nextChain(from, claim, limit int) (to int, one, ok bool) {
 	p := newProver(w, from, w.headerAtEnd(from))
 	var held, seen []chain
 	if limit == len(w.data) {
@@ -125,7 +122,7 @@ func (w *walker) nextChain(from, limit int) (to int, one, ok bool) {
 		if p.proves(c.from) {
 			return c.from, true, true
 		}
-		if !w.fits(from, &c) {
+		if c.end < claim || !w.fits(from, &c) {
 			continue
 		}
 		if c.sound {
