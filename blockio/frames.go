@@ -24,8 +24,9 @@ func sensibleMark(records, bytes uint32) bool {
 	return records > 0 && uint64(bytes) >= uint64(records)*EmptyRecordSize
 }
 
-// A frameWalk is what a first look at the records of a frame found.
+// A frameWalk is a frame, and what a first look at its records found.
 type frameWalk struct {
+	mark        Record
 	inside, end int
 	fits        bool // they are all valid, and end where the frame does
 	settled     bool // none is damaged, but they are not what the mark counted any more
@@ -35,64 +36,86 @@ type frameWalk struct {
 
 // frame handles the frame that the mark r at start begins.
 func (s *blockScan) frame(start int, r *Record) (next int, ok bool) {
-	mark := *r
-	f := s.walkFrame(start, &mark)
-	if f.fits {
-		s.fitting(&f, &mark)
-		return f.end, true
+	f := frameWalk{mark: *r, inside: start + EmptyRecordSize, end: start + r.frameSize()}
+	var after Record
+	if s.tail && !s.recordAt(f.end, len(s.data), &after) {
+		s.walkFrame(&f)
+		if !f.fits && !f.settled && !s.durable(f.end) && s.tornGroup(start, f.end) {
+			return 0, false
+		}
 	}
-	if s.tail && !f.settled && !s.durable(f.end) && s.tornGroup(start, f.end) {
-		return 0, false
+	if !s.lengthsMatch(&f) {
+		if s.walkFrame(&f); f.fits {
+			s.fitting(&f)
+			return f.end, true
+		}
 	}
-	s.marked(&mark)
+	s.marked(&f.mark)
 	return s.members(&f), true
 }
 
+// lengthsMatch reports whether the lengths of the records in a frame are those of its
+// mark, as far as that says something of them. It is quick, and hashes no record.
+func (s *blockScan) lengthsMatch(f *frameWalk) bool {
+	_, crc, ok := f.mark.FrameMark()
+	if !ok || !s.chained {
+		return true
+	}
+	s.lengths.crc = s.out.MarkCRC
+	at := f.inside
+	for f.end-at >= EmptyRecordSize && f.end <= len(s.data) {
+		size := s.sizeAt(at)
+		if size < EmptyRecordSize || size > f.end-at {
+			break
+		}
+		s.lengths.add(s.data[at : at+size])
+		at += size
+	}
+	return s.lengths.sum() == crc && at == f.end
+}
+
 // walkFrame looks at the records of a frame without keeping them.
-func (s *blockScan) walkFrame(start int, mark *Record) frameWalk {
-	f := frameWalk{inside: start + EmptyRecordSize, end: start + mark.frameSize()}
-	most, _ := mark.GroupMark()
-	_, _, lengths := mark.FrameMark()
-	hash := lengthsHash{crc: s.out.MarkCRC}
+func (s *blockScan) walkFrame(f *frameWalk) {
+	most, _ := f.mark.GroupMark()
+	_, _, lengths := f.mark.FrameMark()
+	s.lengths.crc = s.out.MarkCRC
+	f.settled, f.loose = false, false
 	var r Record
 	last := s.last
 	at := f.inside
 	for n := uint32(0); at < f.end; n++ {
 		if !lengths && n == most {
 			f.settled = true
-			return f
+			return
 		}
 		if s.key.decode(s.data[min(at, len(s.data)):], &r) != nil {
-			return f
+			return
 		}
 		if r.Kind == KindGroupMark || at+r.Size > f.end {
 			f.settled = true
-			return f
+			return
 		}
-		if lengths {
-			hash.add(s.data[at : at+r.Size])
-			switch r.Kind {
-			case KindErased:
-				f.loose = true
-			case KindMessage:
-				f.loose = f.loose || last > 0 && r.Sequence != last+1
-				last = r.Sequence
-			case KindSkip:
-				last = r.Sequence
-			}
+		s.lengths.add(s.data[at : at+r.Size])
+		switch r.Kind {
+		case KindErased:
+			f.loose = true
+		case KindMessage:
+			f.loose = f.loose || last > 0 && r.Sequence != last+1
+			last = r.Sequence
+		case KindSkip:
+			last = r.Sequence
 		}
 		at += r.Size
 	}
-	f.fits, f.crc = true, hash.sum()
-	return f
+	f.fits, f.crc = true, s.lengths.sum()
 }
 
 // fitting keeps the records of a frame that is all there, but for one whose lengths are
 // not those that the mark was written for.
-func (s *blockScan) fitting(f *frameWalk, mark *Record) {
-	_, crc, lengths := mark.FrameMark()
-	wrong := lengths && s.chained && !f.loose && f.crc != crc
-	s.marked(mark)
+func (s *blockScan) fitting(f *frameWalk) {
+	_, crc, _ := f.mark.FrameMark()
+	wrong := !f.loose && f.crc != crc
+	s.marked(&f.mark)
 	bad, known := 0, false
 	if wrong {
 		bad, known = s.brokenLengths(f.inside, f.end, f.crc^crc)
@@ -131,15 +154,15 @@ func (s *blockScan) durable(end int) bool {
 	return found
 }
 
-// members goes through the records of a frame that is not what its mark says but is kept.
+// members goes through the records of a frame that is kept.
 func (s *blockScan) members(f *frameWalk) int {
-	limit := s.firmEnd(f.end)
 	var r Record
 	at := f.inside
+	damaged := false
 	for at < f.end && at < s.end {
-		err := s.key.decode(s.data[at:min(limit, len(s.data))], &r)
-		if err != nil {
-			if at = s.damaged(at, limit, err); at > f.end {
+		if err := s.key.decode(s.data[at:], &r); err != nil {
+			damaged = true
+			if at = s.damaged(at, s.firmEnd(f.end), err); at > f.end {
 				s.chained = false // the next mark is part of the damage
 			}
 			continue
@@ -150,12 +173,15 @@ func (s *blockScan) members(f *frameWalk) int {
 		s.keep(at, &r)
 		at += r.Size
 	}
-	if at < f.end && f.end <= len(s.data) && !f.settled {
-		s.suspect(at, f.end, false, 0) // nothing but zeros, which nobody who takes records out leaves
-		s.report(at, f.end, errZeros)
-		return f.end
+	if at >= f.end || f.end > len(s.data) {
+		return at
 	}
-	return at
+	if s.walkFrame(f); f.settled && !damaged {
+		return at
+	}
+	s.suspect(at, f.end, false, 0) // nothing but zeros, which nobody who takes records out leaves
+	s.report(at, f.end, errZeros)
+	return f.end
 }
 
 // firmEnd returns the end of a frame if the block shows that it ends there, and else that

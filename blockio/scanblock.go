@@ -72,6 +72,7 @@ type blockScan struct {
 	chained  bool      // no mark can be missing between MarkCRC's and here
 	suspects []suspect // damage since the last message or skip that is kept
 	markAt   int       // where the look-ahead found a mark, see markAfter
+	lengths  lengthsHash
 	out      BlockScan
 }
 
