@@ -52,7 +52,11 @@ func (r *Record) FrameMark() (bytes, crc uint32, ok bool) {
 func LengthsCRC(crc uint32, record []byte) uint32 {
 	var fields [maxLengthFields]byte
 	n := lengthFields(&fields, record)
-	return crc32.Update(crc, castagnoli, fields[:n])
+	crc = ^crc
+	for _, b := range fields[:n] { // crc32.Update would move so few bytes to the heap
+		crc = castagnoli[byte(crc)^b] ^ crc>>8
+	}
+	return ^crc
 }
 
 // maxLengthFields is the size of all the length fields of a record.
