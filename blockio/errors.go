@@ -34,6 +34,13 @@ var (
 	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it.
 	ErrBroken = errors.New("blockio: block failed before")
 
+	// ErrBlockID: the number is none that a block can have, see MaxBlockID.
+	ErrBlockID = errors.New("blockio: block number out of range")
+
+	// ErrNotRegular: the name is that of something else than a file, such as a
+	// directory, a pipe or a device. It was not read or written.
+	ErrNotRegular = errors.New("blockio: not a regular file")
+
 	// ErrMapped: memory that a file is mapped to cannot be read: the file was
 	// truncated, or its disk fails.
 	ErrMapped = errors.New("blockio: mapped file cannot be read")

@@ -37,10 +37,10 @@ type frameWalk struct {
 // frame handles the frame that the mark r at start begins.
 func (s *blockScan) frame(start int, r *Record) (next int, ok bool) {
 	f := frameWalk{mark: *r, inside: start + EmptyRecordSize, end: start + r.frameSize()}
-	var after Record
-	if s.tail && !s.recordAt(f.end, len(s.data), &after) {
-		s.walkFrame(&f)
-		if !f.fits && !f.settled && !s.durable(f.end) && s.tornGroup(start, f.end) {
+	if s.tail {
+		if s.recordAt(f.end, len(s.data), &s.ahead) {
+			s.aheadAt = f.end
+		} else if s.walkFrame(&f); !f.fits && !f.settled && !s.durable(f.end) && s.tornGroup(start, f.end) {
 			return 0, false
 		}
 	}

@@ -73,6 +73,8 @@ type blockScan struct {
 	suspects []suspect // damage since the last message or skip that is kept
 	markAt   int       // where the look-ahead found a mark, see markAfter
 	lengths  lengthsHash
+	ahead    Record // the record at aheadAt, which was looked at before its turn
+	aheadAt  int
 	out      BlockScan
 }
 
@@ -86,7 +88,12 @@ func (s *blockScan) run() {
 	at := 0
 	for at < s.end {
 		next, ok := at, true
-		err := s.key.decode(s.data[at:], &r)
+		var err error
+		if at == s.aheadAt && at > 0 {
+			r = s.ahead
+		} else {
+			err = s.key.decode(s.data[at:], &r)
+		}
 		switch {
 		case err != nil:
 			next, ok = s.single(at, err)
