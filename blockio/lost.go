@@ -47,6 +47,9 @@ func (s *blockScan) nameLost(upper uint64) {
 	for i := range s.suspects {
 		p := &s.suspects[i]
 		sequence, known := s.sequenceOf(p, previous, upper)
+		if known && (sequence <= previous || upper > 0 && sequence >= upper) {
+			sequence = 0 // every reader ignores a record that does not go forward
+		}
 		switch {
 		case !known:
 			room += max(1, (p.to-p.from)/EmptyRecordSize)
@@ -136,8 +139,7 @@ func (s *blockScan) sequenceOf(p *suspect, previous, upper uint64) (sequence uin
 		if proven&tombstoneBit != 0 {
 			return 0, true
 		}
-		proven &= sequenceMask
-		return proven, proven > previous
+		return proven & sequenceMask, true
 	}
 	switch {
 	case sequence <= previous:
