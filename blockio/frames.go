@@ -26,17 +26,26 @@ func sensibleMark(records, bytes uint32) bool {
 
 // A frameWalk is a frame, and what a first look at its records found.
 type frameWalk struct {
-	mark        Record
 	inside, end int
-	fits        bool // they are all valid, and end where the frame does
-	settled     bool // none is damaged, but they are not what the mark counted any more
-	loose       bool // one is erased, or a sequence is missing: the lengths need not be the mark's
+	measured    bool   // the mark is of the second kind
+	markCRC     uint32 // what it says then
+	records     uint32 // what it says else
+	fits        bool   // they are all valid, and end where the frame does
+	settled     bool   // none is damaged, but they are not what the mark counted any more
+	loose       bool   // one is erased, or a sequence is missing: the lengths need not be the mark's
 	crc         uint32
 }
 
-// frame handles the frame that the mark r at start begins.
-func (s *blockScan) frame(start int, r *Record) (next int, ok bool) {
-	f := frameWalk{mark: *r, inside: start + EmptyRecordSize, end: start + r.frameSize()}
+// frame handles the frame of that size that the mark r at start begins.
+func (s *blockScan) frame(start, size int, r *Record) (next int, ok bool) {
+	f := frameWalk{inside: start + EmptyRecordSize, end: start + size}
+	if _, f.markCRC, f.measured = r.FrameMark(); !f.measured {
+		f.records, _ = r.GroupMark()
+	}
+	if size == EmptyRecordSize { // a mark of nothing
+		s.marked(&f)
+		return f.end, true
+	}
 	if s.tail {
 		if s.recordAt(f.end, len(s.data), &s.ahead) {
 			s.aheadAt = f.end
@@ -50,15 +59,14 @@ func (s *blockScan) frame(start int, r *Record) (next int, ok bool) {
 			return f.end, true
 		}
 	}
-	s.marked(&f.mark)
-	return s.members(&f), true
+	s.marked(&f)
+	return s.members(&f, r), true
 }
 
 // lengthsMatch reports whether the lengths of the records in a frame are those of its
 // mark, as far as that says something of them. It is quick, and hashes no record.
 func (s *blockScan) lengthsMatch(f *frameWalk) bool {
-	_, crc, ok := f.mark.FrameMark()
-	if !ok || !s.chained {
+	if !f.measured || !s.chained {
 		return true
 	}
 	s.lengths.crc = s.out.MarkCRC
@@ -71,20 +79,18 @@ func (s *blockScan) lengthsMatch(f *frameWalk) bool {
 		s.lengths.add(s.data[at : at+size])
 		at += size
 	}
-	return s.lengths.sum() == crc && at == f.end
+	return s.lengths.sum() == f.markCRC && at == f.end
 }
 
 // walkFrame looks at the records of a frame without keeping them.
 func (s *blockScan) walkFrame(f *frameWalk) {
-	most, _ := f.mark.GroupMark()
-	_, _, lengths := f.mark.FrameMark()
 	s.lengths.crc = s.out.MarkCRC
 	f.settled, f.loose = false, false
 	var r Record
 	last := s.last
 	at := f.inside
 	for n := uint32(0); at < f.end; n++ {
-		if !lengths && n == most {
+		if !f.measured && n == f.records {
 			f.settled = true
 			return
 		}
@@ -113,12 +119,11 @@ func (s *blockScan) walkFrame(f *frameWalk) {
 // fitting keeps the records of a frame that is all there, but for one whose lengths are
 // not those that the mark was written for.
 func (s *blockScan) fitting(f *frameWalk) {
-	_, crc, _ := f.mark.FrameMark()
-	wrong := !f.loose && f.crc != crc
-	s.marked(&f.mark)
+	wrong := !f.loose && f.crc != f.markCRC
+	s.marked(f)
 	bad, known := 0, false
 	if wrong {
-		bad, known = s.brokenLengths(f.inside, f.end, f.crc^crc)
+		bad, known = s.brokenLengths(f.inside, f.end, f.crc^f.markCRC)
 	}
 	var r Record
 	for at := f.inside; at < f.end; at += r.Size {
@@ -154,13 +159,12 @@ func (s *blockScan) durable(end int) bool {
 	return found
 }
 
-// members goes through the records of a frame that is kept.
-func (s *blockScan) members(f *frameWalk) int {
-	var r Record
-	at := f.inside
+// members goes through the records of a frame that is kept, and uses r for them.
+func (s *blockScan) members(f *frameWalk, r *Record) int {
+	at, end := f.inside, min(f.end, s.end)
 	damaged := false
-	for at < f.end && at < s.end {
-		if err := s.key.decode(s.data[at:], &r); err != nil {
+	for at < end {
+		if err := s.key.decode(s.data[at:], r); err != nil {
 			damaged = true
 			if at = s.damaged(at, s.firmEnd(f.end), err); at > f.end {
 				s.chained = false // the next mark is part of the damage
@@ -170,7 +174,7 @@ func (s *blockScan) members(f *frameWalk) int {
 		if r.Kind == KindGroupMark || at+r.Size > f.end {
 			return at // the frame is shorter than it was, and this is not of it
 		}
-		s.keep(at, &r)
+		s.keep(at, r)
 		at += r.Size
 	}
 	if at >= f.end || f.end > len(s.data) {

@@ -97,10 +97,9 @@ func (s *blockScan) run() {
 		switch {
 		case err != nil:
 			next, ok = s.single(at, err)
-		case r.Kind == KindGroupMark && r.frameSize() > EmptyRecordSize:
-			next, ok = s.frame(at, &r)
+		case r.Kind == KindGroupMark:
+			next, ok = s.frame(at, r.frameSize(), &r)
 		default:
-			s.marked(&r)
 			s.keep(at, &r)
 			next = at + r.Size
 		}
@@ -117,19 +116,24 @@ func (s *blockScan) run() {
 
 // keep hands a record that is kept to the visitor.
 func (s *blockScan) keep(at int, r *Record) {
-	if len(s.suspects) > 0 && sequenced(r.Kind) && s.plausible(r) {
-		s.nameLost(r.Sequence)
+	if sequenced(r.Kind) {
+		if r.Sequence <= s.last {
+			return // every reader of the format ignores it
+		}
+		if len(s.suspects) > 0 {
+			s.nameLost(r.Sequence)
+		}
+		s.last = r.Sequence
 	}
-	if !s.note(r) || r.Kind == KindGroupMark || s.visit == nil {
-		return
+	if s.visit != nil && r.Kind != KindGroupMark {
+		s.visit(int64(at), *r)
 	}
-	s.visit(int64(at), *r)
 }
 
-// marked keeps the CRC of a frame mark, which the next one goes on from.
-func (s *blockScan) marked(r *Record) {
-	if _, crc, ok := r.FrameMark(); ok {
-		s.out.MarkCRC, s.chained = crc, true
+// marked keeps the CRC of a frame's mark, which the next one goes on from.
+func (s *blockScan) marked(f *frameWalk) {
+	if f.measured {
+		s.out.MarkCRC, s.chained = f.markCRC, true
 	}
 }
 
