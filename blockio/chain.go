@@ -44,7 +44,7 @@ func (c *chains) at(from int) (chain, bool) {
 
 // chain follows the records from from on, which is the start of one.
 func (w *walker) chain(from, limit int) chain {
-	if limit == len(w.data) {
+	if w.open(limit) {
 		if c, ok := w.chains.at(from); ok {
 			return c
 		}
@@ -81,7 +81,7 @@ func (w *walker) explained(at, frameEnd, limit int) bool {
 		return true
 	}
 	var r Record
-	if frameEnd > at && limit == len(w.data) && (frameEnd >= w.end || w.recordAt(frameEnd, limit, &r)) {
+	if frameEnd > at && w.open(limit) && (frameEnd >= w.end || w.recordAt(frameEnd, limit, &r)) {
 		return true
 	}
 	size, trusted := w.claim(at)
@@ -90,7 +90,7 @@ func (w *walker) explained(at, frameEnd, limit int) bool {
 	case size == 0:
 		return false
 	case to > len(w.data):
-		return trusted && limit == len(w.data)
+		return trusted && w.open(limit)
 	case to > limit:
 		return false
 	default:

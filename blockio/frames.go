@@ -169,6 +169,7 @@ func (s *blockScan) members(f *frameWalk, r *Record) int {
 			if at = s.damaged(at, s.firmEnd(f.end), err); at > f.end {
 				s.chained = false // the next mark is part of the damage
 			}
+			s.firm = false
 			continue
 		}
 		if r.Kind == KindGroupMark || at+r.Size > f.end {
@@ -188,8 +189,8 @@ func (s *blockScan) members(f *frameWalk, r *Record) int {
 	return f.end
 }
 
-// firmEnd returns the end of a frame if the block shows that it ends there, and else that
-// of the block: somebody else may have taken records out of the frame, or the damage may
+// firmEnd returns the end of a frame, and sets firm, if the block shows that it ends there,
+// and else the end of the block: somebody else may have taken records out of the frame, or the damage may
 // go on behind it.
 func (s *blockScan) firmEnd(end int) int {
 	var r Record
@@ -198,6 +199,7 @@ func (s *blockScan) firmEnd(end int) int {
 	case end > len(s.data):
 		return len(s.data)
 	case end >= s.end, look.recordAt(end, len(s.data), &r), look.recordAt(end+EmptyRecordSize, len(s.data), &r):
+		s.firm = true
 		return end
 	default:
 		return len(s.data)

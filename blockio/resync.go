@@ -38,7 +38,7 @@ func (w *walker) step(from, limit int) (to int, one, ok bool) {
 	target := from + size
 	var r Record
 	switch {
-	case size == 0, target > limit && limit < len(w.data):
+	case size == 0, target > limit && !w.open(limit):
 	case target > w.end && !w.landsOnEnd(target):
 		if trusted { // the end of it is missing
 			return w.proven(from, limit)
@@ -114,7 +114,7 @@ func (w *walker) provenToEnd(p *prover, limit int) (to int, one, ok bool) {
 func (w *walker) nextChain(from, claim, limit int) (to int, one, ok bool) {
 	p := newProver(w, from, w.headerAtEnd(from))
 	var held, seen []chain
-	if limit == len(w.data) {
+	if w.open(limit) {
 		defer func() { w.chains.list = seen }()
 	}
 	for c, ok := w.chainAfter(from, from+1, limit); ok; c, ok = w.chainAfter(c.end, c.end, limit) {
@@ -140,7 +140,7 @@ func (w *walker) nextChain(from, claim, limit int) (to int, one, ok bool) {
 
 // chainAfter returns the next chain from at on, behind the break at broken.
 func (w *walker) chainAfter(broken, at, limit int) (chain, bool) {
-	if limit == len(w.data) {
+	if w.open(limit) {
 		if c, ok := w.chains.after(broken); ok {
 			return c, true
 		}

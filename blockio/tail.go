@@ -22,6 +22,7 @@ func (s *blockScan) tornGroup(start, end int) bool {
 		return true
 	}
 	look := s.walker
+	look.firm = true
 	var r Record
 	for at := start + EmptyRecordSize; at < end; {
 		if look.key.decode(look.data[at:end], &r) == nil {

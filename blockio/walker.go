@@ -30,6 +30,7 @@ type walker struct {
 	// record may lie a little across it: a checksum can end in zeros.
 	end    int
 	last   uint64 // highest sequence of a message or skip so far
+	firm   bool   // the limit of the search is the end of a frame, also where the data ends
 	spent  *spending
 	chains *chains
 }
@@ -81,6 +82,9 @@ func (w *walker) note(r *Record) bool {
 func (w *walker) recordAt(at, limit int, r *Record) bool {
 	return at < limit && at < w.end && w.key.decode(w.data[at:limit], r) == nil && w.plausible(r)
 }
+
+// open reports whether a record may go on behind limit, which has been lost then.
+func (w *walker) open(limit int) bool { return limit == len(w.data) && !w.firm }
 
 // landsOnEnd reports whether a record that ends at that offset would be the last. The
 // last bytes of its checksum may be zeros.
