@@ -17,6 +17,8 @@ type testBlock struct {
 	records []testRecord
 	last    uint64
 	random  *rand.Rand
+	marking marking
+	crc     uint32 // of the last mark
 }
 
 type testRecord struct {
@@ -26,7 +28,13 @@ type testRecord struct {
 }
 
 func newTestBlock(seed int64) *testBlock {
-	return &testBlock{key: NewRecordCodec("TEST", 9), random: rand.New(rand.NewSource(seed))}
+	return &testBlock{key: NewRecordCodec("TEST", 9), marking: counting, random: rand.New(rand.NewSource(seed))}
+}
+
+// with says which marks the frames have that are added.
+func (b *testBlock) with(m marking) *testBlock {
+	b.marking = m
+	return b
 }
 
 // frame adds a group of messages with payloads of these sizes.
@@ -35,7 +43,8 @@ func (b *testBlock) frame(payloads ...int) *testBlock {
 	start := len(b.data)
 	b.starts = append(b.starts, start)
 	offset := start
-	if len(payloads) > 1 {
+	marked := len(payloads) > 1 || b.marking == measuring
+	if marked {
 		offset += EmptyRecordSize
 	}
 	for _, size := range payloads {
@@ -52,10 +61,14 @@ func (b *testBlock) frame(payloads ...int) *testBlock {
 		at := len(group)
 		group = b.key.AppendMessage(group, b.last, int64(goldenTime+b.last), subject, header, payload)
 		b.added(offset+at, group[at:])
+		b.crc = LengthsCRC(b.crc, group[at:])
 	}
-	if len(payloads) > 1 {
+	if marked {
 		mark := make([]byte, EmptyRecordSize)
 		b.key.PutGroupMark(mark, uint32(len(payloads)), uint32(len(group)))
+		if b.marking == measuring {
+			b.key.PutFrameMark(mark, uint32(len(group)), b.crc)
+		}
 		b.data = append(b.data, mark...)
 	}
 	b.data = append(b.data, group...)

@@ -99,7 +99,8 @@ func (b *Blocks) Dir() string { return BlocksDir(b.dir) }
 func (b *Blocks) Path(id uint32) string { return BlockPath(b.dir, id) }
 
 // List returns the blocks there are, ascending. Names that are not exactly a
-// number from 1 without leading zeros and .blk are passed over; see OnStray.
+// number from 1 to MaxBlockID without leading zeros and .blk are passed over; see
+// OnStray.
 func (b *Blocks) List() ([]BlockInfo, error) {
 	entries, err := b.fs.ReadDir(b.Dir())
 	if err != nil {
@@ -161,6 +162,9 @@ func (b *Blocks) wrap(what string, id uint32, err error) error {
 // its directory entry is durable. It is an error, fs.ErrExist, when there is
 // such a file.
 func (b *Blocks) Create(id uint32) error {
+	if id == 0 || id > MaxBlockID {
+		return b.wrap("create", id, ErrBlockID)
+	}
 	file, err := b.fs.OpenFile(b.Path(id), ModeCreate)
 	if err != nil {
 		return b.wrap("create", id, err)

@@ -53,15 +53,19 @@ func TestListTakesOnlyExactNames(t *testing.T) {
 	var stray []string
 	blocks := newBlocks(t, m, blockio.BlocksOptions{OnStray: func(name string) { stray = append(stray, name) }})
 	for _, name := range []string{"10.blk", "2.blk", "04.blk", "0.blk", "junk.blk", "+3.blk", "4294967296.blk",
-		"4294967295.blk", "1.blk.tmp", "1.new", "index.db", "5.BLK", "-1.blk", ".blk"} {
+		"4294967295.blk", "2147483648.blk", "2147483647.blk", "1.blk.tmp", "1.new", "index.db", "5.BLK", "-1.blk", ".blk"} {
 		_, err := m.OpenFile(filepath.Join(blocks.Dir(), name), blockio.ModeCreate)
 		require.NoError(t, err)
 	}
 	require.NoError(t, m.MkdirAll(filepath.Join(blocks.Dir(), "7.blk")))
 	list, err := blocks.List()
 	require.NoError(t, err)
-	require.Equal(t, []blockio.BlockInfo{{ID: 2}, {ID: 10}, {ID: 4294967295}}, list)
-	require.ElementsMatch(t, []string{"04.blk", "0.blk", "junk.blk", "+3.blk", "4294967296.blk", "-1.blk", ".blk", "7.blk"}, stray)
+	require.Equal(t, []blockio.BlockInfo{{ID: 2}, {ID: 10}, {ID: blockio.MaxBlockID}}, list)
+	require.ElementsMatch(t, []string{"04.blk", "0.blk", "junk.blk", "+3.blk", "4294967296.blk", "4294967295.blk", "2147483648.blk",
+		"-1.blk", ".blk", "7.blk"}, stray)
+	for _, id := range []uint32{0, blockio.MaxBlockID + 1, 1<<32 - 1} {
+		require.ErrorIs(t, blocks.Create(id), blockio.ErrBlockID)
+	}
 
 	_, err = blockio.NewBlocks(m, "/none", "N", blockio.BlocksOptions{}).List()
 	require.ErrorIs(t, err, fs.ErrNotExist)

@@ -20,6 +20,9 @@ type crashWriter struct {
 	next   uint64   // sequence
 	acked  uint64   // highest acknowledged sequence
 	groups []uint64 // last sequence of each group begun
+
+	measuring bool // marks of the second kind, before every group
+	crc       uint32
 }
 
 // run commits groups until something fails.
@@ -33,7 +36,7 @@ func (w *crashWriter) run(groups int) error {
 			if err := w.blocks.Seal(w.id, w.end); err != nil {
 				return err
 			}
-			w.id, w.end = w.id+1, 0
+			w.id, w.end, w.crc = w.id+1, 0, 0
 			if err := w.blocks.Create(w.id); err != nil {
 				return err
 			}
@@ -57,8 +60,17 @@ func (w *crashWriter) commit(records int) error {
 		w.next++
 	}
 	pieces := [][]byte{group}
-	if records > 1 {
-		mark := make([]byte, blockio.EmptyRecordSize)
+	mark := make([]byte, blockio.EmptyRecordSize)
+	switch {
+	case w.measuring:
+		for at := 0; at < len(group); {
+			size, _ := blockio.FrameSize(group[at:])
+			w.crc = blockio.LengthsCRC(w.crc, group[at:at+size])
+			at += size
+		}
+		key.PutFrameMark(mark, uint32(len(group)), w.crc)
+		pieces = [][]byte{mark, group}
+	case records > 1:
 		key.PutGroupMark(mark, uint32(records), uint32(len(group)))
 		pieces = [][]byte{mark, group}
 	}
@@ -87,7 +99,7 @@ func TestAcknowledgedSurvivesCrash(t *testing.T) {
 		m := blocktest.NewMemFS()
 		f := blocktest.NewFaultFS(m)
 		require.NoError(t, m.MkdirAll("/s/msgs"))
-		w := &crashWriter{blocks: blockio.NewBlocks(f, "/s", "S", blockio.BlocksOptions{BlockSize: 64 << 10}), random: random}
+		w := &crashWriter{blocks: blockio.NewBlocks(f, "/s", "S", blockio.BlocksOptions{BlockSize: 64 << 10}), random: random, measuring: seed%2 == 0}
 		at := random.Intn(120)
 		short := random.Intn(1500)
 		f.SetHook(func(op blocktest.Op) blocktest.Fault {

@@ -25,8 +25,8 @@
 // ScanBlock tells a torn tail, which is normal after a crash and was never
 // acknowledged, from damage, which is reported with its place and costs as little
 // as can be. docs/recovery.md has the rule, and what it cannot tell. A group of
-// records that is written and synced as one carries a mark (PutGroupMark) before
-// it and is there after a crash in full or not at all.
+// records that is written and synced as one carries a mark (PutFrameMark) before
+// it, is there after a crash in full or not at all, and has the lengths it had.
 //
 // # Concurrency
 //

@@ -16,6 +16,8 @@ func TestDocsSayWhatTheCodeDoes(t *testing.T) {
 		fmt.Sprintf("A record has %d to %d bytes, a subject at most %d.", EmptyRecordSize, MaxRecordSize, MaxSubjectLength),
 		fmt.Sprintf("%d bytes and its content, or %d with headers", RecordSize(0, 0, 0), RecordSize(0, 1, 0)-1),
 		fmt.Sprintf("records < %d", MaxGroupRecords+1),
+		fmt.Sprintf("without the mark: at most %d", MaxFrameBytes),
+		fmt.Sprintf("a number above %d,", MaxBlockID),
 		fmt.Sprintf("At most %d bytes of each cut, the %d newest", SetAsideLimit, SetAsideFiles),
 		fmt.Sprintf("%d KiB at a time at first and up to %d MiB", firstZeros>>10, lastZeros>>20),
 		fmt.Sprintf("The first %d synced appends to a block, and any above %d KiB, write none", zeroAfter, zeroGroup>>10),

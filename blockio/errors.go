@@ -34,6 +34,13 @@ var (
 	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it.
 	ErrBroken = errors.New("blockio: block failed before")
 
+	// ErrBlockID: the number is none that a block can have, see MaxBlockID.
+	ErrBlockID = errors.New("blockio: block number out of range")
+
+	// ErrNotRegular: the name is that of something else than a file, such as a
+	// directory, a pipe or a device. It was not read or written.
+	ErrNotRegular = errors.New("blockio: not a regular file")
+
 	// ErrMapped: memory that a file is mapped to cannot be read: the file was
 	// truncated, or its disk fails.
 	ErrMapped = errors.New("blockio: mapped file cannot be read")
@@ -65,6 +72,8 @@ var (
 	errHeaderLength  = reason("header length out of range")
 	errFlags         = reason("record is both skip and tombstone")
 	errChecksum      = reason("checksum mismatch")
+	errLengths       = reason("lengths differ from those that were committed")
+	errZeros         = reason("zeros in place of records")
 )
 
 // A reasonError is a constant cause of corruption.

@@ -221,7 +221,7 @@ func TestRecordsInsideAPayload(t *testing.T) {
 func TestRecoveryOfTheRecoveredChangesNothing(t *testing.T) {
 	random := rand.New(rand.NewSource(9))
 	for range 3000 {
-		b := newTestBlock(random.Int63())
+		b := newTestBlock(random.Int63()).with([]marking{counting, measuring}[random.Intn(2)])
 		for range 1 + random.Intn(6) {
 			sizes := make([]int, 1+random.Intn(4))
 			for i := range sizes {

@@ -42,7 +42,8 @@ type FileStat struct {
 // For a name that does not exist the error is one for which
 // errors.Is(err, fs.ErrNotExist) holds.
 type FS interface {
-	// OpenFile opens or makes a file. The entry of a new file is durable only
+	// OpenFile opens or makes a file, without waiting for anybody; what is no
+	// file is an error, on OS ErrNotRegular. The entry of a new file is durable only
 	// after SyncDir of its directory.
 	OpenFile(name string, mode OpenMode) (File, error)
 	// Remove removes a file or an empty directory. Open files stay usable.
@@ -53,7 +54,7 @@ type FS interface {
 	// new. Durable after SyncDir.
 	Rename(oldName, newName string) error
 	// MkdirAll makes a directory and the missing ones above it. On return
-	// their entries are durable.
+	// their entries are durable, and those of the ones that were there as well.
 	MkdirAll(name string) error
 	// ReadDir lists a directory, sorted by name.
 	ReadDir(name string) ([]Entry, error)

@@ -2,11 +2,14 @@ package blockio
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,4 +78,44 @@ func TestReadAllRefusesHugeFiles(t *testing.T) {
 	require.NoError(t, os.Truncate(blocks.Path(1), MaxBlockFile+1)) // sparse
 	_, err := blocks.ReadAll(1, nil)
 	require.ErrorIs(t, err, ErrTooLarge)
+}
+
+// TestMkdirAllSyncsWhatIsThere: a directory that exists may have been made by somebody who
+// was killed before its entry was durable. What is above it and cannot be synced by us is
+// left alone.
+func TestMkdirAllSyncsWhatIsThere(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "a", "b", "c")
+	run := func(failing string, failure error) (synced []string, err error) {
+		err = mkdirAll(dir, func(name string) error {
+			synced = append(synced, name)
+			if name == failing {
+				return failure
+			}
+			return syncDir(name)
+		})
+		return synced, err
+	}
+	above := []string{filepath.Dir(dir), filepath.Join(root, "a"), root}
+	require.NoError(t, os.Mkdir(filepath.Join(root, "a"), 0o700))
+	synced, err := run("", nil)
+	require.NoError(t, err)
+	require.Subset(t, synced, above, "one of them was there")
+	for _, failure := range []error{nil, fs.ErrPermission, errors.ErrUnsupported, syscall.EINVAL} {
+		synced, err = run(root, failure)
+		require.NoError(t, err)
+		require.Equal(t, above, synced[:3])
+		require.Equal(t, filepath.VolumeName(root)+string(filepath.Separator), synced[len(synced)-1])
+	}
+	_, err = run(root, syscall.EIO)
+	require.ErrorIs(t, err, syscall.EIO)
+}
+
+func BenchmarkMkdirAllOfWhatIsThere(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "a", "b", "c")
+	for b.Loop() {
+		if err := OS.MkdirAll(dir); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,15 +69,21 @@ func FuzzScan(f *testing.F) {
 	torn := append(bytes.Clone(mark), group...)
 	clear(torn[512:])
 	f.Add("S", uint32(1), torn, true)
+	for _, data := range framedSeeds(key) {
+		f.Add("S", uint32(1), data, true)
+		f.Add("S", uint32(1), data, false)
+	}
 	f.Fuzz(func(t *testing.T, stream string, block uint32, data []byte, tail bool) {
 		key := blockio.NewRecordCodec(stream, block)
 		next, last := int64(0), uint64(0)
+		kept := make(map[uint64]bool)
 		scan := blockio.ScanBlock("", block, key, data, tail, func(offset int64, r blockio.Record) {
 			require.GreaterOrEqual(t, offset, next)
 			next = offset + int64(r.Size)
 			if r.Kind != blockio.KindTombstone {
 				require.Greater(t, r.Sequence, last)
 				last = r.Sequence
+				kept[r.Sequence] = true
 			}
 			again, err := key.Decode(data[offset:])
 			require.NoError(t, err)
@@ -90,7 +97,42 @@ func FuzzScan(f *testing.F) {
 			require.True(t, tail)
 			require.Equal(t, scan.End, scan.CutFrom)
 		}
+		require.True(t, slices.IsSorted(scan.Lost))
+		for _, sequence := range scan.Lost {
+			require.False(t, kept[sequence], "lost and kept: %d", sequence)
+		}
+		records := 0
+		other := blockio.ScanBlock("", block, key, data, !tail, func(int64, blockio.Record) { records++ })
+		if !scan.Torn && !other.Torn {
+			require.Equal(t, [3]int64{int64(scan.DamageCount), scan.LostBytes, scan.End}, [3]int64{int64(other.DamageCount), other.LostBytes, other.End})
+			require.Equal(t, scan.MarkCRC, other.MarkCRC)
+		}
 	})
+}
+
+// framedSeeds are frames with marks of the second kind, whole and damaged.
+func framedSeeds(key *blockio.RecordCodec) [][]byte {
+	var data []byte
+	crc, sequence := uint32(0), uint64(0)
+	for _, records := range []int{1, 3, 1} {
+		mark := make([]byte, blockio.EmptyRecordSize)
+		var frame []byte
+		for range records {
+			sequence++
+			at := len(frame)
+			frame = key.AppendMessage(frame, sequence, 1, "a.b", []byte("NATS/1.0\r\n\r\n")[:12*int(sequence%2)], bytes.Repeat([]byte("p"), 100))
+			crc = blockio.LengthsCRC(crc, frame[at:])
+		}
+		key.PutFrameMark(mark, uint32(len(frame)), crc)
+		data = append(append(data, mark...), frame...)
+	}
+	seeds := [][]byte{data}
+	for _, at := range []int{3, 12, 20, 31, 50, 52, 180, 200, 330, len(data) - 3} {
+		damaged := bytes.Clone(data)
+		damaged[at] ^= 1
+		seeds = append(seeds, damaged, append(bytes.Clone(data[:at]), make([]byte, 100)...))
+	}
+	return seeds
 }
 
 // FuzzMeta: no input makes ReadMeta panic; what it accepts, with its right sum,

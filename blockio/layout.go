@@ -24,6 +24,11 @@ func BlockPath(dir string, id uint32) string {
 	return filepath.Join(dir, blocksDir, strconv.FormatUint(uint64(id), 10)+blockSuffix)
 }
 
+// MaxBlockID is the highest number of a block. There are more that fit into 32 bits, but
+// none of those was ever reached by counting from 1, and the numbers above a block must
+// not run out.
+const MaxBlockID = 1<<31 - 1
+
 // blockID reads the number out of a block's file name.
 func blockID(name string) (uint32, bool) {
 	digits, ok := strings.CutSuffix(name, blockSuffix)
@@ -31,7 +36,7 @@ func blockID(name string) (uint32, bool) {
 		return 0, false
 	}
 	id, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil || id == 0 || strconv.FormatUint(id, 10) != digits {
+	if err != nil || id == 0 || id > MaxBlockID || strconv.FormatUint(id, 10) != digits {
 		return 0, false
 	}
 	return uint32(id), true

@@ -31,15 +31,28 @@ func (osFS) OpenFile(name string, mode OpenMode) (File, error) {
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
-	file, err := os.OpenFile(name, flags, filePerm)
+	// Opening a pipe would else wait for somebody at its other end.
+	file, err := os.OpenFile(name, flags|openNonblock, filePerm)
 	if err != nil {
 		return nil, err
 	}
 	f := &osFile{File: file}
-	if err := f.prepareSync(); err != nil {
+	if err = f.checkRegular(); err == nil {
+		err = f.prepareSync()
+	}
+	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return f, nil
+}
+
+// checkRegular returns ErrNotRegular, with the path, for anything but a file.
+func (f *osFile) checkRegular() error {
+	info, err := f.File.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: f.Name(), Err: ErrNotRegular}
+	}
+	return err
 }
 
 func (osFS) Remove(name string) error { return os.Remove(name) }
@@ -49,27 +62,52 @@ func (osFS) Rename(oldName, newName string) error { return os.Rename(oldName, ne
 // MkdirAll goes from the top down, so that what a crash leaves is a prefix of
 // the path.
 func (o osFS) MkdirAll(name string) error {
-	name = filepath.Clean(name)
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	return mkdirAll(name, o.SyncDir)
+}
+
+// mkdirAll is MkdirAll for an absolute path, with the function that syncs a directory.
+func mkdirAll(name string, sync func(dir string) error) error {
+	parent := filepath.Dir(name)
 	switch info, err := os.Stat(name); {
 	case err == nil && info.IsDir():
-		return nil
+		return syncAbove(name, sync)
 	case err == nil:
 		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	parent := filepath.Dir(name)
 	if parent == name {
 		return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrNotExist}
 	}
-	if err := o.MkdirAll(parent); err != nil {
+	if err := mkdirAll(parent, sync); err != nil {
 		return err
 	}
 	// Somebody else may be making the same directory: theirs is as good.
 	if err := os.Mkdir(name, dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return o.SyncDir(parent)
+	return sync(parent)
+}
+
+// syncAbove makes the entries durable of a directory that is there and of those above it:
+// whoever made them may have been killed before that. A directory above that may not be
+// read or has no entries on a disk is not ours to sync.
+func syncAbove(name string, sync func(dir string) error) error {
+	for {
+		parent := filepath.Dir(name)
+		if parent == name {
+			return nil
+		}
+		err := sync(parent)
+		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+			return err
+		}
+		name = parent
+	}
 }
 
 func (osFS) ReadDir(name string) ([]Entry, error) {

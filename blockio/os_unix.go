@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// openNonblock makes opening a pipe return at once. It means nothing for a file.
+const openNonblock = unix.O_NONBLOCK
+
 // Lock uses flock: it is bound to the open file, so that a second Lock in the
 // same process fails too, and goes away with the process.
 func (osFS) Lock(name, holder string) (io.Closer, error) {

@@ -15,6 +15,9 @@ func syncDir(name string) error {
 	return err
 }
 
+// openNonblock is none: opening a file does not wait.
+const openNonblock = 0
+
 // lockAt is where the locked byte is. A locked range cannot be read by others
 // on Windows, so it lies far behind the text that says who holds the lock.
 const lockAt = 1 << 30

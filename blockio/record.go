@@ -94,9 +94,13 @@ type Record struct {
 	Size     int // bytes on disk
 }
 
-// GroupMark returns what a record of KindGroupMark announces: so many records,
-// of so many bytes in all, follow it and were committed as one group.
-func (r Record) GroupMark() (records, bytes uint32) {
+// GroupMark returns what a record of KindGroupMark of the first kind announces: so
+// many records, of so many bytes in all, follow it and were committed as one
+// group. For a mark of the second kind, see FrameMark, it is 0 of both.
+func (r *Record) GroupMark() (records, bytes uint32) {
+	if r.Time < 0 {
+		return 0, 0
+	}
 	return uint32(uint64(r.Time) >> 32), uint32(uint64(r.Time))
 }
 

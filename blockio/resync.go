@@ -1,246 +1,166 @@
 package blockio
 
-import (
-	"encoding/binary"
-)
-
-const (
-	// resyncBudget bounds, in bytes hashed, what the search for the next valid
-	// record may spend on candidates that turn out to be none, over a whole
-	// scan. Real blocks use next to nothing of it; a block made to look like
-	// records at every byte is given up after a fraction of a second.
-	resyncBudget = 1 << 30
-
-	// candidateCost is the least that trying a candidate counts.
-	candidateCost = 512
-
-	// proofTries is how many records are looked at for one that shows where the
-	// damaged record ended.
-	proofTries = 64
-
-	// trustedGap is how far ahead of the last sequence the sequence field of a
-	// damaged record may be for its length field to be believed.
-	trustedGap = 1 << 20
-)
-
-// A walker finds records in the bytes of one block, damaged or not. It is a
-// value: a copy looks ahead without moving the original.
-type walker struct {
-	key  *RecordCodec
-	data []byte
-	// end is where the zeros begin that reach to the end of data. The last
-	// record may lie a little across it: a checksum can end in zeros.
-	end    int
-	last   uint64 // highest sequence of a message or skip so far
-	budget int
-}
-
-func newWalker(key *RecordCodec, data []byte) walker {
-	return walker{key: key, data: data, end: trimZeros(data), budget: resyncBudget}
-}
-
-// trimZeros returns the length of data without the zeros at its end.
-func trimZeros(data []byte) int {
-	n := len(data)
-	for n >= 8 && binary.LittleEndian.Uint64(data[n-8:]) == 0 {
-		n -= 8
-	}
-	for n > 0 && data[n-1] == 0 {
-		n--
-	}
-	return n
-}
-
-func allZero(data []byte) bool { return trimZeros(data) == 0 }
-
-// note keeps the highest sequence. It is false for a record that every reader
-// of the format ignores: a message or skip that does not go forward.
-func (w *walker) note(r *Record) bool {
-	switch r.Kind {
-	case KindMessage, KindSkip, KindErased:
-		if r.Sequence <= w.last {
-			return false
+// gap goes from the damage at from to the record behind it, which ends at limit or
+// before, or to where the damage ends that no record follows. each is called for every
+// piece of the damage, in order: whether it is one record, or not known to be.
+func (w *walker) gap(from, limit int, r *Record, each func(from, to int, one bool)) (to int, found bool) {
+	for at := from; ; {
+		to, one, ok := w.step(at, limit)
+		if !ok || to > w.end && !w.landsOnEnd(to) {
+			to = min(limit, max(w.end, at+1))
 		}
-		w.last = r.Sequence
-		return true
-	default:
-		return true
-	}
-}
-
-// next returns the first record after the damage at from that can be believed to
-// be one, ending at limit at the latest. from is where a record should start.
-//
-// A payload can hold bytes that are a valid record of the same block (the key
-// is public), so what is left of the damaged record is asked first:
-//   - a record right where its length field points settles it;
-//   - so does a record before which the bytes are one whole record, or the end of
-//     the data after such: it was the length field that broke;
-//   - else a record counts if it is not inside of what a credible length claims.
-func (w *walker) next(from, limit int, r *Record) (int, bool) {
-	size, trusted := w.claim(from)
-	inside := from
-	if size > 0 {
-		target := w.target(from, size, limit)
-		if target < limit && w.key.decode(w.data[target:limit], r) == nil && w.plausible(r) {
-			return target, true
+		if each != nil {
+			each(at, to, one)
 		}
-		if trusted || w.landsOnEnd(target) {
-			inside = target
-		}
-	}
-	if _, ok := w.wholeToEnd(from); ok {
-		return 0, false
-	}
-	first := -1
-	for at, tries := from+1, 0; tries < proofTries; at, tries = at+1, tries+1 {
-		var ok bool
-		if at, ok = w.search(at, limit, r); !ok {
-			break
-		}
-		if w.whole(from, at) {
-			return at, true
-		}
-		if first < 0 && at >= inside {
-			first = at
-		}
-	}
-	if first < 0 {
-		return w.search(max(inside, from+1), limit, r)
-	}
-	return first, w.key.decode(w.data[first:limit], r) == nil
-}
-
-// target is where the record at from ends by its length field; or, when a bit of
-// that was cleared and so points into the record, where it really does.
-func (w *walker) target(from, size, limit int) int {
-	for bit := 1; bit <= MaxRecordSize; bit <<= 1 {
-		to := from + size + bit
-		if size&bit != 0 || to > limit {
-			continue
-		}
-		follows := limit-to >= EmptyRecordSize && w.lengthField(to) > 0 && w.candidate(w.data[to:], w.lengthField(to))
-		if (follows || w.landsOnEnd(to)) && w.whole(from, to) {
-			return to
-		}
-	}
-	return from + size
-}
-
-// claim reads the length field at from: the size is 0 when it cannot be one,
-// and trusted is true when the rest of the head looks like a record as well.
-func (w *walker) claim(from int) (size int, trusted bool) {
-	if len(w.data)-from < headSize {
-		return 0, false
-	}
-	head := w.data[from:]
-	size, _, _, err := frame(head[:headSize:headSize])
-	if err != nil && size == 0 {
-		return w.lengthField(from), false
-	}
-	if err == errSubjectLength {
-		return size, false
-	}
-	sequence := binary.LittleEndian.Uint64(head[4:])
-	if sequence&tombstoneBit != 0 {
-		return size, sequence&erasedBit == 0 && size == EmptyRecordSize
-	}
-	sequence &^= erasedBit
-	return size, sequence > w.last && (w.last == 0 || sequence-w.last <= trustedGap)
-}
-
-// lengthField is the length at from if a record can have it, else 0.
-func (w *walker) lengthField(from int) int {
-	size := int(binary.LittleEndian.Uint32(w.data[from:]) &^ headerFlag)
-	if size < EmptyRecordSize || size > MaxRecordSize {
-		return 0
-	}
-	return size
-}
-
-// landsOnEnd reports whether a record that ends at that offset would be the last. The
-// last bytes of its checksum may be zeros.
-func (w *walker) landsOnEnd(at int) bool {
-	return at >= w.end && at < w.end+checksumSize && at <= len(w.data)
-}
-
-// whole reports whether the bytes from..to are one intact record, but for its length
-// field, which the checksum does not cover.
-func (w *walker) whole(from, to int) bool {
-	size := to - from
-	if size < EmptyRecordSize || size > MaxRecordSize || to > len(w.data) {
-		return false
-	}
-	record := w.data[from:to]
-	header := binary.LittleEndian.Uint32(record)&headerFlag != 0
-	subjectLength := int(binary.LittleEndian.Uint16(record[20:]))
-	overhead := EmptyRecordSize
-	if header {
-		overhead += 4
-	}
-	if subjectLength > size-overhead || !w.spend(size) {
-		return false
-	}
-	return w.key.sum(record, subjectLength, header) == storedSum(record)
-}
-
-// wholeToEnd reports whether all that is left from there on is one record with a bad
-// length, and where that ends.
-func (w *walker) wholeToEnd(from int) (to int, ok bool) {
-	for to := w.end; to < w.end+checksumSize; to++ {
-		if w.whole(from, to) {
+		if w.recordAt(to, limit, r) {
 			return to, true
 		}
-	}
-	return 0, false
-}
-
-func (w *walker) spend(size int) bool {
-	w.budget -= max(size, candidateCost)
-	return w.budget >= 0
-}
-
-// plausible reports whether the record can stand here: messages and skips go forward.
-func (w *walker) plausible(r *Record) bool {
-	switch r.Kind {
-	case KindMessage, KindSkip, KindErased:
-		return r.Sequence > w.last
-	default:
-		return true
+		if to >= limit || to >= w.end {
+			return to, false
+		}
+		at = to
 	}
 }
 
-// search finds the first valid, plausible record at from or after that ends at
-// limit or before.
-func (w *walker) search(from, limit int, r *Record) (int, bool) {
-	data := w.data[:limit]
-	for at := from; limit-at >= EmptyRecordSize; at++ {
-		// The length first, as it turns away nearly everything.
-		size := int(binary.LittleEndian.Uint32(data[at:]) &^ headerFlag)
-		if size < EmptyRecordSize || size > limit-at || size > MaxRecordSize {
-			continue
+// step finds where what is damaged at from ends, and whether it is one record. It is
+// false when there is nothing behind it that it could end at.
+//
+//   - The hash of a record that is intact but for its length settles it.
+//   - Else its length field is believed when a record is where it points, or when the
+//     rest of its head can be believed; unless records inside of what it claims lie so as
+//     they cannot inside of a record.
+//   - Else the next chain of records counts that the block's own can be.
+func (w *walker) step(from, limit int) (to int, one, ok bool) {
+	if to, ok = w.mended(from, limit); ok {
+		return to, true, true
+	}
+	size, trusted := w.claim(from)
+	target := from + size
+	var r Record
+	switch {
+	case size == 0, target > limit && !w.open(limit):
+	case target > w.end && !w.landsOnEnd(target):
+		if trusted { // the end of it is missing
+			return w.proven(from, limit)
 		}
-		if !w.candidate(data[at:], size) {
-			continue
+	case target == limit || w.landsOnEnd(target),
+		w.recordAt(target, limit, &r) && w.chain(target, limit).sound:
+		to, one = w.claimed(from, target)
+		return to, one, true
+	case trusted:
+		if to, one, ok = w.nextChain(from, target, limit); ok && (one || to < target) {
+			return to, one, true
 		}
-		if !w.spend(size) {
-			return 0, false
+		return target, true, true
+	}
+	return w.nextChain(from, from, limit)
+}
+
+// claimed returns where the record at from ends which claims to end at target, where a
+// record is: there, unless its hash fits for another end, or a chain of records from
+// before target runs exactly on to it, which none inside of a record does.
+func (w *walker) claimed(from, target int) (to int, one bool) {
+	p := newProver(w, from, w.headerAt(from))
+	var r Record
+	at, ok := from+1, false
+	for {
+		if at, ok = w.search(at, target, target, &r); !ok {
+			return target, true
 		}
-		if w.key.decode(data[at:], r) == nil && w.plausible(r) {
+		if p.proves(at) {
 			return at, true
 		}
+		c := w.chain(at, target)
+		if c.end == target {
+			return at, false
+		}
+		at = c.end
 	}
-	return 0, false
 }
 
-// candidate is the rest of what can be asked of a record without hashing it.
-func (w *walker) candidate(head []byte, size int) bool {
-	if int(binary.LittleEndian.Uint16(head[20:])) > size-EmptyRecordSize {
-		return false
+// proven returns where the record at from ends by its hash alone.
+func (w *walker) proven(from, limit int) (to int, one, ok bool) {
+	p := newProver(w, from, w.headerAt(from))
+	var r Record
+	for at := from + 1; ; {
+		if at, ok = w.search(at, limit, limit, &r); !ok {
+			return w.provenToEnd(&p, limit)
+		}
+		if p.proves(at) {
+			return at, true, true
+		}
+		at = w.chain(at, limit).end
 	}
-	sequence := binary.LittleEndian.Uint64(head[4:])
-	if sequence&tombstoneBit != 0 {
-		return sequence&erasedBit == 0 && size == EmptyRecordSize
+}
+
+// provenToEnd is proven for the end of what a record may reach to.
+func (w *walker) provenToEnd(p *prover, limit int) (to int, one, ok bool) {
+	if limit < w.end {
+		return limit, true, p.proves(limit)
 	}
-	return sequence&^erasedBit > w.last
+	for to := w.end; to < w.end+checksumSize && to <= limit; to++ {
+		if p.proves(to) {
+			return to, true, true
+		}
+	}
+	return 0, false, false
+}
+
+// nextChain finds the chain of records that the block goes on with behind the damage at
+// from, which goes to claim as far as is known; chains that end before that are inside
+// of it. A chain that is not sound may be inside of a damaged
+// record, so it counts only when one that is sound is behind it and its sequences leave
+// it room.
+func (w *walker) nextChain(from, claim, limit int) (to int, one, ok bool) {
+	p := newProver(w, from, w.headerAtEnd(from))
+	var held, seen []chain
+	if w.open(limit) {
+		defer func() { w.chains.list = seen }()
+	}
+	for c, ok := w.chainAfter(from, from+1, limit); ok; c, ok = w.chainAfter(c.end, c.end, limit) {
+		seen = append(seen, c)
+		if p.proves(c.from) {
+			return c.from, true, true
+		}
+		if c.end < claim || !w.fits(from, &c) {
+			continue
+		}
+		if c.sound {
+			for i := range held {
+				if held[i].last == 0 || c.first == 0 || held[i].last < c.first {
+					return held[i].from, false, true
+				}
+			}
+			return c.from, false, true
+		}
+		held = append(held, c)
+	}
+	return w.provenToEnd(&p, limit)
+}
+
+// chainAfter returns the next chain from at on, behind the break at broken.
+func (w *walker) chainAfter(broken, at, limit int) (chain, bool) {
+	if w.open(limit) {
+		if c, ok := w.chains.after(broken); ok {
+			return c, true
+		}
+	}
+	var r Record
+	at, ok := w.search(at, limit, limit, &r)
+	if !ok {
+		return chain{}, false
+	}
+	return w.chain(at, limit), true
+}
+
+// headerAtEnd is headerAt where there may be too few bytes for a length field.
+func (w *walker) headerAtEnd(from int) bool { return len(w.data)-from >= 4 && w.headerAt(from) }
+
+// fits reports whether the sequences of a chain leave one for what is damaged before it,
+// which is more than marks and tombstones if its length is not a multiple of theirs.
+func (w *walker) fits(from int, c *chain) bool {
+	if c.first == 0 || w.last == 0 || (c.from-from)%EmptyRecordSize == 0 {
+		return c.last == 0 || c.last > w.last
+	}
+	return c.first > w.last+1
 }

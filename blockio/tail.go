@@ -15,102 +15,6 @@ const (
 	lostMarkReach = SetAsideLimit
 )
 
-// scanTail goes through the block that was being written. It is a sequence of
-// frames: single records, and marks with the records of their groups. Frames
-// are written and synced one after the other, so only the last can be torn.
-// Every function that handles one returns where the next begins, or ok false when
-// the block is to be cut where that frame started.
-func (s *blockScan) scanTail() {
-	var r Record
-	at, ok := 0, true
-	for at < s.end {
-		start := at
-		if err := s.key.decode(s.data[at:], &r); err != nil {
-			at, ok = s.single(at, err)
-		} else if records, size := r.GroupMark(); r.Kind == KindGroupMark && sensibleMark(records, size) {
-			at, ok = s.group(at, records, at+EmptyRecordSize+int(size))
-		} else {
-			s.keep(at, &r)
-			at += r.Size
-		}
-		if !ok {
-			s.out.Torn = true
-			s.out.CutFrom, s.out.CutTo = int64(start), int64(s.end)
-			at = start
-			break
-		}
-	}
-	s.out.End = int64(at)
-}
-
-// sensibleMark reports whether so many bytes can hold so many records, of which there is
-// at least one.
-func sensibleMark(records, size uint32) bool {
-	return records > 0 && uint64(size) >= uint64(records)*EmptyRecordSize
-}
-
-// group handles a mark at start whose group should end at end.
-func (s *blockScan) group(start int, records uint32, end int) (int, bool) {
-	inside := start + EmptyRecordSize
-	durable := s.recordAt(end) || s.settled(inside, records, end)
-	if !durable {
-		look := s.walker
-		var r Record
-		if end < len(s.data) {
-			_, durable = look.search(end, len(s.data), &r)
-			s.budget = look.budget
-		}
-		if !durable && s.tornGroup(start, end) {
-			return 0, false
-		}
-	}
-	return s.members(inside, end), true
-}
-
-// recordAt reports whether a valid record starts there.
-func (s *blockScan) recordAt(at int) bool {
-	var r Record
-	return at < s.end && s.key.decode(s.data[at:], &r) == nil
-}
-
-// settled reports whether the group is complete, or is not what its mark says any more
-// although no record is damaged: somebody else has taken records out of it.
-func (s *blockScan) settled(at int, records uint32, end int) bool {
-	var r Record
-	for n := uint32(0); n < records; n++ {
-		if at >= end {
-			return true
-		}
-		if s.key.decode(s.data[min(at, len(s.data)):], &r) != nil {
-			return false
-		}
-		if r.Kind == KindGroupMark {
-			return true
-		}
-		at += r.Size
-	}
-	return true
-}
-
-// members goes through the records of a group that is kept.
-func (s *blockScan) members(at, end int) int {
-	limit := min(end, len(s.data))
-	var r Record
-	for at < limit && at < s.end {
-		err := s.key.decode(s.data[at:], &r)
-		if err != nil {
-			at = s.damaged(at, limit, err)
-			continue
-		}
-		if r.Kind == KindGroupMark || at+r.Size > end {
-			return at // the group is shorter than it was, and this is not of it
-		}
-		s.keep(at, &r)
-		at += r.Size
-	}
-	return at
-}
-
 // tornGroup reports whether the group start..end, which is not complete and behind which
 // there is no record, had not reached the disk in full.
 func (s *blockScan) tornGroup(start, end int) bool {
@@ -118,7 +22,7 @@ func (s *blockScan) tornGroup(start, end int) bool {
 		return true
 	}
 	look := s.walker
-	defer func() { s.budget = look.budget }()
+	look.firm = true
 	var r Record
 	for at := start + EmptyRecordSize; at < end; {
 		if look.key.decode(look.data[at:end], &r) == nil {
@@ -126,8 +30,8 @@ func (s *blockScan) tornGroup(start, end int) bool {
 			at += r.Size
 			continue
 		}
-		to, ok := look.next(at, end, &r)
-		if !ok {
+		to, found := look.gap(at, end, &r, nil)
+		if !found {
 			to = end
 		}
 		if look.lostSector(start, at, to, end) || to == end && look.tornChecksum(at, end) {
@@ -163,7 +67,7 @@ func (w *walker) tornChecksum(from, end int) bool {
 		return false
 	}
 	size, subjectLength, header, err := frame(w.data[from:end])
-	if err != nil || from+size != end || !w.spend(size) {
+	if err != nil || from+size != end {
 		return false
 	}
 	var sum [checksumSize]byte
@@ -174,20 +78,16 @@ func (w *walker) tornChecksum(from, end int) bool {
 // single handles bytes at at which are not a record: a frame of one record, or
 // the mark of a group.
 func (s *blockScan) single(at int, cause error) (int, bool) {
-	var r Record
-	to, ok := s.next(at, len(s.data), &r)
-	switch {
-	case ok && s.lostMark(at, to) && !s.markAfter(to):
-		return 0, false
-	case ok:
-		s.report(at, to, &r, cause)
-		return to, true
-	case s.tornSingle(at):
-		return 0, false
+	if s.tail {
+		look := s.walker
+		var r Record
+		to, found := look.gap(at, len(s.data), &r, nil)
+		if found && s.lostMark(at, to) && !s.markAfter(to) || !found && s.tornSingle(at) {
+			return 0, false
+		}
 	}
-	to = s.damageEnd(at, len(s.data))
-	s.report(at, to, nil, cause)
-	return to, true
+	s.chained = false // it may have been a mark
+	return s.damaged(at, len(s.data), cause), true
 }
 
 // tornSingle reports whether the frame at at, which no record follows, had not reached
@@ -238,14 +138,13 @@ func (s *blockScan) lostMark(at, to int) bool {
 	return sure || s.end-at <= lostMarkReach
 }
 
-// likeMark reports whether the bytes from..to of the record are those of a group mark, as
-// far as all marks have the same there.
+// likeMark reports whether the bytes from..to of the record are those of a mark of either
+// kind, as far as all marks have the same there.
 func likeMark(record []byte, from, to int) bool {
 	for i := from; i < min(to, headSize); i++ {
 		switch b := record[i]; {
 		case i == 0 && b != EmptyRecordSize,
 			i == 11 && b != tombstoneBit>>56,
-			i == 19 && b >= 0x80,
 			(i >= 1 && i < 11 || i >= 20) && b != 0:
 			return false
 		}
@@ -261,12 +160,11 @@ func (s *blockScan) markAfter(from int) bool {
 		return s.markAt > 0
 	}
 	look := s.walker
-	defer func() { s.budget = look.budget }()
 	var r Record
 	for at := from; at < look.end; {
 		if look.key.decode(look.data[at:], &r) != nil {
-			next, ok := look.next(at, len(look.data), &r)
-			if !ok {
+			next, found := look.gap(at, len(look.data), &r, nil)
+			if !found {
 				return false
 			}
 			at = next

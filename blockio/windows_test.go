@@ -43,7 +43,7 @@ func TestZeroedSectorWhereAFrameBegins(t *testing.T) {
 			continue
 		}
 		require.Equal(t, 1, scan.DamageCount)
-		require.Empty(t, scan.Lost, "its sequence is among the zeros, and not in danger of being used again")
+		require.Equal(t, []uint64{2}, scan.Lost, "its neighbours tell the sequence among the zeros")
 		row.b.requireRecords(t, got, func(r testRecord) bool { return r.Sequence != 2 }, "%s", row.name)
 	}
 }

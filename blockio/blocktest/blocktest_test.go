@@ -1,6 +1,7 @@
 package blocktest
 
 import (
+	"io/fs"
 	"math/rand"
 	"syscall"
 	"testing"
@@ -298,4 +299,43 @@ func TestModTimesCountChanges(t *testing.T) {
 		writeText(t, open(t, image, "/a", blockio.ModeReadWrite), "x", 0)
 		require.Greater(t, modTime(t, image, "/a"), before)
 	}
+}
+
+// TestUnsyncedDirectoryIsLost: with all below it, synced or not, unless MkdirAll or SyncDir
+// made its own entry durable.
+func TestUnsyncedDirectoryIsLost(t *testing.T) {
+	begin := func() *MemFS {
+		m := NewMemFS()
+		require.NoError(t, m.MkdirAll("/a"))
+		require.NoError(t, m.Mkdir("/a/b"))
+		require.ErrorIs(t, m.Mkdir("/a/b"), fs.ErrExist)
+		require.ErrorIs(t, m.Mkdir("/none/b"), fs.ErrNotExist)
+		return m
+	}
+	fill := func(m *MemFS) {
+		file := open(t, m, "/a/b/c", blockio.ModeCreate)
+		writeText(t, file, "text", 0)
+		require.NoError(t, file.Sync())
+		require.NoError(t, m.SyncDir("/a/b"))
+	}
+	m := begin()
+	fill(m)
+	_, err := m.CrashImage(DropUnsynced, nil).ReadDir("/a/b")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	for name, mend := range map[string]func(*MemFS) error{
+		"mkdir":        func(m *MemFS) error { return m.MkdirAll("/a/b") },
+		"mkdir, below": func(m *MemFS) error { return m.MkdirAll("/a/b/d") },
+		"sync":         func(m *MemFS) error { return m.SyncDir("/a") },
+	} {
+		m = begin()
+		require.NoError(t, mend(m), name)
+		fill(m)
+		file := open(t, m.CrashImage(DropUnsynced, nil), "/a/b/c", blockio.ModeRead)
+		require.NoError(t, file.Close())
+	}
+	m = begin()
+	open(t, m, "/a/other", blockio.ModeCreate)
+	require.NoError(t, m.MkdirAll("/a/b"))
+	_, err = m.CrashImage(DropUnsynced, nil).OpenFile("/a/other", blockio.ModeRead)
+	require.ErrorIs(t, err, fs.ErrNotExist, "nothing else became durable")
 }

@@ -232,9 +232,28 @@ func (m *MemFS) MkdirAll(name string) error {
 			at.syncDir()
 		case !next.dir:
 			return pathError("mkdir", name, syscall.ENOTDIR)
+		default:
+			at.settleEntry(part)
 		}
 		at = next
 	}
+	return nil
+}
+
+// Mkdir makes one directory whose entry is not durable before somebody syncs the directory
+// above: another program may have made it, or a MkdirAll that did not come to its end.
+// Until then a crash may take it, with all that is below.
+func (m *MemFS) Mkdir(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	dir, base, err := m.parent(name)
+	if err == nil && dir.entries[base] != nil {
+		err = fs.ErrExist
+	}
+	if err != nil {
+		return pathError("mkdir", name, err)
+	}
+	m.apply(&change{toDir: dir, to: base, node: newDir()})
 	return nil
 }
 
@@ -278,6 +297,15 @@ func (n *node) syncDir() {
 		c.settle()
 	}
 	n.changes = nil
+}
+
+// settleEntry makes what a directory has under a name durable, and no more than that.
+func (n *node) settleEntry(name string) {
+	for _, c := range n.changes {
+		if c.toDir == n && c.to == name {
+			c.settle()
+		}
+	}
 }
 
 // settle makes a change durable in every directory it touches.
