@@ -47,8 +47,6 @@ func (p EndProof) encode() []byte {
 	return data
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // WriteEndProof writes the proof of the blocks' end, durably.
 func (b *Blocks) WriteEndProof(p EndProof) error {
 	return ReplaceFile(b.fs, filepath.Join(b.Dir(), EndProofFile), p.encode())

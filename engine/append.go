@@ -7,7 +7,6 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) {
 	b.memory.slotRoom(b.appended, &e.spareSlots)
 	b.codec.AppendMessage(b.memory.free(), sequence, time, m.Subject, m.Header, m.Payload)
 	b.appended.add(sequence, time, b.size, size, e.subjects.Stage(m.Subject, e.current.parity))
-	b.memory.frame.slots++
 	e.appended(size)
 	b.remember(sequence, time, uint64(size))
 
@@ -42,7 +41,7 @@ func (e *Engine) tombstone(sequence uint64, time int64) {
 // roomForEmpty makes room in the tail, or in a new one, for a record without subject
 // and payload.
 func (e *Engine) roomForEmpty() {
-	if b := e.tail; b == nil || b.size > 0 && b.size+int64(e.emptySize) > e.cfg.BlockSize {
+	if e.full(e.emptySize) {
 		e.roll()
 	}
 	e.openFrame(e.emptySize)

@@ -40,7 +40,9 @@ type block struct {
 
 	memory memory
 	codec  BlockCodec
-	view   *BlockView
+	// markCRC is the checksum of the last mark in the block, with which that of the next one begins.
+	markCRC uint32
+	view    *BlockView
 	// sealed blocks take no more records.
 	sealed bool
 	// hasIndex tells that recovery found a block index that is of use.

@@ -39,7 +39,7 @@ func (c *Store) admit(e *Engine, size int) error {
 
 // storeOne appends a message that was admitted, and answers its command.
 func (e *Engine) storeOne(tag any, m *Message, time int64, size int) {
-	if b := e.tail; b == nil || b.size > 0 && b.size+int64(size) > e.cfg.BlockSize {
+	if e.full(size) {
 		e.roll()
 	}
 	sequence := e.last() + 1

@@ -35,7 +35,7 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 		return false
 	}
 	time := e.stampNow()
-	if b := e.tail; b == nil || b.size > 0 && b.size+int64(total)+int64(e.emptySize) > e.cfg.BlockSize {
+	if e.full(total) {
 		e.roll()
 	}
 	for i := range c.Messages {

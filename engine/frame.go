@@ -1,14 +1,13 @@
 package engine
 
-// frame is a group mark and the records behind it, which the mark counts; see
-// docs/recovery.md. The place of the mark is reserved when the frame is opened.
+// frame is a mark and the records behind it, of which the mark tells the bytes and a checksum of the
+// lengths; see docs/recovery.md. The place of the mark is reserved when the frame is opened.
 type frame struct {
-	open    bool
-	chunk   int   // index of the chunk that holds the mark
-	at      int   // where the mark is in it
-	offset  int64 // where the mark is in the block
-	records uint32
-	slots   int // message records among them
+	open   bool
+	chunk  int    // index of the chunk that holds the mark
+	at     int    // where the mark is in it
+	offset int64  // where the mark is in the block
+	crc    uint32 // of the lengths of the records so far, begun with that of the mark before
 }
 
 // openFrame makes room for a record of n bytes in the tail, and opens a frame there
@@ -26,7 +25,7 @@ func (e *Engine) openFrame(n int) {
 	}
 	e.current.pieceFor(b)
 	m.room(e.emptySize+n, b.size, e.chunkHint, e.cfg.Buffers)
-	m.frame = frame{open: true, chunk: len(m.chunks) - 1, at: m.used, offset: b.size}
+	m.frame = frame{open: true, chunk: len(m.chunks) - 1, at: m.used, offset: b.size, crc: b.markCRC}
 	m.used += e.emptySize
 	b.size += int64(e.emptySize)
 }
@@ -34,8 +33,9 @@ func (e *Engine) openFrame(n int) {
 // appended accounts for a record of n bytes that was encoded into the tail.
 func (e *Engine) appended(n int) {
 	b := e.tail
-	b.memory.used += n
-	b.memory.frame.records++
+	m := &b.memory
+	m.frame.crc = b.codec.LengthsCRC(m.frame.crc, m.chunks[len(m.chunks)-1].bytes[m.used:m.used+n])
+	m.used += n
 	b.size += int64(n)
 	p := e.current.pieceFor(b)
 	p.to = b.size
@@ -44,27 +44,14 @@ func (e *Engine) appended(n int) {
 	e.counts[countUnacknowledged] += uint64(n)
 }
 
-// closeFrame ends the open frame: its mark is filled in, or taken back when a
-// single record needs none.
+// closeFrame ends the open frame: its mark is filled in.
 func (e *Engine) closeFrame() {
 	b := e.tail
 	if b == nil || !b.memory.frame.open {
 		return
 	}
-	m := &b.memory
-	f := m.frame
-	m.frame = frame{}
-	length := b.size - f.offset - int64(e.emptySize)
-	chunk := m.chunks[f.chunk].bytes
-	if f.records == 1 && !(f.offset == 0 && e.cfg.Codec.LooksCompressed(uint32(length))) {
-		copy(chunk[f.at:], chunk[f.at+e.emptySize:f.at+e.emptySize+int(length)])
-		m.used -= e.emptySize
-		b.size -= int64(e.emptySize)
-		if f.slots == 1 {
-			b.appended.slot(b.appended.n - 1).offset -= uint32(e.emptySize)
-		}
-	} else {
-		b.codec.PutGroupMark(chunk[f.at:f.at+e.emptySize], f.records, uint32(length))
-	}
-	e.current.pieceFor(b).to = b.size
+	f := &b.memory.frame
+	b.codec.PutFrameMark(b.memory.chunks[f.chunk].bytes[f.at:f.at+e.emptySize], uint32(b.size-f.offset-int64(e.emptySize)), f.crc)
+	b.markCRC = f.crc
+	*f = frame{}
 }

@@ -24,10 +24,18 @@ func tomb(sequence uint64) appender {
 	return func(b blockCodec, dst []byte) []byte { return b.AppendTombstone(dst, sequence, int64(sequence)) }
 }
 
-func groupMark(records, bytes uint32) appender {
+// frameOf is a frame: a mark and records.
+func frameOf(records ...appender) appender {
 	return func(b blockCodec, dst []byte) []byte {
+		crc := markCRC(uint32(b), dst)
+		start := len(dst) + 30
 		dst = append(dst, make([]byte, 30)...)
-		b.PutGroupMark(dst[len(dst)-30:], records, bytes)
+		for _, r := range records {
+			at := len(dst)
+			dst = r(b, dst)
+			crc = b.LengthsCRC(crc, dst[at:])
+		}
+		b.PutFrameMark(dst[start-30:start], uint32(len(dst)-start), crc)
 		return dst
 	}
 }
@@ -92,7 +100,7 @@ func TestRecovery(t *testing.T) {
 		{name: "skips", blocks: blocks{1: {skipped(5, 5), msg(6), skipped(8, 6), msg(9)}, 2: {skipped(12, 9)}}, live: []uint64{6, 9}, last: 12, lastTime: 9,
 			deleted: []engine.SequenceRange{{First: 7, Last: 8}, {First: 10, Last: 12}}},
 		{name: "only skips", blocks: blocks{1: {skipped(5, 3)}}, last: 5, lastTime: 3},
-		{name: "group marks are nothing", blocks: blocks{1: {groupMark(2, 62), msg(1), msg(2), groupMark(0, 0)}}, live: []uint64{1, 2}, last: 2, lastTime: 2},
+		{name: "frame marks are nothing", blocks: blocks{1: {frameOf(msg(1), msg(2)), frameOf()}}, live: []uint64{1, 2}, last: 2, lastTime: 2},
 		{name: "empty highest block", blocks: blocks{1: {msg(1)}, 2: nil}, live: []uint64{1}, last: 1, lastTime: 1},
 		{name: "empty blocks in between go", blocks: blocks{1: {msg(1)}, 2: nil, 3: nil, 4: {msg(2)}, 5: nil}, live: []uint64{1, 2}, last: 2, lastTime: 2,
 			remaining: []uint32{1, 4, 5}},

@@ -2,6 +2,19 @@ package engine
 
 import "math"
 
+// full reports whether the tail has no room for so many bytes of records, or there is no tail. One record
+// goes into an empty block however long it is.
+func (e *Engine) full(n int) bool {
+	b := e.tail
+	if b == nil || b.size == 0 {
+		return b == nil
+	}
+	if !b.memory.frame.open {
+		n += e.emptySize // for the mark
+	}
+	return b.size+int64(n) > e.cfg.BlockSize
+}
+
 // roll ends the tail, which is sealed with the current group, and starts the next
 // block.
 func (e *Engine) roll() {

@@ -21,7 +21,8 @@ type Scan struct {
 	lostBytes  int64
 	timeless   bool // the last record was of an erased message: it kept no time
 	trimmed    bool
-	held       bool             // see Held
+	held       bool // see Held
+	markCRC    uint32
 	index      *indexedSubjects // of a scan that was filled from a block index
 	firstMsg   uint64           // sequence of the first message
 	firstTime  int64            // its time
@@ -113,6 +114,9 @@ func (s *Scan) spanned(first uint64) []SequenceRange {
 	return append(lead, s.deleted...)
 }
 
+// Mark tells the checksum of the last mark in the block.
+func (s *Scan) Mark(crc uint32) { s.markCRC = crc }
+
 // Held tells that the block held messages, although the scan may have found none. It is not removed as one
 // that is empty, and takes no more records.
 func (s *Scan) Held() { s.held, s.appendable = true, false }
@@ -156,7 +160,7 @@ func (s *Scan) trim(last uint64) {
 		trimmed.Skip(s.last, s.lastTime)
 		trimmed.lastTime, trimmed.timeless = s.lastTime, s.timeless
 	}
-	trimmed.tombstones = s.tombstones
+	trimmed.tombstones, trimmed.markCRC, trimmed.held = s.tombstones, s.markCRC, s.held
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)
 	*s = trimmed
 }

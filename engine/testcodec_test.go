@@ -21,8 +21,6 @@ func (codec) Size(subject, header, payload int) int {
 
 func (codec) EmptySize() int { return 30 }
 
-func (codec) LooksCompressed(length uint32) bool { return length&0xffffff == 'c'|'m'<<8|'p'<<16 }
-
 func (c codec) Check(subject, header, payload int) error {
 	if subject > 65535 || c.Size(subject, header, payload) > 32<<20 {
 		return fmt.Errorf("%w: record", engine.ErrTooLarge)
@@ -81,19 +79,24 @@ func (b blockCodec) AppendTombstone(dst []byte, sequence uint64, time int64) []b
 	return b.empty(dst, sequence|tombstoneBit, time)
 }
 
-func (b blockCodec) PutGroupMark(dst []byte, records, bytes uint32) {
-	b.empty(dst[:0], tombstoneBit, int64(uint64(records)<<32|uint64(bytes)))
+func (b blockCodec) LengthsCRC(crc uint32, record []byte) uint32 {
+	return crc32.Update(crc, castagnoli, record[:4])
+}
+
+func (b blockCodec) PutFrameMark(dst []byte, bytes, crc uint32) {
+	b.empty(dst[:0], tombstoneBit, int64(uint64(crc)<<32|uint64(bytes)))
 }
 
 // record is one decoded record.
 type record struct {
-	kind            byte // m message, s skip, t tombstone, g group mark
+	kind            byte // m message, s skip, t tombstone, g frame mark
 	sequence        uint64
 	time            int64
 	subject         string
 	header, payload []byte
 	size            int
-	records, bytes  int // group mark
+	records, bytes  int // frame mark: what follows it
+	crc             uint32
 }
 
 // decode returns the record at the start of data, if there is one.
@@ -106,6 +109,7 @@ func decode(block uint32, data []byte) (r record, ok bool) {
 	if r.size < 30 || r.size > len(data) {
 		return r, false
 	}
+	rest := data[r.size:]
 	data = data[:r.size]
 	if binary.LittleEndian.Uint64(data[r.size-8:]) != blockCodec(block).sum(data) {
 		return r, false
@@ -122,7 +126,14 @@ func decode(block uint32, data []byte) (r record, ok bool) {
 	r.payload = body
 	switch {
 	case r.sequence == tombstoneBit:
-		r.kind, r.records, r.bytes = 'g', int(uint64(r.time)>>32), int(uint32(r.time))
+		r.kind, r.crc, r.bytes = 'g', uint32(uint64(r.time)>>32), int(uint32(r.time))
+		for at := 0; at < min(r.bytes, len(rest)); r.records++ {
+			next, ok := decode(block, rest[at:])
+			if !ok || next.kind == 'g' {
+				break
+			}
+			at += next.size
+		}
 	case r.sequence&tombstoneBit != 0:
 		r.kind = 't'
 	case r.sequence&erasedBit != 0 || r.sequence == 0:
@@ -135,12 +146,12 @@ func decode(block uint32, data []byte) (r record, ok bool) {
 }
 
 // walk visits the records of a block up to the first that is not whole, or up to
-// the first group of which a part is missing. It returns where that is.
+// the first frame of which a part is missing. It returns where that is.
 func walk(block uint32, data []byte, visit func(offset int64, r record)) (end int64) {
-	at := 0
+	at, crc := 0, uint32(0)
 	for {
 		r, ok := decode(block, data[at:])
-		if !ok || r.kind == 'g' && !wholeGroup(block, data[at+r.size:], r) {
+		if !ok || r.kind == 'g' && !wholeFrame(block, data[at+r.size:], r, &crc) {
 			return int64(at)
 		}
 		visit(int64(at), r)
@@ -148,16 +159,28 @@ func walk(block uint32, data []byte, visit func(offset int64, r record)) (end in
 	}
 }
 
-func wholeGroup(block uint32, data []byte, mark record) bool {
+// wholeFrame reports whether what a mark announces follows it, and goes on from the mark before.
+func wholeFrame(block uint32, data []byte, mark record, crc *uint32) bool {
 	at := 0
 	for range mark.records {
 		r, ok := decode(block, data[at:])
 		if !ok || r.kind == 'g' {
 			return false
 		}
+		*crc = blockCodec(block).LengthsCRC(*crc, data[at:])
 		at += r.size
 	}
-	return at == mark.bytes
+	return at == mark.bytes && *crc == mark.crc
+}
+
+// markCRC returns the checksum of the last mark in the bytes of a block.
+func markCRC(block uint32, data []byte) (crc uint32) {
+	walk(block, data, func(_ int64, r record) {
+		if r.kind == 'g' {
+			crc = r.crc
+		}
+	})
+	return crc
 }
 
 // scan turns a block's bytes into what the engine recovers from.
@@ -173,6 +196,7 @@ func scan(block uint32, data []byte, tail bool) *engine.Scan {
 			s.Tombstone(r.sequence, r.time)
 		}
 	})
+	s.Mark(markCRC(block, data))
 	s.Finish(end, tail, nil, 0)
 	return s
 }

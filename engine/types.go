@@ -101,9 +101,6 @@ type Codec interface {
 	Size(subject, header, payload int) int
 	// EmptySize returns the length of a skip, a tombstone and a group mark.
 	EmptySize() int
-	// LooksCompressed reports whether a block whose first record has this length would be taken for
-	// one that is compressed.
-	LooksCompressed(length uint32) bool
 	// Check refuses part lengths that no record can hold.
 	Check(subject, header, payload int) error
 	// Block returns the encoder for the records of one block.
@@ -116,7 +113,11 @@ type BlockCodec interface {
 	AppendMessage(dst []byte, sequence uint64, time int64, subject string, header, payload []byte) []byte
 	AppendSkip(dst []byte, sequence uint64, time int64) []byte
 	AppendTombstone(dst []byte, sequence uint64, time int64) []byte
-	PutGroupMark(dst []byte, records, bytes uint32)
+	// LengthsCRC continues a checksum over the length fields of a record.
+	LengthsCRC(crc uint32, record []byte) uint32
+	// PutFrameMark writes the mark of a frame of so many bytes of records, whose lengths have that
+	// checksum.
+	PutFrameMark(dst []byte, bytes, crc uint32)
 }
 
 // Buffers lends the engine the large byte slices that hold the tail block.

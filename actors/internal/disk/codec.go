@@ -19,9 +19,6 @@ func (Codec) Size(subject, header, payload int) int {
 // EmptySize implements engine.Codec.
 func (Codec) EmptySize() int { return blockio.EmptyRecordSize }
 
-// LooksCompressed implements engine.Codec.
-func (Codec) LooksCompressed(length uint32) bool { return blockio.LooksCompressed(length) }
-
 // Check implements engine.Codec.
 func (Codec) Check(subject, header, payload int) error {
 	if err := blockio.CheckSize(subject, header, payload); err != nil {
@@ -31,4 +28,12 @@ func (Codec) Check(subject, header, payload int) error {
 }
 
 // Block implements engine.Codec.
-func (c Codec) Block(id uint32) engine.BlockCodec { return blockio.NewRecordCodec(string(c), id) }
+func (c Codec) Block(id uint32) engine.BlockCodec {
+	return blockCodec{blockio.NewRecordCodec(string(c), id)}
+}
+
+// blockCodec is a record codec as the engine wants it.
+type blockCodec struct{ *blockio.RecordCodec }
+
+// LengthsCRC implements engine.BlockCodec.
+func (blockCodec) LengthsCRC(crc uint32, record []byte) uint32 { return blockio.LengthsCRC(crc, record) }

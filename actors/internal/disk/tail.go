@@ -38,7 +38,7 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		}
 	}
 	if s.found.Settle {
-		return r.settle(id, s.found.End)
+		return r.settle(id, s.found.End, s.found.MarkCRC)
 	}
 	if last && r.After == nil && appendable(&s.found) {
 		return r.Blocks.OpenTail(id, s.found.End)
@@ -57,11 +57,11 @@ func (r *Recovery) looksTorn(id uint32) (bool, error) {
 	return found.Torn, nil
 }
 
-// settle writes a group mark of no records at the end of a block whose torn tail was cut. Without the
+// settle writes a mark of no records at the end of a block whose torn tail was cut. Without the
 // mark, the damage before it would look like a torn tail to the next recovery.
-func (r *Recovery) settle(id uint32, end int64) error {
+func (r *Recovery) settle(id uint32, end int64, crc uint32) error {
 	mark := make([]byte, blockio.EmptyRecordSize)
-	r.Blocks.Codec(id).PutGroupMark(mark, 0, 0)
+	r.Blocks.Codec(id).PutFrameMark(mark, 0, crc)
 	if err := r.Blocks.OpenTail(id, end); err != nil {
 		return err
 	}

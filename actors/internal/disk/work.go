@@ -146,6 +146,7 @@ func (f *Files) scanBlock(id uint32, data []byte, tail, last bool) (*engine.Scan
 				scan.Tombstone(r.Sequence, r.Time)
 			}
 		})
+	scan.Mark(found.MarkCRC)
 	scan.Finish(found.End, last && appendable(&found), found.Lost, found.LostBytes)
 	return scan, found
 }
