@@ -14,7 +14,7 @@ import (
 // newFiles returns the files of the stream for the lanes and for recovery. It opens none.
 func (s *stream) newFiles() *disk.Files {
 	return &disk.Files{
-		Log: s.log, FS: s.config.FS, Derived: derivedFiles, Source: s.source.Blocks(),
+		Log: s.log, FS: s.config.FS, Derived: derivedFiles, Source: s.source.Blocks(), Published: s.published,
 		Blocks: blockio.NewBlocks(s.config.FS, s.dir, s.config.Name, blockio.BlocksOptions{
 			BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
 			Source: s.source.Blocks(),

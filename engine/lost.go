@@ -8,7 +8,7 @@ type LostRange struct {
 	Block uint32
 }
 
-// Loss tells the engine of messages of a sealed block that a reader has found to be damaged or missing.
+// Loss tells the engine of written messages of a block that a reader has found to be damaged or missing.
 type Loss struct {
 	LostRange
 	Generation uint64 // of the block, as the reader's view has it
@@ -75,6 +75,9 @@ func (e *Engine) addLost(r LostRange) {
 	e.lost = e.lost.with(r)
 	e.lostChanged = true
 }
+
+// Lost returns what is lost, ascending and disjoint.
+func (e *Engine) Lost() []LostRange { return slices.Clone(e.lost) }
 
 // dropLost forgets what was lost of the blocks that are gone from the head of the stream.
 func (e *Engine) dropLost() {
@@ -153,7 +156,7 @@ func (e *Engine) Lose(l Loss) (lost uint64) {
 		return 0
 	}
 	i := slices.IndexFunc(e.blocks, func(b *block) bool { return b.id == l.Block })
-	if i < 0 || !e.blocks[i].sealed || e.blocks[i].view.Generation != l.Generation || e.blocks[i].msgs == 0 {
+	if i < 0 || e.blocks[i].view.Generation != l.Generation || e.blocks[i].msgs == 0 {
 		return 0
 	}
 	b := e.blocks[i]

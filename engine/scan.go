@@ -22,6 +22,8 @@ type Scan struct {
 	timeless   bool // the last record was of an erased message: it kept no time
 	trimmed    bool
 	held       bool // see Held
+	lostHead   bool // see Around
+	lostEnd    bool
 	markCRC    uint32
 	index      *indexedSubjects // of a scan that was filled from a block index
 	firstMsg   uint64           // sequence of the first message
@@ -121,6 +123,9 @@ func (s *Scan) Mark(crc uint32) { s.markCRC = crc }
 // that is empty, and takes no more records.
 func (s *Scan) Held() { s.held, s.appendable = true, false }
 
+// Around tells that the block begins, or ends, with damage of which not all sequences are known.
+func (s *Scan) Around(head, end bool) { s.lostHead, s.lostEnd = head, end }
+
 // Find returns where the scan, of records, has found the message of a sequence.
 func (s *Scan) Find(sequence uint64) (RecordInfo, bool) {
 	if s.table == nil {
@@ -161,6 +166,7 @@ func (s *Scan) trim(last uint64) {
 		trimmed.lastTime, trimmed.timeless = s.lastTime, s.timeless
 	}
 	trimmed.tombstones, trimmed.markCRC, trimmed.held = s.tombstones, s.markCRC, s.held
+	trimmed.lostHead, trimmed.lostEnd = s.lostHead, s.lostEnd
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)
 	*s = trimmed
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io/fs"
+	"slices"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
@@ -31,13 +32,15 @@ type evidence struct {
 	orphans map[uint32]bool // numbers of indexes without a block
 	end     blockio.EndProof
 	hasEnd  bool
+	told    []engine.LostRange
+	stale   []uint32 // blocks whose indexes name messages that they do not have
 }
 
 // lackedBy returns the messages that the index of a block names and a scan of the block's records has not
 // found. data and scan are nil when the block has no file. An index that is not sound in itself proves
 // nothing, and neither does one that agrees with none of the records that are there: it is of another block.
-func (r *Recovery) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing) {
-	x, err := blockindex.OpenFileForEvidence(r.FS, r.Blocks.Path(id), id, blockindex.Options{})
+func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing) {
+	x, err := blockindex.OpenFileForEvidence(f.FS, f.Blocks.Path(id), id, blockindex.Options{})
 	if err != nil {
 		return nil
 	}
@@ -77,9 +80,16 @@ func (r *Recovery) gather() error {
 			r.evidence.missing = append(r.evidence.missing, lacked...)
 		}
 	}
-	r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof()
-	if err != nil {
+	if r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof(); err != nil {
 		r.Log.Warn("cannot read the proof of the end", "error", err)
+	}
+	told, err := r.Blocks.ReadLost()
+	if err != nil {
+		r.Log.Warn("cannot read which messages are known to be lost", "error", err)
+	}
+	for _, l := range told {
+		r.evidence.told = append(r.evidence.told, engine.LostRange{
+			SequenceRange: engine.SequenceRange{First: l.First, Last: l.Last}, Block: l.Block})
 	}
 	return nil
 }
@@ -87,7 +97,14 @@ func (r *Recovery) gather() error {
 // judge decides what of the evidence speaks of a loss, and tells the engine. It returns the numbers of
 // indexes without a block that are to stay, since they name messages that are lost.
 func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep map[uint32]bool) {
+	rec.Settle()
+	r.recall(rec, list)
 	keep = make(map[uint32]bool)
+	for _, m := range r.evidence.missing {
+		if n := len(r.evidence.stale); !r.evidence.orphans[m.block] && (n == 0 || r.evidence.stale[n-1] != m.block) {
+			r.evidence.stale = append(r.evidence.stale, m.block)
+		}
+	}
 	if r.ServerWasHere {
 		return keep // it accounts for what is gone in files of its own
 	}
@@ -129,6 +146,15 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 	return keep
 }
 
+// endsAsProven reports whether the last block is the one in which a clean stop has left the end, and has not
+// grown since. Then nothing in it is torn: what does not verify is damaged, and the rest of it is kept.
+func (r *Recovery) endsAsProven(list []blockio.BlockInfo) bool {
+	if n := len(list); n > 0 && r.evidence.hasEnd && !r.ServerWasHere {
+		return list[n-1].ID == r.evidence.end.Block && list[n-1].Size <= r.evidence.end.Size
+	}
+	return false
+}
+
 // judgeEnd compares where the log ends with where it ended at the last clean stop.
 func (r *Recovery) judgeEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
 	end := r.evidence.end
@@ -152,9 +178,26 @@ func (r *Recovery) judgeEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
 
 // tellLost notes a range of messages as lost.
 func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange, bytes uint64) {
-	rec.Lose(lost, bytes)
-	r.Log.Error("messages are lost: their block does not have them any more", "path", r.Blocks.Path(lost.Block),
-		"first", lost.First, "last", lost.Last, "messages", lost.Last-lost.First+1, "bytes", bytes)
+	if n := rec.Lose(lost, bytes); n > 0 {
+		r.Log.Error("messages are lost: their block does not have them any more", "path", r.Blocks.Path(lost.Block),
+			"first", lost.First, "last", lost.Last, "messages", n, "bytes", bytes)
+	}
+}
+
+// recall notes again what was told to be lost before, as far as the head of the stream has not passed it:
+// what is left of its block is there, or nothing was between it and what is.
+func (r *Recovery) recall(rec *engine.Recovery, list []blockio.BlockInfo) {
+	floor, last := rec.First(), rec.Last()
+	for _, lost := range slices.Backward(r.evidence.told) {
+		if r.ServerWasHere { // it may have taken the end of the stream away
+			lost.Last = min(lost.Last, last)
+		}
+		passed := len(list) > 0 && lost.Block < list[0].ID && lost.Last+1 < floor
+		if !passed && lost.First <= lost.Last {
+			rec.Lose(lost, 0)
+			floor = min(floor, lost.First)
+		}
+	}
 }
 
 // ProveEnd writes where the log ends, when the stream has been stopped cleanly: its last block is sealed and
@@ -162,6 +205,9 @@ func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange, bytes u
 func (f *Files) ProveEnd(last uint64) error {
 	list, err := f.Blocks.List()
 	if err != nil || len(list) == 0 || last == 0 {
+		return err
+	}
+	if err := f.Tell(f.Published.LostWithin(1, blockio.MaxSequence)); err != nil {
 		return err
 	}
 	b := list[len(list)-1]

@@ -70,10 +70,10 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		rec.AtLeast(r.After.Last)
 		rec.RemoveBelow(r.After.First)
 	}
-	if r.After == nil {
-		if err := r.gather(); err != nil {
-			return nil, err
-		}
+	if r.After != nil {
+		r.evidence.told = r.Published.LostWithin(1, blockio.MaxSequence)
+	} else if err := r.gather(); err != nil {
+		return nil, err
 	}
 	if err := r.scanAll(ctx, list, rec); err != nil {
 		return nil, err
@@ -87,6 +87,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if r.After != nil {
 		rec.NextBlockAfter(r.Highest)
 	}
+	r.keepTold(rec.Lost(), keep)
 	if empty := rec.EmptyBlocks(); len(empty) > 0 {
 		if err := r.Blocks.Remove(empty...); err != nil {
 			return nil, err
@@ -118,6 +119,7 @@ func (r *Recovery) loseDamaged(ctx context.Context, e *engine.Engine) error {
 	if len(r.losses) == 0 {
 		return nil
 	}
+	r.keepTold(e.Lost(), nil)
 	return r.finish(ctx, e)
 }
 

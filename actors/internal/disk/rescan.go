@@ -37,6 +37,9 @@ func (r *Recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *e
 			tail = i
 		}
 	}
+	if r.endsAsProven(list) {
+		tail = -1
+	}
 	workers := min(r.Scanners, len(list))
 	if workers <= 1 {
 		return r.scanInline(ctx, list, tail, rec)
@@ -139,7 +142,7 @@ func (r *Recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
 			return s.err
 		}
 	}
-	if len(s.lacked) > 0 && s.scan.Messages() == 0 {
+	if s.scan.Messages() == 0 && (len(s.lacked) > 0 || r.wasToldOf(id)) {
 		s.scan.Held()
 	}
 	rec.Add(s.scan)

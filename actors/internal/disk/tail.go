@@ -27,6 +27,13 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		r.exposed = 0
 	case s.found.End > 0:
 		r.exposed = id
+		if last && s.found.DamageCount > 0 {
+			torn, err := r.looksTorn(id)
+			if err != nil {
+				return err
+			}
+			s.found.Settle = torn
+		}
 	case last && r.exposed != 0:
 		torn, err := r.looksTorn(r.exposed)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -23,6 +24,12 @@ type Files struct {
 	// Derived names the files beside the blocks that describe the stream as a whole, and that the
 	// first change makes wrong.
 	Derived []string
+	// Published is what readers are shown.
+	Published *engine.Published
+
+	telling sync.Mutex // guards the two below
+	told    []blockio.LostRange
+	hasTold bool // told is what is in the file
 }
 
 // OpError is the failure of one operation of a commit.
@@ -147,6 +154,7 @@ func (f *Files) scanBlock(id uint32, data []byte, tail, last bool) (*engine.Scan
 			}
 		})
 	scan.Mark(found.MarkCRC)
+	scan.Around(found.LostHead, found.LostEnd)
 	scan.Finish(found.End, last && appendable(&found), found.Lost, found.LostBytes)
 	return scan, found
 }

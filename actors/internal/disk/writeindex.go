@@ -8,7 +8,8 @@ import (
 )
 
 // WriteIndex reads a sealed block and writes its index file. It returns false when the block has gone
-// meanwhile, or is one that no index can describe; a block of the second kind has no index file then.
+// meanwhile, or is one that no index can describe; a block of the second kind has no index file then. It is false, too, as
+// long as there is an index that shows a loss which nobody has been told of: it is left as it is.
 func (f *Files) WriteIndex(id uint32) (written bool, err error) {
 	block, err := f.lease(id, true)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -20,6 +21,9 @@ func (f *Files) WriteIndex(id uint32) (written bool, err error) {
 	defer block.Release()
 	data, err := block.ReadAll(nil)
 	if err != nil {
+		return false, err
+	}
+	if evidence, err := f.isEvidence(id, data); evidence || err != nil {
 		return false, err
 	}
 	path := block.Path()

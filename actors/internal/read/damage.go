@@ -3,6 +3,7 @@ package read
 import (
 	"errors"
 	"io"
+	"slices"
 	"sort"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -141,7 +142,13 @@ func (p *part) damaged(from, to uint64, low, high int, set *subject.Set) ([]stre
 	if err != nil {
 		return nil, err
 	}
-	list := append(holes, lost...)
+	list := holes
+	for _, l := range lost {
+		// The store may have come to know of a hole meanwhile.
+		if !slices.ContainsFunc(holes, func(h stretch) bool { return h.first <= l.last && l.first <= h.last }) {
+			list = append(list, l)
+		}
+	}
 	for _, s := range known {
 		explained := false
 		for i := range list {
@@ -150,7 +157,7 @@ func (p *part) damaged(from, to uint64, low, high int, set *subject.Set) ([]stre
 				list[i].offset, list[i].reason, list[i].err, explained = s.offset, s.reason, s.err, true
 			}
 		}
-		if explained {
+		if explained || s.first == 0 && p.toldBehind() {
 			continue
 		}
 		inside := s.before > low && s.before < high || s.first >= from && s.first <= to && s.first > 0 ||
@@ -166,6 +173,17 @@ func (p *part) damaged(from, to uint64, low, high int, set *subject.Set) ([]stre
 		return list[i].first < list[j].first
 	})
 	return list, nil
+}
+
+// toldBehind reports whether messages that the block had, and that follow those of its view, are known to be
+// lost: unnamed damage in the block is told of with them.
+func (p *part) toldBehind() bool {
+	after := p.view.Next(p.block)
+	if after == nil {
+		return false
+	}
+	lost, ok := p.source.Published.Lost(after.First)
+	return ok && lost.Block == p.block.ID
 }
 
 // lost returns what the view names as lost of the sequences from..to, as far as a set may select it.

@@ -34,6 +34,9 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 		case s.Stopped.Load():
 			return ErrStopped
 		case wanted > last || last == 0:
+			if _, lost := s.Published.Lost(wanted); lost {
+				return s.absent(wanted)
+			}
 			return fmt.Errorf("%w: %d, last is %d", ErrEOF, wanted, last)
 		case wanted < first:
 			return s.absent(wanted)

@@ -1,0 +1,78 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// What was told to be lost stays told: it is written down before what showed the loss may go.
+
+// Tell writes down which messages are lost, durably, if that is not in the file already.
+func (f *Files) Tell(lost []engine.LostRange) error {
+	f.telling.Lock()
+	defer f.telling.Unlock()
+	if !f.hasTold {
+		before, err := f.Blocks.ReadLost()
+		if err != nil {
+			return err
+		}
+		f.told, f.hasTold = before, true
+	}
+	ranges := make([]blockio.LostRange, len(lost))
+	for i, l := range lost {
+		ranges[i] = blockio.LostRange{Block: l.Block, First: l.First, Last: l.Last}
+	}
+	if slices.Equal(ranges, f.told) {
+		return nil
+	}
+	if err := f.Blocks.WriteLost(ranges); err != nil {
+		f.hasTold = false // it may be either
+		return fmt.Errorf("write down what is lost: %w", err)
+	}
+	f.told = ranges
+	return nil
+}
+
+// wasToldOf reports whether messages of a block are known to be lost.
+func (r *Recovery) wasToldOf(id uint32) bool {
+	return slices.ContainsFunc(r.evidence.told, func(l engine.LostRange) bool { return l.Block == id })
+}
+
+// keepTold writes down what recovery has found to be lost, and then removes the indexes that showed it: they
+// are of blocks that have changed. Recovery goes on if that cannot be written; the indexes stay then, and
+// keep has those without a block that do.
+func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
+	if err := r.Tell(lost); err != nil {
+		r.Log.Warn("what is lost will not be known at the next opening, if its block changes", "error", err)
+		return
+	}
+	clear(keep)
+	for _, id := range r.evidence.stale {
+		if err := r.FS.Remove(blockindex.Path(r.Blocks.Path(id))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.Log.Warn("cannot remove an index that does not fit its block", "path", r.Blocks.Path(id), "error", err)
+		}
+	}
+	r.evidence.stale = nil
+}
+
+// isEvidence reports whether the index of a block, which is to be written anew, alone shows that messages
+// are lost. data is the block. What is lost and known to be is written down instead.
+func (f *Files) isEvidence(id uint32, data []byte) (bool, error) {
+	scan, _ := f.scanBlock(id, data, false, false)
+	lacked := f.lackedBy(id, data, scan)
+	if len(lacked) == 0 {
+		return false, nil
+	}
+	for _, m := range lacked {
+		if _, ok := f.Published.Lost(m.sequence); !ok {
+			return true, nil
+		}
+	}
+	return false, f.Tell(f.Published.LostWithin(1, blockio.MaxSequence))
+}

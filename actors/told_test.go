@@ -1,0 +1,156 @@
+package actors_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// requireTold opens a stream twice more, with a message stored in between each time: every time the lost
+// sequences are told as such, by loads, a scan and the count, and their numbers are not given again.
+func requireTold(t *testing.T, config actors.Config, last uint64, lost ...uint64) {
+	t.Helper()
+	for opening := range 3 {
+		s := open(t, config)
+		missing := make(map[uint64]bool)
+		for _, sequence := range lost {
+			_, err := s.LoadMsg(t.Context(), sequence)
+			require.ErrorIs(t, err, actors.ErrCorrupt, "opening %d, sequence %d", opening, sequence)
+			missing[sequence] = true
+		}
+		state := stateOf(t, s)
+		require.Equal(t, uint64(len(lost)), stateOf(t, s).LostMessages, "opening %d", opening)
+		require.Equal(t, last, state.LastSequence)
+		told := make(map[uint64]bool)
+		read := uint64(0)
+		for m, err := range s.Messages(t.Context()) {
+			var damage *blockio.CorruptionError
+			if errors.As(err, &damage) {
+				for sequence := damage.Sequence; sequence <= max(damage.Sequence, damage.Last); sequence++ {
+					told[sequence] = true
+				}
+				continue
+			}
+			require.NoError(t, err)
+			require.False(t, missing[m.Sequence])
+			read++
+		}
+		require.Equal(t, missing, told, "opening %d", opening)
+		require.Equal(t, state.Messages, read)
+		require.Equal(t, last-uint64(len(lost)), read)
+		last++
+		require.Equal(t, last, mustStore(t, s, "after", fmt.Sprint(opening)).Sequence)
+		require.NoError(t, s.Stop(context.Background()))
+	}
+}
+
+// TestWhatIsLostStaysTold, whatever showed it: also when that is gone at the next opening.
+func TestWhatIsLostStaysTold(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		indexFrom int64
+		damage    func(t *testing.T, config actors.Config)
+		lost      []uint64
+	}{
+		{"an index names what was cut off", 0, func(t *testing.T, config actors.Config) {
+			cutRecord(t, config, 1, 7)
+		}, []uint64{7, 8, 9, 10}},
+		{"a block of zeros, with an index", 0, func(t *testing.T, config actors.Config) {
+			name := blockPath(config, 1)
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(name, make([]byte, info.Size()), 0o600))
+		}, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		{"the last block is gone", -1, func(t *testing.T, config actors.Config) {
+			require.NoError(t, os.Remove(blockPath(config, 3)))
+		}, []uint64{21, 22, 23, 24, 25}},
+		{"the last block is cut at the end of a record", -1, func(t *testing.T, config actors.Config) {
+			cutRecord(t, config, 3, 24)
+		}, []uint64{24, 25}},
+		{"the last block is cut inside of a record", -1, func(t *testing.T, config actors.Config) {
+			name := blockPath(config, 3)
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			require.NoError(t, os.Truncate(name, info.Size()-3))
+		}, []uint64{25}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: c.indexFrom}
+			if c.indexFrom == 0 {
+				config.IndexFrom = 1
+			}
+			storeTold(t, config)
+			c.damage(t, config)
+			requireTold(t, config, 25, c.lost...)
+		})
+	}
+}
+
+// storeTold stores 25 messages in blocks of 10, and stops.
+func storeTold(t *testing.T, config actors.Config) {
+	s := open(t, config)
+	for i := range 25 {
+		mustStore(t, s, "orders", fmt.Sprintf("secret-%d;%0330d", i+1, 0))
+	}
+	if config.IndexFrom > 0 {
+		eventually(t, func() bool { return s.Stats().Unindexed == 0 })
+	}
+	require.NoError(t, s.Stop(context.Background()))
+	for i, want := range []string{"secret-10;", "secret-20;", "secret-25;"} {
+		data, err := os.ReadFile(blockPath(config, i+1))
+		require.NoError(t, err)
+		require.Contains(t, string(data), want)
+	}
+}
+
+// cutRecord cuts a block where the record of a message begins.
+func cutRecord(t *testing.T, config actors.Config, block int, sequence uint64) {
+	data, err := os.ReadFile(blockPath(config, block))
+	require.NoError(t, err)
+	key := blockio.NewRecordCodec(config.Name, uint32(block))
+	found := false
+	blockio.ScanBlock("", uint32(block), key, data, false, func(offset int64, r blockio.Record) {
+		if r.Sequence == sequence {
+			require.NoError(t, os.Truncate(blockPath(config, block), offset))
+			found = true
+		}
+	})
+	require.True(t, found)
+}
+
+// TestDamageUnderARunningStoreIsCounted in its last block as well, and stays told.
+func TestDamageUnderARunningStoreIsCounted(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1}
+	storeTold(t, config)
+	s := open(t, config)
+	flip(t, blockPath(config, 3), "secret-23;")
+	_, err := s.LoadMsg(t.Context(), 23)
+	require.ErrorIs(t, err, actors.ErrCorrupt)
+	require.NoError(t, s.Flush(t.Context())) // the report of the reader is before it
+	require.Equal(t, uint64(24), stateOf(t, s).Messages)
+	require.Equal(t, uint64(1), stateOf(t, s).LostMessages)
+	require.NoError(t, s.Stop(context.Background()))
+	requireTold(t, config, 25, 23)
+}
+
+// TestNothingIsToldOfALossThatIsPassed: what the head of the stream has left behind is in the file no more.
+func TestNothingIsToldOfALossThatIsPassed(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1}
+	storeTold(t, config)
+	flip(t, blockPath(config, 1), "secret-4;")
+	s := open(t, config)
+	require.FileExists(t, filepath.Join(filepath.Dir(blockPath(config, 1)), blockio.LostFile))
+	require.NoError(t, s.Stop(context.Background()))
+	config.MaxMsgs = 5
+	s = open(t, config)
+	require.NoError(t, s.Stop(context.Background()))
+	require.NoFileExists(t, filepath.Join(filepath.Dir(blockPath(config, 1)), blockio.LostFile))
+}

@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"slices"
+	"sort"
+)
+
+// Tombstoned reports whether a tombstone names a sequence, in any of the blocks that were added.
+func (r *Recovery) Tombstoned(sequence uint64) bool {
+	if r.tombstoned == nil {
+		r.tombstoned = make(map[uint64]struct{}, len(r.pending))
+		for _, t := range r.pending {
+			r.tombstoned[t.Sequence] = struct{}{}
+		}
+	}
+	_, ok := r.tombstoned[sequence]
+	return ok
+}
+
+// First returns the sequence of the first message of the blocks that were added, before tombstones and
+// limits are applied: what follows the last sequence when there is none, 0 when nothing shows a sequence.
+func (r *Recovery) First() uint64 {
+	for _, b := range r.e.blocks {
+		if b.firstMsg > 0 {
+			return b.firstMsg
+		}
+	}
+	if last := r.e.last(); last > 0 {
+		return last + 1
+	}
+	return 0
+}
+
+// Room returns between which sequences messages of a block can lie: behind low, and before high, 0 when no
+// block with messages follows.
+func (r *Recovery) Room(id uint32) (low, high uint64) {
+	for _, b := range r.e.blocks {
+		switch {
+		case b.id < id:
+			low = max(low, b.last)
+		case b.id > id && b.firstMsg > 0:
+			return low, b.firstMsg
+		}
+	}
+	return low, 0
+}
+
+// SubjectCount returns how many messages of a subject the blocks that were added have.
+func (r *Recovery) SubjectCount(subject string) uint64 {
+	info, _ := r.e.subjects.Tree().Get([]byte(subject))
+	return info.Count
+}
+
+// Last returns the highest sequence that the blocks which were added account for.
+func (r *Recovery) Last() uint64 { return max(r.e.last(), r.atLeast) }
+
+// foundLost is the damage in a block, as its scan has found it.
+type foundLost struct {
+	block       uint32
+	sequences   []uint64
+	head, end   bool // see Scan.Around
+	nothingElse bool
+}
+
+// mostUnnamed bounds how many sequences between two blocks are taken for lost because one of them begins or
+// ends with damage: with more, some of them were never stored.
+const mostUnnamed = 1 << 16
+
+// Settle tells which sequences the damage that was added has cost, once all blocks were added. A damaged
+// record is not believed to be of a sequence that other blocks leave no room for: the file may be a copy of
+// another block. Damage that reaches the edge of its block has cost what is missing to the next block, too.
+func (r *Recovery) Settle() {
+	found := r.found
+	r.found = nil
+	for _, f := range found {
+		low, high := r.Room(f.block)
+		lose := func(first, last uint64) {
+			if first = max(first, low+1); high > 0 {
+				last = min(last, high-1)
+			}
+			if first <= last {
+				r.Lose(LostRange{SequenceRange{first, last}, f.block}, 0)
+			}
+		}
+		first, last := r.edges(f)
+		if f.head && low > 0 && first > low+1 && first-low-1 <= mostUnnamed {
+			lose(low+1, first-1)
+		}
+		if f.end && high > 0 && last > 0 && last+1 < high && high-last-1 <= mostUnnamed {
+			lose(last+1, high-1)
+		}
+		if f.nothingElse && len(f.sequences) == 0 && low > 0 {
+			// How many there were is not known; one at least.
+			if high == 0 {
+				lose(low+1, low+1)
+			} else if high-low-1 <= mostUnnamed {
+				lose(low+1, high-1)
+			}
+		}
+		for _, sequence := range f.sequences {
+			lose(sequence, sequence)
+		}
+	}
+}
+
+// edges returns the first and the last sequence that a damaged block shows, 0 when it shows none.
+func (r *Recovery) edges(f foundLost) (first, last uint64) {
+	if n := len(f.sequences); n > 0 {
+		first, last = f.sequences[0], f.sequences[n-1]
+	}
+	for _, b := range r.e.blocks {
+		if b.id == f.block && b.msgs > 0 {
+			if first == 0 || b.firstMsg < first {
+				first = b.firstMsg
+			}
+			last = max(last, b.last)
+		}
+	}
+	return first, last
+}
+
+// Lose notes messages as lost that no block has. All blocks were added. Those that are live, removed by a
+// tombstone, or known to be lost are passed over; bytes is of all. It returns how many were not.
+func (r *Recovery) Lose(lost LostRange, bytes uint64) (messages uint64) {
+	e := r.e
+	for _, part := range r.unaccounted(lost.SequenceRange) {
+		messages += part.Last - part.First + 1
+		e.addLost(LostRange{part, lost.Block})
+	}
+	e.counts[countLostMessages] += messages
+	if messages > 0 {
+		e.counts[countLostBytes] += bytes
+		r.AtLeast(lost.Last)
+	}
+	return messages
+}
+
+// unaccounted returns the parts of a range that are neither live nor known to be lost, nor named by a
+// tombstone.
+func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
+	parts := []SequenceRange{within}
+	cut := func(first, last uint64) {
+		for i := len(parts) - 1; i >= 0; i-- {
+			p := parts[i]
+			if p.Last < first || p.First > last {
+				continue
+			}
+			var left []SequenceRange
+			if p.First < first {
+				left = append(left, SequenceRange{p.First, first - 1})
+			}
+			if p.Last > last {
+				left = append(left, SequenceRange{last + 1, p.Last})
+			}
+			parts = slices.Replace(parts, i, i+1, left...)
+		}
+	}
+	for i := r.e.lost.search(within.First); i < len(r.e.lost) && r.e.lost[i].First <= within.Last; i++ {
+		cut(r.e.lost[i].First, r.e.lost[i].Last)
+	}
+	blocks := r.e.blocks
+	i := sort.Search(len(blocks), func(i int) bool { return blocks[i].last >= within.First })
+	for ; i < len(blocks) && blocks[i].firstMsg <= within.Last; i++ {
+		if b := blocks[i]; b.msgs > 0 {
+			for _, live := range b.liveWithin(max(within.First, b.firstMsg), min(within.Last, b.last)) {
+				cut(live.First, live.Last)
+			}
+		}
+	}
+	if n := within.Last - within.First; n < uint64(len(r.pending)) {
+		for sequence := within.First; sequence <= within.Last; sequence++ {
+			if r.Tombstoned(sequence) {
+				cut(sequence, sequence)
+			}
+		}
+		return parts
+	}
+	for _, t := range r.pending {
+		cut(t.Sequence, t.Sequence)
+	}
+	return parts
+}
+
+// Lost returns what is lost, ascending and disjoint.
+func (r *Recovery) Lost() []LostRange { return r.e.Lost() }
