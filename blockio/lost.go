@@ -40,7 +40,9 @@ func (s *blockScan) suspect(from, to int, one bool, sequence uint64) {
 //
 // A damaged record has the sequence that it says when that can be believed, or the one
 // with which its checksum is right. Where it is not even known how many records there
-// were, all sequences that are missing are lost, but no more than there was room for.
+// were, all sequences that are missing are lost, but no more than there was room for. At
+// the end of the tail none is guessed where a whole sector is zeros: a store that syncs
+// later than it writes can have lost several commits there that were not durable.
 func (s *blockScan) nameLost(upper uint64) {
 	lost := make([]uint64, 0, len(s.suspects))
 	previous, room := s.last, 0
@@ -51,6 +53,8 @@ func (s *blockScan) nameLost(upper uint64) {
 			sequence = 0 // every reader ignores a record that does not go forward
 		}
 		switch {
+		case !known && upper == 0 && s.lostSector(p.from, p.from, p.to, p.to):
+			s.out.LostEnd = true // it may never have been written, see above
 		case !known:
 			room += max(1, (p.to-p.from)/EmptyRecordSize)
 		case sequence > 0:

@@ -43,6 +43,31 @@ func TestLengthThatPointsToALaterRecord(t *testing.T) {
 	}
 }
 
+// TestLostSectorsAtTheEndNameNothing: a store that syncs later than it writes can lose
+// several commits to a power loss, of which nothing is left. They are damage, but no
+// sequence is guessed for them; where no sector is missing, those that may be used are.
+func TestLostSectorsAtTheEndNameNothing(t *testing.T) {
+	b := newSweepBlock(counting, 3).add(text(400)).add(text(1200), text(1000)).add(text(300), text(300))
+	lost, torn := b.spans[1].from, b.spans[4].from
+	data := bytes.Clone(b.data)
+	clear(data[lost:2048])
+	clear(data[torn+EmptyRecordSize+10:])
+	scan, got := b.visits(data, true)
+	require.True(t, scan.Torn)
+	require.Equal(t, 1, scan.DamageCount)
+	require.Empty(t, scan.Lost)
+	require.True(t, scan.LostEnd)
+	require.Equal(t, []int{0}, offsets(got)[:1])
+
+	b = newSweepBlock(measuring, 4).add(text(400)).add(text(40), text(20))
+	last := b.spans[len(b.spans)-1]
+	data = bytes.Clone(b.data)
+	clear(data[last.from-20 : last.from+headSize])
+	scan, _ = b.visits(data, true)
+	require.False(t, scan.Torn)
+	require.Subset(t, scan.Lost, []uint64{2, 3})
+}
+
 func offsets(got []testRecord) (list []int) {
 	for _, r := range got {
 		list = append(list, r.offset)

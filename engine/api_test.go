@@ -121,7 +121,7 @@ func TestPositionsToCutAtDoNotPassAnUnsealedBlock(t *testing.T) {
 	s.turn()
 	for s.runCommit() {
 	}
-	if got := s.e.WrittenTo(); got != (engine.Position{Block: 2, Offset: 111}) {
+	if got := s.e.WrittenTo(); got != (engine.Position{Block: 2, Offset: 141}) {
 		t.Errorf("written to %+v", got)
 	}
 	if got := s.e.SyncedTo(); got.Block > 1 || got.Offset != 0 || s.pub.Durable() != 0 {

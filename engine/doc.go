@@ -65,11 +65,13 @@
 //
 // # Records in a block
 //
-// A group of two or more records that is written to one block by one write is
-// preceded by a group mark, a 30-byte record that names how many records and
-// bytes follow. It gives the format, which has no commit mark, a way to tell a
-// torn group from a damaged one; docs/recovery.md has the rule. A single record
-// has one only where it would be taken for a compressed block.
+// The records that one commit writes to one block are a frame. A mark precedes
+// them, a 30-byte record that says how many bytes of records follow and has a
+// checksum of their lengths, which goes on from that of the mark before it in the
+// block. The mark gives the format, which has no commit mark, a way to tell a torn
+// commit from a damaged one, and covers the lengths, which the checksums of records
+// do not; docs/recovery.md has the rule. Every frame has one, also that of a single
+// record, so a block never begins with a length that looks like a compressed block.
 //
 // # Invariants
 //

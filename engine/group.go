@@ -6,7 +6,7 @@ type group struct {
 	commit Commit
 	pieces []piece  // in order
 	data   [][]byte // Op.Data of the commit's writes are parts of this
-	size   int64    // of the records, without group marks
+	size   int64    // of the records, without marks
 	parity int      // see groups.depart
 
 	replies []Reply // to leave when the sync level allows

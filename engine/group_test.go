@@ -6,16 +6,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// layout prints the records of a block: m message, s skip, t tombstone, and a
-// group mark with what it counts.
-func layout(id uint32, data []byte) string {
+// layout prints the records of a block: m message, s skip, t tombstone, and g the mark
+// of a frame of so many records and bytes.
+func layout(id uint32, data []byte) string { return layoutFrom(id, data, 0) }
+
+// layoutFrom is layout for a part of a block that begins with a mark. crc is the
+// checksum of the mark before it.
+func layoutFrom(id uint32, data []byte, crc uint32) string {
 	var parts []string
-	end := walk(id, data, func(_ int64, r record) {
+	end := walkFrom(id, data, crc, func(_ int64, r record) {
 		switch r.kind {
 		case 'g':
 			parts = append(parts, fmt.Sprintf("g(%d,%d)", r.records, r.bytes))
@@ -36,19 +41,26 @@ func TestGroupsAreMarked(t *testing.T) {
 		groups    [][]sent
 		want      []string // of blocks 1, 2, ...
 	}{
-		{"one record needs no mark", 1000, [][]sent{{store("", 0)}}, []string{"m1"}},
-		{"single records after each other", 1000, [][]sent{{store("", 0)}, {skip(0, 1)}, {store("", 0)}}, []string{"m1 s2 m3"}},
+		{"one record", 1000, [][]sent{{store("", 0)}}, []string{"g(1,30) m1"}},
+		{"single records after each other", 1000, [][]sent{{store("", 0)}, {skip(0, 1)}, {store("", 0)}},
+			[]string{"g(1,30) m1 g(1,30) s2 g(1,30) m3"}},
 		{"two records", 1000, [][]sent{{store("", 0), store("", 1)}}, []string{"g(2,61) m1 m2"}},
 		{"a skip counts", 1000, [][]sent{{store("", 0), skip(0, 9), store("", 0)}}, []string{"g(3,90) m1 s10 m11"}},
-		{"a batch of one", 1000, [][]sent{{batchOf(1, 0)}}, []string{"m1"}},
+		{"a batch of one", 1000, [][]sent{{batchOf(1, 0)}}, []string{"g(1,30) m1"}},
 		{"a batch in a group", 1000, [][]sent{{store("", 0), batchOf(2, 0)}}, []string{"g(3,90) m1 m2 m3"}},
-		{"one mark a block", 100, [][]sent{repeat(store("", 0), 5)}, []string{"g(2,60) m1 m2", "g(2,60) m3 m4", "m5"}},
-		{"a block is filled to its size without a mark", 60, [][]sent{{store("", 0)}, {store("", 0)}, {store("", 0)}}, []string{"m1 m2", "m3"}},
-		{"the last record of a block stands alone", 100, [][]sent{{store("", 0), store("", 40)}, {store("", 0)}}, []string{"m1", "m2 m3"}},
-		{"an oversized record has its own block", 100, [][]sent{{store("", 0), store("", 200), store("", 0)}}, []string{"m1", "m2", "m3"}},
-		{"a batch lies in one block", 100, [][]sent{{store("", 0)}, {batchOf(2, 0)}}, []string{"m1", "g(2,60) m2 m3"}},
+		{"one mark a block", 100, [][]sent{repeat(store("", 0), 5)}, []string{"g(2,60) m1 m2", "g(2,60) m3 m4", "g(1,30) m5"}},
+		{"a block is filled to its size", 120, [][]sent{{store("", 0)}, {store("", 0)}, {store("", 0)}},
+			[]string{"g(1,30) m1 g(1,30) m2", "g(1,30) m3"}},
+		{"a block has no room for a record and its mark", 119, [][]sent{{store("", 0)}, {store("", 0)}}, []string{"g(1,30) m1", "g(1,30) m2"}},
+		{"the last record of a group has another block", 120, [][]sent{{store("", 40), store("", 0)}, {store("", 0)}},
+			[]string{"g(1,70) m1", "g(1,30) m2 g(1,30) m3"}},
+		{"an oversized record has its own block", 100, [][]sent{{store("", 0), store("", 200), store("", 0)}},
+			[]string{"g(1,30) m1", "g(1,230) m2", "g(1,30) m3"}},
+		{"a batch lies in one block", 100, [][]sent{{store("", 0)}, {batchOf(2, 0)}}, []string{"g(1,30) m1", "g(2,60) m2 m3"}},
+		{"a batch fills a block to its size", 150, [][]sent{{store("", 0)}, {batchOf(2, 0)}}, []string{"g(1,30) m1 g(2,60) m2 m3"}},
+		{"a batch fills the open frame to the block's size", 120, [][]sent{{store("", 0), batchOf(2, 0)}}, []string{"g(3,90) m1 m2 m3"}},
 		{"an oversized batch has its own block", 100, [][]sent{{store("", 0), batchOf(5, 0), store("", 0)}},
-			[]string{"m1", "g(5,150) m2 m3 m4 m5 m6", "m7"}},
+			[]string{"g(1,30) m1", "g(5,150) m2 m3 m4 m5 m6", "g(1,30) m7"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := open(func(c *engine.Config) { c.BlockSize = row.blockSize })
@@ -73,28 +85,35 @@ func TestGroupsAreMarked(t *testing.T) {
 	}
 }
 
-func TestALengthThatLooksCompressedIsNeverFirst(t *testing.T) {
+// TestEveryBlockBeginsWithAMark, whose length is always the same: a length that looks
+// like the first bytes of a compressed block is never what a block begins with.
+func TestEveryBlockBeginsWithAMark(t *testing.T) {
+	const looksCompressed = 0x706d63 // "cmp", little-endian
+	mark := []byte{30, 0, 0, 0}
 	for _, row := range []struct {
 		name   string
-		length int
-		before []sent
-		want   string
+		size   int64 // of a block
+		first  uint64
+		groups [][]sent
+		want   []string
 	}{
-		{"first in its block", 0x706d63, nil, "g(1,7368035) m1"},
-		{"with a higher byte", 0x1706d63, nil, "g(1,24145251) m1"},
-		{"one byte less", 0x706d62, nil, "m1"},
-		{"not the first", 0x706d63, []sent{skip(0, 1)}, "s1 m2"},
+		{"a length that looks compressed", 64 << 20, 0, [][]sent{{store("", looksCompressed-30)}}, []string{"g(1,7368035) m1"}},
+		{"with a higher byte", 64 << 20, 0, [][]sent{{store("", 1<<24+looksCompressed-30)}}, []string{"g(1,24145251) m1"}},
+		{"as the last of a group", 100, 0, [][]sent{{store("", 0), store("", looksCompressed-30)}}, []string{"g(1,30) m1", "g(1,7368035) m2"}},
+		{"as a batch", 100, 0, [][]sent{{store("", 0), batchOf(1, looksCompressed-30)}}, []string{"g(1,30) m1", "g(1,7368035) m2"}},
+		{"a skip", 60, 0, [][]sent{{skip(0, 1)}, {skip(0, 1)}}, []string{"g(1,30) s1", "g(1,30) s2"}},
+		{"a tombstone", 60, 10, [][]sent{{store("", 0)}}, []string{"g(1,30) t9", "g(1,30) m10"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s := open(func(c *engine.Config) { c.BlockSize = 64 << 20 })
-			s.must(t, row.before...)
-			s.must(t, store("", row.length-30))
-			data := s.disk.current[1]
-			if got := layout(1, data); got != row.want || string(data[:3]) == "cmp" {
-				t.Fatalf("%s", got)
+			s := open(func(c *engine.Config) { c.BlockSize, c.FirstSequence = row.size, row.first })
+			for _, g := range row.groups {
+				s.must(t, g...)
 			}
-			if r, ok := s.read(s.pub.Last()); !ok || r.size != row.length {
-				t.Fatalf("reads as %d bytes", r.size)
+			require.Len(t, s.disk.current, len(row.want))
+			for i, want := range row.want {
+				data := s.disk.current[uint32(i+1)]
+				require.Equal(t, want, layout(uint32(i+1), data))
+				require.Equal(t, mark, data[:4])
 			}
 		})
 	}
@@ -113,23 +132,24 @@ func TestBlocksKeepTheirSize(t *testing.T) {
 		}
 		for _, id := range mc.disk.blocks() {
 			data := mc.disk.current[id]
-			groups, left := 0, 0
+			frames, left := 0, 0
 			if end := walk(id, data, func(_ int64, r record) {
 				switch {
-				case r.kind == 'g' && (left > 0 || r.records < 2):
-					t.Fatalf("block %d: %s", id, layout(id, data))
-				case r.kind == 'g':
-					left = r.records
-					groups++
-				case left > 0:
+				case r.kind != 'g':
 					left--
+				case left != 0 || r.records == 0:
+					t.Fatalf("block %d: %s", id, layout(id, data))
 				default:
-					groups++
+					left = r.records
+					frames++
+				}
+				if left < 0 {
+					t.Fatalf("block %d has a record without a mark: %s", id, layout(id, data))
 				}
 			}); end != int64(len(data)) || left != 0 {
 				t.Fatalf("block %d: %s", id, layout(id, data))
 			}
-			if int64(len(data)) > mc.cfg.BlockSize && groups > 1 {
+			if int64(len(data)) > mc.cfg.BlockSize && frames > 1 {
 				t.Fatalf("block %d has %d bytes: %s", id, len(data), layout(id, data))
 			}
 		}

@@ -72,20 +72,20 @@ func TestEveryRefusalIsCounted(t *testing.T) {
 
 // TestABlockIsFilledToTheByte, and not beyond, by messages, batches and skips.
 func TestABlockIsFilledToTheByte(t *testing.T) {
-	const mark = 30 // of the group that a batch is
+	const mark = 30 // before each commit
 	for _, row := range []struct {
 		name string
-		last func(bytes int) sent // a command whose records have so many bytes
+		last func(bytes int) sent // a command whose commit has so many bytes
 		size int
 	}{
-		{"a message", func(bytes int) sent { return store("a", bytes-31) }, 69},
+		{"a message", func(bytes int) sent { return store("a", bytes-mark-31) }, 69},
 		{"a batch", func(bytes int) sent {
 			return sent{"batch", &engine.StoreBatch{Messages: []engine.Message{{}, {Payload: payload(bytes - mark - 60)}}}}
 		}, 100},
-		{"a skip", func(int) sent { return skip(0, 1) }, 30},
+		{"a skip", func(int) sent { return skip(0, 1) }, 60},
 	} {
 		for _, free := range []int{row.size, row.size - 1} {
-			s := open(func(c *engine.Config) { c.BlockSize = int64(131 + free) })
+			s := open(func(c *engine.Config) { c.BlockSize = int64(mark + 131 + free) })
 			s.must(t, store("a", 100))
 			s.must(t, row.last(row.size))
 			want := []uint32{1}

@@ -6,10 +6,13 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
+// sevenABlock makes blocks that have room for seven messages of 131 bytes, each in a commit of its own.
+func sevenABlock(c *engine.Config) { c.BlockSize = 7 * (30 + 131) }
+
 // lostWorld is a stream of 35 messages of 131 bytes, seven a block, on two subjects.
 func lostWorld(t *testing.T) *shell {
 	t.Helper()
-	s := open(nil)
+	s := open(sevenABlock)
 	for i := range 35 {
 		s.must(t, store([]string{"a", "b"}[i%2], 100))
 	}
@@ -109,7 +112,7 @@ func TestLimitsGoOnBehindALoss(t *testing.T) {
 	s.cfg.Limits.MaxMsgs = 35
 	s.reopen()
 	// The last two records of block 4, whose table is not in memory, go to zeros while the store is open.
-	clear(s.disk.current[4][5*131:])
+	clear(s.disk.current[4][5*(30+131):])
 	for range 20 {
 		s.must(t, store("c", 100))
 	}

@@ -127,7 +127,7 @@ func TestAnIndexIsAskedForOnce(t *testing.T) {
 
 // TestABlockThatIsFullWhenItIsRecoveredGetsItsIndex: it takes no more records.
 func TestABlockThatIsFullWhenItIsRecoveredGetsItsIndex(t *testing.T) {
-	s := open(func(c *engine.Config) { c.BlockSize = 131 })
+	s := open(func(c *engine.Config) { c.BlockSize = 30 + 131 })
 	s.must(t, store("a", 100)) // fills its block to the byte
 	s.reopen()
 	s.tick(start)

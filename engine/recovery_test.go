@@ -282,7 +282,7 @@ func TestMessagesThatVanishAreCountedAsLost(t *testing.T) {
 		{"some of a block", true, 3, 4},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s := open(nil)
+			s := open(sevenABlock)
 			for range 70 { // ten blocks
 				s.must(t, store("a", 100))
 			}
@@ -292,8 +292,7 @@ func TestMessagesThatVanishAreCountedAsLost(t *testing.T) {
 				s.now = start - second
 			}
 			s.reopen()
-			s.disk.current[4] = s.disk.current[4][:131*row.left]
-			s.disk.current[4] = append(s.disk.current[4], make([]byte, 7*131-len(s.disk.current[4]))...)
+			clear(s.disk.current[4][(30+131)*row.left:])
 			if row.age {
 				s.tick(start + second)
 				s.settle()

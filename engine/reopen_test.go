@@ -12,7 +12,7 @@ import (
 // TestRecoveryNeverShowsWhatWasGone: what readers have seen removed stays so when
 // another engine takes over, and is not counted as removed again.
 func TestRecoveryNeverShowsWhatWasGone(t *testing.T) {
-	s := open(func(c *engine.Config) { c.BlockSize = 300 })
+	s := open(func(c *engine.Config) { c.BlockSize = 330 }) // two messages a block
 	for range 10 {
 		s.must(t, store("a", 100))
 	}
@@ -61,7 +61,7 @@ func TestARecoveredTailIsSyncedInTheBackground(t *testing.T) {
 // TestAStreamServesWhenItsLimitsAreApplied, and not while a table for that is being loaded.
 func TestAStreamServesWhenItsLimitsAreApplied(t *testing.T) {
 	defer engine.SetKeepRecords(0)()
-	s := open(func(c *engine.Config) { c.BlockSize = 150 }) // five messages a block
+	s := open(func(c *engine.Config) { c.BlockSize = 300 }) // five messages a block
 	for i := range 30 {
 		s.must(t, raw(0, start+int64(i)*second))
 	}

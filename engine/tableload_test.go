@@ -13,7 +13,7 @@ import (
 func unloaded(t *testing.T) *shell {
 	t.Helper()
 	t.Cleanup(engine.SetKeepRecords(0))
-	s := open(nil)
+	s := open(sevenABlock)
 	for i := range 28 {
 		s.must(t, store([]string{"a", "b", "c", "d"}[i/7], 100))
 	}

@@ -148,7 +148,12 @@ func decode(block uint32, data []byte) (r record, ok bool) {
 // walk visits the records of a block up to the first that is not whole, or up to
 // the first frame of which a part is missing. It returns where that is.
 func walk(block uint32, data []byte, visit func(offset int64, r record)) (end int64) {
-	at, crc := 0, uint32(0)
+	return walkFrom(block, data, 0, visit)
+}
+
+// walkFrom is walk for a part of a block. crc is the checksum of the mark before it.
+func walkFrom(block uint32, data []byte, crc uint32, visit func(offset int64, r record)) (end int64) {
+	at := 0
 	for {
 		r, ok := decode(block, data[at:])
 		if !ok || r.kind == 'g' && !wholeFrame(block, data[at+r.size:], r, &crc) {

@@ -265,7 +265,8 @@ func (p *transcript) ready() {
 		for _, op := range c.Ops {
 			line := "  " + strings.Replace(op.String(), "remove derived", "remove-derived", 1)
 			if op.Kind == engine.OpWrite {
-				line += ": " + layout(op.Block, slices.Concat(op.Data...))
+				before := p.disk.current[op.Block]
+				line += ": " + layoutFrom(op.Block, slices.Concat(op.Data...), markCRC(op.Block, before))
 			}
 			p.answer("%s", line)
 		}

@@ -99,7 +99,7 @@ type Tombstone struct {
 type Codec interface {
 	// Size returns the length of a message record with these part lengths.
 	Size(subject, header, payload int) int
-	// EmptySize returns the length of a skip, a tombstone and a group mark.
+	// EmptySize returns the length of a skip, a tombstone and a frame mark.
 	EmptySize() int
 	// Check refuses part lengths that no record can hold.
 	Check(subject, header, payload int) error
