@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -167,6 +168,23 @@ func TestTheLastMessageLost(t *testing.T) {
 	s := startSite(t, BrokerConfig{Dir: dir, MaxBytes: lossMaxBytes})
 	if lines := s.readLines("?from=199"); strings.Join(lines, " ") != `199 {"lost":{"first":200,"last":200}}` {
 		t.Errorf("%v", lines)
+	}
+}
+
+// TestAStreamWithoutItsConfiguration is not passed over in silence, and can be opened.
+func TestAStreamWithoutItsConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	storeForLoss(t, dir)
+	if err := os.Remove(filepath.Join(dir, "a", "meta.inf")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := StartBroker(t.Context(), testSystem(), BrokerConfig{Dir: dir}); !errors.Is(err, actors.ErrMetaLost) {
+		t.Fatalf("%v, want %v", err, actors.ErrMetaLost)
+	}
+	broker := startBroker(t, BrokerConfig{Dir: dir, MaxBytes: lossMaxBytes, RecreateMeta: true})
+	topics, err := broker.Topics(t.Context())
+	if err != nil || len(topics) != 1 || topics[0].Store.Stats().Messages != lossMessages {
+		t.Errorf("%d topics, %v", len(topics), err)
 	}
 }
 
