@@ -19,6 +19,7 @@ BENCH ?= .
 BENCHTIME ?= 1s
 BENCHCOUNT ?= 1
 COVER_OUT ?= cover.out
+MUTATE_FLAGS ?=
 COMPARE_OUT ?= docs/benchmarks.md
 COMPARE_FLAGS ?=
 # Set by .ci/run: a machine without a C compiler then skips `race` and says so.
@@ -106,6 +107,10 @@ fuzz-seeds: ## the seeds of the fuzz targets, into testdata/fuzz of their packag
 .PHONY: drawing
 drawing: ## docs/architecture.svg from docs/architecture.txt
 	$(GO) run ./internal/drawing docs/architecture.txt docs/architecture.svg
+
+.PHONY: mutate
+mutate: ## changes to the code that a test has to notice (MUTATE_FLAGS: -run, -shard i/n, -list)
+	$(GO) run ./internal/mutate $(MUTATE_FLAGS)
 
 .PHONY: cover
 cover: ## statement coverage of the root module

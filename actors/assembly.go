@@ -39,4 +39,4 @@ func (s *stream) engineConfig() engine.Config {
 const lingerMost = time.Millisecond
 
 // derivedFiles are beside the blocks, and describe the stream as it was before the first change.
-var derivedFiles = []string{blockio.StateFile}
+var derivedFiles = []string{blockio.StateFile, blockio.EndProofFile}

@@ -7,26 +7,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand"
 	"os"
 	"os/exec"
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 )
 
 const (
 	killRounds  = 24
 	killWriters = 6
+	killAcks    = 1000 // acknowledgements after which a child is killed, at most
 	// The variables that make the test binary a child.
 	killDirVariable   = "MILLRACE_KILL_DIR"
 	killRoundVariable = "MILLRACE_KILL_ROUND"
 )
 
 // TestKilledProcessLosesNothingAcknowledged kills a process that stores, again and
-// again and at any moment, its start among them. All that it had reported to be
-// acknowledged, in this and in earlier rounds, is there byte for byte.
+// again: when it has acknowledged some number of messages, and when it begins to open the
+// stream that the one before has left. All that was reported to be acknowledged, in this
+// and in earlier rounds, is there byte for byte.
 func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	for _, level := range []SyncLevel{SyncAlways, SyncInterval} {
 		t.Run(level.String(), func(t *testing.T) {
@@ -46,23 +46,27 @@ func killAgainAndAgain(t *testing.T, level SyncLevel) {
 	acked := make(map[uint64]string) // id by sequence
 	rng := randomOf(*crashSeed, int64(level))
 	for round := range killRounds {
-		before := len(acked)
-		if err := killOnce(dir, level, round, rng, acked); err != nil {
+		before, count := len(acked), 1+rng.Intn(killAcks)
+		if round%4 == 3 {
+			count = 0
+		}
+		if err := killOnce(dir, level, round, count, acked); err != nil {
 			t.Fatalf("round %d: %v", round, err)
+		}
+		if n := len(acked) - before; n < count {
+			t.Fatalf("round %d: %d acknowledgements, the child was to be killed after %d", round, n, count)
 		}
 		if err := verifyKilled(killConfig(dir, level), acked); err != nil {
 			t.Fatalf("round %d, after %d acknowledgements: %v", round, len(acked)-before, err)
 		}
 	}
 	t.Logf("%d kills, %d messages acknowledged (seed %d)", killRounds, len(acked), *crashSeed)
-	if len(acked) == 0 {
-		t.Fatal("nothing was ever acknowledged")
-	}
 }
 
-// killOnce runs a child until it has acknowledged some messages, or for a while,
-// and kills it.
-func killOnce(dir string, level SyncLevel, round int, rng *rand.Rand, acked map[uint64]string) error {
+// killOnce runs a child until it has acknowledged count messages, or begins to open the
+// stream when count is 0, and kills it. The test waits for that however long it takes: how
+// fast the machine is, is not its business.
+func killOnce(dir string, level SyncLevel, round, count int, acked map[uint64]string) error {
 	reports, child, err := os.Pipe()
 	if err != nil {
 		return err
@@ -75,48 +79,49 @@ func killOnce(dir string, level SyncLevel, round int, rng *rand.Rand, acked map[
 	if err := command.Start(); err != nil {
 		return errors.Join(err, child.Close())
 	}
-	if err := child.Close(); err != nil {
-		return err
+	closed := child.Close() // the pipe ends with the child
+	killed, err := readReports(reports, count, command.Process.Kill, acked)
+	waited := command.Wait()
+	if !killed {
+		err = errors.Join(fmt.Errorf("the child ended by itself: %v", waited), err)
 	}
-	enough := make(chan struct{})
-	var reading sync.WaitGroup
-	var readErr error
-	reading.Go(func() { readErr = readReports(reports, 1+rng.Intn(3000), enough, acked) })
-	patience := time.NewTimer(time.Duration(5+round*15) * time.Millisecond)
-	defer patience.Stop()
-	select {
-	case <-enough:
-	case <-patience.C:
-	}
-	err = command.Process.Kill()
-	reading.Wait()
-	if waitErr := command.Wait(); waitErr == nil {
-		err = errors.Join(err, errors.New("the child ended by itself"))
-	}
-	return errors.Join(err, readErr)
+	return errors.Join(err, closed)
 }
 
-// readReports takes the child's acknowledgements, a line each, to its end.
-func readReports(from io.Reader, count int, enough chan struct{}, acked map[uint64]string) error {
+// killOpening is what the child reports before it opens the stream.
+const killOpening = "opening\n"
+
+// readReports takes the child's reports, a line each, to their end, and kills it when it has
+// acknowledged count messages.
+func readReports(from io.Reader, count int, kill func() error, acked map[uint64]string) (killed bool, err error) {
 	lines := bufio.NewReader(from)
 	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return nil // the last line may be cut short: it was not reported
+		line, readErr := lines.ReadString('\n')
+		if readErr != nil {
+			return killed, err // the last line may be cut short: it was not reported
 		}
-		var sequence uint64
-		var id string
-		if _, err := fmt.Sscanf(line, "acked %d %s\n", &sequence, &id); err != nil {
-			return fmt.Errorf("the child says %q", line)
+		if line != killOpening && err == nil {
+			err = noteReport(line, acked)
+			count--
 		}
-		if other, ok := acked[sequence]; ok {
-			return fmt.Errorf("sequence %d was given to %s and to %s", sequence, other, id)
-		}
-		acked[sequence] = id
-		if count--; count == 0 {
-			close(enough)
+		if count <= 0 && !killed || err != nil {
+			killed = true
+			err = errors.Join(err, kill())
 		}
 	}
+}
+
+func noteReport(line string, acked map[uint64]string) error {
+	var sequence uint64
+	var id string
+	if _, err := fmt.Sscanf(line, "acked %d %s\n", &sequence, &id); err != nil {
+		return fmt.Errorf("the child says %q", line)
+	}
+	if other, ok := acked[sequence]; ok {
+		return fmt.Errorf("sequence %d was given to %s and to %s", sequence, other, id)
+	}
+	acked[sequence] = id
+	return nil
 }
 
 // killPayload makes the payload that belongs to an id.
@@ -169,6 +174,9 @@ func TestKillChild(t *testing.T) {
 	}
 	var round, level int
 	if _, err := fmt.Sscan(os.Getenv(killRoundVariable), &round, &level); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stdout.WriteString(killOpening); err != nil {
 		t.Fatal(err)
 	}
 	store, err := Open(t.Context(), faultSystem, killConfig(dir, SyncLevel(level)))

@@ -30,7 +30,10 @@ type indexerActor struct{}
 
 // Receive implements actor.Actor.
 func (*indexerActor) Receive(ctx actor.Context) {
-	if m, ok := ctx.Message().(*indexWork); ok {
+	switch m := ctx.Message().(type) {
+	case *indexWork:
+		ctx.Send(ctx.Parent(), m.run())
+	case *renewWork:
 		ctx.Send(ctx.Parent(), m.run())
 	}
 }
@@ -70,4 +73,64 @@ func (a *storeActor) onIndexDone(m *indexDone) {
 		a.source.IndexWritten(m.work.Block)
 	}
 	a.engine.Done(m.done)
+}
+
+// renewRequest asks for the index file of a block to be made one of the block's file as it is now: nothing
+// but the modification time of the block differs.
+type renewRequest struct{ now blockindex.Identity }
+
+// Control implements mailbox.Control.
+func (*renewRequest) Control() {}
+
+// renewWork asks the indexer to do so, which writes all index files of the stream.
+type renewWork struct {
+	files *disk.Files
+	now   blockindex.Identity
+}
+
+// renewDone completes it.
+type renewDone struct {
+	block uint32
+	err   error
+}
+
+// Control implements mailbox.Control.
+func (*renewDone) Control() {}
+
+func (m *renewWork) run() *renewDone {
+	return &renewDone{m.now.Block, blockindex.Renew(m.files.FS, blockindex.Path(m.files.Blocks.Path(m.now.Block)), m.now)}
+}
+
+// renewIndex asks for an index file to be renewed, from a reader's goroutine.
+func (s *stream) renewIndex(now blockindex.Identity) {
+	if s.mailbox != nil { // while it is only recovered, a stream has no actor
+		s.mailbox.PostUserMessage(&renewRequest{now})
+	}
+}
+
+func (a *storeActor) onRenew(ctx actor.Context, m *renewRequest) {
+	if a.ended || a.stopping || a.failure.childless || a.engine.Failed() != nil {
+		return // the next reader that opens the index asks again
+	}
+	a.indexing++
+	a.spawnIndexer(ctx)
+	ctx.Send(a.indexer, &renewWork{a.files, m.now})
+}
+
+func (a *storeActor) onRenewed(m *renewDone) {
+	if a.ended || a.failure.childless {
+		return
+	}
+	a.indexing--
+	if m.err != nil {
+		a.log.Warn("cannot renew the index of a block; its block is checked again when it is opened next",
+			"path", blockindex.Path(a.source.Path(m.block)), "error", m.err)
+	}
+}
+
+// spawnIndexer spawns the indexer when it is first needed, which in most streams is never.
+func (a *storeActor) spawnIndexer(ctx actor.Context) {
+	if a.indexer == nil {
+		a.indexer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} }))
+	}
 }

@@ -16,6 +16,8 @@ type storedMeta struct {
 	*blockio.StreamMeta
 	isNew bool  // there is no stream yet
 	lost  error // why the stream's own is lost and a new one takes its place, nil if it does not
+	// hasIndex: nats-server's own state of the stream lies beside the blocks.
+	hasIndex bool
 }
 
 // openMeta reads the stream's configuration, and merges its limits with those of this Open. It changes
@@ -26,7 +28,7 @@ func (s *stream) openMeta() (save func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.warnOfLimits(meta.StreamMeta)
+	s.noteServerLimits(meta)
 	changed := s.mergeLimits(meta.StreamMeta)
 	if len(c.Subjects) > 0 && !slices.Equal(meta.Subjects, c.Subjects) {
 		meta.Subjects, changed = c.Subjects, true
@@ -74,6 +76,7 @@ func (s *stream) readMeta() (storedMeta, error) {
 	case features.PurgeCut:
 		return stored, fmt.Errorf("%w: a purge by nats-server was cut short; let it finish the purge first", ErrUnsupported)
 	}
+	stored.hasIndex = features.HasIndex
 	return stored, nil
 }
 
@@ -103,8 +106,11 @@ func (s *stream) saveMeta(meta storedMeta, changed bool) error {
 	return nil
 }
 
-// warnOfLimits warns of limits that this version does not apply.
-func (s *stream) warnOfLimits(meta *blockio.StreamMeta) {
+// noteServerLimits notes by which limits nats-server may have removed messages, and warns of those that this
+// version does not apply. Of a stream whose configuration is lost nobody knows.
+func (s *stream) noteServerLimits(meta storedMeta) {
+	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
+	s.serverLimits.cannotTell = meta.lost != nil || meta.hasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
 	for name, set := range map[string]bool{
 		"max_msgs_per_subject": meta.MaxMsgsPerSubject > 0,
 		"allow_msg_ttl":        meta.AllowMsgTTL,

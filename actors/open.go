@@ -66,7 +66,7 @@ func newStream(system *actor.ActorSystem, config Config) *stream {
 	}
 	s.source = read.NewSource(read.Config{
 		Stream: config.Name, FS: config.FS, Dir: s.dir, Published: s.published, Shared: s.runtime.readers,
-		Stopped: &s.stopped, Log: s.log, BadIndex: s.reindex, Lose: s.lose, IndexFrom: config.IndexFrom,
+		Stopped: &s.stopped, Log: s.log, BadIndex: s.reindex, Lose: s.lose, Renew: s.renewIndex, IndexFrom: config.IndexFrom,
 	})
 	s.mailbox = mailbox.New(mailbox.Options{
 		MaxData: 2 * config.MaxInFlight, Share: config.Sync == SyncNever, Reject: s.reject,
@@ -120,7 +120,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	start := time.Now()
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
-		Scanners: s.runtime.scans, Readable: saveMeta,
+		Scanners: s.runtime.scans, Readable: saveMeta, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
 	}
 	e, err := r.Run(ctx)
 	if err != nil {

@@ -233,7 +233,7 @@ func (n *naive) load(sequence uint64) (record, error) {
 func (n *naive) next(start uint64, p picks) (record, uint64, error) {
 	list := n.selected(start, p)
 	for _, lost := range n.lost { // it might have been a match: nobody knows
-		if lost >= max(start, n.first()) && (len(list) == 0 || lost < list[0].sequence) {
+		if lost >= start && (len(list) == 0 || lost < list[0].sequence) {
 			return record{}, lost, actors.ErrCorrupt
 		}
 	}
@@ -245,7 +245,7 @@ func (n *naive) next(start uint64, p picks) (record, uint64, error) {
 
 func (n *naive) previous(start uint64, p picks) (record, uint64, error) {
 	for _, lost := range slices.Backward(n.lost) {
-		if lost <= start && lost >= n.first() && !slices.ContainsFunc(n.selected(lost, p), func(r record) bool { return r.sequence <= start }) {
+		if lost <= start && !slices.ContainsFunc(n.selected(lost, p), func(r record) bool { return r.sequence <= start }) {
 			return record{}, lost, actors.ErrCorrupt
 		}
 	}

@@ -32,9 +32,9 @@ type RuntimeConfig struct {
 	// for look-ups: those are mapped and hold no file open, but where the system has
 	// no mappings each is one more. Default 256.
 	MaxOpenFiles int
-	// IndexBytes bounds the memory on the heap for indexes of blocks that are being
-	// read, in bytes: of blocks that have no index file, or when that cannot be
-	// mapped. Default 64 MiB.
+	// IndexBytes bounds two caches on the heap, in bytes each: the pages of index files
+	// that were verified, and the indexes of blocks that have no index file, or whose
+	// file cannot be mapped. Default 64 MiB.
 	IndexBytes int64
 	// SpareBytes bounds the memory kept for the next blocks to be written, in
 	// bytes. Default 16 MiB.

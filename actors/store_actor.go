@@ -69,6 +69,7 @@ type storeActor struct {
 	stops    []*op // the stops that were asked for; all are answered at the end
 	stopping bool  // a stop was asked for
 	closed   bool  // the engine has completed the stop
+	whole    bool  // and everything was written and synced
 	ended    bool  // the actor library is stopping the actor: completions no longer count
 }
 
@@ -139,6 +140,10 @@ func (a *storeActor) receive(ctx actor.Context) {
 		if a.engine.Failed() == nil {
 			a.engine.Reindex(m.block)
 		}
+	case *renewRequest:
+		a.onRenew(ctx, m)
+	case *renewDone:
+		a.onRenewed(m)
 	case *lossReport:
 		a.onLoss(m)
 	case *watchOp:

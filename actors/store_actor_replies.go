@@ -28,7 +28,7 @@ func (a *storeActor) tellAll(replies []engine.Reply) {
 			}
 			a.tell(tag, replies[i])
 		case *int:
-			a.closed = true
+			a.closed, a.whole = true, replies[i].Err == nil
 		}
 	}
 	a.replies = nil

@@ -93,6 +93,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	defer close(a.gone)
 	defer a.survive()
 	a.writeRest()
+	a.proveEnd()
 	a.abort()
 	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.lock.Close())
 	a.engine.Release()
@@ -103,6 +104,18 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 		a.finish(o, engine.Reply{Tag: o, Err: a.final})
 	}
 	a.log.Debug("stopped", "last", a.published.Last())
+}
+
+// proveEnd leaves the proof of where the log ends, when all of it is written and synced. It is best effort:
+// without it, the next open cannot tell a last block that was cut from one that ended there.
+func (a *storeActor) proveEnd() {
+	defer a.survive()
+	if !a.whole && a.engine.Failed() != nil {
+		return
+	}
+	if err := a.files.ProveEnd(a.published.Last()); err != nil {
+		a.log.Warn("cannot write the proof of the end", "error", err)
+	}
 }
 
 // writeRest carries out the work that was out with the children, and whatever the engine still holds,

@@ -143,9 +143,8 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 // maintain hands out maintenance work: to the flusher, or to the indexer what takes long.
 func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 	if w.Kind == engine.WorkIndex {
-		if a.indexing++; a.indexer == nil { // most streams never need one
-			a.indexer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} }))
-		}
+		a.indexing++
+		a.spawnIndexer(ctx)
 		ctx.Send(a.indexer, &indexWork{a.runtime, a.files, w})
 		return
 	}

@@ -14,9 +14,14 @@ import (
 // stream is what the handle of callers (Store) and the store actor share. All of it is set before the actor
 // is spawned and safe for concurrent use; what changes belongs to the engine, and to the actor alone.
 type stream struct {
-	config  Config
-	dir     string // Config.Dir/Config.Name
-	limits  engine.Limits
+	config Config
+	dir    string // Config.Dir/Config.Name
+	limits engine.Limits
+	// serverLimits is what recovery has to know of a nats-server that had the directory.
+	serverLimits struct {
+		maxMsgsPer int64
+		cannotTell bool // whether a message that is gone was removed
+	}
 	log     *slog.Logger
 	system  *actor.ActorSystem
 	runtime *Runtime

@@ -346,9 +346,14 @@ func (b *Blocks) drop(id uint32) error {
 }
 
 // Remove removes the files of blocks, and is durable on return. Blocks that are
-// not there are as good as removed. All are tried, also after an error.
+// not there are as good as removed. All are tried, also after an error. What
+// describes a block goes first, durably: left over without its block, it would speak
+// of a loss.
 func (b *Blocks) Remove(ids ...uint32) error {
-	var errs []error
+	errs := []error{b.removeBeside(ids...)}
+	if errs[0] != nil {
+		return errs[0]
+	}
 	removed := false
 	for _, id := range ids {
 		closeErr := b.drop(id)
@@ -359,9 +364,6 @@ func (b *Blocks) Remove(ids ...uint32) error {
 			err = nil
 		} else if err == nil {
 			removed = true
-		}
-		if err == nil {
-			err = b.removeBeside(id)
 		}
 		errs = append(errs, b.wrap("remove", id, errors.Join(err, closeErr)))
 	}
@@ -380,21 +382,33 @@ func (b *Blocks) forget(id uint32) {
 	}
 }
 
-// removeBeside removes what describes a block.
-func (b *Blocks) removeBeside(id uint32) error {
+// removeBeside removes what describes blocks, and is durable on return.
+func (b *Blocks) removeBeside(ids ...uint32) error {
 	var errs []error
-	for _, ending := range b.opts.Beside {
-		err := b.fs.Remove(strings.TrimSuffix(b.Path(id), blockSuffix) + ending)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+	removed := false
+	for _, id := range ids {
+		for _, ending := range b.opts.Beside {
+			err := b.fs.Remove(strings.TrimSuffix(b.Path(id), blockSuffix) + ending)
+			switch {
+			case err == nil:
+				removed = true
+			case !errors.Is(err, fs.ErrNotExist):
+				errs = append(errs, b.wrap("remove what is beside", id, err))
+			}
+		}
+	}
+	if removed {
+		if err := b.fs.SyncDir(b.Dir()); err != nil {
+			errs = append(errs, fmt.Errorf("blockio: remove what is beside blocks of %s: %w", b.stream, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// RemoveOrphans removes files that describe blocks which are not there, and what a
-// crash left of files that were being written. It returns how many.
-func (b *Blocks) RemoveOrphans() (removed int, err error) {
+// RemoveOrphans removes files that describe blocks which are not there, but those of
+// the numbers that keep reports, and what a crash left of files that were being
+// written. It returns how many.
+func (b *Blocks) RemoveOrphans(keep func(id uint32) bool) (removed int, err error) {
 	entries, err := b.fs.ReadDir(b.Dir())
 	if err != nil {
 		return 0, fmt.Errorf("blockio: list %s: %w", b.Dir(), err)
@@ -409,7 +423,8 @@ func (b *Blocks) RemoveOrphans() (removed int, err error) {
 		for _, ending := range b.opts.Beside {
 			whole, unfinished := strings.CutSuffix(entry.Name, UnfinishedSuffix)
 			name, found := strings.CutSuffix(whole, ending)
-			if _, number := blockID(name + blockSuffix); !found || !number || entry.IsDir || there[name] && !unfinished {
+			id, number := blockID(name + blockSuffix)
+			if !found || !number || entry.IsDir || !unfinished && (there[name] || keep(id)) {
 				continue
 			}
 			if err := b.fs.Remove(filepath.Join(b.Dir(), entry.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -419,6 +434,29 @@ func (b *Blocks) RemoveOrphans() (removed int, err error) {
 		}
 	}
 	return removed, nil
+}
+
+// BlocksDescribed returns the numbers of the blocks that are not there although a file
+// with an ending describes them, ascending.
+func (b *Blocks) BlocksDescribed(ending string) (ids []uint32, err error) {
+	entries, err := b.fs.ReadDir(b.Dir())
+	if err != nil {
+		return nil, fmt.Errorf("blockio: list %s: %w", b.Dir(), err)
+	}
+	there := make(map[uint32]bool)
+	for _, entry := range entries {
+		if id, ok := blockID(entry.Name); ok {
+			there[id] = true
+		}
+	}
+	for _, entry := range entries {
+		name, found := strings.CutSuffix(entry.Name, ending)
+		if id, ok := blockID(name + blockSuffix); found && ok && !there[id] {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // RemoveDerived removes files that can be made again, such as index.db, by

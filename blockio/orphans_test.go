@@ -32,7 +32,7 @@ func TestWhatDescribesABlockGoesWithIt(t *testing.T) {
 	}
 	require.NoError(t, blocks.Remove(1))
 	require.NotContains(t, names(), "1.bix")
-	removed, err := blocks.RemoveOrphans()
+	removed, err := blocks.RemoveOrphans(func(id uint32) bool { return false })
 	require.NoError(t, err)
 	require.Equal(t, 2, removed)
 	require.ElementsMatch(t, []string{"2.blk", "2.bix", "04.bix", "x.bix", "5.bixx", "index.db", "6.blk.tmp"}, names())

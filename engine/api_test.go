@@ -170,25 +170,3 @@ func TestCountsByReason(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 }
-
-func TestWordsForEverything(t *testing.T) {
-	for _, row := range []struct{ got, want string }{
-		{engine.SyncAlways.String(), "always"},
-		{engine.SyncLevel(9).String(), "SyncLevel(9)"},
-		{engine.DiscardOld.String(), "old"},
-		{engine.DiscardNew.String(), "new"},
-		{engine.Op{Kind: engine.OpWrite, Block: 3, Offset: 5, Data: [][]byte{{1}, {2, 3}}, Sync: true}.String(), "write 3 [5..8) sync"},
-		{engine.Op{Kind: engine.OpSeal, Block: 3, Offset: 5}.String(), "seal 3 at 5"},
-		{engine.Op{Kind: engine.OpRemoveDerived}.String(), "remove derived"},
-		{engine.Op{Kind: 99}.String(), "OpKind(99) 0"},
-		{engine.Work{Kind: engine.WorkLoad, Block: 3}.String(), "load 3"},
-		{engine.WorkKind(99).String(), "WorkKind(99)"},
-		{(&engine.SequenceError{What: "next sequence", Want: 3, Have: 5}).Error(), "engine: sequence mismatch: next sequence 3, stream has 5"},
-		{(&engine.LimitError{Limit: "messages", Value: 3, Max: 2, Err: engine.ErrMaxMsgs}).Error(),
-			"engine: maximum number of messages reached: messages 3, at most 2"},
-	} {
-		if row.got != row.want {
-			t.Errorf("%q, want %q", row.got, row.want)
-		}
-	}
-}

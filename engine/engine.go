@@ -48,6 +48,7 @@ type Engine struct {
 	lostAtOpen  uint64   // lost messages that recovery found
 	lost        lostList // what was lost, for readers; it is deleted, too
 	lostChanged bool     // since readers were shown it
+	lostUnknown uint64   // the highest lost sequence whose subject is not known, 0 when there is none
 
 	failed  error
 	stopped bool

@@ -76,16 +76,29 @@ func (e *Engine) addLost(r LostRange) {
 	e.lostChanged = true
 }
 
-// dropLost forgets lost sequences below the stream's first.
+// dropLost forgets what was lost of the blocks that are gone from the head of the stream.
 func (e *Engine) dropLost() {
-	if n := e.lost.search(e.counts[countFirst]); n > 0 {
+	first := e.counts[countLast] + 1
+	if len(e.blocks) > 0 {
+		first = e.blocks[0].view.First
+	}
+	if n := e.lost.search(first); n > 0 {
 		e.lost = slices.Clone(e.lost[n:])
 		e.lostChanged = true
 	}
 }
 
+// forgetUnknown takes subjects out of the subject index once the head of the stream has passed messages
+// that were lost and whose subjects are not known.
+func (e *Engine) forgetUnknown() {
+	if through := e.lostUnknown; through > 0 && through < e.counts[countFirst] {
+		e.lostUnknown = 0
+		e.current.lost = max(e.current.lost, through)
+	}
+}
+
 // Lost returns the range of lost sequences that a sequence is in, if its message was lost through damage.
-// Such a sequence is also deleted. Whoever has seen it deleted sees it lost.
+// Such a sequence is also deleted, or below the first. Whoever has seen it deleted sees it lost.
 func (p *Published) Lost(sequence uint64) (LostRange, bool) {
 	lost := p.lostList()
 	if i := lost.search(sequence); i < len(lost) && lost[i].First <= sequence {
@@ -103,6 +116,16 @@ func (p *Published) LostWithin(from, to uint64) (ranges []LostRange) {
 		ranges = append(ranges, r)
 	}
 	return ranges
+}
+
+// Floor returns the first sequence of which readers are told anything: the first lost one, if that is below
+// the first live one.
+func (p *Published) Floor() uint64 {
+	first := p.First()
+	if lost := p.lostList(); len(lost) > 0 {
+		return min(first, lost[0].First)
+	}
+	return first
 }
 
 // lostList returns what readers are shown of what is lost.
@@ -205,6 +228,9 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 				e.current.removals = append(e.current.removals, removal{id, sequence})
 			}
 		}
+	}
+	if !l.SubjectKnown {
+		e.lostUnknown = max(e.lostUnknown, last)
 	}
 	b.msgs -= n
 	b.bytes -= bytes

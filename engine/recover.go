@@ -9,6 +9,8 @@ type Recovery struct {
 	kept    int // records in tables that are still in memory
 	pending []Tombstone
 	open    bool // the last block added may take records
+	// tombstoned are the sequences of pending, when somebody has asked for them.
+	tombstoned map[uint64]struct{}
 }
 
 // keepRecords bounds the tables that recovery keeps until it has seen all tombstones,
@@ -55,7 +57,7 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	r.open = false
-	if s.first == 0 && s.last == 0 && s.lostBytes == 0 && !s.trimmed {
+	if s.first == 0 && s.last == 0 && s.lostBytes == 0 && !s.trimmed && !s.held {
 		r.empty = append(r.empty, s.id)
 		if s.size > 0 || !s.appendable {
 			return
@@ -91,6 +93,63 @@ func (r *Recovery) Add(s *Scan) {
 	e.addBlock(b)
 	r.open = s.appendable && s.size < e.cfg.BlockSize
 	r.keep(b, s.table)
+}
+
+// Tombstoned reports whether a tombstone names a sequence, in any of the blocks that were added.
+func (r *Recovery) Tombstoned(sequence uint64) bool {
+	if r.tombstoned == nil {
+		r.tombstoned = make(map[uint64]struct{}, len(r.pending))
+		for _, t := range r.pending {
+			r.tombstoned[t.Sequence] = struct{}{}
+		}
+	}
+	_, ok := r.tombstoned[sequence]
+	return ok
+}
+
+// First returns the sequence of the first message of the blocks that were added, before tombstones and
+// limits are applied: what follows the last sequence when there is none, 0 when nothing shows a sequence.
+func (r *Recovery) First() uint64 {
+	for _, b := range r.e.blocks {
+		if b.firstMsg > 0 {
+			return b.firstMsg
+		}
+	}
+	if last := r.e.last(); last > 0 {
+		return last + 1
+	}
+	return 0
+}
+
+// Room returns between which sequences messages of a block can lie: behind low, and before high, 0 when no
+// block with messages follows.
+func (r *Recovery) Room(id uint32) (low, high uint64) {
+	for _, b := range r.e.blocks {
+		switch {
+		case b.id < id:
+			low = max(low, b.last)
+		case b.id > id && b.firstMsg > 0:
+			return low, b.firstMsg
+		}
+	}
+	return low, 0
+}
+
+// SubjectCount returns how many messages of a subject the blocks that were added have.
+func (r *Recovery) SubjectCount(subject string) uint64 {
+	info, _ := r.e.subjects.Tree().Get([]byte(subject))
+	return info.Count
+}
+
+// Last returns the highest sequence that the blocks which were added account for.
+func (r *Recovery) Last() uint64 { return max(r.e.last(), r.atLeast) }
+
+// Lose notes messages as lost that no block has. All blocks were added.
+func (r *Recovery) Lose(lost LostRange, bytes uint64) {
+	r.e.counts[countLostMessages] += lost.Last - lost.First + 1
+	r.e.counts[countLostBytes] += bytes
+	r.e.addLost(lost)
+	r.AtLeast(lost.Last)
 }
 
 // keep holds on to tables while they are few, and to those of the blocks from which

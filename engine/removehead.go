@@ -141,4 +141,5 @@ func (e *Engine) refreshFirst() {
 		n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
 	}
 	e.dropLost()
+	e.forgetUnknown()
 }

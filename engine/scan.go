@@ -21,6 +21,7 @@ type Scan struct {
 	lostBytes  int64
 	timeless   bool // the last record was of an erased message: it kept no time
 	trimmed    bool
+	held       bool             // see Held
 	index      *indexedSubjects // of a scan that was filled from a block index
 	firstMsg   uint64           // sequence of the first message
 	firstTime  int64            // its time
@@ -111,6 +112,24 @@ func (s *Scan) spanned(first uint64) []SequenceRange {
 	}
 	return append(lead, s.deleted...)
 }
+
+// Held tells that the block held messages, although the scan may have found none. It is not removed as one
+// that is empty, and takes no more records.
+func (s *Scan) Held() { s.held, s.appendable = true, false }
+
+// Find returns where the scan, of records, has found the message of a sequence.
+func (s *Scan) Find(sequence uint64) (RecordInfo, bool) {
+	if s.table == nil {
+		return RecordInfo{}, false
+	}
+	if i := s.table.Search(sequence); i < s.table.n && s.table.Sequence(i) == sequence {
+		return s.table.At(i), true
+	}
+	return RecordInfo{}, false
+}
+
+// Last returns the highest sequence that the block accounts for, 0 when there is none.
+func (s *Scan) Last() uint64 { return s.last }
 
 // Table returns what the scan found, as WorkLoad asks for it.
 func (s *Scan) Table() *Table { return s.table }

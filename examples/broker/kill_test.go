@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,11 +20,11 @@ import (
 // childVariable makes the test binary the process that is to be killed; it holds the data folder.
 const childVariable = "MILLRACE_BROKER_TEST_CHILD"
 
-// kills is how often the process is killed, and the time from its first acknowledgement to the kill is
-// random up to killWithin.
+// kills is how often the process is killed, each time after a random number of acknowledgements, killAfter
+// at most. The test waits for them however slow the machine is.
 const (
-	kills      = 24
-	killWithin = 120 * time.Millisecond
+	kills     = 24
+	killAfter = 6000
 )
 
 // ingestForParent is the child: it takes in events until it is killed, and writes a line to standard
@@ -76,9 +75,10 @@ func TestKilledProcessLosesNoAcknowledgedEvent(t *testing.T) {
 	acknowledged := map[uint64]reported{}
 	for round := range kills {
 		before := len(acknowledged)
-		killOnce(t, dir, time.Duration(random.Int64N(int64(killWithin))), acknowledged)
-		if len(acknowledged) == before {
-			t.Fatalf("round %d: the child acknowledged nothing", round)
+		after := 1 + random.IntN(killAfter)
+		killOnce(t, dir, after, acknowledged)
+		if n := len(acknowledged) - before; n < after {
+			t.Fatalf("round %d: %d acknowledgements, the child was to be killed after %d", round, n, after)
 		}
 		verifyAcknowledged(t, loaded, dir, acknowledged)
 		if t.Failed() {
@@ -88,17 +88,15 @@ func TestKilledProcessLosesNoAcknowledgedEvent(t *testing.T) {
 	t.Logf("%d events were acknowledged by %d processes, all of them killed", len(acknowledged), kills)
 }
 
-// killOnce runs a child and kills it after some time under load. It takes every line that the child
-// wrote into acknowledged; a line that was cut off is an acknowledgement that nobody got.
-func killOnce(t *testing.T, dir string, after time.Duration, acknowledged map[uint64]reported) {
+// killOnce runs a child and kills it when it has acknowledged so many events. It takes every line that the
+// child wrote into acknowledged; a line that was cut off is an acknowledgement that nobody got.
+func killOnce(t *testing.T, dir string, after int, acknowledged map[uint64]reported) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	child := exec.CommandContext(ctx, self)
+	child := exec.CommandContext(t.Context(), self)
 	child.Env = append(os.Environ(), childVariable+"="+dir)
 	var complaints bytes.Buffer
 	child.Stderr = &complaints
@@ -109,19 +107,12 @@ func killOnce(t *testing.T, dir string, after time.Duration, acknowledged map[ui
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var kill *time.Timer
-	var killed atomic.Bool
+	killed := false
 	lines := bufio.NewReader(output)
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			break // the end of what the child could write
-		}
-		if kill == nil {
-			kill = time.AfterFunc(after, func() {
-				killed.Store(true)
-				_ = child.Process.Kill()
-			})
 		}
 		var sequence uint64
 		var one reported
@@ -132,9 +123,13 @@ func killOnce(t *testing.T, dir string, after time.Duration, acknowledged map[ui
 			t.Fatalf("sequence %d was acknowledged twice", sequence)
 		}
 		acknowledged[sequence] = one
+		if after--; after == 0 {
+			killed = true
+			_ = child.Process.Kill()
+		}
 	}
 	err = child.Wait()
-	if !killed.Load() {
+	if !killed {
 		t.Fatalf("the child ended by itself: %v\n%s", err, complaints.String())
 	}
 }

@@ -14,44 +14,101 @@ import (
 // with the block or with the index.
 var errNoUse = errors.New("actors: no index that is of use")
 
-// openIndex opens the index file beside a block. The caller closes it, and looks at it under
-// blockio.Guard.
-func (f *Files) openIndex(id uint32) (*blockindex.File, error) {
+// openIndex opens the index file beside a block, if it is of the block's bytes: one whose block has another
+// modification time is held against the block once. It returns the messages that are damaged in the block.
+// The caller closes the index.
+func (f *Files) openIndex(id uint32) (*blockindex.File, []blockindex.OrdinalRange, error) {
 	block, err := f.lease(id, true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer block.Release()
 	want, err := blockindex.IdentityOf(block, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{StrictModTime: true})
+	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{})
 	if errors.Is(err, blockindex.ErrMissing) {
 		err = fmt.Errorf("%w: %w", errNoUse, err)
 	}
-	return x, err
+	if err != nil || !x.Suspect() {
+		return x, nil, err
+	}
+	damaged, err := f.checkSuspect(x, block, want)
+	if err != nil {
+		return nil, nil, errors.Join(err, x.Close())
+	}
+	return x, damaged, nil
+}
+
+// checkSuspect holds a block against its index. Where they agree, the index is renewed.
+func (f *Files) checkSuspect(x *blockindex.File, block *blockio.Block, now blockindex.Identity) ([]blockindex.OrdinalRange, error) {
+	data, err := block.ReadAll(nil)
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := x.CheckBlock(block.Codec(), data)
+	switch {
+	case err != nil:
+		return nil, err
+	case verdict.Other != "":
+		return nil, fmt.Errorf("%w: %s", blockindex.ErrStale, verdict.Other)
+	case len(verdict.Erased) > 0:
+		return nil, fmt.Errorf("%w: messages were erased since", blockindex.ErrStale)
+	case !verdict.Same():
+		return verdict.Damaged, nil
+	}
+	if err := blockindex.Renew(f.FS, blockindex.Path(block.Path()), now); err != nil {
+		f.Log.Warn("cannot renew the index of a block; its block is checked again when it is opened next",
+			"path", blockindex.Path(block.Path()), "error", err)
+	}
+	return nil, nil
 }
 
 // scanFromIndex returns what a scan of a sealed block finds, from the block's index alone: the block
 // is not read.
-func (f *Files) scanFromIndex(id uint32) (*engine.Scan, blockio.BlockScan, error) {
-	x, err := f.openIndex(id)
+func (f *Files) scanFromIndex(id uint32) (scanned, error) {
+	x, damaged, err := f.openIndex(id)
 	if err != nil {
-		return nil, blockio.BlockScan{}, err
+		return scanned{}, err
 	}
 	defer x.Close() // it was opened for reading, so an error of closing it loses nothing
 	sum := x.Summary()
 	if sum.Messages == 0 {
-		return nil, blockio.BlockScan{}, errNoUse
+		return scanned{}, errNoUse
 	}
-	found := blockio.BlockScan{End: sum.End, DamageCount: sum.Damage, LostBytes: sum.LostBytes}
-	var scan *engine.Scan
-	err = blockio.Guard(func() error {
-		scan, err = scanOf(x, id, &found)
-		return err
-	})
-	return scan, found, err
+	s := scanned{indexed: true, found: blockio.BlockScan{End: sum.End, DamageCount: sum.Damage, LostBytes: sum.LostBytes}}
+	if s.scan, err = scanOf(x, id, &s.found); err == nil {
+		s.losses, err = lossesOf(x, id, damaged)
+	}
+	return s, err
+}
+
+// lossesOf returns the losses of messages that are damaged.
+func lossesOf(x *blockindex.File, id uint32, damaged []blockindex.OrdinalRange) (losses []engine.Loss, err error) {
+	for _, r := range damaged {
+		for i := r.First; i < r.End; i++ {
+			sequence, err := x.Sequence(i)
+			if err != nil {
+				return nil, err
+			}
+			entry, err := x.Record(i)
+			if err != nil {
+				return nil, err
+			}
+			l := engine.Loss{SubjectKnown: true, Bytes: uint64(entry.Size)}
+			l.Block, l.First, l.Last = id, sequence, sequence
+			if entry.Subject != blockindex.EmptySubject {
+				name, err := x.Subject(entry.Subject, nil)
+				if err != nil {
+					return nil, err
+				}
+				l.Subject = string(name)
+			}
+			losses = append(losses, l)
+		}
+	}
+	return losses, nil
 }
 
 // scanOf makes a scan of an index, and completes found with the sequences that were lost.
@@ -127,7 +184,7 @@ func eachSubject(x *blockindex.File, visit func(name []byte, info blockindex.Sub
 // tableFromIndex returns the message records of a sealed block, from the block's index alone. size is
 // where the records end that are asked for.
 func (f *Files) tableFromIndex(id uint32, size int64) (*engine.Table, error) {
-	x, err := f.openIndex(id)
+	x, _, err := f.openIndex(id)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +194,7 @@ func (f *Files) tableFromIndex(id uint32, size int64) (*engine.Table, error) {
 	}
 	x.Populate()
 	scan := engine.NewScan(id)
-	if err := blockio.Guard(func() error { return fillTable(scan, x) }); err != nil {
+	if err := fillTable(scan, x); err != nil {
 		return nil, err
 	}
 	return scan.Table(), nil

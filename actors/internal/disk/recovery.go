@@ -23,6 +23,16 @@ type Recovery struct {
 	// may still hold the files of blocks that were cut off, so no number is used twice.
 	Highest uint32
 
+	// MaxMsgsPer is how many messages of a subject a server that had the directory kept; 0 or less for
+	// any number.
+	MaxMsgsPer int64
+	// ServerWasHere tells that a nats-server has had the directory since, or has limits that cannot be told
+	// from loss: messages that are gone are then taken for removed.
+	ServerWasHere bool
+
+	evidence evidence
+	losses   []engine.Loss // of messages that the engine counts, see scanFromIndex
+
 	// exposed is the last block so far that holds anything, if it was not scanned as the one that may
 	// be torn.
 	exposed uint32
@@ -60,9 +70,15 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		rec.AtLeast(r.After.Last)
 		rec.RemoveBelow(r.After.First)
 	}
+	if r.After == nil {
+		if err := r.gather(); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.scanAll(ctx, list, rec); err != nil {
 		return nil, err
 	}
+	keep := r.judge(rec, list)
 	if r.Readable != nil {
 		if err := r.Readable(); err != nil {
 			return nil, err
@@ -76,19 +92,33 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			return nil, err
 		}
 	}
-	if n, err := r.Blocks.RemoveOrphans(); err != nil {
-		r.Log.Warn("cannot remove what is left of block indexes", "error", err)
-	} else if n > 0 {
-		r.Log.Info("removed what was left of block indexes", "files", n)
-	}
+	r.removeUnknown(keep)
 	e := rec.Finish(r.Now)
 	if err := r.finish(ctx, e); err != nil {
+		return e, err
+	}
+	if err := r.loseDamaged(ctx, e); err != nil {
 		return e, err
 	}
 	// Readers of the failed engine's blocks take a new snapshot from now on. Not before: as long as
 	// recovery can still fail, the old one is all that they have.
 	r.Source.Supersede(r.Generation)
 	return e, nil
+}
+
+// loseDamaged takes messages out of the stream that an index has and that are damaged in the block.
+func (r *Recovery) loseDamaged(ctx context.Context, e *engine.Engine) error {
+	for _, l := range r.losses {
+		l.Generation = e.Generation()
+		if n := e.Lose(l); n > 0 {
+			r.Log.Error("messages are lost", "path", r.Blocks.Path(l.Block), "block", l.Block,
+				"first", l.First, "last", l.Last, "messages", n)
+		}
+	}
+	if len(r.losses) == 0 {
+		return nil
+	}
+	return r.finish(ctx, e)
 }
 
 // cutLog removes from the files what was not known to be safe when a write or a sync failed. It

@@ -19,6 +19,8 @@ type scanned struct {
 	scan    *engine.Scan
 	found   blockio.BlockScan
 	indexed bool // taken from the index alone
+	losses  []engine.Loss
+	lacked  []missing
 	err     error
 }
 
@@ -137,7 +139,12 @@ func (r *Recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
 			return s.err
 		}
 	}
+	if len(s.lacked) > 0 && s.scan.Messages() == 0 {
+		s.scan.Held()
+	}
 	rec.Add(s.scan)
+	r.losses = append(r.losses, s.losses...)
+	r.evidence.missing = append(r.evidence.missing, s.lacked...)
 	return nil
 }
 
@@ -147,13 +154,17 @@ func (r *Recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
 func (r *Recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
 	if !tail && !last {
 		// A block gets its index when it is on stable storage, so it need not be synced here.
-		scan, found, err := r.scanFromIndex(id)
+		s, err := r.scanFromIndex(id)
 		if err == nil {
-			return buffer, scanned{scan: scan, found: found, indexed: true}
+			return buffer, s
 		}
 		r.warnOfIndex(id, err)
 	}
-	return r.scanRecords(id, tail, last, buffer)
+	data, s := r.scanRecords(id, tail, last, buffer)
+	if s.err == nil && r.After == nil {
+		s.lacked = r.lackedBy(id, data, s.scan)
+	}
+	return data, s
 }
 
 // scanRecords reads, scans and syncs a block.

@@ -105,7 +105,9 @@ const (
 )
 
 // New returns a mailbox.
-func New(options Options) *Mailbox { return &Mailbox{options: options} }
+func New(options Options) *Mailbox {
+	return &Mailbox{options: options, gathering: newPatience(), idling: newPatience()}
+}
 
 // RegisterHandlers implements actor.Mailbox.
 func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {

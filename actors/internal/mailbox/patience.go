@@ -15,7 +15,12 @@ type patience struct {
 	skip    int  // how many of the next yields to leave out
 	penalty int  // how many were left out after the last late yield
 	long    bool // the last yield was late, and paid has not been called since
+
+	now     func() time.Time
+	gosched func() // yields the processor
 }
+
+func newPatience() patience { return patience{now: time.Now, gosched: runtime.Gosched} }
 
 const (
 	longYield   = 50 * time.Microsecond // from here on a yield is late
@@ -36,12 +41,12 @@ func (p *patience) yield() bool {
 		return false
 	}
 	if p.yields++; p.yields%measureEach != 0 && p.penalty == 0 {
-		runtime.Gosched()
+		p.gosched()
 		return true
 	}
-	start := time.Now()
-	runtime.Gosched()
-	if p.long = time.Since(start) > longYield; !p.long {
+	start := p.now()
+	p.gosched()
+	if p.long = p.now().Sub(start) > longYield; !p.long {
 		p.penalty = 0
 	}
 	return true

@@ -1,31 +1,116 @@
 package mailbox
 
-import "testing"
+import (
+	"testing"
+	"time"
 
-// TestPatienceLeavesOutWhatBringsNothing: after a long yield that brought nothing more
-// and more yields are left out, up to a bound; one that paid is not held against anybody.
-func TestPatienceLeavesOutWhatBringsNothing(t *testing.T) {
-	skipped := func(p *patience) (n int) {
-		for !p.yield() {
-			n++
-		}
-		return n
+	"github.com/stretchr/testify/require"
+)
+
+// processor is what a patience yields, and the clock that it looks at.
+type processor struct {
+	time   time.Time
+	takes  time.Duration // what a yield takes
+	yields int
+	looks  int // at the clock
+}
+
+func (p *processor) now() time.Time { p.looks++; return p.time }
+func (p *processor) gosched()       { p.yields++; p.time = p.time.Add(p.takes) }
+
+func patienceOf(p *processor) *patience { return &patience{now: p.now, gosched: p.gosched} }
+
+const (
+	soon = longYield / 10
+	late = longYield * 10
+)
+
+// leftOut asks for yields until there is one, and returns how many were left out before.
+func leftOut(t *testing.T, of *patience, on *processor) (n int) {
+	t.Helper()
+	for before := on.yields; !of.yield(); n++ {
+		require.Equal(t, before, on.yields, "it says that it left a yield out that it did not")
+		require.Less(t, n, 10_000, "it never yields again")
 	}
-	var p patience
-	if n := skipped(&p); n != 0 {
-		t.Fatalf("%d left out at first", n)
+	return n
+}
+
+// untilLeftOut yields until it notices that they are late and bring nothing.
+func untilLeftOut(t *testing.T, of *patience) {
+	t.Helper()
+	for yields := 0; of.yield(); yields++ {
+		require.Less(t, yields, 2*measureEach, "it does not notice that yields are late")
 	}
-	for want := leastSkip; want <= 2*mostSkip; want *= 2 {
-		penalty := p.penalty
-		p.long = true // as a slow yield leaves it
-		if n := skipped(&p); n != min(max(2*penalty, leastSkip), mostSkip) {
-			t.Fatalf("%d left out after a penalty of %d", n, penalty)
-		}
-		p.penalty = min(want, mostSkip)
+}
+
+// TestPatienceYieldsWhereThatCostsNothing, always, and seldom looks at the clock, which
+// would cost as much again.
+func TestPatienceYieldsWhereThatCostsNothing(t *testing.T) {
+	on := &processor{takes: soon}
+	of := patienceOf(on)
+	for range 800 {
+		require.True(t, of.yield())
 	}
-	p.long = true
-	p.paid()
-	if n := skipped(&p); n != 0 {
-		t.Fatalf("%d left out although it paid", n)
+	require.Equal(t, 800, on.yields)
+	require.Positive(t, on.looks)
+	require.LessOrEqual(t, on.looks, 2*800/8)
+}
+
+// TestPatienceLeavesOutWhatIsLateAndBringsNothing: more and more, and never for good.
+func TestPatienceLeavesOutWhatIsLateAndBringsNothing(t *testing.T) {
+	on := &processor{takes: late}
+	of := patienceOf(on)
+	untilLeftOut(t, of)
+	require.Equal(t, 15, leftOut(t, of, on), "16 with the one that told")
+	for _, want := range []int{32, 64, 128, 256, 512, 1024, 1024, 1024} {
+		require.Equal(t, want, leftOut(t, of, on))
 	}
+}
+
+// TestPatienceForgetsWhatWasLate as soon as a yield is not, or has brought something.
+func TestPatienceForgetsWhatWasLate(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		good func(of *patience, on *processor) // makes the next yield a good one
+		paid bool
+	}{
+		{"a yield that returns soon", func(_ *patience, on *processor) { on.takes = soon }, false},
+		{"a late yield that brings something", func(*patience, *processor) {}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			on := &processor{takes: late}
+			of := patienceOf(on)
+			untilLeftOut(t, of)
+			for range 4 {
+				leftOut(t, of, on)
+			}
+			row.good(of, on)
+			leftOut(t, of, on)
+			if row.paid {
+				of.paid()
+			}
+			require.Zero(t, leftOut(t, of, on), "after a good one")
+			on.takes = late
+			untilLeftOut(t, of)
+			require.Equal(t, 15, leftOut(t, of, on), "it begins anew with 16")
+		})
+	}
+}
+
+// TestPatienceIsNotLostWhileYieldsBringSomething, however late they are.
+func TestPatienceIsNotLostWhileYieldsBringSomething(t *testing.T) {
+	on := &processor{takes: late}
+	of := patienceOf(on)
+	for range 1000 {
+		require.True(t, of.yield())
+		of.paid()
+	}
+}
+
+// TestAMailboxYieldsTheProcessor: its patience is made to.
+func TestAMailboxYieldsTheProcessor(t *testing.T) {
+	d := &manual{}
+	m, _, _ := newTestMailbox(1, d)
+	require.True(t, m.gathering.yield())
+	require.True(t, m.idling.yield())
 }

@@ -36,7 +36,7 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 		case wanted > last || last == 0:
 			return fmt.Errorf("%w: %d, last is %d", ErrEOF, wanted, last)
 		case wanted < first:
-			return notFound(wanted)
+			return s.absent(wanted)
 		}
 		b := s.Published.View().Find(wanted)
 		if b == nil {
@@ -45,11 +45,7 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 			continue
 		}
 		if b.Deleted(wanted) {
-			if lost, ok := s.Published.Lost(wanted); ok {
-				lost.First, lost.Last = wanted, wanted
-				return s.lostError(lost)
-			}
-			return notFound(wanted)
+			return s.absent(wanted)
 		}
 		err := s.loadFrom(b, wanted, into)
 		switch {
@@ -62,6 +58,16 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 			return s.corrupt(b, 0, wanted, "cannot be read", err)
 		}
 	}
+}
+
+// absent is the error for a sequence that has no message: it was lost, or it was removed or skipped.
+func (s *Source) absent(sequence uint64) error {
+	lost, ok := s.Published.Lost(sequence)
+	if !ok {
+		return notFound(sequence)
+	}
+	lost.First, lost.Last = sequence, sequence
+	return s.lostError(lost)
 }
 
 // loadFrom reads one message of a block, from memory if it is there.
@@ -94,7 +100,7 @@ func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (
 		}
 		if !found {
 			if sequence < r.source.Published.First() || b.Deleted(sequence) {
-				return notFound(sequence) // it was removed meanwhile
+				return r.source.absent(sequence) // meanwhile
 			}
 			r.source.lose(b, sequence, sequence, nil)
 			return r.source.corrupt(b, 0, sequence, noRecord, ErrCorrupt)

@@ -131,7 +131,7 @@ func (l *Lookup) Next(from uint64) (sequence uint64, ok bool, err error) {
 	if ok {
 		to = sequence - 1
 	}
-	for _, lost := range l.Published.LostWithin(max(from, l.now.FirstSequence), to) {
+	for _, lost := range l.Published.LostWithin(max(from, l.Published.Floor()), to) {
 		if l.maySelect(lost) {
 			return 0, false, l.lostError(lost)
 		}
@@ -205,7 +205,7 @@ func (l *Lookup) Prev(to uint64) (sequence uint64, ok bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	from := l.now.FirstSequence
+	from := l.Published.Floor()
 	if ok {
 		from = sequence + 1
 	}

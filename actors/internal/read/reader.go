@@ -112,7 +112,13 @@ func (r *blockReader) openIndex() error {
 	}
 	want, err := blockindex.IdentityOf(r.block, id)
 	if err == nil {
-		r.file, err = blockindex.OpenFile(r.source.FS, r.block.Path(), want, blockindex.Options{StrictModTime: true})
+		r.file, err = blockindex.OpenFile(r.source.FS, r.block.Path(), want, blockindex.Options{Pages: r.source.Shared.Pages})
+	}
+	if err == nil && r.file.Suspect() {
+		if err = r.checkSuspect(want); err != nil {
+			err = errors.Join(err, r.file.Close())
+			r.file = nil
+		}
 	}
 	switch {
 	case err == blockindex.ErrMissing: // it is on its way
@@ -126,6 +132,30 @@ func (r *blockReader) openIndex() error {
 		r.heap = int64(r.index.Summary().Messages) * heapPerMessage
 	}
 	return nil
+}
+
+// checkSuspect holds the block against an index whose block has another modification time than it had, as
+// after a copy. The index stays in use if it is of these bytes, or of what they were before damage.
+func (r *blockReader) checkSuspect(now blockindex.Identity) (err error) {
+	r.source.Shared.Build(func() {
+		var data []byte
+		if data, err = r.block.ReadAll(nil); err != nil {
+			return
+		}
+		var verdict blockindex.Verdict
+		if verdict, err = r.file.CheckBlock(r.block.Codec(), data); err != nil {
+			return
+		}
+		switch {
+		case verdict.Other != "":
+			err = fmt.Errorf("%w: %s", blockindex.ErrStale, verdict.Other)
+		case len(verdict.Erased) > 0:
+			err = fmt.Errorf("%w: messages were erased since", blockindex.ErrStale)
+		case verdict.Same() && r.source.Renew != nil:
+			r.source.Renew(now)
+		}
+	})
+	return err
 }
 
 // heapPerMessage is about what an index takes for a message, in bytes.
@@ -154,8 +184,8 @@ func (r *blockReader) covers(sequence uint64) bool { return r.block.Whole() || s
 
 // record returns the bytes of record i, and where they are in the block. The index's checksum covers all
 // of them, also the lengths, which the record's own does not: where only the record's own is right, the
-// lengths are damaged. (The index is of this block: its identity was checked when it was opened.) A record
-// that marks itself erased is none of the index any more, which then has to be made anew.
+// lengths are damaged. (The index is of this block: its identity was checked when it was opened.) Where
+// there is another record, or one that marks itself erased, the index is stale.
 func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, err error) {
 	entry, err := r.index.Record(i)
 	if err != nil {
@@ -172,14 +202,14 @@ func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, 
 		// The file was cut after the index was made, or the record is just being written.
 		return nil, entry.Offset, fmt.Errorf("%w: it ends within the record at %d", blockindex.ErrStale, entry.Offset)
 	}
-	found, own := r.block.Codec().Decode(data)
+	state, err := r.index.CheckRecord(r.block.Codec(), i, data)
 	switch {
-	case own != nil:
-		return nil, entry.Offset, own
-	case found.Kind == blockio.KindErased:
-		return nil, entry.Offset, fmt.Errorf("%w: record at %d was erased", blockindex.ErrStale, entry.Offset)
+	case err != nil:
+		return nil, entry.Offset, err
+	case state == blockindex.Damaged:
+		return nil, entry.Offset, fmt.Errorf("%w: record differs from its block index", ErrCorrupt)
 	}
-	return nil, entry.Offset, fmt.Errorf("%w: lengths differ from those in the block index", ErrCorrupt)
+	return nil, entry.Offset, fmt.Errorf("%w: record at %d: %v", blockindex.ErrStale, entry.Offset, state)
 }
 
 // discard gives up the reader of a block whose index has turned out to be wrong: the next one is made

@@ -51,7 +51,8 @@ type Scan struct {
 	all       bool
 	members   bitset
 
-	attempts int // at the same block
+	told     engine.SequenceRange // the damage that was handed out last
+	attempts int                  // at the same block
 	pace     pace
 
 	// Memory that is used again from block to block.
@@ -114,11 +115,11 @@ func (sc *Scan) Run() bool {
 			sc.emit(nil, ErrStopped)
 			return false
 		}
-		now := sc.instant()
+		now, floor := sc.instant(), sc.Published.Floor()
 		if !sc.Reverse {
-			sc.next = max(sc.next, now.FirstSequence)
+			sc.next = max(sc.next, floor)
 		}
-		if sc.next > sc.last || sc.next < now.FirstSequence || sc.next == 0 || sc.Set.None() {
+		if sc.next > sc.last || sc.next < floor || sc.next == 0 || sc.Set.None() {
 			return true
 		}
 		b := now.View.Find(sc.next)
@@ -164,6 +165,13 @@ func (sc *Scan) farToGo(view *engine.View) bool {
 func (sc *Scan) narrow() outcome {
 	l := Lookup{Source: sc.Source, ctx: sc.ctx, set: sc.Set, now: sc.Published.Snapshot()}
 	low, high := l.reach(0)
+	// What is lost may have been selected.
+	for _, lost := range sc.Published.LostWithin(sc.Published.Floor(), sc.last) {
+		if low > high {
+			low, high = lost.First, lost.Last
+		}
+		low, high = min(low, lost.First), max(high, lost.Last)
+	}
 	if low > high {
 		return atEnd
 	}
@@ -215,7 +223,7 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 		to = min(to, after.First-1)
 	}
 	if sc.Reverse {
-		from, to = max(b.First, now.FirstSequence, sc.lowest), min(to, sc.next)
+		from, to = max(b.First, sc.Published.Floor(), sc.lowest), min(to, sc.next)
 	}
 	if from <= to {
 		err := sc.partsOf(now.View, b, from, to, now.Subjects, sc.Reverse, func(p *part) error { return sc.part(p, from, to) })

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/engine"
 )
 
 // batchSize is how many records a scan looks up at a time.
@@ -132,8 +133,8 @@ func (sc *Scan) tellBefore(p *part, damage []stretch, i int) ([]stretch, error) 
 		} else {
 			damage = damage[1:]
 		}
-		if next.last != 0 && next.last < sc.Published.First() {
-			continue // it was removed meanwhile
+		if next.last != 0 && next.last < sc.Published.Floor() {
+			continue // its block was removed meanwhile
 		}
 		switch {
 		case next.first == 0:
@@ -142,6 +143,7 @@ func (sc *Scan) tellBefore(p *part, damage []stretch, i int) ([]stretch, error) 
 		default:
 			sc.moveBehind(next.last)
 		}
+		sc.told = engine.SequenceRange{First: next.first, Last: next.last}
 		if err := sc.tell(sc.errorOf(p.block, next)); err != nil {
 			return nil, err
 		}
@@ -177,6 +179,11 @@ func (sc *Scan) one(p *part, at int) error {
 	switch {
 	case sequence < sc.Published.First() || p.block.Deleted(sequence):
 		sc.moveBehind(sequence)
+		if lost, ok := sc.Published.Lost(sequence); ok && (sequence < sc.told.First || sequence > sc.told.Last) {
+			// Another reader has found it damaged since the batch was gathered.
+			lost.First, lost.Last = sequence, sequence
+			return sc.tell(sc.lostError(lost))
+		}
 		return nil
 	case damaged != nil:
 		sc.moveBehind(sequence)

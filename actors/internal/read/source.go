@@ -6,20 +6,23 @@ import (
 	"sync/atomic"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
 // Shared is what the readers of all streams of a process share.
 type Shared struct {
 	Blocks *blockio.BlockCache
-	builds chan struct{} // a token for each block that an index is being made of in memory
+	Pages  *blockindex.PageCache // the pages of block indexes that were verified
+	builds chan struct{}         // a token for each block that an index is being made of in memory
 }
 
-// NewShared returns what readers share: at most blocks blocks kept open for look-ups; at most heap bytes of indexes on the heap that are kept; at most builds indexes
+// NewShared returns what readers share: at most blocks blocks kept open for look-ups; at most heap bytes of indexes that were made in memory and are kept, and as many of pages of
+// index files; at most builds indexes
 // being made at a time, each of which takes the memory of a whole block.
 func NewShared(blocks int, heap int64, builds int) *Shared {
 	return &Shared{
-		Blocks: blockio.NewBlockCache(blocks, heap), builds: make(chan struct{}, builds),
+		Blocks: blockio.NewBlockCache(blocks, heap), Pages: blockindex.NewPageCache(heap), builds: make(chan struct{}, builds),
 	}
 }
 
@@ -45,6 +48,9 @@ type Config struct {
 	// Lose, if not nil, is called when a reader finds messages lost, from any goroutine and perhaps many
 	// times for the same ones.
 	Lose func(engine.Loss)
+	// Renew, if not nil, is called when an index file has turned out to be right although the modification
+	// time of its block differs: now is what the file of the block is.
+	Renew func(now blockindex.Identity)
 	// IndexFrom is the size, in bytes, from which a block gets an index file; below zero none does.
 	IndexFrom int64
 }

@@ -16,39 +16,6 @@ import (
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
-// What an independent review of the queries found, each as a test.
-
-// TestScanOfATrimmedTail: a tail of which only the newest part is in memory, and only
-// the older part in the file, is damaged nowhere.
-func TestScanOfATrimmedTail(t *testing.T) {
-	files := blocktest.NewFaultFS(blocktest.NewMemFS())
-	s := open(t, actors.Config{
-		FS: files, Dir: "streams", Sync: actors.SyncNever, Runtime: actors.NewRuntime(actors.RuntimeConfig{TailBytes: 1}),
-	})
-	payload := strings.Repeat("x", 1000)
-	for range 3 {
-		for range 800 {
-			mustStore(t, s, "a", payload)
-		}
-		require.NoError(t, s.Flush(t.Context()))
-	}
-	release := make(chan struct{})
-	defer close(release)
-	files.SetHook(onBlocks(blocktest.OpWrite, func() blocktest.Fault {
-		return blocktest.Fault{Wait: func() { <-release }}
-	}))
-	for range 3 {
-		mustStore(t, s, "a", payload)
-	}
-	next := uint64(1)
-	for m, err := range s.Messages(t.Context()) {
-		require.NoError(t, err)
-		require.Equal(t, next, m.Sequence)
-		next++
-	}
-	require.Equal(t, uint64(2404), next)
-}
-
 // TestStopDoesNotWaitForIndexes, but for the one that is being written.
 func TestStopDoesNotWaitForIndexes(t *testing.T) {
 	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1, NoPreallocation: true}
@@ -119,97 +86,6 @@ func TestABlockThatCanHaveNoIndexIsLeftAlone(t *testing.T) {
 	}
 	require.Equal(t, found, s.Stats().BadIndexes)
 	require.LessOrEqual(t, found, uint64(2))
-}
-
-// TestAReaderOfTheTailOutlivesItsSeal, which cuts off what was written ahead.
-func TestAReaderOfTheTailOutlivesItsSeal(t *testing.T) {
-	var c clock
-	config := actors.Config{
-		Dir: t.TempDir(), Name: "ORDERS", BlockSize: 64 << 10, IndexFrom: -1,
-		Runtime: actors.NewRuntime(actors.RuntimeConfig{Clock: c.now}),
-	}
-	s := open(t, config)
-	for range 33 {
-		mustStore(t, s, "a", strings.Repeat("x", 1000))
-	}
-	dropMemory(t, s, &c)
-	_, err := s.LoadMsg(t.Context(), 1)
-	require.NoError(t, err)
-	mustStore(t, s, "a", strings.Repeat("x", 40<<10))
-	dropMemory(t, s, &c)
-	_, err = s.LoadMsg(t.Context(), 33)
-	require.NoError(t, err)
-	require.Zero(t, s.Stats().BadIndexes)
-}
-
-// TestWhatEvictionFindsLostIsNotCounted in the index of subjects either.
-func TestWhatEvictionFindsLostIsNotCounted(t *testing.T) {
-	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1, MaxMsgs: 40}
-	s := open(t, config)
-	for i := range 40 {
-		mustStore(t, s, fmt.Sprintf("d.%d", i+1), fmt.Sprintf("secret-%d;%0340d", i+1, 0))
-	}
-	require.NoError(t, s.Stop(context.Background()))
-	s = open(t, config)
-	for b := 1; b < 9; b++ {
-		data, err := os.ReadFile(blockPath(config, b))
-		if err == nil && strings.Contains(string(data), "secret-25;") {
-			flip(t, blockPath(config, b), "secret-25;")
-		}
-	}
-	for i := range 60 {
-		mustStore(t, s, fmt.Sprintf("e.%d", i%5), fmt.Sprintf("secret-%d;%0340d", 1000+i, 0))
-	}
-	totals, err := s.SubjectsTotals(t.Context())
-	require.NoError(t, err)
-	var sum uint64
-	for _, n := range totals {
-		sum += n
-	}
-	state := stateOf(t, s)
-	require.Equal(t, state.Messages, sum)
-	require.Equal(t, uint64(5), state.Subjects)
-	_, err = s.LoadLastMsg(t.Context(), actors.Literal("d.25"))
-	require.ErrorIs(t, err, actors.ErrNotFound)
-}
-
-// TestAReaderKnowsAllOfTheFileItMaps, also when that grows while it is opened.
-func TestAReaderKnowsAllOfTheFileItMaps(t *testing.T) {
-	var c clock
-	config := actors.Config{
-		Dir: t.TempDir(), Name: "ORDERS", BlockSize: 1 << 20, IndexFrom: -1, Sync: actors.SyncNever, NoPreallocation: true,
-		Runtime: actors.NewRuntime(actors.RuntimeConfig{Clock: c.now, MaxOpenFiles: 1}),
-	}
-	s := open(t, config)
-	for range 49 {
-		mustStore(t, s, "a", strings.Repeat("x", 25000))
-	}
-	mustStore(t, s, "a", strings.Repeat("x", 100))
-	for round := range uint64(20) {
-		dropMemory(t, s, &c)
-		var writing sync.WaitGroup
-		writing.Go(func() {
-			for range 40 {
-				mustStore(t, s, "a", strings.Repeat("x", 100))
-				if err := s.Flush(t.Context()); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-		first := 50 + round*40 // the last one in the file: needs a reader of its own
-		for range 6 {
-			_, err := s.LoadMsg(t.Context(), 1)
-			require.NoError(t, err)
-			_, err = s.LoadMsg(t.Context(), first)
-			require.NoError(t, err)
-		}
-		writing.Wait()
-		dropMemory(t, s, &c)
-		for sequence := first; sequence <= first+40; sequence++ {
-			_, err := s.LoadMsg(t.Context(), sequence)
-			require.NoError(t, err)
-		}
-	}
 }
 
 // TestIndexBuildsAreBounded over all streams of a Runtime.

@@ -1,0 +1,180 @@
+package disk
+
+import (
+	"errors"
+	"hash/crc32"
+	"io/fs"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// A block that lost its end at a record's end, that went to zeros, or whose file is gone looks like one that
+// never held more. Two things say otherwise: the index beside it, if that is sound in itself, and the proof
+// of its end that a clean stop leaves. What they name and the blocks lack is lost, unless something explains
+// it: a real nats-server removes messages and leaves our files as they are. docs/recovery.md has the list.
+
+// missing is a message that the index of a block names and that the block does not have.
+type missing struct {
+	block    uint32
+	sequence uint64
+	time     int64
+	size     int
+	subject  string
+	emptied  bool // nothing is left of the block, whose file is there
+}
+
+// evidence is what speaks for messages that are not there.
+type evidence struct {
+	missing []missing
+	orphans map[uint32]bool // numbers of indexes without a block
+	end     blockio.EndProof
+	hasEnd  bool
+}
+
+// lackedBy returns the messages that the index of a block names and a scan of the block's records has not
+// found. data and scan are nil when the block has no file. An index that is not sound in itself proves
+// nothing, and neither does one that agrees with none of the records that are there: it is of another block.
+func (r *Recovery) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing) {
+	x, err := blockindex.OpenFileForEvidence(r.FS, r.Blocks.Path(id), id, blockindex.Options{})
+	if err != nil {
+		return nil
+	}
+	defer x.Close() // it was opened for reading, so an error of closing it loses nothing
+	emptied := scan != nil && scan.Messages() == 0 && scan.Last() == 0
+	agree := 0
+	err = x.Messages(func(m *blockindex.Message) bool {
+		if scan != nil {
+			if found, ok := scan.Find(m.Sequence); ok {
+				if crc32.Checksum(data[found.Offset:found.Offset+int64(found.Size)], castagnoli) == m.CRC {
+					agree++
+				}
+				return true
+			}
+		}
+		lacked = append(lacked, missing{id, m.Sequence, m.Time, m.Size, string(m.Subject), emptied})
+		return true
+	})
+	if err != nil || scan != nil && scan.Messages() > 0 && agree == 0 {
+		return nil
+	}
+	return lacked
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// gather looks for the evidence that is not beside a block: indexes without one, and the proof of the end.
+func (r *Recovery) gather() error {
+	orphans, err := r.Blocks.BlocksDescribed(blockindex.Suffix)
+	if err != nil {
+		return err
+	}
+	r.evidence.orphans = make(map[uint32]bool)
+	for _, id := range orphans {
+		if lacked := r.lackedBy(id, nil, nil); len(lacked) > 0 {
+			r.evidence.orphans[id] = true
+			r.evidence.missing = append(r.evidence.missing, lacked...)
+		}
+	}
+	r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof()
+	if err != nil {
+		r.Log.Warn("cannot read the proof of the end", "error", err)
+	}
+	return nil
+}
+
+// judge decides what of the evidence speaks of a loss, and tells the engine. It returns the numbers of
+// indexes without a block that are to stay, since they name messages that are lost.
+func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep map[uint32]bool) {
+	keep = make(map[uint32]bool)
+	if r.ServerWasHere {
+		return keep // it accounts for what is gone in files of its own
+	}
+	cutoff := int64(0)
+	if age := r.Config.Limits.MaxAge; age > 0 {
+		cutoff = r.Now - int64(age)
+	}
+	first := rec.First()
+	var run engine.LostRange
+	var bytes uint64
+	tell := func() {
+		if run.Block > 0 {
+			r.tellLost(rec, run, bytes)
+		}
+		run, bytes = engine.LostRange{}, 0
+	}
+	for _, m := range r.evidence.missing {
+		low, high := rec.Room(m.block)
+		switch {
+		case m.sequence <= low || high > 0 && m.sequence >= high, // the index is of another block
+			rec.Tombstoned(m.sequence),
+			first > 0 && m.sequence < first && !m.emptied,
+			cutoff != 0 && m.time < cutoff,
+			r.MaxMsgsPer > 0 && rec.SubjectCount(m.subject) >= uint64(r.MaxMsgsPer):
+			continue
+		}
+		if r.evidence.orphans[m.block] {
+			keep[m.block] = true
+		}
+		if run.Block != m.block || m.sequence != run.Last+1 {
+			tell()
+			run.Block, run.First = m.block, m.sequence
+		}
+		run.Last = m.sequence
+		bytes += uint64(m.size)
+	}
+	tell()
+	r.judgeEnd(rec, list)
+	return keep
+}
+
+// judgeEnd compares where the log ends with where it ended at the last clean stop.
+func (r *Recovery) judgeEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
+	end := r.evidence.end
+	last := rec.Last()
+	if !r.evidence.hasEnd || end.Sequence <= last {
+		return
+	}
+	for _, b := range list {
+		if b.ID > end.Block {
+			return // somebody has written since
+		}
+	}
+	bytes := end.Size
+	for _, b := range list {
+		if b.ID == end.Block {
+			bytes = max(0, end.Size-b.Size)
+		}
+	}
+	r.tellLost(rec, engine.LostRange{SequenceRange: engine.SequenceRange{First: last + 1, Last: end.Sequence}, Block: end.Block}, uint64(bytes))
+}
+
+// tellLost notes a range of messages as lost.
+func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange, bytes uint64) {
+	rec.Lose(lost, bytes)
+	r.Log.Error("messages are lost: their block does not have them any more", "path", r.Blocks.Path(lost.Block),
+		"first", lost.First, "last", lost.Last, "messages", lost.Last-lost.First+1, "bytes", bytes)
+}
+
+// ProveEnd writes where the log ends, when the stream has been stopped cleanly: its last block is sealed and
+// synced.
+func (f *Files) ProveEnd(last uint64) error {
+	list, err := f.Blocks.List()
+	if err != nil || len(list) == 0 || last == 0 {
+		return err
+	}
+	b := list[len(list)-1]
+	return f.Blocks.WriteEndProof(blockio.EndProof{Block: b.ID, Size: b.Size, Sequence: last})
+}
+
+// removeUnknown removes indexes that belong to no block and prove nothing.
+func (r *Recovery) removeUnknown(keep map[uint32]bool) {
+	n, err := r.Blocks.RemoveOrphans(func(id uint32) bool { return keep[id] })
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		r.Log.Warn("cannot remove what is left of block indexes", "error", err)
+	case n > 0:
+		r.Log.Info("removed what was left of block indexes", "files", n)
+	}
+}

@@ -1,0 +1,59 @@
+package disk
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// TestTheLogIsCutWhereItIsSafe: the block in which that is, and all that come after it.
+func TestTheLogIsCutWhereItIsSafe(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		cut  engine.Position
+		want []blockio.BlockInfo
+	}{
+		{"within a block", engine.Position{Block: 2, Offset: 100}, []blockio.BlockInfo{{ID: 1, Size: 141}, {ID: 2, Size: 100}}},
+		{"at the end of a block", engine.Position{Block: 2, Offset: 141}, []blockio.BlockInfo{{ID: 1, Size: 141}, {ID: 2, Size: 141}}},
+		{"at its beginning", engine.Position{Block: 2}, []blockio.BlockInfo{{ID: 1, Size: 141}, {ID: 2, Size: 0}}},
+		{"before all blocks", engine.Position{}, nil},
+		{"behind all blocks", engine.Position{Block: 9}, []blockio.BlockInfo{
+			{ID: 1, Size: 141}, {ID: 2, Size: 141}, {ID: 3, Size: 141}, {ID: 4, Size: 141},
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newTestFiles(t, blocktest.NewMemFS())
+			for id := uint32(1); id <= 4; id++ {
+				require.Equal(t, int64(141), writeBlock(t, f, id, uint64(id)*10, 3, true))
+			}
+			r := Recovery{Files: f, After: &Failure{Cut: row.cut}}
+			list, err := f.Blocks.List()
+			require.NoError(t, err)
+			left, err := r.cutLog(list)
+			require.NoError(t, err)
+			there, err := f.Blocks.List()
+			require.NoError(t, err)
+			require.Equal(t, there, append([]blockio.BlockInfo(nil), left...), "what it returns is what there is")
+			require.Equal(t, row.want, there)
+		})
+	}
+}
+
+// TestNothingIsAppendedBehindDamage, which would no longer be at the end of the block.
+func TestNothingIsAppendedBehindDamage(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewMemFS())
+	writeBlock(t, f, 1, 1, 5, true)
+	data, err := f.Blocks.ReadAll(1, nil)
+	require.NoError(t, err)
+	_, found := f.scanBlock(1, data, true, true)
+	require.True(t, appendable(&found))
+	data[len(data)/2] ^= 1
+	_, found = f.scanBlock(1, data, true, true)
+	require.Equal(t, 1, found.DamageCount)
+	require.False(t, appendable(&found))
+	require.False(t, appendable(&blockio.BlockScan{Settle: true}))
+}

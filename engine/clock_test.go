@@ -1,0 +1,132 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// back is the time to which the clock goes back in these tests: an hour before start.
+const back = start - int64(time.Hour)
+
+// goBack sets the clock back, and settles.
+func (s *shell) goBack() {
+	s.now = back
+	s.e.Tick(back)
+	s.settle()
+}
+
+// failing makes operations fail that begin with a word, until the result is called. It
+// counts the attempts.
+func (s *shell) failOn(word string) (attempts *int, repair func()) {
+	attempts = new(int)
+	broken := true
+	s.disk.fault = func(_ int, what string) error {
+		if len(what) < len(word) || what[:len(word)] != word {
+			return nil
+		}
+		*attempts++
+		if broken && *attempts < 10 {
+			return errDisk
+		}
+		return nil
+	}
+	return attempts, func() { broken = false }
+}
+
+// A clock that goes back makes nothing wait longer than it would have to have waited had
+// the clock always shown that time.
+
+func TestAfterTheClockWentBackAFailedRemovalIsTriedAtOnce(t *testing.T) {
+	s := open(func(c *engine.Config) { c.BlockSize, c.Limits.MaxMsgs, c.IndexFrom = 200, 2, -1 })
+	attempts, repair := s.failOn("remove")
+	s.must(t, repeat(store("a", 100), 3)...)
+	require.Equal(t, 1, *attempts)
+	repair()
+	s.goBack()
+	require.Equal(t, 2, *attempts)
+	require.Equal(t, []uint32{2, 3}, s.disk.blocks())
+}
+
+func TestAfterTheClockWentBackAFailedIndexIsTriedAtOnce(t *testing.T) {
+	s := open(func(c *engine.Config) { c.BlockSize = 200 })
+	attempts, repair := s.failOn("index")
+	s.tick(start)
+	s.must(t, repeat(store("a", 100), 2)...)
+	require.Equal(t, 1, *attempts)
+	repair()
+	s.goBack()
+	require.Equal(t, 2, *attempts)
+	require.Zero(t, s.pub.Counts().Unindexed)
+}
+
+func TestAfterTheClockWentBackAFailedLoadIsTriedAtOnce(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	s := open(nil)
+	s.must(t, repeat(store("a", 100), 40)...)
+	s.cfg.Limits.MaxMsgs = 40
+	s.reopen()
+	attempts, repair := s.failOn("load")
+	s.must(t, repeat(store("a", 100), 21)...) // recovery kept the tables of two blocks, of 7 messages each
+	require.Positive(t, *attempts)
+	require.Greater(t, s.pub.State().Messages, uint64(40), "nothing was evicted that is not known")
+	repair()
+	s.goBack()
+	require.Equal(t, uint64(40), s.pub.State().Messages)
+}
+
+func TestAfterTheClockWentBackAnIdleTailStillGoes(t *testing.T) {
+	s := open(nil)
+	s.must(t, store("a", 0))
+	s.goBack()
+	s.wake(t, back+10*second)
+	require.Zero(t, s.e.MemoryBlocks())
+}
+
+func TestAfterTheClockWentBackASyncComesInTime(t *testing.T) {
+	s := open(func(c *engine.Config) { c.Level, c.SyncEvery = engine.SyncInterval, 2*time.Second })
+	s.must(t, store("a", 0))
+	s.goBack()
+	require.Zero(t, s.pub.Durable())
+	s.wake(t, back+2*second)
+	require.Equal(t, uint64(1), s.pub.Durable())
+}
+
+func TestAfterTheClockWentBackWhatIsOldGoesAtOnce(t *testing.T) {
+	s := aged(t, time.Second)
+	s.must(t, raw(1, start))
+	s.tick(start + second)
+	s.settle()
+	require.Zero(t, s.pub.State().Messages, "expired just now: the next run is a while off")
+	s.must(t, raw(2, back-2*second))
+	require.Equal(t, uint64(1), s.pub.State().Messages)
+	s.goBack()
+	require.Zero(t, s.pub.State().Messages, "old, whatever the clock says")
+}
+
+func TestAfterTheClockWentBackTheNextRunOfExpiryIsNear(t *testing.T) {
+	s := aged(t, time.Second)
+	s.must(t, raw(1, start))
+	s.tick(start + second)
+	s.settle()
+	s.goBack() // nothing is there that could expire
+	s.must(t, raw(2, back-2*second))
+	at, ok := s.e.NextTick()
+	require.True(t, ok)
+	require.LessOrEqual(t, at, back+250*millisecond)
+	s.tick(at)
+	s.settle()
+	require.Zero(t, s.pub.State().Messages)
+}
+
+func TestTimesOfMessagesDoNotGoBack(t *testing.T) {
+	s := open(nil)
+	first := s.must(t, store("a", 0))[0].Time
+	s.goBack()
+	require.Equal(t, first, s.must(t, store("a", 0))[0].Time)
+	require.True(t, slices.Equal(s.live(), []uint64{1, 2}))
+}
