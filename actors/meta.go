@@ -85,7 +85,7 @@ func (s *stream) saveMeta(meta storedMeta, changed bool) error {
 	c := &s.config
 	switch {
 	case meta.lost != nil:
-		s.log.Warn("the stream's configuration was lost; that of this open takes its place, and messages that the lost limits had removed may be back",
+		s.log.Warn("the stream's configuration is lost; that of this open takes its place, and messages that the old limits had removed may be back",
 			"error", meta.lost, "maxMsgs", meta.MaxMsgs, "maxBytes", meta.MaxBytes, "maxAge", meta.MaxAge, "discard", meta.Discard)
 		// The way back from a full disk must not depend on room for the copy.
 		if err := blockio.SetAsideMeta(c.FS, s.dir); err != nil {

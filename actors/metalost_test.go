@@ -146,7 +146,7 @@ func TestMetaLost(t *testing.T) {
 				stop(t, s)
 				require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
 				if row.lost {
-					require.Contains(t, log.String(), "configuration was lost")
+					require.Contains(t, log.String(), "configuration is lost")
 				} else {
 					now, _ := readAll(t, config.FS, inf)
 					require.Equal(t, infText, now, "the configuration is as it was")

@@ -67,8 +67,8 @@ func FromTime(t time.Time) ReadOption {
 //	for message, err := range store.Messages(ctx) {
 //		var lost *blockio.CorruptionError
 //		switch {
-//		case errors.As(err, &lost): // the disk has lost lost.Sequence to lost.Last
-//			log.Print(err)
+//		case errors.As(err, &lost): // the disk has lost messages
+//			log.Print(err) // which, and where
 //			continue
 //		case err != nil: // the iteration is over
 //			return err
