@@ -135,21 +135,30 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 // refuseUntouched refuses a directory that a store of ours has never had open as openMeta would, but without
 // leaving a lock file in it.
 func (s *stream) refuseUntouched() error {
-	neverLocked := func() bool {
-		file, err := s.config.FS.OpenFile(filepath.Join(s.dir, lockFile), blockio.ModeRead)
-		if err == nil {
-			_ = file.Close() // nothing was written to it
-		}
-		return errors.Is(err, fs.ErrNotExist)
+	if locked, err := s.everLocked(); locked || err != nil {
+		return err
 	}
-	if !neverLocked() {
+	_, refusal := s.readMeta()
+	if refusal == nil {
 		return nil
 	}
-	_, err := s.readMeta()
-	if err == nil || !neverLocked() { // a store that opens meanwhile may be writing the files
-		return nil
+	// A store that opens the directory meanwhile may be writing the meta files.
+	if locked, err := s.everLocked(); locked || err != nil {
+		return err
 	}
-	return err
+	return refusal
+}
+
+// everLocked reports whether the directory has a lock file, which nobody ever removes.
+func (s *stream) everLocked() (bool, error) {
+	file, err := s.config.FS.OpenFile(filepath.Join(s.dir, lockFile), blockio.ModeRead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, file.Close()
 }
 
 // holder says who holds a lock.
