@@ -108,6 +108,14 @@ type Config struct {
 	NoRecovery         bool
 	RetryMin, RetryMax time.Duration
 
+	// RecreateMeta lets Open go on when the stream's configuration is lost, which is
+	// ErrMetaLost otherwise: that of this Open is taken, as of a new stream, and all
+	// messages are recovered. The stream's own limits are not known any more, so
+	// messages that they had removed, and that are still in a block, may be back. The
+	// log says so with WARN, and what is left of the meta files goes to lost+found.
+	// While the configuration can be read, RecreateMeta does nothing.
+	RecreateMeta bool
+
 	// IndexFrom is the size from which a block gets an index file when it is full,
 	// in bytes: an index takes 20 KiB at least. A smaller block is read as a whole
 	// when it is read. Default 64 KiB; below zero no block gets one.

@@ -28,7 +28,10 @@
 //  6. Work in flight is bounded. A caller beyond Config.MaxInFlight waits until
 //     there is room or its context ends; an actor beyond it is answered with
 //     ErrOverloaded.
-//  7. Slices passed in may be used again when the call returns. Messages that
+//  7. A damaged record costs itself: a load of it is ErrCorrupt, before and after
+//     reopening, a scan gives an error for it and goes on (see Store.Messages for the
+//     loop), and State.LostMessages counts it once.
+//  8. Slices passed in may be used again when the call returns. Messages that
 //     come back are private copies, unless Borrowed says otherwise.
 //
 // Directories are those of nats-server 2.14's file store: Config.Dir can be the

@@ -52,4 +52,8 @@ var (
 	// ErrCorrupt: a record or file is damaged; errors.As with
 	// *blockio.CorruptionError says where.
 	ErrCorrupt = blockio.ErrCorrupt
+	// ErrMetaLost: there is a stream, but the file with its configuration is
+	// missing or damaged. Nothing was changed; Config.RecreateMeta is the way on
+	// without a backup. It wraps ErrCorrupt.
+	ErrMetaLost = blockio.ErrMetaLost
 )

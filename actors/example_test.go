@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // newSystem returns an actor system that does not log, for the examples.
@@ -110,7 +111,12 @@ func ExampleStore_Messages() {
 	}
 
 	for m, err := range store.Messages(ctx, actors.From(2)) {
-		if err != nil {
+		var lost *blockio.CorruptionError
+		switch {
+		case errors.As(err, &lost): // the disk has lost messages; the loop goes on behind them
+			log.Print(err)
+			continue
+		case err != nil: // the loop is over
 			log.Fatal(err)
 		}
 		fmt.Println(m.Sequence, m.Subject)
@@ -130,7 +136,8 @@ func ExampleStore_Messages_filtered() {
 		}
 	}
 
-	for m, err := range store.Messages(ctx, actors.Filter("orders.*.7", "returns.>"), actors.Reverse()) {
+	// PassDamage: what the disk has lost is left out. State still counts it, and the log has it.
+	for m, err := range store.Messages(ctx, actors.Filter("orders.*.7", "returns.>"), actors.Reverse(), actors.PassDamage()) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -251,13 +258,14 @@ func ExampleStore_Watch() {
 		if next > last {
 			continue
 		}
-		for m, err := range store.Messages(ctx, actors.From(next)) {
+		for m, err := range store.Messages(ctx, actors.From(next), actors.PassDamage()) {
 			if err != nil {
 				log.Fatal(err)
 			}
 			fmt.Println(m.Sequence, string(m.Payload))
 			next = m.Sequence + 1
 		}
+		next = max(next, last+1) // also when the last one was lost or removed meanwhile
 		if next > 3 {
 			break
 		}

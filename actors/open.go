@@ -89,6 +89,9 @@ func (stopOnPanic) HandleFailure(system *actor.ActorSystem, supervisor actor.Sup
 // open locks the directory, reads the meta file, and recovers.
 func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 	fsys := s.config.FS
+	if err := s.refuseUntouched(); err != nil {
+		return nil, err
+	}
 	if err := fsys.MkdirAll(s.dir); err != nil {
 		return nil, err
 	}
@@ -129,6 +132,35 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	return &storeActor{stream: s, engine: e, files: files, noticed: state.LastSequence}, nil
 }
 
+// refuseUntouched refuses a directory that a store of ours has never had open as openMeta would, but without
+// leaving a lock file in it.
+func (s *stream) refuseUntouched() error {
+	if locked, err := s.everLocked(); locked || err != nil {
+		return err
+	}
+	_, refusal := s.readMeta()
+	if refusal == nil {
+		return nil
+	}
+	// A store that opens the directory meanwhile may be writing the meta files.
+	if locked, err := s.everLocked(); locked || err != nil {
+		return err
+	}
+	return refusal
+}
+
+// everLocked reports whether the directory has a lock file, which nobody ever removes.
+func (s *stream) everLocked() (bool, error) {
+	file, err := s.config.FS.OpenFile(filepath.Join(s.dir, lockFile), blockio.ModeRead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, file.Close()
+}
+
 // holder says who holds a lock.
 func holder() string {
 	host, err := os.Hostname()
@@ -136,121 +168,4 @@ func holder() string {
 		host = "unknown host"
 	}
 	return fmt.Sprintf("process %d on %s since %s", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
-}
-
-// openMeta reads the stream's meta file, if there is one, and merges its limits
-// with the configuration's. It returns what writes the file, which has to wait
-// until the blocks are known to be readable.
-func (s *stream) openMeta() (save func() error, err error) {
-	c := &s.config
-	if err := blockio.FinishMeta(c.FS, s.dir, c.Name); err != nil {
-		return nil, err
-	}
-	meta, err := blockio.ReadMeta(c.FS, s.dir, c.Name)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	switch {
-	case isNew:
-		meta = blockio.NewStreamMeta(c.Name, s.runtime.clock())
-	case errors.Is(err, blockio.ErrEncrypted):
-		return nil, fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
-	case err != nil:
-		return nil, err
-	}
-	if err := s.supported(meta); err != nil {
-		return nil, err
-	}
-	changed := s.mergeLimits(meta)
-	if len(c.Subjects) > 0 && !equal(meta.Subjects, c.Subjects) {
-		meta.Subjects, changed = c.Subjects, true
-	}
-	if isNew && c.FirstSequence > 1 {
-		meta.FirstSeq = c.FirstSequence
-	}
-	c.FirstSequence = meta.FirstSeq
-	if c.BlockSize == 0 {
-		c.BlockSize = blockSizeFor(s.limits.MaxBytes)
-	}
-	return func() error {
-		if isNew || changed {
-			return blockio.WriteMeta(c.FS, s.dir, c.Name, meta)
-		}
-		return nil
-	}, nil
-}
-
-func equal(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// supported refuses directories that this version would misread, and warns of
-// limits that it does not apply.
-func (s *stream) supported(meta *blockio.StreamMeta) error {
-	features, err := blockio.ReadDirectoryFeatures(s.config.FS, s.dir)
-	if err != nil {
-		return err
-	}
-	switch {
-	case features.Encrypted:
-		return fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
-	case features.PurgeCut:
-		return fmt.Errorf("%w: a purge by nats-server was cut short; let it finish the purge first", ErrUnsupported)
-	}
-	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
-	s.serverLimits.cannotTell = features.HasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
-	for name, set := range map[string]bool{
-		"max_msgs_per_subject": meta.MaxMsgsPerSubject > 0,
-		"allow_msg_ttl":        meta.AllowMsgTTL,
-		"allow_msg_schedules":  meta.AllowMsgSchedules,
-	} {
-		if set {
-			s.log.Warn("the stream has a limit that this version does not apply", "limit", name)
-		}
-	}
-	return nil
-}
-
-// mergeLimits takes limits from the configuration where it has them and from the
-// meta file where not. It reports whether the meta file has to change.
-func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
-	c, before := &s.config, *meta
-	meta.MaxMsgs = limit(meta.MaxMsgs, c.MaxMsgs, Unlimited)
-	meta.MaxBytes = limit(meta.MaxBytes, c.MaxBytes, Unlimited)
-	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(max(c.MaxMsgSize, Unlimited)), Unlimited)
-	meta.MaxAge = limit(meta.MaxAge, c.MaxAge, 0)
-	switch c.Discard {
-	case DiscardOld:
-		meta.Discard = "old"
-	case DiscardNew:
-		meta.Discard = "new"
-	}
-	s.limits = engine.Limits{
-		MaxMsgs: meta.MaxMsgs, MaxBytes: meta.MaxBytes,
-		MaxAge: meta.MaxAge, MaxMsgSize: int(meta.MaxMsgSize),
-	}
-	if meta.Discard == "new" {
-		s.limits.Discard = engine.DiscardNew
-	}
-	return meta.MaxMsgs != before.MaxMsgs || meta.MaxBytes != before.MaxBytes ||
-		meta.MaxMsgSize != before.MaxMsgSize || meta.MaxAge != before.MaxAge ||
-		meta.Discard != before.Discard
-}
-
-// limit returns the limit that is in force: the stored one unless the
-// configuration wants another, or none.
-func limit[T int32 | int64 | time.Duration](stored, wanted, unlimited T) T {
-	switch {
-	case wanted == 0:
-		return stored
-	case wanted < 0:
-		return unlimited
-	}
-	return wanted
 }

@@ -24,7 +24,8 @@ type (
 	// refused. Fewer messages than asked for, with Next above the last sequence,
 	// mean that there are no more now. With Reverse, Next is below all that was
 	// looked at, and 0 when there are no more. Err may come with messages that were
-	// read before it.
+	// read before it. When it is a *blockio.CorruptionError, the disk has lost what
+	// it says, and the next request goes on at Next.
 	ReadReply struct {
 		Messages []Message
 		Next     uint64

@@ -122,6 +122,9 @@ func (f *fixture) crafted(t *testing.T, each int) (actors.Config, *naive) {
 	n := &naive{maxMsgs: f.maxMsgs, maxBytes: f.maxBytes}
 	dir := filepath.Join(config.Dir, config.Name, "msgs")
 	require.NoError(t, os.MkdirAll(dir, 0o700))
+	meta := blockio.NewStreamMeta(config.Name, fixtureStart)
+	meta.FirstSeq = config.FirstSequence
+	require.NoError(t, blockio.WriteMeta(blockio.OS, filepath.Dir(dir), config.Name, meta))
 	id, count := uint32(1), 0
 	key := blockio.NewRecordCodec(config.Name, id)
 	var block []byte

@@ -92,6 +92,8 @@ func (m *queryMachine) craft(t *rapid.T) {
 	m.config.FirstSequence = 0
 	dir := filepath.Join(m.config.Dir, m.config.Name, "msgs")
 	require.NoError(t, m.config.FS.MkdirAll(dir))
+	meta := blockio.NewStreamMeta(m.config.Name, m.time())
+	require.NoError(t, blockio.WriteMeta(m.config.FS, filepath.Dir(dir), m.config.Name, meta))
 	each := rapid.SampledFrom([]int{1, 2, 5, 30}).Draw(t, "records a block")
 	id, count := uint32(1), 0
 	key := blockio.NewRecordCodec(m.config.Name, id)

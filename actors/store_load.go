@@ -41,7 +41,9 @@ func (s *stream) load(sequence uint64, into *MessageBuffer) error {
 // LoadNextMsg returns the first message at or after a sequence that the filters
 // select, and its sequence as skip. When there is none the error is ErrEOF and skip
 // the last sequence of the stream as of the same instant: a caller that goes on at
-// skip+1 misses nothing. With any other error skip is 0.
+// skip+1 misses nothing. With ErrCorrupt the first that may match is lost, and skip is
+// the last sequence of what is: go on at skip+1, if skip is not 0. With any other error
+// skip is 0.
 //
 // It sees every message whose store has returned, and none that was removed before the
 // call. It takes no time of the writer's. Within the next 64 sequences it looks at the
@@ -54,7 +56,8 @@ func (s *Store) LoadNextMsg(ctx context.Context, start uint64, filters ...Filter
 
 // LoadPrevMsg returns the last message at or before a sequence that the filters
 // select, and its sequence as skip. When there is none the error is ErrEOF and skip
-// the first sequence of the stream. In everything else it is like LoadNextMsg.
+// the first sequence of the stream; with ErrCorrupt, the first sequence of what is lost.
+// In everything else it is like LoadNextMsg.
 func (s *Store) LoadPrevMsg(ctx context.Context, start uint64, filters ...Filters) (m Message, skip uint64, err error) {
 	return loadBy(ctx, start, filters, s.source.LoadPrev)
 }

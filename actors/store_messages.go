@@ -60,9 +60,22 @@ func FromTime(t time.Time) ReadOption {
 // of each block, and reads what matches only; a block that has no match costs a few
 // reads of a page, and none once those are in memory.
 //
-// Each damaged stretch gives one error that wraps ErrCorrupt, with a zero Message, and
-// the iteration goes on behind it: a loop that returns at the first error never gets past
-// it. errors.As with *blockio.CorruptionError tells the file, the place and the sequences.
+// Each damaged stretch gives one error that is a *blockio.CorruptionError, with a zero
+// Message, and the iteration goes on behind it: a loop that returns at the first error
+// never gets past it. errors.As tells it, with the file, the place and the sequences:
+//
+//	for message, err := range store.Messages(ctx) {
+//		var lost *blockio.CorruptionError
+//		switch {
+//		case errors.As(err, &lost): // the disk has lost messages
+//			log.Print(err) // which, and where
+//			continue
+//		case err != nil: // the iteration is over
+//			return err
+//		}
+//		// use the message
+//	}
+//
 // With filters a stretch is told of if it may have held a match, which is so when the
 // subject of what was lost is not known. PassDamage leaves these errors out. Any other
 // error, the end of the context and ErrStopped among them, is the last thing the iteration

@@ -60,6 +60,10 @@ var (
 	// ErrEncrypted: the file can be read only with the stream's key.
 	ErrEncrypted = errors.New("blockio: encrypted")
 
+	// ErrMetaLost: meta.inf, which has the configuration of a stream, is missing
+	// although there are blocks, or it is not what was written. It wraps ErrCorrupt.
+	ErrMetaLost = fmt.Errorf("%w: the stream's configuration is lost", ErrCorrupt)
+
 	// ErrName: the stream's meta file names another stream than its directory.
 	ErrName = errors.New("blockio: stream name differs from its directory")
 )

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -72,45 +73,6 @@ func NewStreamMeta(stream string, created time.Time) *StreamMeta {
 	return m
 }
 
-// ReadMeta reads and checks meta.inf and meta.sum of the stream in dir. A
-// missing meta.inf is fs.ErrNotExist: there is no stream. A file that has no sum,
-// is not what its sum says, or not JSON, is a *CorruptionError; a name that is not
-// stream is ErrName; an encrypted stream is ErrEncrypted.
-func ReadMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
-	path := filepath.Join(dir, metaFile)
-	data, err := readFile(fsys, path, maxMetaSize, nil)
-	if err != nil {
-		return nil, fmt.Errorf("blockio: read meta of %s: %w", stream, err)
-	}
-	sumPath := filepath.Join(dir, metaSumFile)
-	sum, err := readFile(fsys, sumPath, maxMetaSize, nil)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && encrypted(fsys, dir):
-		return nil, fmt.Errorf("%w: %s", ErrEncrypted, path)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, &CorruptionError{Path: sumPath, Reason: "missing beside meta.inf", Err: ErrCorrupt}
-	case err != nil:
-		return nil, fmt.Errorf("blockio: read meta of %s: %w", stream, err)
-	}
-	if len(sum) != metaSumBytes {
-		return nil, &CorruptionError{Path: sumPath, Reason: fmt.Sprintf("%d bytes, want %d", len(sum), metaSumBytes), Err: ErrCorrupt}
-	}
-	if string(sum) != MetaSum(stream, data) {
-		return nil, &CorruptionError{Path: path, Reason: "differs from meta.sum", Err: errChecksum}
-	}
-	m, err := parseMeta(data)
-	if err != nil {
-		if encrypted(fsys, dir) {
-			return nil, fmt.Errorf("%w: %s", ErrEncrypted, path)
-		}
-		return nil, &CorruptionError{Path: path, Reason: "no stream meta: " + err.Error(), Err: ErrCorrupt}
-	}
-	if m.Name != stream {
-		return nil, fmt.Errorf("%w: %s names %q, want %q", ErrName, path, m.Name, stream)
-	}
-	return m, nil
-}
-
 func encrypted(fsys FS, dir string) bool {
 	features, err := ReadDirectoryFeatures(fsys, dir)
 	return err == nil && features.Encrypted
@@ -132,54 +94,6 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
 	}
 	if err = ReplaceFile(fsys, filepath.Join(dir, metaFile), data); err != nil {
-		return err
-	}
-	return putNextSum(fsys, dir, stream)
-}
-
-// FinishMeta ends a write of the meta files that was cut short between meta.inf
-// and meta.sum: the sum that WriteMeta has left beside meta.sum takes its place,
-// and a meta.inf without any sum that is whole and names the stream gets one.
-// meta.inf stays as it is. It is for the one who may write to the directory, before
-// ReadMeta.
-func FinishMeta(fsys FS, dir, stream string) error {
-	if err := finishMeta(fsys, dir, stream); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("blockio: finish meta of %s: %w", stream, err)
-	}
-	return nil
-}
-
-func finishMeta(fsys FS, dir, stream string) error {
-	read := func(name string) ([]byte, error) {
-		return readFile(fsys, filepath.Join(dir, name), maxMetaSize, nil)
-	}
-	next, nextErr := read(nextSumFile)
-	if nextErr != nil && !errors.Is(nextErr, fs.ErrNotExist) {
-		return nextErr
-	}
-	_, sumErr := read(metaSumFile)
-	missing := errors.Is(sumErr, fs.ErrNotExist)
-	if nextErr != nil && !missing {
-		return sumErr // as nearly always
-	}
-	data, err := read(metaFile)
-	if err != nil {
-		return err
-	}
-	sum := MetaSum(stream, data)
-	switch {
-	case nextErr == nil && string(next) == sum:
-		// The process may have been killed before it had made meta.inf durable.
-		err = fsys.SyncDir(dir)
-	case !missing:
-		return sumErr // meta.inf was not replaced
-	default:
-		if m, err := parseMeta(data); err != nil || m.Name != stream {
-			return nil // ReadMeta says what is wrong
-		}
-		err = writeNextSum(fsys, dir, sum)
-	}
-	if err != nil {
 		return err
 	}
 	return putNextSum(fsys, dir, stream)
@@ -222,7 +136,7 @@ func MetaSum(stream string, data []byte) string {
 // whether and how it can be opened.
 type DirectoryFeatures struct {
 	Encrypted    bool // meta.key: the stream can be read only with its key
-	HasBlocks    bool // msgs: there is a directory of blocks
+	HasBlocks    bool // msgs/<number>.*: there is a block, or the index or the key of one
 	HasIndex     bool // msgs/index.db: nats-server's cached state
 	HasTTL       bool // msgs/thw.db: nats-server's list of messages that expire
 	HasSchedules bool // msgs/sched.db: nats-server's list of scheduled messages
@@ -241,8 +155,6 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 		switch entry.Name {
 		case metaKeyFile:
 			features.Encrypted = true
-		case blocksDir:
-			features.HasBlocks = entry.IsDir
 		case "__new_msgs__", "__msgs__":
 			features.PurgeCut = true
 		}
@@ -252,6 +164,10 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 		return features, fmt.Errorf("blockio: look at %s: %w", dir, err)
 	}
 	for _, entry := range entries {
+		if stem, _, found := strings.Cut(entry.Name, "."); found && !entry.IsDir {
+			_, number := blockID(stem + blockSuffix)
+			features.HasBlocks = features.HasBlocks || number
+		}
 		switch entry.Name {
 		case StateFile:
 			features.HasIndex = true

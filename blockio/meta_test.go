@@ -17,6 +17,8 @@ import (
 const (
 	basicMeta = `{"Created":"2024-01-01T00:00:00Z","name":"BASIC","subjects":["foo.\u003e"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"max_msgs_per_subject":-1,"max_msg_size":-1,"discard":"old","storage":"file","num_replicas":1,"duplicate_window":120000000000,"compression":"none","allow_direct":false,"mirror_direct":false,"sealed":false,"deny_delete":false,"deny_purge":false,"allow_rollup_hdrs":false,"consumer_limits":{},"allow_msg_ttl":false,"metadata":{"_nats.req.level":"0"}}`
 	basicSum  = "eeb15fe59e137f7b"
+	oldSum    = "6c203205f37b85f0" // of another content
+	zeroSum   = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
 // metaStore returns a file system with a stream's meta files in /s.
@@ -90,19 +92,23 @@ func TestFinishMetaWritesNothingButAMissingSum(t *testing.T) {
 	for _, row := range []struct{ name, inf, sum, next, want string }{
 		{"whole", basicMeta, basicSum, "", basicSum},
 		{"sum missing", basicMeta, "", "", basicSum},
-		{"sum missing, an old one prepared", basicMeta, "", "6c203205f37b85f0", basicSum},
-		{"sum prepared", basicMeta, "6c203205f37b85f0", basicSum, basicSum},
+		{"sum missing, an old one prepared", basicMeta, "", oldSum, basicSum},
+		{"sum zeroed", basicMeta, zeroSum, "", basicSum},
+		{"sum zeroed, no meta.inf", "", zeroSum, "", zeroSum},
+		{"sum prepared", basicMeta, oldSum, basicSum, basicSum},
 		{"sum prepared, none before", basicMeta, "", basicSum, basicSum},
-		{"meta.inf not replaced", basicMeta, basicSum, "6c203205f37b85f0", basicSum},
+		{"meta.inf not replaced", basicMeta, basicSum, oldSum, basicSum},
 		{"cut short", basicMeta[:100], "", "", ""},
 		{"another stream's", `{"name":"MIN"}`, "", "", ""},
 		{"empty", "", "", "", ""},
-		{"wrong sum", basicMeta, "6c203205f37b85f0", "", "6c203205f37b85f0"},
+		{"wrong sum", basicMeta, oldSum, "", oldSum},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := blocktest.NewMemFS()
 			require.NoError(t, m.MkdirAll("/s"))
-			require.NoError(t, blockio.FinishMeta(m, "/s", "BASIC"), "no stream")
+			renewed, err := blockio.FinishMeta(m, "/s", "BASIC")
+			require.NoError(t, err, "no stream")
+			require.False(t, renewed)
 			require.NoError(t, blockio.ReplaceFile(m, "/s/meta.inf", []byte(row.inf)))
 			// In this order: the first is written by way of the second.
 			for _, file := range [][2]string{{"/s/meta.sum", row.sum}, {"/s/meta.sum.tmp", row.next}} {
@@ -110,9 +116,12 @@ func TestFinishMetaWritesNothingButAMissingSum(t *testing.T) {
 					require.NoError(t, blockio.ReplaceFile(m, file[0], []byte(file[1])))
 				}
 			}
-			require.NoError(t, blockio.FinishMeta(m, "/s", "BASIC"))
+			_, before := blockio.ReadMeta(m, "/s", "BASIC")
+			renewed, err = blockio.FinishMeta(m, "/s", "BASIC")
+			require.NoError(t, err)
+			require.Equal(t, row.want == basicSum && row.sum != basicSum && row.next != basicSum && row.sum != oldSum, renewed)
 			require.Equal(t, row.inf, readText(t, m, "/s/meta.inf"))
-			_, err := blockio.ReadMeta(m, "/s", "BASIC")
+			_, err = blockio.ReadMeta(m, "/s", "BASIC")
 			if row.want == "" {
 				require.ErrorIs(t, err, blockio.ErrCorrupt)
 				_, err = m.OpenFile("/s/meta.sum", blockio.ModeRead)
@@ -120,6 +129,7 @@ func TestFinishMetaWritesNothingButAMissingSum(t *testing.T) {
 				return
 			}
 			require.Equal(t, row.want == basicSum, err == nil)
+			require.Equal(t, before, err, "ReadMeta says before it what it says after it")
 			require.Equal(t, row.want, readText(t, m, "/s/meta.sum"))
 		})
 	}
@@ -147,38 +157,72 @@ func TestMetaKeepsWhatItDoesNotKnow(t *testing.T) {
 
 func TestMetaErrors(t *testing.T) {
 	none := blocktest.NewMemFS()
-	require.NoError(t, none.MkdirAll("/s"))
+	require.NoError(t, none.MkdirAll("/s/msgs"))
 	_, err := blockio.ReadMeta(none, "/s", "BASIC")
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.NoError(t, blockio.ReplaceFile(none, "/s/meta.inf", []byte(basicMeta)))
-	_, err = blockio.ReadMeta(none, "/s", "BASIC")
-	require.NotErrorIs(t, err, fs.ErrNotExist, "there is a stream")
-	require.ErrorIs(t, err, blockio.ErrCorrupt)
+	require.NotErrorIs(t, err, blockio.ErrCorrupt, "there is no stream")
+	_, err = blockio.ReadMeta(none, "/none", "BASIC")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	for _, name := range []string{"1.blk", "2.bix"} {
+		there := blocktest.NewMemFS()
+		require.NoError(t, there.MkdirAll("/s/msgs"))
+		require.NoError(t, blockio.ReplaceFile(there, "/s/msgs/"+name, nil))
+		_, err = blockio.ReadMeta(there, "/s", "BASIC")
+		require.NotErrorIs(t, err, fs.ErrNotExist, "there is a stream")
+		require.ErrorIs(t, err, blockio.ErrMetaLost)
+	}
 
 	sum := func(text string) string { return blockio.MetaSum("BASIC", []byte(text)) }
-	rows := []struct{ name, inf, sum, path string }{
-		{"changed", strings.Replace(basicMeta, "1", "2", 1), basicSum, "meta.inf"},
-		{"another stream's", basicMeta, "6c203205f37b85f0", "meta.inf"},
-		{"upper case", basicMeta, strings.ToUpper(basicSum), "meta.inf"},
-		{"newline", basicMeta, basicSum + "\n", "meta.sum"},
-		{"empty sum", basicMeta, "", "meta.sum"},
-		{"empty", "", sum(""), "meta.inf"},
-		{"no object", `["name"]`, sum(`["name"]`), "meta.inf"},
-		{"two values", `{"name":"BASIC"}{}`, sum(`{"name":"BASIC"}{}`), "meta.inf"},
-		{"wrong type", `{"name":"BASIC","max_msgs":"many"}`, sum(`{"name":"BASIC","max_msgs":"many"}`), "meta.inf"},
-	}
-	for _, row := range rows {
+	for _, row := range []struct{ name, inf, sum string }{
+		{"changed", strings.Replace(basicMeta, "1", "2", 1), basicSum},
+		{"other sum", basicMeta, oldSum},
+		{"upper case", basicMeta, strings.ToUpper(basicSum)},
+		{"newline", basicMeta, basicSum + "\n"},
+		{"sum cut short", basicMeta, basicSum[:8]},
+		{"empty", "", sum("")},
+		{"both empty", "", ""},
+		{"zeroed", strings.Repeat("\x00", len(basicMeta)), basicSum},
+		{"cut short", basicMeta[:100], basicSum},
+		{"cut short, empty sum", basicMeta[:100], ""},
+		{"no object", `["name"]`, sum(`["name"]`)},
+		{"two values", `{"name":"BASIC"}{}`, sum(`{"name":"BASIC"}{}`)},
+		{"wrong type", `{"name":"BASIC","max_msgs":"many"}`, sum(`{"name":"BASIC","max_msgs":"many"}`)},
+		{"name changed", strings.Replace(basicMeta, "BASIC", "BASID", 1), basicSum},
+	} {
 		_, err := blockio.ReadMeta(metaStore(t, row.inf, row.sum), "/s", "BASIC")
 		var corrupt *blockio.CorruptionError
 		require.ErrorAs(t, err, &corrupt, row.name)
 		require.ErrorIs(t, err, blockio.ErrCorrupt, row.name)
-		require.Equal(t, filepath.Join("/s", row.path), corrupt.Path, row.name)
+		require.ErrorIs(t, err, blockio.ErrMetaLost, row.name)
+		require.Equal(t, filepath.Join("/s", "meta.inf"), corrupt.Path, row.name)
 		require.NotContains(t, err.Error(), "many", row.name)
 	}
-	other := blockio.MetaSum("OTHER", []byte(basicMeta))
-	_, err = blockio.ReadMeta(metaStore(t, basicMeta, other), "/s", "OTHER")
-	require.ErrorIs(t, err, blockio.ErrName)
+	for _, sum := range []string{
+		blockio.MetaSum("OTHER", []byte(basicMeta)), "", // named so on purpose, or nobody says
+		basicSum, // the directory was renamed
+	} {
+		_, err = blockio.ReadMeta(metaStore(t, basicMeta, sum), "/s", "OTHER")
+		require.ErrorIs(t, err, blockio.ErrName)
+		require.NotErrorIs(t, err, blockio.ErrMetaLost)
+	}
 	require.ErrorIs(t, blockio.WriteMeta(none, "/s", "OTHER", &blockio.StreamMeta{Name: "X"}), blockio.ErrName)
+}
+
+// TestSetAsideMeta keeps the start of what is there, in place of earlier copies.
+func TestSetAsideMeta(t *testing.T) {
+	m := metaStore(t, "{", zeroSum)
+	require.NoError(t, blockio.SetAsideMeta(m, "/s"))
+	require.Equal(t, "{", readText(t, m, "/s/lost+found/meta.inf"))
+	_, err := m.OpenFile("/s/lost+found/meta.sum", blockio.ModeRead)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	large := strings.Repeat("x", blockio.SetAsideLimit+1)
+	m = metaStore(t, large, oldSum)
+	for range 2 {
+		require.NoError(t, blockio.SetAsideMeta(m, "/s"))
+		require.Equal(t, large[1:], readText(t, m, "/s/lost+found/meta.inf"))
+		require.Equal(t, oldSum, readText(t, m, "/s/lost+found/meta.sum"))
+	}
+	require.NoError(t, blockio.SetAsideMeta(blocktest.NewMemFS(), "/none"))
 }
 
 func TestDirectoryFeatures(t *testing.T) {
@@ -193,9 +237,20 @@ func TestDirectoryFeatures(t *testing.T) {
 	for _, name := range []string{"/s/meta.key", "/s/msgs/index.db", "/s/msgs/thw.db", "/s/msgs/sched.db"} {
 		require.NoError(t, blockio.ReplaceFile(m, name, nil))
 	}
+	for _, name := range []string{"x.blk", "01.blk", "0.bix", "1"} {
+		require.NoError(t, blockio.ReplaceFile(m, "/s/msgs/"+name, nil))
+	}
+	require.NoError(t, m.MkdirAll("/s/msgs/4.blk"))
 	features, err = blockio.ReadDirectoryFeatures(m, "/s")
 	require.NoError(t, err)
-	require.Equal(t, blockio.DirectoryFeatures{Encrypted: true, HasBlocks: true, HasIndex: true, HasTTL: true, HasSchedules: true, PurgeCut: true}, features)
+	require.Equal(t, blockio.DirectoryFeatures{Encrypted: true, HasIndex: true, HasTTL: true, HasSchedules: true, PurgeCut: true}, features)
+	_, err = blockio.ReadMeta(m, "/s", "BASIC")
+	require.ErrorIs(t, err, blockio.ErrEncrypted)
+	require.NoError(t, blockio.ReplaceFile(m, "/s/msgs/7.key", nil))
+	require.NoError(t, m.Remove("/s/meta.inf"))
+	features, err = blockio.ReadDirectoryFeatures(m, "/s")
+	require.NoError(t, err)
+	require.True(t, features.HasBlocks)
 	_, err = blockio.ReadMeta(m, "/s", "BASIC")
 	require.ErrorIs(t, err, blockio.ErrEncrypted)
 	_, err = blockio.ReadDirectoryFeatures(m, "/none")

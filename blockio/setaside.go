@@ -34,16 +34,8 @@ func (b *Blocks) setAside(id uint32, from, to int64) error {
 	if from < 0 || to <= from {
 		return nil
 	}
-	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
-	if err != nil {
-		return err
-	}
-	data := make([]byte, min(to-from, SetAsideLimit))
-	n, err := file.ReadAt(data, from)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if err = errors.Join(err, file.Close()); err != nil || allZero(data[:n]) {
+	data, err := readPart(b.fs, b.Path(id), from, min(to-from, SetAsideLimit))
+	if err != nil || allZero(data) {
 		return err
 	}
 	dir := filepath.Join(b.dir, setAsideDir)
@@ -59,7 +51,7 @@ func (b *Blocks) setAside(id uint32, from, to int64) error {
 		count = kept[len(kept)-1].count + 1
 	}
 	name := fmt.Sprintf("%d-%d-%d.bin", id, from, count)
-	if err = ReplaceFile(b.fs, filepath.Join(dir, name), data[:n]); err != nil {
+	if err = ReplaceFile(b.fs, filepath.Join(dir, name), data); err != nil {
 		return err
 	}
 	for len(kept) >= SetAsideFiles {
@@ -70,6 +62,43 @@ func (b *Blocks) setAside(id uint32, from, to int64) error {
 		kept = kept[1:]
 	}
 	return nil
+}
+
+// SetAsideMeta copies meta.inf and meta.sum of the stream in dir, which are about to be made anew, to
+// <dir>/lost+found: their first SetAsideLimit bytes, in place of earlier copies. A file without content is
+// not worth a copy.
+func SetAsideMeta(fsys FS, dir string) error {
+	aside := filepath.Join(dir, setAsideDir)
+	for _, name := range []string{metaFile, metaSumFile} {
+		data, err := readPart(fsys, filepath.Join(dir, name), 0, SetAsideLimit)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && allZero(data) {
+			continue
+		}
+		if err == nil {
+			err = fsys.MkdirAll(aside)
+		}
+		if err == nil {
+			err = ReplaceFile(fsys, filepath.Join(aside, name), data)
+		}
+		if err != nil {
+			return fmt.Errorf("blockio: set meta files aside: %w", err)
+		}
+	}
+	return nil
+}
+
+// readPart reads up to size bytes of a file from an offset on: as many as there are.
+func readPart(fsys FS, name string, from, size int64) ([]byte, error) {
+	file, err := fsys.OpenFile(name, ModeRead)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, size)
+	n, err := file.ReadAt(data, from)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return data[:n], errors.Join(err, file.Close())
 }
 
 type asideFile struct {

@@ -20,14 +20,16 @@ import (
 
 // BrokerConfig is what a broker needs to know. Dir is required; the rest has defaults.
 type BrokerConfig struct {
-	Dir         string // holds a folder per stream
-	MaxBytes    int64  // per stream: the oldest messages make room; default 1 GiB
-	MaxMsgSize  int    // of header and payload; default 1 MiB
-	AsStored    bool   // leave the limits of existing streams alone; for a look at them
-	MaxStreams  int    // default 64
-	MaxPending  int    // messages under way per stream for goroutines; default 4,096
-	MaxSessions int    // per stream; default 64
-	Logger      *slog.Logger
+	Dir        string // holds a folder per stream
+	MaxBytes   int64  // per stream: the oldest messages make room; default 1 GiB
+	MaxMsgSize int    // of header and payload; default 1 MiB
+	// RecreateMeta opens streams whose configuration is lost, with the limits of this one; see actors.Config.
+	RecreateMeta bool
+	AsStored     bool // leave the limits of existing streams alone; for a look at them
+	MaxStreams   int  // default 64
+	MaxPending   int  // messages under way per stream for goroutines; default 4,096
+	MaxSessions  int  // per stream; default 64
+	Logger       *slog.Logger
 }
 
 const (
@@ -114,7 +116,8 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	return broker, nil
 }
 
-// existingStreams lists the folders of dir that hold a stream.
+// existingStreams lists the folders of dir that hold a stream, or what is left of one: whether that can be
+// opened is for the store to say.
 func existingStreams(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -125,15 +128,27 @@ func existingStreams(dir string) ([]string, error) {
 		if !entry.IsDir() || validateStream(entry.Name()) != nil {
 			continue
 		}
-		_, err := os.Stat(filepath.Join(dir, entry.Name(), "meta.inf"))
-		switch {
-		case err == nil:
-			names = append(names, entry.Name())
-		case !errors.Is(err, fs.ErrNotExist):
+		holds, err := holdsStream(filepath.Join(dir, entry.Name()))
+		if err != nil {
 			return nil, fmt.Errorf("looking for streams: %w", err)
+		}
+		if holds {
+			names = append(names, entry.Name())
 		}
 	}
 	return names, nil
+}
+
+func holdsStream(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, "meta.inf"))
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err == nil, err
+	}
+	blocks, err := os.ReadDir(filepath.Join(dir, "msgs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return len(blocks) > 0, err
 }
 
 // Topic returns the stream's topic, opened. With create, a stream that is not there is made.
@@ -297,7 +312,7 @@ func (b *brokerActor) endWhenIdle(ctx actor.Context) {
 // streamConfig is how the broker keeps a stream: every acknowledged message durable, the oldest making
 // room when MaxBytes is reached.
 func streamConfig(config BrokerConfig, name string) actors.Config {
-	stream := actors.Config{Dir: config.Dir, Name: name, Logger: config.Logger}
+	stream := actors.Config{Dir: config.Dir, Name: name, Logger: config.Logger, RecreateMeta: config.RecreateMeta}
 	if !config.AsStored {
 		stream.Subjects = []string{name, name + ".>"}
 		stream.MaxBytes, stream.MaxMsgSize = config.MaxBytes, config.MaxMsgSize

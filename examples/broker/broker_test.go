@@ -83,7 +83,7 @@ func publishNumbered(t *testing.T, topic *Topic, first, last int) {
 	}
 }
 
-func nextBatch(t *testing.T, subscription *Subscription) []actors.Message {
+func nextBatch(t *testing.T, subscription *Subscription) Batch {
 	t.Helper()
 	select {
 	case batch, open := <-subscription.Batches:
@@ -94,7 +94,7 @@ func nextBatch(t *testing.T, subscription *Subscription) []actors.Message {
 	case <-time.After(patience):
 		t.Fatal("no batch came")
 	}
-	return nil
+	return Batch{}
 }
 
 // expectNumbered reads messages first to last, each once and in order.
@@ -102,13 +102,16 @@ func expectNumbered(t *testing.T, subscription *Subscription, first, last int) {
 	t.Helper()
 	for next := first; next <= last; {
 		batch := nextBatch(t, subscription)
-		for _, message := range batch {
+		if batch.Lost != nil {
+			t.Fatalf("%+v is lost", *batch.Lost)
+		}
+		for _, message := range batch.Messages {
 			if message.Sequence != uint64(next) || string(message.Payload) != fmt.Sprint(next) {
 				t.Fatalf("message %q at sequence %d came where %d was due", message.Payload, message.Sequence, next)
 			}
 			next++
 		}
-		subscription.Ack(batch[len(batch)-1].Sequence)
+		subscription.Ack(batch.Through)
 	}
 }
 
@@ -265,7 +268,7 @@ func TestSessionPassesFromReplayToLiveWithoutGapOrDuplicate(t *testing.T) {
 	for _, subscription := range subscriptions {
 		subscription.Close()
 		if batch, open := <-subscription.Batches; open {
-			t.Errorf("%d messages came after the last one", len(batch))
+			t.Errorf("%d messages came after the last one", len(batch.Messages))
 		}
 		if err := subscription.Err(); err != nil {
 			t.Error(err)
@@ -302,12 +305,12 @@ func TestSlowSubscriberHoldsNoMoreThanItsWindow(t *testing.T) {
 	defer quick.Close()
 	var held []actors.Message
 	for range sessionWindow {
-		held = append(held, nextBatch(t, slow)...)
+		held = append(held, nextBatch(t, slow).Messages...)
 	}
 	expectNumbered(t, quick, 1, all) // the slow one is in nobody's way
 	select {
 	case batch := <-slow.Batches:
-		t.Fatalf("%d messages came beyond the window", len(batch))
+		t.Fatalf("%d messages came beyond the window", len(batch.Messages))
 	default:
 	}
 	slow.Ack(held[len(held)-1].Sequence)

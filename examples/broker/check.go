@@ -43,6 +43,12 @@ func (c *checker) check(message *actors.Message) {
 	}
 }
 
+// miss takes note of messages that are lost: the comparison goes on behind them, and fails.
+func (c *checker) miss(lost LostRange) {
+	c.report(fmt.Errorf("the disk has lost sequences %d to %d", lost.First, lost.Last))
+	c.next, c.last = lost.Last+1, lost.Last
+}
+
 // compare finds the source of a message by its id.
 func (c *checker) compare(message *actors.Message) error {
 	header, err := message.Header()

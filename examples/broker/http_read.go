@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,7 +24,8 @@ type streamInfo struct {
 	FirstTime     *time.Time `json:"firstTime,omitempty"`
 	LastSequence  uint64     `json:"lastSequence"`
 	LastTime      *time.Time `json:"lastTime,omitempty"`
-	Failed        bool       `json:"failed,omitempty"` // its disk has failed: it refuses messages until it has recovered
+	LostMessages  uint64     `json:"lostMessages,omitempty"` // that the disk has spoilt
+	Failed        bool       `json:"failed,omitempty"`       // its disk has failed: it refuses messages until it has recovered
 }
 
 // messageLine is a line of GET /streams/{stream}/messages. A payload that is UTF-8 is given as text,
@@ -35,6 +37,11 @@ type messageLine struct {
 	Header        map[string][]string `json:"header,omitempty"`
 	Payload       *string             `json:"payload,omitempty"`
 	PayloadBase64 []byte              `json:"payloadBase64,omitempty"`
+}
+
+// lostLine stands in place of messages that the disk has lost.
+type lostLine struct {
+	Lost LostRange `json:"lost"`
 }
 
 func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +84,7 @@ func (h *handler) describe(r *http.Request, topic *Topic) (streamInfo, error) {
 	info := streamInfo{
 		Name: topic.Name, Messages: state.Messages, Bytes: state.Bytes, MaxBytes: h.broker.config.MaxBytes,
 		FirstSequence: state.FirstSequence, LastSequence: state.LastSequence,
-		Failed: topic.Store.Stats().Failed,
+		LostMessages: state.LostMessages, Failed: topic.Store.Stats().Failed,
 	}
 	if state.Messages > 0 {
 		first, last := state.FirstTime.UTC(), state.LastTime.UTC()
@@ -179,7 +186,7 @@ func (h *handler) messages(w http.ResponseWriter, r *http.Request) {
 func (h *handler) copyMessages(r *http.Request, out *lineWriter, subscription *Subscription, query readQuery, end uint64) error {
 	var draining <-chan struct{} // a reader with an end in sight may get there
 	if query.follow {
-		draining = h.draining
+		draining, end = h.draining, math.MaxUint64
 	}
 	for {
 		select {
@@ -187,21 +194,10 @@ func (h *handler) copyMessages(r *http.Request, out *lineWriter, subscription *S
 			if !open {
 				return errors.Join(subscription.Err(), errClosing)
 			}
-			for i := range batch {
-				if !query.follow && batch[i].Sequence > end {
-					return out.flush()
-				}
-				if err := out.write(&batch[i]); err != nil {
-					return err
-				}
-				if out.done() || !query.follow && batch[i].Sequence == end {
-					return out.flush()
-				}
-			}
-			if err := out.flush(); err != nil {
+			if err := errors.Join(out.writeBatch(batch, end), out.flush()); err != nil || out.done() || batch.Through >= end {
 				return err
 			}
-			subscription.Ack(batch[len(batch)-1].Sequence)
+			subscription.Ack(batch.Through)
 		case <-r.Context().Done():
 			return nil
 		case <-draining:
@@ -210,7 +206,7 @@ func (h *handler) copyMessages(r *http.Request, out *lineWriter, subscription *S
 	}
 }
 
-// A lineWriter writes messages as lines, each batch within a deadline of its own.
+// A lineWriter writes messages, and what is lost, as lines, each batch within a deadline of its own.
 type lineWriter struct {
 	response http.ResponseWriter
 	control  *http.ResponseController
@@ -219,6 +215,22 @@ type lineWriter struct {
 }
 
 func (l *lineWriter) done() bool { return l.limited && l.left == 0 }
+
+// writeBatch writes what a batch has of the sequences up to end, as far as the limit allows.
+func (l *lineWriter) writeBatch(batch Batch, end uint64) error {
+	for i := range batch.Messages {
+		if batch.Messages[i].Sequence > end || l.done() {
+			return nil
+		}
+		if err := l.write(&batch.Messages[i]); err != nil {
+			return err
+		}
+	}
+	if batch.Lost == nil || batch.Lost.First > end || l.done() {
+		return nil
+	}
+	return l.line(lostLine{*batch.Lost})
+}
 
 func (l *lineWriter) write(message *actors.Message) error {
 	line := messageLine{Sequence: message.Sequence, Time: message.Time.UTC(), Subject: message.Subject}
@@ -235,9 +247,13 @@ func (l *lineWriter) write(message *actors.Message) error {
 	} else {
 		line.PayloadBase64 = message.Payload
 	}
-	encoded, err := json.Marshal(line)
+	return l.line(line)
+}
+
+func (l *lineWriter) line(content any) error {
+	encoded, err := json.Marshal(content)
 	if err != nil {
-		return fmt.Errorf("sequence %d: %w", message.Sequence, err)
+		return err
 	}
 	l.left--
 	_, err = l.response.Write(append(encoded, '\n'))

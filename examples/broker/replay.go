@@ -77,11 +77,14 @@ func (r *replay) follow(ctx context.Context, subscriber *replaySubscriber) error
 			if !open {
 				return fmt.Errorf("the session ended after sequence %d: %w", subscriber.checker.last, errors.Join(subscription.Err(), errClosing))
 			}
-			for i := range batch {
-				subscriber.checker.check(&batch[i])
+			for i := range batch.Messages {
+				subscriber.checker.check(&batch.Messages[i])
 			}
-			r.messages.Add(uint64(len(batch)))
-			subscription.Ack(subscriber.checker.last)
+			if batch.Lost != nil {
+				subscriber.checker.miss(*batch.Lost)
+			}
+			r.messages.Add(uint64(len(batch.Messages)))
+			subscription.Ack(batch.Through)
 		case <-known:
 			known = nil // look at last again, then wait for batches alone
 		case <-ctx.Done():

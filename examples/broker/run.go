@@ -356,7 +356,11 @@ func (j *mainJob) report() {
 }
 
 func describeState(state actors.State) string {
-	return fmt.Sprintf("%s events, sequences %s to %s, %s", grouped(state.Messages), grouped(state.FirstSequence), grouped(state.LastSequence), size(state.Bytes))
+	text := fmt.Sprintf("%s events, sequences %s to %s, %s", grouped(state.Messages), grouped(state.FirstSequence), grouped(state.LastSequence), size(state.Bytes))
+	if state.LostMessages > 0 {
+		text += fmt.Sprintf("; the disk has lost %s", grouped(state.LostMessages))
+	}
+	return text
 }
 
 // meanGroup is how many records a sync made durable on average, between two moments.

@@ -20,6 +20,7 @@ type serveOptions struct {
 	maxMessage int
 	maxStreams int
 	drain      time.Duration
+	recreate   bool
 	verbose    bool
 }
 
@@ -30,6 +31,7 @@ func (o *serveOptions) register(flags *flag.FlagSet) {
 	flags.IntVar(&o.maxMessage, "max-message", defaultMaxMsgSize, "how large a message may be with its header, in bytes")
 	flags.IntVar(&o.maxStreams, "max-streams", 64, "how many streams there may be")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "how long requests under way may take after a signal to stop")
+	flags.BoolVar(&o.recreate, "recreate-meta", false, "open streams whose meta.inf is lost, with the limits that the flags say")
 	flags.BoolVar(&o.verbose, "v", false, "log requests and what the store does")
 }
 
@@ -65,7 +67,8 @@ func runServer(ctx context.Context, options serveOptions, out io.Writer, logger 
 	system := newSystem(logger)
 	defer system.Shutdown()
 	broker, err := StartBroker(ctx, system, BrokerConfig{
-		Dir: options.dir, MaxBytes: options.maxBytes, MaxMsgSize: options.maxMessage, MaxStreams: options.maxStreams, Logger: logger,
+		Dir: options.dir, MaxBytes: options.maxBytes, MaxMsgSize: options.maxMessage, MaxStreams: options.maxStreams,
+		RecreateMeta: options.recreate, Logger: logger,
 	})
 	if err != nil {
 		return err

@@ -21,9 +21,9 @@ const (
 // A Subscription is the subscriber's side of a session: one goroutine reads Batches, acknowledges, and
 // closes it.
 type Subscription struct {
-	// Batches gives the messages in order, none twice and none left out that the stream still holds.
-	// It is closed when the session has ended.
-	Batches <-chan []actors.Message
+	// Batches gives the messages in order, none twice and none left out that the stream still holds, and
+	// between them what is lost. It is closed when the session has ended.
+	Batches <-chan Batch
 
 	system *actor.ActorSystem
 	pid    *actor.PID
@@ -52,7 +52,7 @@ func (s *Subscription) Err() error {
 // notices, what comes. It has one read under way at most.
 type sessionActor struct {
 	store   *actors.Store
-	batches chan []actors.Message // one slot per batch of the window: sending never waits
+	batches chan Batch // one slot per batch of the window: sending never waits
 	failed  *atomic.Pointer[error]
 	next    uint64   // the sequence to read from
 	reading bool     // a ReadRequest is under way
@@ -63,7 +63,7 @@ type sessionActor struct {
 
 // spawnSession makes the session a child of the topic: it ends with it.
 func spawnSession(ctx actor.Context, system *actor.ActorSystem, store *actors.Store, from uint64) *Subscription {
-	batches := make(chan []actors.Message, sessionWindow)
+	batches := make(chan Batch, sessionWindow)
 	failed := new(atomic.Pointer[error])
 	pid := ctx.Spawn(actor.PropsFromProducer(func() actor.Actor {
 		return &sessionActor{store: store, batches: batches, failed: failed, next: max(from, 1)}
@@ -116,12 +116,21 @@ func (s *sessionActor) pump(ctx actor.Context) {
 
 func (s *sessionActor) read(ctx actor.Context, m *actors.ReadReply) {
 	s.reading = false
+	asked := s.next
 	s.next = max(s.next, m.Next)
-	if len(m.Messages) > 0 {
-		s.unacked = append(s.unacked, m.Messages[len(m.Messages)-1].Sequence)
-		s.batches <- m.Messages
+	batch := Batch{Messages: m.Messages, Through: s.next - 1}
+	damage := lostIn(m)
+	if damage != nil {
+		batch.Lost = damage.lost
+		ctx.Send(ctx.Parent(), damage)
+	}
+	if len(batch.Messages) > 0 || batch.Lost != nil {
+		s.unacked = append(s.unacked, batch.Through)
+		s.batches <- batch
 	}
 	switch {
+	case damage != nil && s.next > asked:
+		s.pump(ctx) // behind it
 	case errors.Is(m.Err, actors.ErrOverloaded):
 		// Others are first; their end is no event here, so that a timer has to ask again.
 		system, self := ctx.ActorSystem(), ctx.Self()

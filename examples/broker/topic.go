@@ -56,6 +56,7 @@ type topicActor struct {
 	store    *actors.Store // nil until it is open
 	pending  map[*publish]struct{}
 	sessions int
+	losses   lossLog
 	closing  bool
 	stopping bool // the store has been asked to stop
 }
@@ -66,6 +67,7 @@ func topicProps(config BrokerConfig, system *actor.ActorSystem, name string, gon
 			config: config, system: system, name: name, gone: gone, ending: ending,
 			logger:  config.Logger.With("stream", name),
 			pending: map[*publish]struct{}{},
+			losses:  lossLog{logger: config.Logger.With("stream", name), told: map[damagedPlace]struct{}{}},
 		}
 	}, actor.WithSupervisor(stopOnPanic))
 }
@@ -85,6 +87,8 @@ func (t *topicActor) Receive(ctx actor.Context) {
 		t.stored(ctx, m)
 	case *subscribe:
 		t.subscribe(ctx, m)
+	case *damageFound:
+		t.losses.warn(m)
 	case *closeTopic:
 		t.closing = true
 		t.closeWhenIdle(ctx)

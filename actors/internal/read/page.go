@@ -24,24 +24,28 @@ func (p *PageSize) more() bool { return p.Messages > 0 && p.Bytes > 0 }
 
 // Page reads messages, as a scan does, until the page is full, and returns where the next page begins:
 // behind all that was looked at, damage too. With Reverse that is below it, and 0 when there is no more.
-// An error may come after some messages.
+// An error may come after some messages, and ends the page. Damage that has no sequence does so behind the
+// next message only: nothing else says where the next page has to begin for it not to be told again. Where
+// a page happens to end at such damage, it goes untold: it has cost no message that is known.
 func (s *Source) Page(ctx context.Context, o ScanOptions, left PageSize, add func(*blockio.Record)) (next uint64, err error) {
 	sc := s.NewScan(ctx, o, func(r *blockio.Record, problem error) bool {
 		if problem != nil {
-			err = problem
-			return false
+			placed := !withoutSequence(problem)
+			if err == nil || placed {
+				err = problem
+			}
+			return !placed
 		}
 		add(r)
-		return left.take(r)
+		return left.take(r) && err == nil
 	})
 	end := sc.End() // the scan lowers it where it knows that no match follows
-	sc.Run()
+	atEnd := sc.Run()
 	next = sc.Next()
 	if errors.Is(err, ErrCorrupt) && errors.Is(err, fs.ErrNotExist) {
 		// The block has no file, which costs all of its messages.
 		next = s.beyondBlock(next, end, o.Reverse)
 	}
-	atEnd := err == nil && left.more()
 	switch {
 	case o.Reverse && (atEnd || next < s.Published.First()):
 		next = 0
@@ -50,6 +54,12 @@ func (s *Source) Page(ctx context.Context, o ScanOptions, left PageSize, add fun
 		next = max(next, end+1)
 	}
 	return next, err
+}
+
+// withoutSequence reports whether an error is damage of which no sequence is known, such as a group mark's.
+func withoutSequence(err error) bool {
+	var damage *blockio.CorruptionError
+	return errors.As(err, &damage) && damage.Sequence == 0
 }
 
 // beyondBlock returns where to go on behind the block of a sequence.

@@ -11,7 +11,7 @@ const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const samplesOf = new Map(); // stream name -> [{at, last}], the newest at the end
 let chosen = "";
-let shown = ""; // which messages stand on the page: stream and last sequence
+let shown = ""; // which messages stand on the page: stream, last sequence, and how many are lost
 let paused = false;
 
 function size(bytes) {
@@ -103,12 +103,28 @@ function showStreams(streams) {
     fillRow(row, stream);
   }
   for (const gone of rows.values()) gone.remove();
+  showLost(streams.filter((stream) => stream.lostMessages > 0));
   byId("none").hidden = streams.length > 0;
   byId("table").hidden = streams.length === 0;
   byId("messages-section").hidden = streams.length === 0;
 }
 
+// showLost says how many messages the disk has spoilt, and what to do.
+function showLost(streams) {
+  const counts = streams.map((stream) => `${number.format(stream.lostMessages)} of ${stream.name}`);
+  const text = streams.length === 0 ? "" : `Messages are lost: ${counts.join(", ")}. The disk has spoilt them; all others are there. ` +
+    "Copy the data folder before anything else, check the disk, and take what you need from a backup. The log says which they are.";
+  if (byId("lost").textContent !== text) byId("lost").textContent = text;
+  byId("lost").hidden = streams.length === 0;
+}
+
+function lostItem({ first, last }) {
+  const range = first === last ? `sequence ${number.format(first)}` : `sequences ${number.format(first)} to ${number.format(last)}`;
+  return element("li", `Lost: ${range}`, "lost");
+}
+
 function messageItem(message) {
+  if (message.lost) return lostItem(message.lost);
   const item = element("li");
   const about = element("div", undefined, "about");
   about.append(element("span", message.subject, "subject"));
@@ -131,7 +147,7 @@ async function get(path) {
 
 async function showMessages(stream) {
   byId("messages-heading").textContent = stream ? `Last messages of ${stream.name}` : "Last messages";
-  const wanted = stream && stream.messages > 0 ? `${stream.name} ${stream.lastSequence}` : "";
+  const wanted = stream && stream.messages > 0 ? `${stream.name} ${stream.lastSequence} ${stream.lostMessages ?? 0}` : "";
   if (wanted === shown) return;
   if (wanted === "") { byId("messages").replaceChildren(); shown = wanted; return; }
   const from = Math.max(1, stream.firstSequence, stream.lastSequence - lastMessages + 1);
