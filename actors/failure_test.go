@@ -221,3 +221,53 @@ func TestStopFinishesWhatIsOut(t *testing.T) {
 		require.NoError(t, s.Stop(t.Context()))
 	}
 }
+
+// TestReadersSeeOneStreamWhileRecoveryFails: until the disk has room again, the state, a
+// count and a scan tell of the same messages, those that readers had seen before.
+func TestReadersSeeOneStreamWhileRecoveryFails(t *testing.T) {
+	s, files := faulty(t, actors.Config{Sync: actors.SyncInterval, SyncEvery: time.Hour, RetryMax: time.Millisecond})
+	for n := range 26 {
+		if n == 20 {
+			require.NoError(t, s.Flush(t.Context()))
+		}
+		_, err := s.StoreMsg(t.Context(), "a", nil, []byte("x"))
+		require.NoError(t, err)
+	}
+	var creates atomic.Int64
+	files.SetHook(onBlocks(blocktest.OpSync, func() blocktest.Fault { return blocktest.Fault{Err: blocktest.ErrIO} }))
+	// Attempts to recover sync, too.
+	require.ErrorIs(t, s.Flush(t.Context()), actors.ErrFailed)
+	files.SetHook(onBlocks(blocktest.OpCreate, func() blocktest.Fault {
+		creates.Add(1)
+		return blocktest.Fault{Err: blocktest.ErrNoSpace}
+	}))
+	agree := func(messages uint64) {
+		t.Helper()
+		state, err := s.State(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, messages, state.Messages)
+		deleted := uint64(0)
+		for range actors.Sequences(state.DeletedRanges) {
+			deleted++
+		}
+		require.Equal(t, state.Deleted, deleted)
+		pending, _, err := s.NumPending(t.Context(), state.FirstSequence)
+		require.NoError(t, err)
+		require.Equal(t, messages, pending)
+		scanned := uint64(0)
+		for _, err := range s.Messages(t.Context()) {
+			require.NoError(t, err)
+			scanned++
+		}
+		require.Equal(t, messages, scanned)
+	}
+	for n := range int64(3) {
+		eventually(t, func() bool { return creates.Load() > n })
+		agree(26)
+	}
+	require.True(t, s.Stats().Failed)
+	files.SetHook(nil)
+	eventually(t, recovered(s))
+	agree(20)
+	require.Equal(t, uint64(26), s.Stats().LastSequence)
+}

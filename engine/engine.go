@@ -204,16 +204,18 @@ func (e *Engine) Ready() *Ready {
 	e.ready = Ready{}
 	if e.failed == nil {
 		e.open()
-		if e.cfg.Level == SyncNever {
+		if e.cfg.Level == SyncNever && e.serving() {
 			e.publishStaged()
 		}
 		// The group of a stop closes the file of the tail, which a background sync
 		// may still be using.
-		if e.inflight == nil && !(e.current.stop && e.durability.syncing) && !e.lingers() {
+		if e.inflight == nil && e.mayCommit() && !(e.current.stop && e.durability.syncing) && !e.lingers() {
 			e.ready.Commit = e.closeGroup()
 		}
-		e.durability.settle(e)
-		e.publishAtOnce()
+		if e.serving() {
+			e.durability.settle(e)
+			e.publishAtOnce()
+		}
 	}
 	e.ready.Replies = e.Settled()
 	if len(e.work) > 0 {

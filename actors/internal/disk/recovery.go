@@ -123,9 +123,11 @@ func (r *Recovery) setAside(id uint32, from, to int64) {
 	}
 }
 
-// finish does what the engine asks for before it serves: it applies deletions and limits.
+// finish does what the engine asks for before it serves: it applies deletions and limits. After a
+// failure it leaves what can wait, such as the removal of files, to who takes the engine: once the
+// engine serves, readers have been shown the recovered stream, and the recovery has succeeded.
 func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
-	for {
+	for r.After == nil || e.Opening() {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -153,4 +155,5 @@ func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
 			}
 		}
 	}
+	return nil
 }
