@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -270,4 +271,75 @@ func TestReadersSeeOneStreamWhileRecoveryFails(t *testing.T) {
 	eventually(t, recovered(s))
 	agree(20)
 	require.Equal(t, uint64(26), s.Stats().LastSequence)
+}
+
+// forgetfulSyncs makes the first n syncs of a kind, of files with an ending, fail and
+// forget what they were for, as Linux does.
+func forgetfulSyncs(n int64, kind blocktest.OpKind, ending string) func(blocktest.Op) blocktest.Fault {
+	var failed atomic.Int64
+	return func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == kind && strings.HasSuffix(op.Name, ending) && failed.Add(1) <= n {
+			return blocktest.Fault{Err: blocktest.ErrIO, Forget: true}
+		}
+		return blocktest.Fault{}
+	}
+}
+
+// TestFailedSyncOfARecoveryLowersTheCut: a write fails, so all that was written before is
+// kept; then a sync of the recovery fails, and what it was for must not be taken for
+// durable by the attempt after it, whose syncs tell nothing.
+func TestFailedSyncOfARecoveryLowersTheCut(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		kind   blocktest.OpKind
+		ending string
+	}{
+		{"of a block", blocktest.OpSync, ".blk"},
+		{"of the directory", blocktest.OpSyncDir, "msgs"},
+	} {
+		for attempts := range int64(3) {
+			t.Run(row.name+", times "+string(rune('0'+attempts)), func(t *testing.T) {
+				memory := blocktest.NewMemFS()
+				files := blocktest.NewFaultFS(memory)
+				config := actors.Config{
+					Dir: "streams", Name: "S", FS: files, Sync: actors.SyncInterval, SyncEvery: time.Hour,
+					RetryMin: time.Millisecond, Runtime: actors.NewRuntime(actors.RuntimeConfig{}),
+				}
+				s := open(t, config)
+				store := func(n int) (err error) {
+					for range n {
+						_, storeErr := s.StoreMsg(t.Context(), "a", nil, []byte("x"))
+						err = errors.Join(err, storeErr)
+					}
+					return err
+				}
+				require.NoError(t, store(5))
+				require.NoError(t, s.Flush(t.Context()))
+				require.NoError(t, store(5))
+				syncs := forgetfulSyncs(attempts, row.kind, row.ending)
+				var failed atomic.Bool
+				files.SetHook(func(op blocktest.Op) blocktest.Fault {
+					if op.Kind == blocktest.OpWrite && strings.HasSuffix(op.Name, ".blk") && failed.CompareAndSwap(false, true) {
+						return blocktest.Fault{Err: blocktest.ErrIO}
+					}
+					return syncs(op)
+				})
+				require.ErrorIs(t, store(1), actors.ErrFailed)
+				eventually(t, recovered(s))
+				require.NoError(t, store(1))
+				require.NoError(t, s.Flush(t.Context()))
+				state, err := s.State(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, state.LastSequence, state.Durable)
+
+				config.FS, config.Runtime = memory.CrashImage(blocktest.DropUnsynced, nil), actors.NewRuntime(actors.RuntimeConfig{})
+				after := open(t, config)
+				left, err := after.State(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, state.Messages, left.Messages, "a flush has returned, and then the power went")
+				require.Equal(t, state.LastSequence, left.LastSequence)
+				require.Zero(t, left.LostMessages)
+			})
+		}
+	}
 }
