@@ -20,11 +20,14 @@
 //     goroutine of the caller, from memory or from the files. Whatever a reply
 //     has told a caller is true of every read that begins after it, and each
 //     query answers from one instant.
-//  5. A failed write or sync fails all that wait, and everything after it, with
-//     ErrFailed, until the store has recovered from its files (by itself, unless
-//     Config.NoRecovery). An operation that ended with ErrFailed, or whose
-//     context ended while it was on its way, may or may not have happened; a
-//     refusal (ErrMaxMsgs, ErrTooLarge, ...) changed nothing.
+//  5. An error says what became of the operation. With ErrOutcomeUnknown it may or
+//     may not have happened: it was on its way when a write or a sync failed (the
+//     error is ErrFailed, too), when the store was stopped from outside (it is not
+//     ErrStopped then), or when the caller's context ended (it wraps the cause).
+//     Every other error changed nothing: a refusal (ErrMaxMsgs, ErrTooLarge, ...),
+//     ErrFailed alone, by which everything is refused from a failure until the
+//     store has recovered from its files (by itself, unless Config.NoRecovery),
+//     ErrStopped, and a context that ended while the operation waited for its turn.
 //  6. Work in flight is bounded. A caller beyond Config.MaxInFlight waits until
 //     there is room or its context ends; an actor beyond it is answered with
 //     ErrOverloaded.

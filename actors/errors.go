@@ -32,10 +32,16 @@ var (
 	// ErrBadHeader: a header name or value that a header block cannot hold.
 	ErrBadHeader = errors.New("actors: invalid header")
 
-	// ErrStopped: the store was stopped.
+	// ErrStopped: the store was stopped before it accepted the operation. Nothing was
+	// changed.
 	ErrStopped = engine.ErrStopped
-	// ErrFailed: a write or a sync failed; see the package comment, rule 5.
+	// ErrFailed: a write or a sync failed. Unless the error is ErrOutcomeUnknown, too,
+	// the store refused the operation, and nothing was changed.
 	ErrFailed = engine.ErrFailed
+	// ErrOutcomeUnknown: the operation was on its way when a write or a sync failed, the
+	// store was stopped from outside, or the caller's context ended. It may or may not
+	// have happened. See the package comment, rule 5.
+	ErrOutcomeUnknown = engine.ErrOutcomeUnknown
 	// ErrMaxMsgs: refused, the stream holds MaxMsgs messages.
 	ErrMaxMsgs = engine.ErrMaxMsgs
 	// ErrMaxBytes: refused, the stream would exceed MaxBytes.

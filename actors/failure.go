@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -16,6 +17,7 @@ import (
 // as long each time. It runs on the flusher; reads go on meanwhile.
 type failure struct {
 	cut        engine.Position // where the log can be trusted to end
+	cutAgain   bool            // an attempt may have cut it there, and could not sync that
 	highest    uint32          // the highest number that a block ever had, as far as is known
 	wait       time.Duration   // until the next attempt
 	armed      bool            // a retry message is on its way
@@ -36,29 +38,26 @@ func (f *failure) stop() {
 	}
 }
 
-// safeAfter returns where the log can be trusted to end after an error. A failed sync means that pages are
-// lost which a read may still show, and of which a later sync would not tell. Any other error leaves
-// earlier writes as they are.
-func (a *storeActor) safeAfter(err error) engine.Position {
-	var c *disk.OpError
-	if errors.As(err, &c) {
-		switch c.Op.Kind {
-		case engine.OpCreate, engine.OpRemoveDerived:
-			return a.engine.WrittenTo()
-		case engine.OpWrite:
-			if !c.Op.Sync {
-				return a.engine.WrittenTo()
-			}
-		}
+// safeAfter returns where the log of an engine can be trusted to end after an error. A failed sync, of
+// whatever file or directory, means that pages are lost which a read may still show, and of which a later
+// sync would not tell. Any other error leaves earlier writes as they are.
+func safeAfter(e *engine.Engine, err error) engine.Position {
+	if errors.Is(err, blockio.ErrSync) {
+		return e.SyncedTo()
 	}
-	return a.engine.SyncedTo()
+	return e.WrittenTo()
+}
+
+// lower notes that the log cannot be trusted beyond a place.
+func (f *failure) lower(at engine.Position) {
+	if at.Before(f.cut) {
+		f.cut = at
+	}
 }
 
 // failedToo notes an error of work that was still out when the engine failed.
 func (a *storeActor) failedToo(err error) {
-	if at, f := a.safeAfter(err), &a.failure; at.Before(f.cut) {
-		f.cut = at
-	}
+	a.failure.lower(safeAfter(a.engine, err))
 	a.log.Error("and another failure", "error", err)
 }
 
@@ -67,7 +66,7 @@ func (a *storeActor) failed(err error) {
 	a.failing.Store(true)
 	a.meters.failures.Add(1)
 	f := &a.failure
-	f.cut = a.safeAfter(err)
+	f.cut, f.cutAgain = safeAfter(a.engine, err), false
 	// The wait is reset when a commit succeeds; until then it goes on from where it was.
 	f.wait = max(f.wait, a.config.RetryMin)
 	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
@@ -101,7 +100,7 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 	r := disk.Recovery{
 		Files: a.newFiles(), Config: a.engineConfig(), Published: a.published, Now: a.runtime.now(),
 		Scanners: a.runtime.scans, Highest: f.highest,
-		After: &disk.Failure{Cut: f.cut, First: a.published.First(), Last: a.published.Last()},
+		After: &disk.Failure{Cut: f.cut, CutAgain: f.cutAgain, First: a.published.First(), Last: a.published.Last()},
 	}
 	ctx.Send(a.flusher, &recoveryWork{func() *recovered {
 		// These handles are broken, so an error of closing them is no news.
@@ -109,6 +108,21 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 		e, err := r.Run(background)
 		return &recovered{e, r.Files, r.Highest, err}
 	}})
+}
+
+// notRecovered notes how far the log can be trusted after an attempt to recover that has failed.
+func (a *storeActor) notRecovered(m *recovered) {
+	f := &a.failure
+	switch {
+	case m.engine != nil:
+		// All that the attempt had left of the log was synced, and its engine has written behind that.
+		f.cut = safeAfter(m.engine, m.err)
+		m.engine.Release()
+	case errors.Is(m.err, blockio.ErrSync):
+		f.lower(a.engine.SyncedTo())
+	}
+	f.cutAgain = f.cutAgain || errors.Is(m.err, blockio.ErrSync)
+	a.log.Error("cannot recover yet", "error", m.err)
 }
 
 // onRecovered goes on with the recovered engine, or plans another attempt.
@@ -123,7 +137,7 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	f.cancel()
 	a.files, f.highest = m.files, m.highest
 	if m.err != nil {
-		a.log.Error("cannot recover yet", "error", m.err)
+		a.notRecovered(m)
 		return
 	}
 	// The failed engine has refused what came since the last turn.

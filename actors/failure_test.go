@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -219,5 +220,126 @@ func TestStopFinishesWhatIsOut(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, last, s.Stats().LastSequence)
 		require.NoError(t, s.Stop(t.Context()))
+	}
+}
+
+// TestReadersSeeOneStreamWhileRecoveryFails: until the disk has room again, the state, a
+// count and a scan tell of the same messages, those that readers had seen before.
+func TestReadersSeeOneStreamWhileRecoveryFails(t *testing.T) {
+	s, files := faulty(t, actors.Config{Sync: actors.SyncInterval, SyncEvery: time.Hour, RetryMax: time.Millisecond})
+	for n := range 26 {
+		if n == 20 {
+			require.NoError(t, s.Flush(t.Context()))
+		}
+		_, err := s.StoreMsg(t.Context(), "a", nil, []byte("x"))
+		require.NoError(t, err)
+	}
+	var creates atomic.Int64
+	files.SetHook(onBlocks(blocktest.OpSync, func() blocktest.Fault { return blocktest.Fault{Err: blocktest.ErrIO} }))
+	// Attempts to recover sync, too.
+	require.ErrorIs(t, s.Flush(t.Context()), actors.ErrFailed)
+	files.SetHook(onBlocks(blocktest.OpCreate, func() blocktest.Fault {
+		creates.Add(1)
+		return blocktest.Fault{Err: blocktest.ErrNoSpace}
+	}))
+	agree := func(messages uint64) {
+		t.Helper()
+		state, err := s.State(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, messages, state.Messages)
+		deleted := uint64(0)
+		for range actors.Sequences(state.DeletedRanges) {
+			deleted++
+		}
+		require.Equal(t, state.Deleted, deleted)
+		pending, _, err := s.NumPending(t.Context(), state.FirstSequence)
+		require.NoError(t, err)
+		require.Equal(t, messages, pending)
+		scanned := uint64(0)
+		for _, err := range s.Messages(t.Context()) {
+			require.NoError(t, err)
+			scanned++
+		}
+		require.Equal(t, messages, scanned)
+	}
+	for n := range int64(3) {
+		eventually(t, func() bool { return creates.Load() > n })
+		agree(26)
+	}
+	require.True(t, s.Stats().Failed)
+	files.SetHook(nil)
+	eventually(t, recovered(s))
+	agree(20)
+	require.Equal(t, uint64(26), s.Stats().LastSequence)
+}
+
+// forgetfulSyncs makes the first n syncs of a kind, of files with an ending, fail and
+// forget what they were for, as Linux does.
+func forgetfulSyncs(n int64, kind blocktest.OpKind, ending string) func(blocktest.Op) blocktest.Fault {
+	var failed atomic.Int64
+	return func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == kind && strings.HasSuffix(op.Name, ending) && failed.Add(1) <= n {
+			return blocktest.Fault{Err: blocktest.ErrIO, Forget: true}
+		}
+		return blocktest.Fault{}
+	}
+}
+
+// TestFailedSyncOfARecoveryLowersTheCut: a write fails, so all that was written before is
+// kept; then a sync of the recovery fails, and what it was for must not be taken for
+// durable by the attempt after it, whose syncs tell nothing.
+func TestFailedSyncOfARecoveryLowersTheCut(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		kind   blocktest.OpKind
+		ending string
+	}{
+		{"of a block", blocktest.OpSync, ".blk"},
+		{"of the directory", blocktest.OpSyncDir, "msgs"},
+	} {
+		for attempts := range int64(3) {
+			t.Run(row.name+", times "+string(rune('0'+attempts)), func(t *testing.T) {
+				memory := blocktest.NewMemFS()
+				files := blocktest.NewFaultFS(memory)
+				config := actors.Config{
+					Dir: "streams", Name: "S", FS: files, Sync: actors.SyncInterval, SyncEvery: time.Hour,
+					RetryMin: time.Millisecond, Runtime: actors.NewRuntime(actors.RuntimeConfig{}),
+				}
+				s := open(t, config)
+				store := func(n int) (err error) {
+					for range n {
+						_, storeErr := s.StoreMsg(t.Context(), "a", nil, []byte("x"))
+						err = errors.Join(err, storeErr)
+					}
+					return err
+				}
+				require.NoError(t, store(5))
+				require.NoError(t, s.Flush(t.Context()))
+				require.NoError(t, store(5))
+				syncs := forgetfulSyncs(attempts, row.kind, row.ending)
+				var failed atomic.Bool
+				files.SetHook(func(op blocktest.Op) blocktest.Fault {
+					if op.Kind == blocktest.OpWrite && strings.HasSuffix(op.Name, ".blk") && failed.CompareAndSwap(false, true) {
+						return blocktest.Fault{Err: blocktest.ErrIO}
+					}
+					return syncs(op)
+				})
+				require.ErrorIs(t, store(1), actors.ErrFailed)
+				eventually(t, recovered(s))
+				require.NoError(t, store(1))
+				require.NoError(t, s.Flush(t.Context()))
+				state, err := s.State(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, state.LastSequence, state.Durable)
+
+				config.FS, config.Runtime = memory.CrashImage(blocktest.DropUnsynced, nil), actors.NewRuntime(actors.RuntimeConfig{})
+				after := open(t, config)
+				left, err := after.State(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, state.Messages, left.Messages, "a flush has returned, and then the power went")
+				require.Equal(t, state.LastSequence, left.LastSequence)
+				require.Zero(t, left.LostMessages)
+			})
+		}
 	}
 }

@@ -33,6 +33,8 @@ type fault struct {
 	lasting bool
 	err     error
 	short   int
+	forget  bool // what a failed sync was for, see blocktest.Fault
+	then    bool // a sync of a block after it fails once, and forgets
 }
 
 func (f fault) String() string {
@@ -40,7 +42,7 @@ func (f fault) String() string {
 	if f.lasting {
 		how = "from then on"
 	}
-	return fmt.Sprintf("%v %d (%s): %v, %d bytes written", f.kind, f.at, how, f.err, f.short)
+	return fmt.Sprintf("%v %d (%s): %v, %d bytes written, forgotten: %v, then a sync: %v", f.kind, f.at, how, f.err, f.short, f.forget, f.then)
 }
 
 // faultWorld is a store whose file system fails once or for a while, with all that
@@ -103,16 +105,22 @@ func newFaultWorld(f fault, level SyncLevel) *faultWorld {
 
 // arm lets the fault happen from now on.
 func (w *faultWorld) arm() {
+	var second atomic.Bool
 	w.fs.SetHook(func(op blocktest.Op) blocktest.Fault {
+		onBlock := strings.HasSuffix(op.Name, ".blk") && (op.Kind == blocktest.OpWrite || op.Kind == blocktest.OpSync)
+		if w.fault.then && w.fired.Load() > 0 && op.Kind == blocktest.OpSync && onBlock && second.CompareAndSwap(false, true) {
+			w.commits.Add(1)
+			return blocktest.Fault{Err: blocktest.ErrIO, Forget: true}
+		}
 		if op.Kind != w.fault.kind || w.healed.Load() ||
 			op.KindIndex < w.fault.at || op.KindIndex > w.fault.at && !w.fault.lasting {
 			return blocktest.Fault{}
 		}
 		w.fired.Add(1)
-		if strings.HasSuffix(op.Name, ".blk") && (op.Kind == blocktest.OpWrite || op.Kind == blocktest.OpSync) {
+		if onBlock {
 			w.commits.Add(1)
 		}
-		return blocktest.Fault{Err: w.fault.err, Short: w.fault.short}
+		return blocktest.Fault{Err: w.fault.err, Short: w.fault.short, Forget: w.fault.forget}
 	})
 }
 
@@ -283,8 +291,13 @@ func (w *faultWorld) verify(ctx context.Context, files *blocktest.MemFS, upTo ui
 	if len(found)+w.lost < min(int(w.config.MaxMsgs), len(w.acked)) && upTo == w.last {
 		return fmt.Errorf("%d messages, at most %d of %d were to go", len(found), w.config.MaxMsgs, len(w.acked))
 	}
+	first := state.FirstSequence
+	if w.fault.forget && w.fault.kind == blocktest.OpSyncDir {
+		// A file that had been removed may be back, while later ones are gone: it was evicted, and will be again.
+		first = max(first, w.store.published.First())
+	}
 	for sequence := range w.acked {
-		if _, ok := found[sequence]; !ok && sequence >= state.FirstSequence && sequence <= upTo {
+		if _, ok := found[sequence]; !ok && sequence >= first && sequence <= upTo {
 			return fmt.Errorf("message %d is lost", sequence)
 		}
 	}

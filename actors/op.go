@@ -141,7 +141,7 @@ func (o *op) abandon(ctx context.Context) error {
 			}
 		case opStaged:
 			if o.state.CompareAndSwap(opStaged, opAbandoned) {
-				return fmt.Errorf("actors: on its way, outcome unknown: %w", context.Cause(ctx))
+				return fmt.Errorf("actors: the context ended: %w: %w", ErrOutcomeUnknown, context.Cause(ctx))
 			}
 		case opDone:
 			return nil

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -55,7 +56,7 @@ func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 
 // Store hands over a message and returns its index. It waits while the window is
 // full, until the context ends; header and payload may be used again when it
-// returns. An error means that nothing was handed over.
+// returns. An error means that nothing was handed over, and nothing was changed by it.
 func (p *Pipeline) Store(ctx context.Context, subject string, header Header, payload []byte) (uint64, error) {
 	bytes := costOf(1, len(subject)+header.size()+len(payload))
 	for {
@@ -70,7 +71,9 @@ func (p *Pipeline) Store(ctx context.Context, subject string, header Header, pay
 		if err == nil {
 			// Wait until half of the window is free: to wake up for each message would cost more than
 			// the message.
-			err = p.await(ctx, index-uint64(len(p.ring)/2))
+			if err = p.await(ctx, index-uint64(len(p.ring)/2)); err != nil {
+				err = fmt.Errorf("actors: nothing was changed: %w", err)
+			}
 		}
 		if err != nil {
 			return 0, err

@@ -88,8 +88,11 @@ func TestPipelineWaitsForRoomInItsWindow(t *testing.T) {
 		require.Empty(t, results)
 		require.Equal(t, int64(3), s.Stats().InFlight, "no credit is held while the window is full")
 		cancel(cause)
-		require.ErrorIs(t, <-results, cause)
-		require.ErrorIs(t, <-results, cause)
+		for range 2 {
+			err := <-results
+			require.ErrorIs(t, err, cause)
+			require.NotErrorIs(t, err, actors.ErrOutcomeUnknown)
+		}
 		go func() {
 			index, err := p.Store(t.Context(), "a", nil, nil)
 			if index != 3 {
@@ -147,8 +150,9 @@ func TestPipelineServesSeveralGoroutines(t *testing.T) {
 	}
 }
 
-// TestPipelineTellsOfFailure: what was on its way gets ErrFailed, in order, and the
-// pipeline works again when the store has recovered.
+// TestPipelineTellsOfFailure: what was on its way gets ErrFailed and ErrOutcomeUnknown, in
+// order, what came later ErrFailed alone, and the pipeline works again when the store has
+// recovered.
 func TestPipelineTellsOfFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fault := blocktest.NewFaultFS(blocktest.NewMemFS())
@@ -167,6 +171,8 @@ func TestPipelineTellsOfFailure(t *testing.T) {
 		}
 		require.NoError(t, p.Wait(t.Context()))
 		require.Len(t, results, 20)
+		require.ErrorIs(t, results[0].Err, actors.ErrOutcomeUnknown)
+		require.NotErrorIs(t, results[19].Err, actors.ErrOutcomeUnknown)
 		for i, r := range results {
 			require.Equal(t, uint64(i), r.Index)
 			require.ErrorIs(t, r.Err, actors.ErrFailed)
@@ -219,6 +225,7 @@ func TestPipelineEndsWithItsStore(t *testing.T) {
 			require.Equal(t, uint64(i), r.Index)
 			if r.Err != nil {
 				require.ErrorIs(t, r.Err, actors.ErrStopped)
+				require.NotErrorIs(t, r.Err, actors.ErrOutcomeUnknown)
 			}
 		}
 	}

@@ -26,9 +26,10 @@ func (s *Store) Name() string { return s.config.Name }
 // Stop completes what was accepted before it, makes it durable, and closes the
 // stream: its files, its lock, its actors. It may be called repeatedly and from
 // several goroutines; all calls return when the store has stopped, with the same
-// error: nil, or why the store had failed. When the context ends first, what is
-// left is failed with ErrStopped, the store stops without it, and the error wraps
-// the context's cause. If the disk hangs then, Stop returns all the same, a second
+// error: nil, or why the store had failed. When the context ends first, the store
+// stops without what is left: operations on their way end with ErrOutcomeUnknown,
+// those that wait for their turn with ErrStopped, and the error wraps the context's
+// cause. If the disk hangs then, Stop returns all the same, a second
 // later; the error says so, and the directory stays locked until the I/O ends.
 func (s *Store) Stop(ctx context.Context) error {
 	o := s.ops.get()

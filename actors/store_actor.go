@@ -33,7 +33,8 @@ import (
 //   - Only the actor's turn touches the engine. Children get work that is a value, and answer once.
 //   - One commit is in flight at a time. A reply leaves after the work that makes it true.
 //   - Whoever took credit gives it back exactly once, with its reply.
-//   - After a failed write or sync the engine answers everybody with ErrFailed and emits no more work;
+//   - After a failed write or sync the engine answers everybody with ErrFailed (and ErrOutcomeUnknown
+//     where it had accepted the operation) and emits no more work;
 //     recovery makes a new engine from the files (failure.go).
 //   - Every message that reached the mailbox is answered, also when the actor panics or is stopped from
 //     outside (store_actor_stop.go).

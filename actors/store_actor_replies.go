@@ -1,6 +1,10 @@
 package actors
 
-import "github.com/seed-d8b58eba/millrace/engine"
+import (
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
 
 // deliver gives back the credit of all replies at once, and then hands the replies out.
 func (a *storeActor) deliver(replies []engine.Reply) {
@@ -34,6 +38,9 @@ func (a *storeActor) tellAll(replies []engine.Reply) {
 	a.replies = nil
 }
 
+// errPanicked is what the operation is answered with in whose step the store actor panicked.
+var errPanicked = fmt.Errorf("%w: panic in the store actor", ErrOutcomeUnknown)
+
 // deliverRest answers everybody who still waits, each once, also when a panic has interrupted a delivery
 // or a step.
 func (a *storeActor) deliverRest() {
@@ -43,7 +50,7 @@ func (a *storeActor) deliverRest() {
 	a.deliver(a.engine.Settled())
 	switch {
 	case a.stepping != nil:
-		a.finish(a.stepping, engine.Reply{Tag: a.stepping, Err: ErrStopped})
+		a.finish(a.stepping, engine.Reply{Tag: a.stepping, Err: errPanicked})
 	case a.inHand != nil:
 		a.reject(a.inHand)
 	}

@@ -56,13 +56,14 @@ func (a *storeActor) onTerminated(m *actor.Terminated) {
 	a.failure.childless, a.failure.attempting, a.commits, a.works, a.indexing = true, false, 0, 0, 0
 	a.atFlusher = nil
 	err := fmt.Errorf("actors: child %s ended", m.Who.Id)
-	a.engine.Abort(err)
+	a.engine.Fail(err)
 	a.failed(err)
 	a.deliver(a.engine.Settled())
 }
 
 // onStopping ends the store, whether a stop was asked for or the actor is being stopped from outside.
-// Operations that were not acknowledged by now are failed. What SyncNever has acknowledged and not yet
+// Operations that were accepted and not acknowledged by now end with an unknown outcome; those in the
+// mailbox are refused. What SyncNever has acknowledged and not yet
 // written is written by onStopped, when the children have ended.
 func (a *storeActor) onStopping() {
 	defer a.survive()
@@ -82,9 +83,9 @@ func (a *storeActor) onStopping() {
 	}
 }
 
-// abort answers everybody who waits.
+// abort answers everybody who waits and is known to the engine.
 func (a *storeActor) abort() {
-	a.engine.Abort(ErrStopped)
+	a.engine.Abort()
 	a.deliverRest()
 }
 

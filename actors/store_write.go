@@ -19,10 +19,11 @@ func ExpectLast(sequence uint64) StoreOption {
 // sync level says, and visible. header may be nil. The store keeps neither header
 // nor payload.
 //
-// Refusals, which change nothing: ErrMaxMsgs, ErrMaxBytes, ErrTooLarge,
-// ErrSequenceMismatch, ErrBadHeader, ErrStopped. After ErrFailed, or when the
-// context ends while the message is on its way, the outcome is not known; an
-// error that says "nothing was changed" is definite.
+// With ErrOutcomeUnknown the message may or may not be stored: the disk failed
+// (ErrFailed, too), the store was stopped from outside, or the context ended while the
+// message was on its way. Every other error has changed nothing: ErrMaxMsgs,
+// ErrMaxBytes, ErrTooLarge, ErrSequenceMismatch, ErrBadHeader, ErrStopped, ErrFailed
+// alone, and a context that ended before.
 func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (Ack, error) {
 	o := s.ops.get()
 	if err := o.fillStore(subject, header, payload); err != nil {

@@ -126,7 +126,7 @@ func (b *Blocks) write(t *tail, data [][]byte, sync bool) (end, size int64, err 
 			size = extent
 		}
 	}
-	return end, size, t.file.Sync()
+	return end, size, SyncFile(t.file)
 }
 
 // gather writes the pieces at offset with as few writes as makes sense.

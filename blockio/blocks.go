@@ -51,10 +51,13 @@ type BlockInfo struct {
 //
 // It is made for two writers and any number of readers: one goroutine that
 // creates and appends, one that syncs, seals and removes, at the same time, but
-// on one block only Sync may overlap with Append. No lock is held across I/O.
+// on one block only Sync may overlap with Append. No lock is held across I/O, but
+// for syncs of the directory, which take turns.
 //
 // An error from a write or a sync leaves the block broken: what the file holds
-// is unknown, and Append and Sync return ErrBroken until Truncate.
+// is unknown, and Append and Sync return ErrBroken until Truncate. That of a sync
+// wraps ErrSync. One from a sync of the directory is final: no block is created
+// or removed any more.
 type Blocks struct {
 	fs     FS
 	dir    string // the stream's
@@ -65,6 +68,9 @@ type Blocks struct {
 	open  map[uint32]*tail
 	keys  [keyCacheSize]cachedKey
 	evict int // which of keys goes next
+
+	dirMu     sync.Mutex // held while the directory is synced
+	dirBroken error      // the first failure of that
 }
 
 type cachedKey struct {
@@ -169,7 +175,7 @@ func (b *Blocks) Create(id uint32) error {
 	if err != nil {
 		return b.wrap("create", id, err)
 	}
-	if err = b.fs.SyncDir(b.Dir()); err != nil {
+	if err = b.syncDir(); err != nil {
 		return b.wrap("create", id, errors.Join(err, file.Close()))
 	}
 	return b.wrap("create", id, b.hold(id, &tail{file: file}))
@@ -236,7 +242,7 @@ func (b *Blocks) Sync(id uint32) error {
 	if err != nil {
 		return b.wrap("sync", id, err)
 	}
-	if err = t.file.Sync(); err != nil {
+	if err = SyncFile(t.file); err != nil {
 		b.fail(t, err)
 	}
 	return b.wrap("sync", id, err)
@@ -290,7 +296,7 @@ func (b *Blocks) Seal(id uint32, size int64) error {
 		err = t.file.Truncate(size)
 	}
 	if err == nil {
-		err = t.file.Sync()
+		err = SyncFile(t.file)
 	}
 	return b.wrap("seal", id, errors.Join(err, t.file.Close()))
 }
@@ -308,7 +314,7 @@ func (b *Blocks) sealClosed(id uint32, size int64) error {
 		err = file.Truncate(size)
 	}
 	if err == nil {
-		err = file.Sync()
+		err = SyncFile(file)
 	}
 	return errors.Join(err, file.Close())
 }
@@ -332,7 +338,7 @@ func (b *Blocks) Truncate(id uint32, size int64) error {
 		err = file.Truncate(size)
 	}
 	if err == nil {
-		err = file.Sync()
+		err = SyncFile(file)
 	}
 	return b.wrap("truncate", id, errors.Join(err, file.Close()))
 }
@@ -372,7 +378,7 @@ func (b *Blocks) Remove(ids ...uint32) error {
 		errs = append(errs, b.wrap("remove", id, errors.Join(err, closeErr)))
 	}
 	if removed {
-		if err := b.fs.SyncDir(b.Dir()); err != nil {
+		if err := b.syncDir(); err != nil {
 			errs = append(errs, fmt.Errorf("blockio: remove blocks of %s: %w", b.stream, err))
 		}
 	}
@@ -481,7 +487,7 @@ func (b *Blocks) RemoveDerived(names ...string) error {
 	if !removed {
 		return nil
 	}
-	if err := b.fs.SyncDir(b.Dir()); err != nil {
+	if err := b.syncDir(); err != nil {
 		return fmt.Errorf("blockio: remove derived files of %s: %w", b.stream, err)
 	}
 	return nil

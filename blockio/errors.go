@@ -31,7 +31,8 @@ var (
 	ErrNotOpen = errors.New("blockio: block is not open for writing")
 
 	// ErrBroken: an earlier write or sync of this block failed, so what the
-	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it.
+	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it. After a
+	// failed sync of their directory it is of all blocks, and a new Blocks ends it.
 	ErrBroken = errors.New("blockio: block failed before")
 
 	// ErrBlockID: the number is none that a block can have, see MaxBlockID.
@@ -40,6 +41,12 @@ var (
 	// ErrNotRegular: the name is that of something else than a file, such as a
 	// directory, a pipe or a device. It was not read or written.
 	ErrNotRegular = errors.New("blockio: not a regular file")
+
+	// ErrSync: a sync of a block or of the directory of the blocks failed. The system
+	// may take for clean what it could not write: it reads back, no later sync writes
+	// it or tells of it, and a loss of power takes it. Only what an earlier sync
+	// covered is safe.
+	ErrSync = errors.New("blockio: sync failed")
 
 	// ErrMapped: memory that a file is mapped to cannot be read: the file was
 	// truncated, or its disk fails.

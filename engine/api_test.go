@@ -8,30 +8,66 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-func TestAbortAnswersEveryWaiter(t *testing.T) {
-	s := open(func(c *engine.Config) { c.Level = engine.SyncInterval })
+// TestEveryWaiterIsAnsweredAtTheEnd: what was accepted has an unknown outcome; what was
+// refused or parked, and what comes later, has changed nothing.
+func TestEveryWaiterIsAnsweredAtTheEnd(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		end     func(*engine.Engine)
+		refusal error
+		failed  bool
+	}{
+		{"a failure", func(e *engine.Engine) { e.Fail(errDisk); e.Abort() }, engine.ErrFailed, true},
+		{"from outside", func(e *engine.Engine) { e.Abort(); e.Fail(errDisk) }, engine.ErrStopped, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := open(func(c *engine.Config) { c.Level, c.Limits.MaxMsgSize = engine.SyncInterval, 1000 })
+			s.step(store("a", 0))
+			s.turn() // in flight
+			s.step(store("b", 0))
+			s.step(sent{"refused", &engine.Store{Message: engine.Message{Payload: make([]byte, 2000)}}})
+			s.step(sent{"batch", &engine.StoreBatch{Messages: make([]engine.Message, 2)}})
+			s.step(sent{"flush", &engine.Flush{}})
+			s.step(skip(0, 1))
+			s.step(sent{"stop", &engine.Stop{}})
+			s.step(sent{"late", &engine.Store{}})
+			s.replies = nil
+			row.end(s.e)
+			s.step(sent{"later", &engine.Flush{}})
+			s.turn()
+			var tags []any
+			for _, r := range s.replies {
+				tags = append(tags, r.Tag)
+				refused := slices.Contains([]any{"refused", "late", "later"}, r.Tag)
+				if errors.Is(r.Err, engine.ErrOutcomeUnknown) == refused ||
+					errors.Is(r.Err, engine.ErrFailed) != row.failed || errors.Is(r.Err, errDisk) != row.failed ||
+					errors.Is(r.Err, engine.ErrStopped) != (refused && !row.failed) {
+					t.Errorf("%v: %v", r.Tag, r.Err)
+				}
+			}
+			if !slices.Equal(tags, []any{"store", "store", "refused", "batch", "skip", "late", "flush", "stop", "later"}) {
+				t.Fatalf("replies to %v", tags)
+			}
+			if s.pub.Last() != 0 {
+				t.Fatal("shown, though never written")
+			}
+		})
+	}
+}
+
+// TestParkedCommandsHaveChangedNothing when the engine fails.
+func TestParkedCommandsHaveChangedNothing(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	d := newDisk()
+	d.current[1], d.current[2] = blockOf(1, msg(1), msg(2)), blockOf(2, tomb(1))
+	s := &shell{cfg: testConfig(), disk: d, pub: engine.NewPublished(), now: start}
+	s.mount(0, 0)
+	s.turn() // asks for a table, which does not come
 	s.step(store("a", 0))
-	s.turn() // in flight
-	s.step(store("b", 0))
-	s.step(sent{"flush", &engine.Flush{}})
-	s.step(sent{"stop", &engine.Stop{}})
-	s.step(skip(0, 1))
-	s.replies = nil
-	s.e.Abort(errDisk)
-	s.e.Abort(errors.New("too late"))
+	s.e.Fail(errDisk)
 	s.turn()
-	var tags []any
-	for _, r := range s.replies {
-		tags = append(tags, r.Tag)
-		if !errors.Is(r.Err, engine.ErrFailed) || !errors.Is(r.Err, errDisk) {
-			t.Errorf("%v: %v", r.Tag, r.Err)
-		}
-	}
-	if !slices.Equal(tags, []any{"store", "store", "skip", "flush", "stop"}) {
-		t.Fatalf("replies to %v", tags)
-	}
-	if s.pub.Last() != 0 {
-		t.Fatal("shown, though never written")
+	if len(s.replies) != 1 || !errors.Is(s.replies[0].Err, engine.ErrFailed) || errors.Is(s.replies[0].Err, engine.ErrOutcomeUnknown) {
+		t.Fatalf("%+v", s.replies)
 	}
 }
 

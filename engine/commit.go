@@ -102,7 +102,7 @@ func (e *Engine) committed() {
 	e.derivedGone = e.derivedGone || g.removesDerived
 	e.counts[countUnacknowledged] -= uint64(g.size)
 	e.durability.committed(e, g)
-	if e.cfg.Level != SyncNever || g.held {
+	if e.cfg.Level != SyncNever || g.held || !e.serving() {
 		e.publish(g)
 	}
 	for i := range g.pieces {
@@ -119,4 +119,5 @@ func (e *Engine) committed() {
 	e.trimMemory()
 	e.out = append(e.out, g.replies...)
 	e.reuse(g)
+	e.open()
 }

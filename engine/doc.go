@@ -22,10 +22,13 @@
 //     the order given, beside the commit lane. WorkIndex alone runs beside both:
 //     there is never more than one.
 //  4. Every piece of work gets exactly one Done, with or without an error.
-//     After an error the engine is failed for good: it answers every waiter,
-//     refuses what comes later, and emits no further work. What it has
+//     After an error the engine is failed for good: it answers every waiter with
+//     ErrOutcomeUnknown if its command was accepted, refuses with ErrFailed what was
+//     not and what comes later, and emits no further work. What it has
 //     published stays readable. The way on is a new Engine, recovered from the
-//     files, that takes over the Published of the old one.
+//     files, that takes over the Published of the old one. It publishes nothing, and
+//     has no file removed, until all that it wrote for that is committed and it serves:
+//     if it fails before, readers have what the old one published, whole.
 //  5. A command, with its byte slices, belongs to the engine until Step returns.
 //     Byte slices of a Commit belong to the engine and must not be changed.
 //  6. Replies leave in the order of their commands. Those to a Stop, and to a

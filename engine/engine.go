@@ -99,7 +99,8 @@ func (e *Engine) Published() *Published { return e.pub }
 // Generation returns the generation of the engine's blocks, see BlockView.
 func (e *Engine) Generation() uint64 { return e.generation }
 
-// Failed returns the error that made the engine fail, or nil.
+// Failed returns what commands are refused with since the engine failed or was aborted, or
+// nil.
 func (e *Engine) Failed() error { return e.failed }
 
 func (e *Engine) last() uint64 { return e.counts[countLast] }
@@ -117,7 +118,7 @@ func (e *Engine) schedule(kind WorkKind, block uint32, size int64) WorkID {
 func (e *Engine) Done(d Done) {
 	if e.inflight != nil && d.ID == e.inflight.commit.ID {
 		if d.Err != nil {
-			e.fail(d.Err)
+			e.Fail(d.Err)
 			return
 		}
 		e.committed()
@@ -144,35 +145,44 @@ func (e *Engine) Done(d Done) {
 		return
 	}
 	if d.Err != nil {
-		e.fail(fmt.Errorf("%v: %w", w, d.Err))
+		e.Fail(fmt.Errorf("%v: %w", w, d.Err))
 		return
 	}
 	e.maintained(w)
 }
 
-// fail makes the engine refuse everything from now on, and answers all that
-// wait.
-func (e *Engine) fail(err error) {
-	e.failed = fmt.Errorf("%w: %w", ErrFailed, err)
-	refuse := func(replies []Reply) {
-		for _, r := range replies {
-			e.reply(Reply{Tag: r.Tag, Err: e.failed})
+// fail makes the engine refuse everything from now on, with an error that says why, and
+// answers all that wait. It does not know what became of commands that it had accepted:
+// they are answered with unknown. The others have changed nothing, and are refused: those
+// that were refused already on account of what is not known any more, and those that were
+// parked.
+func (e *Engine) fail(refusal, unknown error) {
+	e.failed = refusal
+	answer := func(r Reply) {
+		if r.Err == nil {
+			r.Err = unknown
+		} else {
+			r.Err = refusal
+		}
+		e.reply(Reply{Tag: r.Tag, Err: r.Err})
+	}
+	for _, g := range [...]*group{e.inflight, e.current} {
+		if g == nil {
+			continue
+		}
+		for _, r := range g.replies {
+			answer(r)
+		}
+		for _, r := range g.flushes {
+			answer(r)
 		}
 	}
-	if e.inflight != nil {
-		refuse(e.inflight.replies)
-		refuse(e.inflight.flushes)
-	}
-	refuse(e.current.replies)
-	refuse(e.current.flushes)
 	for _, w := range e.durability.waiting {
-		e.reply(Reply{Tag: w.reply.Tag, Err: e.failed})
+		answer(w.reply)
 	}
+	answer(e.durability.stop)
 	for i := range e.parked {
-		e.reply(Reply{Tag: e.parked[i].tag, Err: e.failed})
-	}
-	if e.durability.stop.Tag != nil {
-		e.reply(Reply{Tag: e.durability.stop.Tag, Err: e.failed})
+		e.reply(Reply{Tag: e.parked[i].tag, Err: refusal})
 	}
 	e.groups = groups{}
 	e.parked, e.durability.waiting, e.durability.stop = nil, nil, Reply{}
@@ -207,16 +217,18 @@ func (e *Engine) Ready() *Ready {
 	e.ready = Ready{}
 	if e.failed == nil {
 		e.open()
-		if e.cfg.Level == SyncNever {
+		if e.cfg.Level == SyncNever && e.serving() {
 			e.publishStaged()
 		}
 		// The group of a stop closes the file of the tail, which a background sync
 		// may still be using.
-		if e.inflight == nil && !(e.current.stop && e.durability.syncing) && !e.lingers() {
+		if e.inflight == nil && e.mayCommit() && !(e.current.stop && e.durability.syncing) && !e.lingers() {
 			e.ready.Commit = e.closeGroup()
 		}
-		e.durability.settle(e)
-		e.publishAtOnce()
+		if e.serving() {
+			e.durability.settle(e)
+			e.publishAtOnce()
+		}
 	}
 	e.ready.Replies = e.Settled()
 	if len(e.work) > 0 {
@@ -225,10 +237,23 @@ func (e *Engine) Ready() *Ready {
 	return &e.ready
 }
 
-// Abort makes the engine fail from outside: every waiter gets an error that
-// wraps ErrFailed and err.
-func (e *Engine) Abort(err error) {
+// Fail makes the engine fail as after an error of its work: something outside has gone
+// wrong that the work depends on.
+func (e *Engine) Fail(err error) {
 	if e.failed == nil {
-		e.fail(err)
+		err = fmt.Errorf("%w: %w", ErrFailed, err)
+		e.fail(err, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err))
+	}
+}
+
+// errAborted is what accepted commands are answered with when the stream is stopped from
+// outside.
+var errAborted = fmt.Errorf("%w: the stream was stopped meanwhile", ErrOutcomeUnknown)
+
+// Abort ends the engine at once, without an error of the storage. Commands that were
+// accepted are answered with ErrOutcomeUnknown, all others are refused with ErrStopped.
+func (e *Engine) Abort() {
+	if e.failed == nil {
+		e.fail(ErrStopped, errAborted)
 	}
 }

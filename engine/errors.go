@@ -22,11 +22,16 @@ var (
 )
 
 var (
-	// ErrStopped: the stream was stopped before the command was accepted.
+	// ErrStopped: the stream was stopped before the command was accepted. Nothing was
+	// changed.
 	ErrStopped = errors.New("engine: stopped")
-	// ErrFailed: a write or a sync failed. Commands that were not acknowledged
-	// by then may or may not be in the stream after recovery.
+	// ErrFailed: a write or a sync failed, of this command or of one before it. Unless
+	// the error is ErrOutcomeUnknown, too, the command was refused and changed nothing.
 	ErrFailed = errors.New("engine: storage failed")
+	// ErrOutcomeUnknown: the command had been accepted when the storage failed, which
+	// then is ErrFailed, too, or when the stream was stopped from outside. What it did
+	// may or may not be in the stream when that is recovered. The error is not ErrStopped.
+	ErrOutcomeUnknown = errors.New("engine: outcome unknown")
 )
 
 // SequenceError is the detail of ErrSequenceMismatch.

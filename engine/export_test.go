@@ -17,6 +17,9 @@ func (e *Engine) StagedState() State {
 	return e.numbers.state()
 }
 
+// Served reports whether the engine got as far as to serve.
+func (e *Engine) Served() bool { return e.serving() }
+
 // Parked returns how many commands wait for a table.
 func (e *Engine) Parked() int { return len(e.parked) }
 

@@ -113,14 +113,13 @@ func (mc *machine) checkFailed() error {
 	return verify(mc.shell, mc.shown.live)
 }
 
-// recoverFailed puts a new engine in the place of a failed one.
-func (mc *machine) recoverFailed(synced bool) error {
-	shown, counts := mc.pub.Last(), mc.pub.Counts()
+// cutLog removes from the disk what is behind the place up to which the log of a failed
+// engine can be trusted, and returns the highest number of a block that there was.
+func (mc *machine) cutLog(synced bool) (highest uint32) {
 	cut := mc.e.WrittenTo()
 	if synced {
 		cut = mc.e.SyncedTo()
 	}
-	highest := uint32(0)
 	for _, id := range mc.disk.blocks() {
 		highest = max(highest, id)
 		if data := mc.disk.current[id]; id > cut.Block {
@@ -129,7 +128,19 @@ func (mc *machine) recoverFailed(synced bool) error {
 			mc.disk.current[id] = data[:cut.Offset]
 		}
 	}
-	mc.recover(shown, highest+1)
+	return highest
+}
+
+// recoverFailed puts a new engine in the place of a failed one.
+func (mc *machine) recoverFailed(synced bool) error {
+	shown, counts := mc.pub.Last(), mc.pub.Counts()
+	mc.recover(shown, mc.cutLog(synced)+1)
+	return mc.recovered(shown, counts)
+}
+
+// recovered checks what came out of a recovery, of a stream that had shown so much, and
+// goes on with it.
+func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 	state := mc.pub.State()
 	switch {
 	case state.LastSequence < shown:

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -27,7 +26,7 @@ func TestGenerationNamesTheIncarnation(t *testing.T) {
 	checkGenerations(t, s.pub, 3, 1)
 
 	old := s.pub.View().Blocks()[2]
-	s.e.Abort(errors.New("disk"))
+	s.e.Abort()
 	again := newShell(s.cfg, s.disk.crash(dropAll), s.pub, s.now)
 	checkGenerations(t, again.pub, 3, 2)
 	if old.Generation != 1 {

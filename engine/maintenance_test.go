@@ -146,7 +146,7 @@ func TestAFailureAnswersWhoWaitsAndHandsOutNothing(t *testing.T) {
 		s.runCommits()
 		s.hold(t, engine.WorkSeal, 1) // which the flush waits for
 		require.False(t, s.replied("flush"))
-		s.e.Abort(errDisk)
+		s.e.Fail(errDisk)
 		s.turn()
 		require.True(t, s.replied("flush"))
 	})
@@ -160,7 +160,7 @@ func TestAFailureAnswersWhoWaitsAndHandsOutNothing(t *testing.T) {
 		s.step(sent{"parked", &engine.Store{}})
 		s.runCommits()
 		require.False(t, s.replied("parked"))
-		s.e.Abort(errDisk)
+		s.e.Fail(errDisk)
 		s.turn()
 		require.True(t, s.replied("parked"))
 	})
@@ -175,7 +175,7 @@ func TestAFailureAnswersWhoWaitsAndHandsOutNothing(t *testing.T) {
 		s.runCommits()
 		s.work = nil
 		s.tick(s.now + 2*second) // it is asked for again
-		s.e.Abort(errDisk)
+		s.e.Fail(errDisk)
 		s.turn()
 		require.Empty(t, s.work, "a failed engine hands out work")
 	})

@@ -197,7 +197,13 @@ func (mc *machine) reopen() error {
 
 // resume recovers from the disk and compares with the model.
 func (mc *machine) resume(atLeast uint64) error {
-	mc.recover(atLeast, 0)
+	// What fails then is a refused open, which is tried again.
+	for mc.recover(atLeast, 0); mc.e.Failed() != nil; mc.recover(atLeast, 0) {
+		if state := mc.pub.State(); state != engine.NewPublished().State() {
+			return fmt.Errorf("a refused open shows %+v", state)
+		}
+		mc.pub = engine.NewPublished()
+	}
 	mc.replies = nil
 	mc.m.stamp, mc.m.ended = 0, false
 	// Times do not go back behind the last message, unless it came from far ahead.

@@ -3,20 +3,29 @@ package engine
 import "slices"
 
 // opening is what is left to do when all blocks are scanned and before the stream
-// serves: to apply tombstones, and then the limits. It goes on at each Ready, as the
-// tables that it takes come in.
+// serves: to apply tombstones, and then the limits, and to commit the records that this
+// takes. It goes on as the tables that it needs come in, and when the commit is done.
+//
+// Until then nothing is published, not even a count: a commit may fail, and readers
+// then go on with what the engine before this one has published, which is whole. For the
+// same reason no file is removed before.
 type opening struct {
 	tombstones map[*block][]uint64
 	first      uint64 // what is below was removed by the engine that failed
 	limited    bool
+	ready      bool // all is staged, and may be committed
 }
 
 // Opening reports whether the engine is not ready to serve yet.
 func (e *Engine) Opening() bool { return !e.serving() && e.failed == nil }
 
 // serving reports whether the engine has done all that opening a stream takes. It
-// carries out commands and publishes only then.
+// carries out commands, publishes, and has files removed only then.
 func (e *Engine) serving() bool { return e.opening == nil }
+
+// mayCommit reports whether what is staged may be written. While the stream is being
+// opened, all that it takes is written at once, when all of it is known.
+func (e *Engine) mayCommit() bool { return e.serving() || e.opening.ready }
 
 // targets sorts the sequences that tombstones name by the block that may have a
 // message of the sequence. Tombstones of sequences that no block spans name nothing.
@@ -39,9 +48,10 @@ func (e *Engine) targets(tombstones []Tombstone) map[*block][]uint64 {
 // open does what it can of what is left of opening, and asks for tables for the rest.
 func (e *Engine) open() {
 	o := e.opening
-	if o == nil {
+	if o == nil || e.inflight != nil {
 		return
 	}
+	o.ready = false
 	for _, b := range e.blocks {
 		targets := o.tombstones[b]
 		if len(targets) == 0 {
@@ -71,7 +81,9 @@ func (e *Engine) open() {
 			return
 		}
 	}
-	e.opened()
+	if o.ready = e.current.staged(); !o.ready {
+		e.opened()
+	}
 }
 
 // removeBelow removes all messages below a sequence. It reports false when a table for
@@ -89,7 +101,8 @@ func (e *Engine) removeBelow(first uint64) bool {
 	return true
 }
 
-// opened publishes the recovered stream and frees what only recovery needed.
+// opened publishes the recovered stream, all of which has been committed, and frees what
+// only recovery needed.
 func (e *Engine) opened() {
 	e.opening = nil
 	e.lostAtOpen = e.counts[countLostMessages]
@@ -99,6 +112,10 @@ func (e *Engine) opened() {
 		}
 	}
 	e.fillNumbers()
+	e.counts[countUnindexed] = e.indexing.missing()
+	for _, b := range e.blocks {
+		b.publishDeleted()
+	}
 	e.setBlocks(e.blocks) // readers were shown none of the lists of groups until now
 	e.pub.turn.Add(1)
 	e.showLost()

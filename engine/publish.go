@@ -28,9 +28,11 @@ func (e *Engine) publishStaged() {
 	g.replies = g.replies[:0]
 }
 
-// publish makes a group visible.
+// publish makes a group visible. While the stream is being opened readers see nothing of
+// it: opened shows them all at once.
 func (e *Engine) publish(g *group) {
 	if !e.serving() {
+		e.indexSubjects(g) // what opening removed
 		return
 	}
 	e.pub.turn.Add(1)
@@ -50,6 +52,7 @@ func (e *Engine) publish(g *group) {
 		b.publishDeleted()
 	}
 	e.indexSubjects(g)
+	e.pub.showTree(e.subjects.Tree())
 	g.numbers.counts[countSubjects] = uint64(e.subjects.Tree().Len())
 	// What readers see at once was published since the group was closed, and
 	// does not go back.
@@ -80,7 +83,6 @@ func (e *Engine) indexSubjects(g *group) {
 		g.lost = 0
 	}
 	e.subjects.Published(g.parity)
-	e.pub.showTree(e.subjects.Tree())
 }
 
 // forgetSubjects takes subjects out of the index all of whose messages were lost with

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +31,7 @@ func TestShortOfMemoryTheTailIsTrimmed(t *testing.T) {
 		require.True(t, ok)
 	}
 	pool.tight = false
-	s.e.Abort(errors.New("test"))
+	s.e.Abort()
 	s.e.Release()
 	require.Zero(t, pool.lent, "all came back")
 }

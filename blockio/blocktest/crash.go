@@ -144,7 +144,7 @@ func (c *crash) keep(change *change) bool {
 // content returns what is left of a file.
 func (c *crash) content(n *node) content {
 	switch {
-	case c.mode == KeepAll || len(n.pending) == 0:
+	case c.mode == KeepAll || len(n.pending) == 0 && !n.forgot:
 		return n.live.clone()
 	case c.mode == DropUnsynced:
 		return n.durable.clone()

@@ -75,6 +75,10 @@ type Fault struct {
 	Err error
 	// Short is how many bytes of a write are written before Err.
 	Short int
+	// Forget makes a Sync or SyncDir that fails with Err lose what it should have made
+	// durable, as Linux does: it reads back, a later sync has nothing to do for it and
+	// succeeds, and a loss of power takes it. The file system below must be a MemFS.
+	Forget bool
 	// Wait, if set, is called before anything else: it may block.
 	Wait func()
 	// Crash fails this operation and all that follow with ErrCrashed. Short
@@ -170,13 +174,13 @@ func CrashAt(index int) func(Op) Fault {
 	return func(op Op) Fault { return Fault{Crash: op.Index == index} }
 }
 
-// before decides on an operation: an error when it is not to be done, and how
-// much of a write is.
-func (f *FaultFS) before(op Op) (short int, err error) {
+// before decides on an operation: an error when it is not to be done, and what the fault
+// then leaves of it.
+func (f *FaultFS) before(op Op) (fault Fault, err error) {
 	f.mu.Lock()
 	if f.crashed {
 		f.mu.Unlock()
-		return 0, fmt.Errorf("%s %s: %w", op.Kind, op.Name, ErrCrashed)
+		return Fault{}, fmt.Errorf("%s %s: %w", op.Kind, op.Name, ErrCrashed)
 	}
 	op.Index, op.KindIndex = f.count, f.counts[op.Kind]
 	f.count++
@@ -184,9 +188,9 @@ func (f *FaultFS) before(op Op) (short int, err error) {
 	hook := f.hook
 	f.mu.Unlock()
 	if hook == nil {
-		return 0, nil
+		return Fault{}, nil
 	}
-	fault := hook(op)
+	fault = hook(op)
 	if fault.Wait != nil {
 		fault.Wait()
 	}
@@ -196,11 +200,11 @@ func (f *FaultFS) before(op Op) (short int, err error) {
 	}
 	if fault.Err == nil {
 		if f.Crashed() { // while it waited
-			return 0, fmt.Errorf("%s %s: %w", op.Kind, op.Name, ErrCrashed)
+			return Fault{}, fmt.Errorf("%s %s: %w", op.Kind, op.Name, ErrCrashed)
 		}
-		return 0, nil
+		return Fault{}, nil
 	}
-	return fault.Short, fmt.Errorf("%s %s: %w", op.Kind, op.Name, fault.Err)
+	return fault, fmt.Errorf("%s %s: %w", op.Kind, op.Name, fault.Err)
 }
 
 // OpenFile implements blockio.FS.
@@ -253,7 +257,10 @@ func (f *FaultFS) ReadDir(name string) ([]blockio.Entry, error) {
 
 // SyncDir implements blockio.FS.
 func (f *FaultFS) SyncDir(name string) error {
-	if _, err := f.before(Op{Kind: OpSyncDir, Name: name}); err != nil {
+	if fault, err := f.before(Op{Kind: OpSyncDir, Name: name}); err != nil {
+		if fault.Forget {
+			f.fs.(*MemFS).forgetDir(name)
+		}
 		return err
 	}
 	return f.fs.SyncDir(name)
@@ -283,11 +290,11 @@ func (f *faultFile) ReadAt(p []byte, offset int64) (int, error) {
 }
 
 func (f *faultFile) WriteAt(p []byte, offset int64) (int, error) {
-	short, err := f.fs.before(Op{Kind: OpWrite, Name: f.name, Size: len(p), Offset: offset})
+	fault, err := f.fs.before(Op{Kind: OpWrite, Name: f.name, Size: len(p), Offset: offset})
 	if err == nil {
 		return f.File.WriteAt(p, offset)
 	}
-	short = min(max(short, 0), len(p))
+	short := min(max(fault.Short, 0), len(p))
 	if short > 0 {
 		n, writeErr := f.File.WriteAt(p[:short], offset)
 		return n, errors.Join(err, writeErr)
@@ -303,7 +310,10 @@ func (f *faultFile) Truncate(size int64) error {
 }
 
 func (f *faultFile) Sync() error {
-	if _, err := f.fs.before(Op{Kind: OpSync, Name: f.name}); err != nil {
+	if fault, err := f.fs.before(Op{Kind: OpSync, Name: f.name}); err != nil {
+		if fault.Forget {
+			f.File.(*memFile).forget()
+		}
 		return err
 	}
 	return f.File.Sync()

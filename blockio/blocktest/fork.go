@@ -31,6 +31,7 @@ func (f *fork) node(n *node) *node {
 		copied.live, copied.durable = n.live.clone(), n.durable.clone()
 		copied.modTime, copied.durableTime = n.modTime, n.durableTime
 		copied.pending = append([]write(nil), n.pending...) // their data never changes
+		copied.forgot = n.forgot
 		return copied
 	}
 	copied.entries, copied.synced = f.names(n.entries), f.names(n.synced)

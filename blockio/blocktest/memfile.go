@@ -36,7 +36,13 @@ func (n *node) sync() {
 	if len(n.pending) == 0 {
 		return
 	}
-	n.durable = n.live.clone()
+	if n.forgot {
+		for _, w := range n.pending {
+			w.to(&n.durable)
+		}
+	} else {
+		n.durable = n.live.clone()
+	}
 	n.pending = nil
 }
 

@@ -34,6 +34,9 @@ type node struct {
 	live    content
 	durable content
 	pending []write // not synced, in order
+	// forgot tells that a sync failed and what it was for was forgotten: live has it, and
+	// durable never will.
+	forgot bool
 	// When the file was last changed, and how much of that is durable.
 	modTime, durableTime int64
 

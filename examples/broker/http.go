@@ -160,6 +160,10 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func statusOf(err error) int {
 	switch {
+	case errors.Is(err, actors.ErrOutcomeUnknown):
+		// First of all: the same error also says what went wrong, which by itself would mean that the
+		// message may be sent again.
+		return http.StatusGatewayTimeout
 	case errors.Is(err, errBadName), errors.Is(err, errBadID):
 		return http.StatusBadRequest
 	case errors.Is(err, errNoStream):

@@ -230,6 +230,8 @@ func TestOverloadAndShutdownHaveTheirStatus(t *testing.T) {
 	}{
 		{errBusy, 429}, {actors.ErrOverloaded, 429}, {errClosing, 503}, {actors.ErrStopped, 503}, {actors.ErrFailed, 503},
 		{context.DeadlineExceeded, 503}, {actors.ErrTooLarge, 413}, {actors.ErrMaxBytes, 507}, {io.ErrUnexpectedEOF, 500},
+		{actors.ErrOutcomeUnknown, 504}, {fmt.Errorf("%w: %w", actors.ErrOutcomeUnknown, actors.ErrFailed), 504},
+		{fmt.Errorf("%w: %w", actors.ErrOutcomeUnknown, context.DeadlineExceeded), 504},
 	} {
 		if got := statusOf(fmt.Errorf("wrapped: %w", row.err)); got != row.status {
 			t.Errorf("%v has status %d, want %d", row.err, got, row.status)

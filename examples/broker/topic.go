@@ -21,14 +21,18 @@ type Topic struct {
 	gone   <-chan struct{}
 }
 
-// Publish stores one message and returns when it is durable. An error of ctx says nothing about the
-// message: it may become durable yet.
+// Publish stores one message and returns when it is durable. With actors.ErrOutcomeUnknown, which is also
+// the error when ctx ends, the message may or may not be, or become, durable. Any other error means that
+// nothing was changed.
 func (t *Topic) Publish(ctx context.Context, subject string, header actors.Header, payload []byte) (actors.Ack, error) {
 	answers := make(chan publishResult, 1)
 	t.system.Root.Send(t.pid, &publish{subject: subject, header: header, payload: payload, done: answers})
 	answer, err := await(ctx, t.gone, answers)
-	if err != nil {
+	switch {
+	case errors.Is(err, errClosing):
 		return actors.Ack{}, err
+	case err != nil:
+		return actors.Ack{}, fmt.Errorf("%w: %w", actors.ErrOutcomeUnknown, err)
 	}
 	return answer.ack, answer.err
 }
@@ -190,7 +194,8 @@ func (t *topicActor) terminated(ctx actor.Context, who *actor.PID) {
 	ctx.Send(ctx.Self(), &storeEnded{})
 }
 
-// storeEnded ends the topic with its store, which nobody but us should end.
+// storeEnded ends the topic with its store, which nobody but us should end. The store has answered every
+// message that reached it.
 func (t *topicActor) storeEnded(ctx actor.Context) {
 	for asked := range t.pending {
 		asked.done <- publishResult{err: fmt.Errorf("the store has ended: %w", actors.ErrStopped)}
@@ -205,9 +210,10 @@ func (t *topicActor) storeEnded(ctx actor.Context) {
 }
 
 // abandon answers whoever waits when the topic ends before its store, which only a panic brings about.
+// The store may have taken their messages.
 func (t *topicActor) abandon(ctx actor.Context) {
 	for asked := range t.pending {
-		asked.done <- publishResult{err: errClosing}
+		asked.done <- publishResult{err: fmt.Errorf("%w: the topic ended", actors.ErrOutcomeUnknown)}
 		delete(t.pending, asked)
 	}
 	if t.store != nil && !t.stopping {

@@ -42,6 +42,9 @@ type Recovery struct {
 type Failure struct {
 	// Cut is where the log is cut: what lies beyond may be in the page cache only.
 	Cut engine.Position
+	// CutAgain is set when an attempt before this one may have cut the log there and could not sync
+	// that: it is done once more, although the file shows nothing to cut.
+	CutAgain bool
 	// First and Last are the first and the last sequence that readers have seen.
 	First, Last uint64
 }
@@ -61,7 +64,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		}
 	}
 	// As far as the disk knows, a block that a crashed process made may not be in the directory yet.
-	if err := r.FS.SyncDir(r.Blocks.Dir()); err != nil {
+	if err := blockio.SyncDir(r.FS, r.Blocks.Dir()); err != nil {
 		return nil, err
 	}
 	rec := engine.NewRecovery(r.Config, r.Published)
@@ -128,13 +131,19 @@ func (r *Recovery) loseDamaged(ctx context.Context, e *engine.Engine) error {
 func (r *Recovery) cutLog(list []blockio.BlockInfo) ([]blockio.BlockInfo, error) {
 	cut := r.After.Cut
 	for n := len(list); n > 0 && list[n-1].ID > cut.Block; n-- {
-		r.setAside(list[n-1].ID, 0, list[n-1].Size)
-		if err := r.Blocks.Remove(list[n-1].ID); err != nil {
+		id := list[n-1].ID
+		r.setAside(id, 0, list[n-1].Size)
+		// Emptied first: if the name came back after a loss of power, records must not come with it.
+		if err := r.Blocks.Truncate(id, 0); err != nil {
+			return nil, err
+		}
+		if err := r.Blocks.Remove(id); err != nil {
 			return nil, err
 		}
 		list = list[:n-1]
 	}
-	if n := len(list); n > 0 && list[n-1].ID == cut.Block && list[n-1].Size > cut.Offset {
+	if n := len(list); n > 0 && list[n-1].ID == cut.Block &&
+		(list[n-1].Size > cut.Offset || r.After.CutAgain && list[n-1].Size == cut.Offset) {
 		r.setAside(cut.Block, cut.Offset, list[n-1].Size)
 		if err := r.Blocks.Truncate(cut.Block, cut.Offset); err != nil {
 			return nil, err
@@ -155,9 +164,11 @@ func (r *Recovery) setAside(id uint32, from, to int64) {
 	}
 }
 
-// finish does what the engine asks for before it serves: it applies deletions and limits.
+// finish does what the engine asks for before it serves: it applies deletions and limits. After a
+// failure it leaves what can wait, such as the removal of files, to who takes the engine: once the
+// engine serves, readers have been shown the recovered stream, and the recovery has succeeded.
 func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
-	for {
+	for r.After == nil || e.Opening() {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -185,4 +196,5 @@ func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
 			}
 		}
 	}
+	return nil
 }

@@ -189,5 +189,5 @@ func (r *Recovery) syncFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(blockio.SyncFile(f), f.Close())
 }

@@ -32,24 +32,11 @@ type Files struct {
 	hasTold bool // told is what is in the file
 }
 
-// OpError is the failure of one operation of a commit.
-type OpError struct {
-	Op  engine.Op // without its data
-	Err error
-}
-
-// Error implements error.
-func (e *OpError) Error() string { return fmt.Sprintf("%v: %v", e.Op, e.Err) }
-
-// Unwrap returns the cause.
-func (e *OpError) Unwrap() error { return e.Err }
-
-// Commit carries out a commit, up to the first error, which is an *OpError.
+// Commit carries out a commit, up to the first error.
 func (f *Files) Commit(c *engine.Commit) error {
 	for _, op := range c.Ops {
 		if err := f.Op(op); err != nil {
-			op.Data = nil
-			return &OpError{op, err}
+			return fmt.Errorf("%v: %w", op, err)
 		}
 	}
 	return nil

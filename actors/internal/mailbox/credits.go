@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -89,7 +90,8 @@ func (c *Credits) take(bytes int64) bool {
 	return false
 }
 
-// Acquire waits for credit until the context ends or stopped is closed.
+// Acquire waits for credit until the context ends or stopped is closed. The error of a context that
+// has ended wraps its cause, and says that nothing was changed.
 func (c *Credits) Acquire(ctx context.Context, bytes int64, stopped <-chan struct{}) error {
 	if c.TryAcquire(bytes) {
 		return nil
@@ -106,7 +108,7 @@ func (c *Credits) Acquire(ctx context.Context, bytes int64, stopped <-chan struc
 		c.spare.Put(w)
 		return nil
 	case <-ctx.Done():
-		err = context.Cause(ctx)
+		err = fmt.Errorf("actors: nothing was changed: %w", context.Cause(ctx))
 	case <-stopped:
 		err = c.stopped
 	}
