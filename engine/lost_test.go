@@ -50,7 +50,6 @@ func TestLossIsCountedOnce(t *testing.T) {
 		"another generation": func() uint64 { return s.lose(t, 2, 11, 11, func(l *engine.Loss) { l.Generation++ }) },
 		"another block":      func() uint64 { return s.lose(t, 3, 10, 10, nil) },
 		"no such block":      func() uint64 { return s.lose(t, 77, 10, 10, nil) },
-		"the tail":           func() uint64 { return s.lose(t, 5, 35, 35, nil) },
 		"beyond the end":     func() uint64 { return s.lose(t, 2, 100, 200, nil) },
 	} {
 		if got := again(); got != 0 {
@@ -73,6 +72,24 @@ func TestLossIsCountedOnce(t *testing.T) {
 	}
 	if info, _ := s.pub.Subjects().Get([]byte("b")); info.Count != 16 {
 		t.Fatalf("subject %+v", info)
+	}
+}
+
+// TestLossInTheLastBlock is counted as in any other, and the stream goes on behind it.
+func TestLossInTheLastBlock(t *testing.T) {
+	s := lostWorld(t)
+	if got := s.lose(t, 5, 35, 35, nil); got != 1 {
+		t.Fatalf("lost %d", got)
+	}
+	if got := s.lose(t, 5, 1, 100, nil); got == 0 {
+		t.Fatal("the rest of the block")
+	}
+	state := s.pub.State()
+	if state.LastSequence != 35 || state.LostMessages != 35-state.Messages {
+		t.Fatalf("state %+v", state)
+	}
+	if _, ok := s.pub.Lost(35); !ok {
+		t.Fatal("35 is lost")
 	}
 }
 

@@ -39,10 +39,11 @@ type evidence struct {
 // lackedBy returns the messages that the index of a block names and a scan of the block's records has not
 // found. data and scan are nil when the block has no file. An index that is not sound in itself proves
 // nothing, and neither does one that agrees with none of the records that are there: it is of another block.
-func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing) {
+// The error is of the file system.
+func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing, err error) {
 	x, err := blockindex.OpenFileForEvidence(f.FS, f.Blocks.Path(id), id, blockindex.Options{})
 	if err != nil {
-		return nil
+		return nil, unlessItProvesNothing(err)
 	}
 	defer x.Close() // it was opened for reading, so an error of closing it loses nothing
 	emptied := scan != nil && scan.Messages() == 0 && scan.Last() == 0
@@ -60,9 +61,19 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 		return true
 	})
 	if err != nil || scan != nil && scan.Messages() > 0 && agree == 0 {
-		return nil
+		return nil, unlessItProvesNothing(err)
 	}
-	return lacked
+	return lacked, nil
+}
+
+// unlessItProvesNothing passes over the errors of an index that is missing, or not sound.
+func unlessItProvesNothing(err error) error {
+	for _, nothing := range []error{blockindex.ErrMissing, blockindex.ErrDamaged, blockindex.ErrStale, blockio.ErrMapped} {
+		if errors.Is(err, nothing) {
+			return nil
+		}
+	}
+	return err
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -75,7 +86,11 @@ func (r *Recovery) gather() error {
 	}
 	r.evidence.orphans = make(map[uint32]bool)
 	for _, id := range orphans {
-		if lacked := r.lackedBy(id, nil, nil); len(lacked) > 0 {
+		lacked, err := r.lackedBy(id, nil, nil)
+		if err != nil {
+			r.Log.Warn("cannot read an index, which may show a loss", "path", r.Blocks.Path(id), "error", err)
+		}
+		if len(lacked) > 0 {
 			r.evidence.orphans[id] = true
 			r.evidence.missing = append(r.evidence.missing, lacked...)
 		}

@@ -165,7 +165,10 @@ func (r *Recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scan
 	}
 	data, s := r.scanRecords(id, tail, last, buffer)
 	if s.err == nil && r.After == nil {
-		s.lacked = r.lackedBy(id, data, s.scan)
+		var err error
+		if s.lacked, err = r.lackedBy(id, data, s.scan); err != nil {
+			r.Log.Warn("cannot read an index, which may show a loss", "path", r.Blocks.Path(id), "error", err)
+		}
 	}
 	return data, s
 }

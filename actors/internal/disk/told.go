@@ -65,9 +65,9 @@ func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
 // are lost. data is the block. What is lost and known to be is written down instead.
 func (f *Files) isEvidence(id uint32, data []byte) (bool, error) {
 	scan, _ := f.scanBlock(id, data, false, false)
-	lacked := f.lackedBy(id, data, scan)
-	if len(lacked) == 0 {
-		return false, nil
+	lacked, err := f.lackedBy(id, data, scan)
+	if len(lacked) == 0 || err != nil {
+		return false, err
 	}
 	for _, m := range lacked {
 		if _, ok := f.Published.Lost(m.sequence); !ok {
