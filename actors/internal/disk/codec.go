@@ -36,4 +36,6 @@ func (c Codec) Block(id uint32) engine.BlockCodec {
 type blockCodec struct{ *blockio.RecordCodec }
 
 // LengthsCRC implements engine.BlockCodec.
-func (blockCodec) LengthsCRC(crc uint32, record []byte) uint32 { return blockio.LengthsCRC(crc, record) }
+func (blockCodec) LengthsCRC(crc uint32, record []byte) uint32 {
+	return blockio.LengthsCRC(crc, record)
+}
