@@ -57,8 +57,8 @@ func TestStopDoesNotWaitForIndexes(t *testing.T) {
 	require.LessOrEqual(t, written.Load(), int64(2))
 }
 
-// TestABlockThatCanHaveNoIndexIsLeftAlone: one whose end is damaged and zeros. Its old
-// index is stale, and there can be no other.
+// TestABlockThatCanHaveNoIndexIsLeftAlone: one in which a record before the last is damaged, and the last
+// one with its mark is zeros. Its old index is stale, and there can be no other.
 func TestABlockThatCanHaveNoIndexIsLeftAlone(t *testing.T) {
 	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: 1}
 	s := open(t, config)
@@ -70,7 +70,8 @@ func TestABlockThatCanHaveNoIndexIsLeftAlone(t *testing.T) {
 	require.NoError(t, s.Stop(context.Background()))
 	data, err := os.ReadFile(blockPath(config, 1))
 	require.NoError(t, err)
-	clear(data[len(data)-100:])
+	const frame = 30 + 31 + 340 // the mark, and the record
+	clear(data[len(data)-frame-100:])
 	require.NoError(t, os.WriteFile(blockPath(config, 1), data, 0o600))
 	s = open(t, config)
 	eventually(t, func() bool {

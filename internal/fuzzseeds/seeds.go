@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/crc32"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ func targets() map[string][]seed {
 		"blockio FuzzDecode":          records(),
 		"blockio FuzzScan":            blocks(),
 		"blockio FuzzMeta":            metas(),
+		"blockio FuzzEndProof":        endProofs(),
 		"blockio/blockindex FuzzOpen": indexes(),
 		"blockio/blockindex FuzzPage": pages(),
 		"internal/subject FuzzMatch":  subjects(),
@@ -67,7 +69,21 @@ func records() []seed {
 	return list
 }
 
-// group is a group mark and the records that it counts.
+// frame is a mark of the second kind and the records that it announces, as the first of a block.
+func frame(sequence uint64, records int) []byte {
+	var body []byte
+	crc := uint32(0)
+	for i := range records {
+		r := message(sequence+uint64(i), "")
+		crc = blockio.LengthsCRC(crc, r)
+		body = append(body, r...)
+	}
+	mark := make([]byte, blockio.EmptyRecordSize)
+	codec.PutFrameMark(mark, uint32(len(body)), crc)
+	return append(mark, body...)
+}
+
+// group is a mark of the first kind and the records that it counts.
 func group(sequence uint64, records int) []byte {
 	var body []byte
 	for i := range records {
@@ -100,9 +116,43 @@ func blocks() []seed {
 	add("mark-counts-too-much", with(whole, func(b []byte) {
 		codec.PutGroupMark(b[:blockio.EmptyRecordSize], 1<<32-1, 1<<32-1)
 	}), true)
+	frames := append(frame(1, 3), frame(4, 1)...) // the second does not go on from the first
+	add("frames", frame(1, 3), true)
+	add("frame-that-does-not-go-on", frames, true)
+	add("frame-torn", frame(1, 12)[:blockio.EmptyRecordSize+5*size+9], true)
+	add("frame-with-a-longer-subject", with(frame(1, 3), func(b []byte) { b[blockio.EmptyRecordSize+size+20]++ }), true)
+	add("mark-announces-too-much", with(frame(1, 3), func(b []byte) {
+		codec.PutFrameMark(b[:blockio.EmptyRecordSize], blockio.MaxFrameBytes, 0)
+	}), true)
 	add("sequences-go-back", append(message(7, ""), message(3, "")...), false)
 	inner := codec.AppendMessage(nil, 8, when, "a", nil, message(5, ""))
 	add("record-within-a-payload", with(inner, func(b []byte) { b[3] ^= 0x10 }), false)
+	return list
+}
+
+// endProofs are proofs of where a log ends: see blockio.EndProof for the layout.
+func endProofs() []seed {
+	proof := make([]byte, 40)
+	copy(proof, "MRENDPRF")
+	binary.LittleEndian.PutUint32(proof[8:], 1)
+	binary.LittleEndian.PutUint32(proof[12:], block)
+	binary.LittleEndian.PutUint64(proof[16:], 30)
+	binary.LittleEndian.PutUint64(proof[24:], 1)
+	summed := func(change func([]byte)) []byte {
+		return with(proof, func(b []byte) {
+			change(b)
+			binary.LittleEndian.PutUint32(b[36:], crc32.Checksum(b[:36], crc32.MakeTable(crc32.Castagnoli)))
+		})
+	}
+	var list []seed
+	add := func(name string, data []byte) { list = append(list, seed{name, []any{data}}) }
+	add("valid", summed(func([]byte) {}))
+	add("wrong-checksum", proof)
+	add("cut", proof[:36])
+	add("of-no-block", summed(func(b []byte) { clear(b[12:16]) }))
+	add("of-a-later-version", summed(func(b []byte) { b[8] = 2 }))
+	add("size-below-zero", summed(func(b []byte) { b[23] = 0x80 }))
+	add("sequence-beyond-the-format", summed(func(b []byte) { b[31] = 0x40 }))
 	return list
 }
 

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +57,41 @@ func TestNothingIsAppendedBehindDamage(t *testing.T) {
 	require.Equal(t, 1, found.DamageCount)
 	require.False(t, appendable(&found))
 	require.False(t, appendable(&blockio.BlockScan{Settle: true}))
+}
+
+// TestTheMarkOfASettledBlockGoesOnWithTheChain: the next recovery of the block finds in its last mark what
+// is in the one before it.
+func TestTheMarkOfASettledBlockGoesOnWithTheChain(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewMemFS())
+	codec := f.Blocks.Codec(1)
+	var data []byte
+	crc, second := uint32(0), 0
+	for i := range uint64(3) {
+		record := codec.AppendMessage(nil, i+1, int64(i), "orders.new", nil, bytes.Repeat([]byte("p"), 2000))
+		crc = blockio.LengthsCRC(crc, record)
+		mark := make([]byte, blockio.EmptyRecordSize)
+		codec.PutFrameMark(mark, uint32(len(record)), crc)
+		data = append(append(data, mark...), record...)
+		if i == 1 {
+			second = len(data)
+		}
+	}
+	clear(data[second-1024-second%512 : second-512-second%512]) // a sector of the second, which the third proves
+	data = data[:second+100]                                    // and that is torn
+	require.NoError(t, f.Commit(&engine.Commit{Ops: []engine.Op{
+		{Kind: engine.OpCreate, Block: 1},
+		{Kind: engine.OpWrite, Block: 1, Data: [][]byte{data}, Sync: true},
+	}}))
+	scan, found := f.scanBlock(1, data, true, true)
+	require.True(t, found.Settle)
+	require.NotZero(t, found.MarkCRC)
+	r := Recovery{Files: f}
+	require.NoError(t, r.mend(1, true, true, scanned{scan: scan, found: found}))
+	left, err := f.Blocks.ReadAll(1, nil)
+	require.NoError(t, err)
+	require.Len(t, left, second+blockio.EmptyRecordSize)
+	_, again := f.scanBlock(1, left, true, true)
+	require.Equal(t, found.MarkCRC, again.MarkCRC)
+	require.False(t, again.Torn)
+	require.Equal(t, found.Lost, again.Lost)
 }
