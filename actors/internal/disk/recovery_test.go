@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,6 +41,50 @@ func TestTheLogIsCutWhereItIsSafe(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, there, append([]blockio.BlockInfo(nil), left...), "what it returns is what there is")
 			require.Equal(t, row.want, there)
+		})
+	}
+}
+
+// TestACutThatWasNotSyncedIsMadeAgain: the file shows nothing to cut any more, and the disk has it all.
+func TestACutThatWasNotSyncedIsMadeAgain(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		kind blocktest.OpKind // the sync that fails, and forgets
+		cut  engine.Position
+		want []blockio.BlockInfo // after a loss of power
+	}{
+		{"within a block", blocktest.OpSync, engine.Position{Block: 2, Offset: 100}, []blockio.BlockInfo{{ID: 1, Size: 141}, {ID: 2, Size: 100}}},
+		// The name is back, which the system has told of once. What had been in the block is not.
+		{"a whole block", blocktest.OpSyncDir, engine.Position{Block: 1, Offset: 141}, []blockio.BlockInfo{{ID: 1, Size: 141}, {ID: 2, Size: 0}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			memory := blocktest.NewMemFS()
+			fault := blocktest.NewFaultFS(memory)
+			f := newTestFiles(t, fault)
+			for id := uint32(1); id <= 2; id++ {
+				writeBlock(t, f, id, uint64(id)*10, 3, true)
+			}
+			failing := true
+			fault.SetHook(func(op blocktest.Op) blocktest.Fault {
+				if failing && op.Kind == row.kind && !strings.Contains(op.Name, "lost+found") {
+					return blocktest.Fault{Err: blocktest.ErrIO, Forget: true}
+				}
+				return blocktest.Fault{}
+			})
+			for _, failing = range []bool{true, false} {
+				f := newTestFiles(t, fault)
+				r := Recovery{Files: f, After: &Failure{Cut: row.cut, CutAgain: !failing}}
+				list, err := f.Blocks.List()
+				require.NoError(t, err)
+				if _, err = r.cutLog(list); failing {
+					require.ErrorIs(t, err, blockio.ErrSync)
+				} else {
+					require.NoError(t, err)
+				}
+			}
+			left, err := newTestFiles(t, memory.CrashImage(blocktest.DropUnsynced, nil)).Blocks.List()
+			require.NoError(t, err)
+			require.Equal(t, row.want, left)
 		})
 	}
 }
