@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,10 +56,12 @@ func crashUnderCallers(seed int64) (int, error) {
 	rng := randomOf(seed)
 	mem := blocktest.NewMemFS()
 	files := blocktest.NewFaultFS(mem)
-	mode, at := pick(rng, blocktest.CrashModes...), 25+rng.Intn(600)
+	mode, at := pick(rng, blocktest.CrashModes...), int64(1+rng.Intn(600))
 	var left *blocktest.MemFS
+	var opened atomic.Bool
+	var operations atomic.Int64 // since then
 	files.SetHook(func(op blocktest.Op) blocktest.Fault {
-		if op.Index == at {
+		if opened.Load() && operations.Add(1) == at {
 			left = mem.CrashImage(mode, rng)
 			return blocktest.Fault{Crash: true}
 		}
@@ -74,6 +77,7 @@ func crashUnderCallers(seed int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	opened.Store(true)
 	log := &ackLog{acked: make(map[uint64][]byte)}
 	err = storeUntilItFails(store, log, seed)
 	if stopErr := store.Stop(context.Background()); !errors.Is(stopErr, blocktest.ErrCrashed) {

@@ -93,10 +93,28 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	if err != nil {
 		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
 	}
-	if err = ReplaceFile(fsys, filepath.Join(dir, metaFile), data); err != nil {
+	name := filepath.Join(dir, metaFile)
+	_, readErr := readFile(fsys, name, maxMetaSize, nil)
+	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) && !errors.Is(readErr, ErrTooLarge) {
+		return fmt.Errorf("blockio: write meta of %s: %w", stream, readErr)
+	}
+	if err = ReplaceFile(fsys, name, data); err != nil {
+		if errors.Is(readErr, fs.ErrNotExist) {
+			// A sync of the directory that failed may have forgotten the new name: no later sync would
+			// write it. A name that is given anew is another matter.
+			err = errors.Join(err, remove(fsys, name))
+		}
 		return err
 	}
 	return putNextSum(fsys, dir, stream)
+}
+
+// remove removes a file that need not be there.
+func remove(fsys FS, name string) error {
+	if err := fsys.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func writeNextSum(fsys FS, dir, sum string) error {

@@ -19,6 +19,7 @@ func targets() map[string][]seed {
 		"blockio FuzzScan":            blocks(),
 		"blockio FuzzMeta":            metas(),
 		"blockio FuzzEndProof":        endProofs(),
+		"blockio FuzzLost":            lostFiles(),
 		"blockio/blockindex FuzzOpen": indexes(),
 		"blockio/blockindex FuzzPage": pages(),
 		"internal/subject FuzzMatch":  subjects(),
@@ -253,4 +254,28 @@ func subjects() []seed {
 		list = append(list, seed{row[0], []any{row[1], row[2], row[3]}})
 	}
 	return list
+}
+
+// lostFiles are the files that say what was lost.
+func lostFiles() []seed {
+	file := func(ranges ...uint64) []byte {
+		data := []byte("MRLOSTSQ")
+		data = binary.LittleEndian.AppendUint32(data, 1)
+		data = binary.LittleEndian.AppendUint32(data, uint32(len(ranges)/3))
+		for i := 0; i+2 < len(ranges); i += 3 {
+			data = binary.LittleEndian.AppendUint32(data, uint32(ranges[i]))
+			data = binary.LittleEndian.AppendUint64(data, ranges[i+1])
+			data = binary.LittleEndian.AppendUint64(data, ranges[i+2])
+		}
+		data = binary.LittleEndian.AppendUint32(data, crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
+		return data
+	}
+	two := file(1, 4, 7, 2, 9, 9)
+	many := file()
+	binary.LittleEndian.PutUint32(many[12:], 1<<31)
+	return []seed{
+		{"none", []any{file()}}, {"two", []any{two}}, {"cut", []any{two[:len(two)-5]}},
+		{"backwards", []any{file(1, 9, 4)}}, {"overlapping", []any{file(1, 4, 7, 1, 7, 8)}},
+		{"hostile-count", []any{many}},
+	}
 }

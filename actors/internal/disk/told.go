@@ -47,7 +47,16 @@ func (r *Recovery) wasToldOf(id uint32) bool {
 // keepTold writes down what recovery has found to be lost, and then removes the indexes that showed it: they
 // are of blocks that have changed. Recovery goes on if that cannot be written; the indexes stay then, and
 // keep has those without a block that do.
+//
+// What the head of the stream has passed meanwhile is left in the file: the next stop drops it.
 func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
+	known := func(l engine.LostRange) bool {
+		return slices.ContainsFunc(r.evidence.told, func(t engine.LostRange) bool { return t.First <= l.First && l.Last <= t.Last })
+	}
+	new := slices.ContainsFunc(lost, func(l engine.LostRange) bool { return !known(l) })
+	if !new {
+		lost = r.evidence.told
+	}
 	if err := r.Tell(lost); err != nil {
 		r.Log.Warn("what is lost will not be known at the next opening, if its block changes", "error", err)
 		return
