@@ -122,19 +122,27 @@ func rawblockPrefix() []byte {
 	return block.Bytes()[:block.Len()/2]
 }
 
-// TestGroupMarksChangeNothing runs every case with and without marks on a real server, and wants
+// TestMarksChangeNothing runs every case with marks of either kind and without on a real server, and wants
 // the same state and the same messages after every step.
-func TestGroupMarksChangeNothing(t *testing.T) {
+func TestMarksChangeNothing(t *testing.T) {
 	for _, c := range markCases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			marked := newRun(t, c, withMarks)
 			control := newRun(t, c, withoutMarks)
-			compare(t, "opened", control.observe(t), marked.observe(t))
+			runs := map[string]*trial{"marks": newRun(t, c, withMarks), "first marks": newRun(t, c, withFirstMarks)}
+			same := func(when string) {
+				want := control.observe(t)
+				for kind, r := range runs {
+					compare(t, when+", "+kind, want, r.observe(t))
+				}
+			}
+			same("opened")
 			for i, s := range c.steps {
 				s.run(t, control)
-				s.run(t, marked)
-				compare(t, fmt.Sprintf("step %d, %s", i+1, s.name), control.observe(t), marked.observe(t))
+				for _, r := range runs {
+					s.run(t, r)
+				}
+				same(fmt.Sprintf("step %d, %s", i+1, s.name))
 			}
 		})
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/rawblock"
 )
 
-// imageStream is the name of the stream in every image of the group mark tests.
+// imageStream is the name of the stream in every image of the mark tests.
 const imageStream = "MARKS"
 
 // imageStart is the time of the first message.
@@ -71,12 +71,37 @@ func nanosOf(sequence uint64) int64 {
 	return imageStart.UnixNano() + int64(sequence)*int64(time.Millisecond)
 }
 
-// marker writes the mark of a group of the given records and bytes.
-type marker func(b *rawblock.Block, records, sizeBytes int)
+// marker writes the mark of a group of so many records, whose bytes are those of content. Without content
+// the mark is of records that there are not.
+type marker func(b *rawblock.Block, records int, content []byte)
 
-// withMarks is the form under test, withoutMarks the control.
-func withMarks(b *rawblock.Block, records, sizeBytes int) { b.Mark(records, sizeBytes) }
-func withoutMarks(*rawblock.Block, int, int)              {}
+// withMarks is what Millrace writes, withFirstMarks what earlier versions wrote, withoutMarks the control.
+func withMarks(b *rawblock.Block, records int, content []byte) {
+	if content == nil {
+		b.AnyFrameMark(absentBytes, 0xfedcba98)
+		return
+	}
+	b.FrameMark(content)
+}
+func withoutMarks(*rawblock.Block, int, []byte) {}
+
+func withFirstMarks(b *rawblock.Block, records int, content []byte) {
+	withTarget(0)(b, records, content)
+}
+
+// withTarget is withFirstMarks with another target than 0.
+func withTarget(target uint64) marker {
+	return func(b *rawblock.Block, records int, content []byte) {
+		size := len(content)
+		if content == nil {
+			size = absentBytes
+		}
+		b.MarkTarget(target, records, size)
+	}
+}
+
+// absentBytes is what a mark announces of records that there are not.
+const absentBytes = 5000
 
 // writeImage writes the stream directory below storeDir.
 func writeImage(t *testing.T, storeDir string, blocks []blockImage, mark marker, config map[string]any) {
@@ -97,11 +122,11 @@ func writeImage(t *testing.T, storeDir string, blocks []blockImage, mark marker,
 		for _, records := range image.groups {
 			sizing := rawblock.New(imageStream, i+1)
 			records.write(sizing)
-			mark(block, records.records, sizing.Len())
+			mark(block, records.records, sizing.Bytes())
 			records.write(block)
 		}
 		if image.tailMark {
-			mark(block, 5, 5000)
+			mark(block, 5, nil)
 		}
 		block.Append(image.torn)
 		require.NoError(t, block.WriteTo(dir))

@@ -112,11 +112,11 @@ func appendOffline(index int, records *group) step {
 			block := rawblock.New(imageStream, index)
 			block.Append(r.blockFiles(t)[fmt.Sprintf("%d.blk", index)])
 			if records == nil {
-				r.mark(block, 5, 5000)
+				r.mark(block, 5, nil)
 			} else {
 				sizing := rawblock.New(imageStream, index)
 				records.write(sizing)
-				r.mark(block, records.records, sizing.Len())
+				r.mark(block, records.records, sizing.Bytes())
 				records.write(block)
 			}
 			return block.WriteTo(r.streamDir())

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -28,12 +30,14 @@ type Block struct {
 	index  int
 	digest hash.Hash64
 	data   []byte
+	// lengths is the CRC of the lengths of all records in frames.
+	lengths hash.Hash32
 }
 
 // New returns an empty block with the given index of the given stream.
 func New(stream string, index int) *Block {
 	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", stream, index))
-	return &Block{stream: stream, index: index, digest: mustDigest(key[:])}
+	return &Block{stream: stream, index: index, digest: mustDigest(key[:]), lengths: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
 }
 
 // Message appends a message record.
@@ -51,7 +55,29 @@ func (b *Block) Skip(sequence uint64, nanos int64) {
 	b.record(sequence|erasedBit, nanos, "", nil, nil)
 }
 
-// Mark appends Millrace's group mark: a tombstone of sequence 0 whose time field holds how many
+// FrameMark appends the mark that Millrace writes before a commit: a tombstone of sequence 0 whose time
+// field holds how many bytes of records follow, and a CRC-32C of the lengths of these records, which goes on
+// from that of the mark before.
+func (b *Block) FrameMark(records []byte) {
+	for at := 0; at < len(records); {
+		flagged := binary.LittleEndian.Uint32(records[at:])
+		b.lengths.Write(records[at : at+4])
+		b.lengths.Write(records[at+20 : at+22])
+		if flagged&headerBit != 0 {
+			header := at + 22 + int(binary.LittleEndian.Uint16(records[at+20:]))
+			b.lengths.Write(records[header : header+4])
+		}
+		at += int(flagged &^ headerBit)
+	}
+	b.AnyFrameMark(len(records), b.lengths.Sum32())
+}
+
+// AnyFrameMark is FrameMark for records that there are not.
+func (b *Block) AnyFrameMark(sizeBytes int, crc uint32) {
+	b.Tombstone(0, math.MinInt64|int64(sizeBytes)<<32|int64(crc))
+}
+
+// Mark appends the mark of earlier versions: a tombstone of sequence 0 whose time field holds how many
 // records and bytes the group that follows has.
 func (b *Block) Mark(records, sizeBytes int) {
 	b.MarkTarget(0, records, sizeBytes)

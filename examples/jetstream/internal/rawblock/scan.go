@@ -24,11 +24,8 @@ type Record struct {
 	Length   int
 }
 
-// MarkedRecords and MarkedBytes are what a mark says about the group behind it.
-func (r Record) MarkedRecords() int { return int(r.Nanos >> 32) }
-
-// MarkedBytes is the size of the group that the mark announces.
-func (r Record) MarkedBytes() int { return int(uint32(r.Nanos)) }
+// MarkedBytes is the size of the records that a frame mark announces.
+func (r Record) MarkedBytes() int { return int(uint64(r.Nanos) >> 32 & (1<<26 - 1)) }
 
 // Scan lists the records of a plain block file, without looking at checksums.
 func Scan(data []byte) ([]Record, error) {
