@@ -14,6 +14,7 @@ DATA ?= ./data
 CRASH_POINTS ?= 100000
 CRASH_RUN ?= Crash
 CRASH_FLAGS ?= -crash.points=$(CRASH_POINTS)
+DAMAGE_FLAGS ?=
 FUZZTIME ?= 30s
 BENCH ?= .
 BENCHTIME ?= 1s
@@ -86,6 +87,13 @@ compare: ## the peers beside us in one run; writes docs/benchmarks.md
 .PHONY: crash
 crash: ## the crash sweep over at least CRASH_POINTS crash points
 	$(GO) test ./actors -run '$(CRASH_RUN)' -count=1 -timeout 120m -v $(CRASH_FLAGS)
+
+.PHONY: damage
+damage: ## the damage sweep: small stores damaged in every way (DAMAGE_FLAGS)
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	CGO_ENABLED=0 $(GO) test ./actors -run 'TestDamageSweep$$' -count=1 -timeout 10h -v -damage.all \
+		-damage.journal "$$scratch/case" $(DAMAGE_FLAGS) \
+	|| { echo "the last cases that ran:"; cat "$$scratch"/case*; exit 1; }
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each

@@ -339,3 +339,30 @@ func TestUnsyncedDirectoryIsLost(t *testing.T) {
 	_, err = m.CrashImage(DropUnsynced, nil).OpenFile("/a/other", blockio.ModeRead)
 	require.ErrorIs(t, err, fs.ErrNotExist, "nothing else became durable")
 }
+
+// TestRotIsDurableAndLeavesTheTime as a disk does whose bits change.
+func TestRotIsDurableAndLeavesTheTime(t *testing.T) {
+	m := NewMemFS()
+	f, err := m.OpenFile("a", blockio.ModeCreate)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("abc"), 0)
+	require.NoError(t, err)
+	require.NoError(t, f.Sync())
+	require.NoError(t, m.SyncDir("."))
+	before, err := f.Stat()
+	require.NoError(t, err)
+	require.NoError(t, m.Rot("a", func(held []byte) []byte {
+		require.Equal(t, "abc", string(held))
+		return []byte("xy")
+	}))
+	after, err := f.Stat()
+	require.NoError(t, err)
+	require.Equal(t, blockio.FileStat{Size: 2, ModTime: before.ModTime}, after)
+	left, err := m.CrashImage(DropUnsynced, nil).OpenFile("a", blockio.ModeRead)
+	require.NoError(t, err)
+	data := make([]byte, 2)
+	_, err = left.ReadAt(data, 0)
+	require.NoError(t, err)
+	require.Equal(t, "xy", string(data))
+	require.ErrorIs(t, m.Rot("b", nil), fs.ErrNotExist)
+}

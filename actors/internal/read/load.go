@@ -81,7 +81,7 @@ func (s *Source) loadFrom(b *engine.BlockView, sequence uint64, into *Buffer) er
 				return s.take(b, bytes, offset, sequence, into)
 			}
 		} else if known && b.Tail.Covers(sequence) {
-			return notFound(sequence)
+			return s.absent(sequence)
 		}
 	}
 	r, err := s.acquire(b, sequence)
