@@ -127,6 +127,10 @@ func TestEveryFlippedBitOfATailIsFound(t *testing.T) {
 	for _, tail := range []bool{true, false} {
 		for bit := range 8 * len(data) {
 			data[bit/8] ^= 1 << (bit % 8)
+			if end := len(data) - 1; tail && bit/8 == end && data[end] == 0 {
+				data[end] ^= 1 << (bit % 8)
+				continue // a last byte of zero may be one that was never written
+			}
 			scan := blockio.ScanBlock("", 1, key, data, tail, nil)
 			data[bit/8] ^= 1 << (bit % 8)
 			require.Equal(t, 1, scan.DamageCount, "bit %d of byte %d, tail %v", bit%8, bit/8, tail)

@@ -79,13 +79,18 @@ func (e *Engine) addLost(r LostRange) {
 // Lost returns what is lost, ascending and disjoint.
 func (e *Engine) Lost() []LostRange { return slices.Clone(e.lost) }
 
-// dropLost forgets what was lost of the blocks that are gone from the head of the stream.
+// dropLost forgets what was lost of the blocks that are gone from the head of the stream. What was lost right
+// before the first block that is left stays: damage has taken it, and no limit.
 func (e *Engine) dropLost() {
 	first := e.counts[countLast] + 1
 	if len(e.blocks) > 0 {
 		first = e.blocks[0].view.First
 	}
-	if n := e.lost.search(first); n > 0 {
+	n := e.lost.search(first)
+	for ; n > 0 && e.lost[n-1].Last+1 >= first; n-- {
+		first = e.lost[n-1].First
+	}
+	if n > 0 {
 		e.lost = slices.Clone(e.lost[n:])
 		e.lostChanged = true
 	}
@@ -219,13 +224,16 @@ func (e *Engine) reconcile(b *block, t *Table) {
 func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	n := min(last-first+1, b.msgs)
 	bytes := l.Bytes
-	if bytes == 0 || l.First != l.Last {
+	if listed, ok := e.loseListed(b, first, last); ok {
+		bytes = listed
+		l = &Loss{LostRange: l.LostRange, SubjectKnown: true}
+	} else if bytes == 0 || l.First != l.Last {
 		bytes = b.bytes / b.msgs * n
 	}
 	if bytes = min(bytes, b.bytes); n == b.msgs {
 		bytes = b.bytes
 	}
-	if l.SubjectKnown {
+	if l.Subject != "" {
 		if id, ok := e.subjects.Lookup(l.Subject); ok {
 			for sequence := first; sequence <= last; sequence++ {
 				e.current.removals = append(e.current.removals, removal{id, sequence})
@@ -244,6 +252,35 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	b.deleted.add(first, last)
 	e.addLost(LostRange{SequenceRange{first, last}, b.id})
 	return n
+}
+
+// loseListed takes the subjects of lost messages from the table of their block, and returns their bytes. It
+// is false when that is not in memory, or does not list all of them.
+func (e *Engine) loseListed(b *block, first, last uint64) (bytes uint64, ok bool) {
+	if last-first >= b.msgs {
+		return 0, false
+	}
+	removals := len(e.current.removals)
+	for sequence := first; sequence <= last; sequence++ {
+		t, loaded := b.table(sequence)
+		if !loaded || t == nil {
+			return e.unlisted(removals)
+		}
+		i := t.Search(sequence)
+		if i >= t.n || t.Sequence(i) != sequence {
+			return e.unlisted(removals)
+		}
+		r := t.At(i)
+		bytes += uint64(r.Size)
+		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), sequence})
+	}
+	return bytes, true
+}
+
+// unlisted takes back the removals that loseListed has staged.
+func (e *Engine) unlisted(removals int) (uint64, bool) {
+	e.current.removals = e.current.removals[:removals]
+	return 0, false
 }
 
 // refreshFirstTime brings the time of a block's first live message up to date from the block's table. Until

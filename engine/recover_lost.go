@@ -89,7 +89,7 @@ func (r *Recovery) Settle() {
 		if f.end && high > 0 && last > 0 && last+1 < high && high-last-1 <= mostUnnamed {
 			lose(last+1, high-1)
 		}
-		if f.nothingElse && len(f.sequences) == 0 && low > 0 && high > 0 && high-low-1 <= mostUnnamed {
+		if f.nothingElse && low > 0 && high > 0 && high-low-1 <= mostUnnamed {
 			lose(low+1, high-1)
 		}
 		for _, sequence := range f.sequences {
