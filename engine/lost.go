@@ -79,18 +79,13 @@ func (e *Engine) addLost(r LostRange) {
 // Lost returns what is lost, ascending and disjoint.
 func (e *Engine) Lost() []LostRange { return slices.Clone(e.lost) }
 
-// dropLost forgets what was lost of the blocks that are gone from the head of the stream. What was lost right
-// before the first block that is left stays: damage has taken it, and no limit.
+// dropLost forgets what was lost of the blocks that are gone from the head of the stream.
 func (e *Engine) dropLost() {
 	first := e.counts[countLast] + 1
 	if len(e.blocks) > 0 {
 		first = e.blocks[0].view.First
 	}
-	n := e.lost.search(first)
-	for ; n > 0 && e.lost[n-1].Last+1 >= first; n-- {
-		first = e.lost[n-1].First
-	}
-	if n > 0 {
+	if n := e.lost.search(first); n > 0 {
 		e.lost = slices.Clone(e.lost[n:])
 		e.lostChanged = true
 	}
