@@ -65,6 +65,9 @@ func (s *blockScan) nameLost(upper uint64) {
 	if room > 0 {
 		lost = s.missing(lost, room, upper)
 	}
+	if n := len(s.suspects); upper == 0 && n > 0 && !s.tail && s.cutShort(&s.suspects[n-1]) {
+		s.out.LostEnd = true // nobody knows what followed the record that was cut
+	}
 	s.out.Lost = append(s.out.Lost, lost...)
 	for _, p := range s.suspects {
 		for len(lost) > 0 && lost[0] < p.sequence {

@@ -15,6 +15,7 @@ type block struct {
 	size     int64  // length of the records in it, written or not
 
 	firstLive uint64 // lowest live sequence, while msgs > 0
+	allLost   bool   // the last messages that it had were lost through damage
 	firstTime int64  // its time
 	maxTime   int64  // highest time of a message in the block
 

@@ -169,6 +169,7 @@ func (e *Engine) Lose(l Loss) (lost uint64) {
 		return 0
 	}
 	if b.msgs == 0 {
+		b.allLost = true
 		e.dropEmptied()
 	} else if b.deleted.contains(b.firstLive) {
 		b.firstLive = b.deleted.list.liveAfter(b.firstLive)

@@ -66,6 +66,7 @@ func (r *Recovery) Add(s *Scan) {
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
+		allLost: s.held,
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)

@@ -97,15 +97,19 @@ func (e *Engine) loseRest(b *block) {
 }
 
 // dropEmptied drops blocks without live messages from the head of the stream. It never
-// drops the last block, which shows what the last sequence is.
+// drops the last block, which shows what the last sequence is, nor blocks at the head of the stream that damage
+// has emptied: what was lost with them is told of until limits have taken what comes behind it.
 func (e *Engine) dropEmptied() {
 	e.preserveLast()
 	n := 0
-	for n < len(e.blocks)-1 && e.blocks[n].msgs == 0 {
-		b := e.blocks[n]
+	for i := 0; i < len(e.blocks)-1 && e.blocks[i].msgs == 0; i++ {
+		if !e.blocks[i].allLost {
+			n = i + 1
+		}
+	}
+	for _, b := range e.blocks[:n] {
 		e.current.evicted = append(e.current.evicted, b.id)
 		e.current.release = append(e.current.release, b)
-		n++
 	}
 	if n > 0 {
 		e.dropBlocks(n)
