@@ -25,6 +25,8 @@ type window struct {
 	bytes  []byte         // in memory
 	memory []byte
 	pooled *[]byte // what memory was at first
+
+	unyielded int // bytes that were read since others were let run
 }
 
 var windows = sync.Pool{New: func() any { b := make([]byte, windowSize); return &b }}
@@ -50,7 +52,7 @@ func (w *window) close(borrowed bool) {
 	if w.pooled != nil && !borrowed {
 		windows.Put(w.pooled)
 	}
-	*w = window{}
+	*w = window{unyielded: w.unyielded}
 }
 
 // record returns the bytes of a record of the scan's batch, valid until the next call, or nil when they
@@ -66,8 +68,12 @@ func (w *window) record(sc *Scan, at int) []byte {
 	}
 	bytes := w.find(p)
 	if bytes == nil {
-		sc.pace.letRun(sc.Source)
+		if w.unyielded >= windowSize {
+			w.unyielded = 0
+			sc.pace.letRun(sc.Source)
+		}
 		w.fill(sc, at)
+		w.unyielded += len(w.bytes)
 		if bytes = w.find(p); bytes == nil {
 			return nil
 		}
