@@ -73,6 +73,13 @@ func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
 // isEvidence reports whether the index of a block, which is to be written anew, alone shows that messages
 // are lost. data is the block. What is lost and known to be is written down instead.
 func (f *Files) isEvidence(id uint32, data []byte) (bool, error) {
+	x, err := blockindex.OpenFileForEvidence(f.FS, f.Blocks.Path(id), id, blockindex.Options{})
+	if err != nil {
+		return false, unlessItProvesNothing(err) // as nearly always: there is none
+	}
+	if err := x.Close(); err != nil {
+		return false, err
+	}
 	scan, _ := f.scanBlock(id, data, false, false)
 	lacked, err := f.lackedBy(id, data, scan)
 	if len(lacked) == 0 || err != nil {
