@@ -7,7 +7,7 @@ func knownDamage(row string, kind damageKind) bool {
 		return false
 	}
 	for _, known := range []string{
-		"block, cold, cut", "block, cold, zero", "block, cold, empty", "block, cold, neighbour",
+		"block, cold, cut", "block, cold, zero", "block, cold, neighbour",
 		"block, warm, cut", "block, warm, empty", "block, warm, neighbour", "block, warm, zero", "block, warm, older",
 	} {
 		if row == known {
