@@ -122,7 +122,9 @@ func (p *Published) Snapshot() Snapshot {
 	for {
 		p.held.Store(true)
 		s := p.instant()
-		if s.turn&1 == 0 && p.turn.Load() == s.turn {
+		// A publication that began before may have taken the mark away, and ended, before its turn was
+		// read here: the engine would then change what it takes for nobody's.
+		if s.turn&1 == 0 && p.held.Load() && p.turn.Load() == s.turn {
 			return s
 		}
 		runtime.Gosched()
@@ -135,7 +137,7 @@ func (p *Published) Subjects() *subjects.Tree {
 		p.held.Store(true)
 		turn := p.turn.Load()
 		tree := p.tree.Load()
-		if turn&1 == 0 && p.turn.Load() == turn {
+		if turn&1 == 0 && p.held.Load() && p.turn.Load() == turn {
 			return tree
 		}
 		runtime.Gosched()
