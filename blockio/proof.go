@@ -13,7 +13,7 @@ type prover struct {
 	w      *walker
 	from   int
 	header bool
-	skip   int // where the length of the headers is, which is not hashed; 0 for nowhere
+	skip   int // where the length of the headers is, which is not hashed; 0 if it has no headers
 	digest highwayhash.Digest64
 	hashed int // up to here, exclusive
 	off    bool

@@ -130,7 +130,7 @@ func (b *sweepBlock) add(parts ...part) *sweepBlock {
 	return b
 }
 
-// lastWhole is where the last frame begins of which nothing was touched, -1 for nowhere.
+// lastWhole is where the last frame begins of which nothing was touched, -1 if there is none.
 func (b *sweepBlock) lastWhole(c damageCheck) int {
 	for i := len(b.spans) - 1; i >= 0; i-- {
 		if s := b.spans[i]; s.frame >= c.to {

@@ -140,7 +140,7 @@ func (e *Engine) Done(d Done) {
 		e.indexing.done(e, d.Err)
 		return
 	case w.Kind == WorkRemove && d.Err != nil:
-		// Nothing is lost by it: the file stays for now, with what was removed.
+		// Nothing is lost by it: the removal is tried again, and until then the file stays.
 		e.durability.notRemoved(e, w.Block)
 		return
 	}
