@@ -105,13 +105,18 @@ func copyMessage(r *blockio.Record) Message {
 
 // borrowMessage makes a message that shares its bytes with the record. They must not change while the
 // message is in use.
-func borrowMessage(r *blockio.Record) Message {
-	m := Message{Sequence: r.Sequence, Time: timeOf(r.Time), Payload: r.Payload}
+func borrowMessage(r *blockio.Record) (m Message) {
+	m.borrow(r)
+	return m
+}
+
+// borrow is borrowMessage in place.
+func (m *Message) borrow(r *blockio.Record) {
+	m.Sequence, m.Time, m.Subject, m.HeaderBlock, m.Payload = r.Sequence, timeOf(r.Time), "", nil, r.Payload
 	if len(r.Subject) > 0 {
 		m.Subject = unsafe.String(&r.Subject[0], len(r.Subject))
 	}
 	if len(r.Header) > 0 {
 		m.HeaderBlock = r.Header
 	}
-	return m
 }

@@ -28,11 +28,12 @@ type MessageBuffer struct {
 
 // took makes the loaded record the buffer's message, unless loading gave an error.
 func (m *MessageBuffer) took(err error) error {
-	m.Message = Message{}
-	if err == nil {
-		m.Message = borrowMessage(&m.buffer.Record)
+	if err != nil {
+		m.Message = Message{}
+		return err
 	}
-	return err
+	m.borrow(&m.buffer.Record)
+	return nil
 }
 
 // Sequences gives the single sequences of some ranges.

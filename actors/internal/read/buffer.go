@@ -14,6 +14,13 @@ type Buffer struct {
 
 // Set makes the buffer's record a copy of r.
 func (b *Buffer) Set(r *blockio.Record) {
+	b.Record = *r
+	b.own()
+}
+
+// own moves what the record refers to into the buffer's memory.
+func (b *Buffer) own() {
+	r := &b.Record
 	n := len(r.Subject) + len(r.Header) + len(r.Payload)
 	if cap(b.bytes) < n {
 		b.bytes = make([]byte, n)
@@ -22,11 +29,10 @@ func (b *Buffer) Set(r *blockio.Record) {
 	header := copy(bytes, r.Subject)
 	payload := header + copy(bytes[header:], r.Header)
 	copy(bytes[payload:], r.Payload)
-	b.Record = *r
-	b.Record.Subject = bytes[:header:header]
-	b.Record.Header = nil
+	r.Subject = bytes[:header:header]
+	r.Header = nil
 	if payload > header {
-		b.Record.Header = bytes[header:payload:payload]
+		r.Header = bytes[header:payload:payload]
 	}
-	b.Record.Payload = bytes[payload:n:n]
+	r.Payload = bytes[payload:n:n]
 }

@@ -126,13 +126,15 @@ func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (
 
 // take copies a record into a buffer. Its bytes are known to be intact; that it is the right record is not.
 func (s *Source) take(b *engine.BlockView, bytes []byte, offset int64, sequence uint64, into *Buffer) error {
-	var record blockio.Record
-	if err := blockio.Parse(bytes, &record); err != nil {
+	record := &into.Record // without a copy: this is the hottest path of a load
+	if err := blockio.Parse(bytes, record); err != nil {
+		*record = blockio.Record{} // it must not hold on to the block
 		return s.corrupt(b, offset, sequence, "record is damaged", err)
 	}
 	if record.Kind != blockio.KindMessage || record.Sequence != sequence {
+		*record = blockio.Record{}
 		return s.corrupt(b, offset, sequence, "record is another one", ErrCorrupt)
 	}
-	into.Set(&record)
+	into.own()
 	return nil
 }
