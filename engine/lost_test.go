@@ -141,3 +141,31 @@ func TestLimitsGoOnBehindALoss(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestVeryManyLostRanges are taken in order in a time that grows with their number alone: in its square, this
+// test would not end.
+func TestVeryManyLostRanges(t *testing.T) {
+	const n = 400_000
+	r := engine.NewRecovery(testConfig(), engine.NewPublished())
+	for pass, want := range []uint64{1, 0} { // what is known is not counted again
+		for i := range uint64(n) {
+			lost := engine.LostRange{SequenceRange: engine.SequenceRange{First: 2*i + 2, Last: 2*i + 2}, Block: 1}
+			if got := r.Lose(lost, 10); got != want {
+				t.Fatalf("pass %d, range %d: lost %d", pass, i, got)
+			}
+		}
+	}
+	if got := len(r.Lost()); got != n {
+		t.Fatalf("%d ranges", got)
+	}
+	// One that comes late finds its place.
+	if got := r.Lose(engine.LostRange{SequenceRange: engine.SequenceRange{First: 1, Last: 5}, Block: 1}, 10); got != 3 {
+		t.Fatalf("lost %d", got)
+	}
+	if got := r.Lost()[0]; got.First != 1 || got.Last != 6 {
+		t.Fatalf("%+v", got)
+	}
+	if got := r.Last(); got != 2*n {
+		t.Fatalf("last %d", got)
+	}
+}

@@ -120,7 +120,7 @@ func (r *Recovery) Lose(lost LostRange, bytes uint64) (messages uint64) {
 	e := r.e
 	for _, part := range r.unaccounted(lost.SequenceRange) {
 		messages += part.Last - part.First + 1
-		e.addLost(LostRange{part, lost.Block})
+		r.addLost(LostRange{part, lost.Block})
 	}
 	e.counts[countLostMessages] += messages
 	if messages > 0 {
@@ -128,6 +128,18 @@ func (r *Recovery) Lose(lost LostRange, bytes uint64) (messages uint64) {
 		r.AtLeast(lost.Last)
 	}
 	return messages
+}
+
+// addLost is Engine.addLost while no reader has been shown the list: what goes on from its end, as nearly all
+// does, is appended in place, so that very many ranges take no time in the square of their number.
+func (r *Recovery) addLost(lost LostRange) {
+	e := r.e
+	if n := len(e.lost); n > 0 && e.lost[n-1].Last >= lost.First {
+		e.addLost(lost)
+		return
+	}
+	e.lost = e.lost.join(lost)
+	e.lostChanged = true
 }
 
 // unaccounted returns the parts of a range that are neither live nor known to be lost, nor named by a

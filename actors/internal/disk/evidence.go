@@ -4,7 +4,6 @@ import (
 	"errors"
 	"hash/crc32"
 	"io/fs"
-	"slices"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
@@ -112,8 +111,8 @@ func (r *Recovery) gather() error {
 // judge decides what of the evidence speaks of a loss, and tells the engine. It returns the numbers of
 // indexes without a block that are to stay, since they name messages that are lost.
 func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep map[uint32]bool) {
+	r.recall(rec, list) // first: nearly all that the damage names is in it, in order
 	rec.Settle()
-	r.recall(rec, list)
 	keep = make(map[uint32]bool)
 	for _, m := range r.evidence.missing {
 		if n := len(r.evidence.stale); !r.evidence.orphans[m.block] && (n == 0 || r.evidence.stale[n-1] != m.block) {
@@ -136,8 +135,11 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 		}
 		run, bytes = engine.LostRange{}, 0
 	}
-	for _, m := range r.evidence.missing {
-		low, high := rec.Room(m.block)
+	var low, high uint64
+	for i, m := range r.evidence.missing {
+		if i == 0 || m.block != r.evidence.missing[i-1].block {
+			low, high = rec.Room(m.block)
+		}
 		switch {
 		case m.sequence <= low || high > 0 && m.sequence >= high, // the index is of another block
 			rec.Tombstoned(m.sequence),
@@ -203,14 +205,21 @@ func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange, bytes u
 // what is left of its block is there, or nothing was between it and what is.
 func (r *Recovery) recall(rec *engine.Recovery, list []blockio.BlockInfo) {
 	floor, last := rec.First(), rec.Last()
-	for _, lost := range slices.Backward(r.evidence.told) {
+	told := r.evidence.told
+	from := len(told)
+	for ; from > 0; from-- {
+		lost := told[from-1]
+		if len(list) > 0 && lost.Block < list[0].ID && lost.Last+1 < floor {
+			break // nor does anything before it stand
+		}
+		floor = min(floor, lost.First)
+	}
+	for _, lost := range told[from:] {
 		if r.ServerWasHere { // it may have taken the end of the stream away
 			lost.Last = min(lost.Last, last)
 		}
-		passed := len(list) > 0 && lost.Block < list[0].ID && lost.Last+1 < floor
-		if !passed && lost.First <= lost.Last {
+		if lost.First <= lost.Last {
 			rec.Lose(lost, 0)
-			floor = min(floor, lost.First)
 		}
 	}
 }

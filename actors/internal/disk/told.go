@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,7 +52,8 @@ func (r *Recovery) wasToldOf(id uint32) bool {
 // What the head of the stream has passed meanwhile is left in the file: the next stop drops it.
 func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
 	known := func(l engine.LostRange) bool {
-		return slices.ContainsFunc(r.evidence.told, func(t engine.LostRange) bool { return t.First <= l.First && l.Last <= t.Last })
+		i, _ := slices.BinarySearchFunc(r.evidence.told, l, func(t, l engine.LostRange) int { return cmp.Compare(t.Last, l.Last) })
+		return i < len(r.evidence.told) && r.evidence.told[i].First <= l.First
 	}
 	new := slices.ContainsFunc(lost, func(l engine.LostRange) bool { return !known(l) })
 	if !new {
