@@ -154,3 +154,27 @@ func TestNothingIsToldOfALossThatIsPassed(t *testing.T) {
 	require.NoError(t, s.Stop(context.Background()))
 	require.NoFileExists(t, filepath.Join(filepath.Dir(blockPath(config, 1)), blockio.LostFile))
 }
+
+// TestNothingIsTornAfterACleanStop: of a batch whose end is cut off, what is left was acknowledged, and stays.
+func TestNothingIsTornAfterACleanStop(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1}
+	storeTold(t, config)
+	s := open(t, config)
+	_, err := s.StoreBatch(t.Context(), []actors.BatchMessage{
+		{Subject: "orders", Payload: []byte("first")}, {Subject: "orders", Payload: []byte("second")},
+		{Subject: "orders", Payload: []byte("third")},
+	})
+	require.NoError(t, err)
+	require.NoError(t, s.Stop(context.Background()))
+	info, err := os.Stat(blockPath(config, 3))
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(blockPath(config, 3), info.Size()-3))
+	s = open(t, config)
+	for sequence, want := range map[uint64]string{26: "first", 27: "second"} {
+		m, err := s.LoadMsg(t.Context(), sequence)
+		require.NoError(t, err)
+		require.Equal(t, want, string(m.Payload))
+	}
+	require.NoError(t, s.Stop(context.Background()))
+	requireTold(t, config, 28, 28)
+}
