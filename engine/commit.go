@@ -32,6 +32,7 @@ func (e *Engine) fixOutcome(g *group) {
 			p.slots = p.block.appended.n
 		}
 	}
+	g.fixDeletions()
 	e.fillNumbers()
 	g.numbers = e.numbers
 	if view := e.changedView(); view != nil {

@@ -24,7 +24,7 @@ type group struct {
 	removed  bool     // messages were removed, with a record of that or without
 	lost     uint64   // messages up to here were lost, and no table lists them
 	evicted  []uint32 // blocks that were removed from the list
-	// deletedIn are blocks in which messages were deleted that are not at the head of the stream.
+	// deletedIn are blocks in which messages were deleted.
 	deletedIn []*block
 	release   []*block // blocks whose memory goes once the group is written
 	rolled    []*block // blocks that the maintenance lane has to seal
@@ -32,8 +32,50 @@ type group struct {
 	removesDerived bool
 
 	// What readers are to see; view is nil when the list of blocks is as it was.
-	numbers numbers
-	view    *View
+	numbers   numbers
+	view      *View
+	deletions []deletion
+}
+
+// deletion is what readers are to see deleted in a block once a group is published.
+type deletion struct {
+	block *block
+	view  *BlockView // of the block, when the group was closed
+	set   *deletedSnapshot
+}
+
+// deletes notes that messages of a block were deleted.
+func (g *group) deletes(b *block) {
+	if n := len(g.deletedIn); n == 0 || g.deletedIn[n-1] != b {
+		g.deletedIn = append(g.deletedIn, b)
+	}
+	g.removed = true
+}
+
+// fixDeletions notes what is deleted now in the blocks that the group touches: a later group may be
+// removing more from them while this one is on its way.
+func (g *group) fixDeletions() {
+	fix := func(b *block) {
+		if set := b.deleted.snapshot(); set != nil {
+			g.deletions = append(g.deletions, deletion{b, b.view, set})
+		}
+	}
+	for i := range g.pieces {
+		fix(g.pieces[i].block)
+	}
+	for _, b := range g.deletedIn {
+		fix(b)
+	}
+}
+
+// showDeletions shows readers what the group has deleted.
+func (g *group) showDeletions() {
+	for _, d := range g.deletions {
+		d.view.deleted.Store(d.set)
+		d.block.view.deleted.Store(d.set)
+	}
+	clear(g.deletions)
+	g.deletions = g.deletions[:0]
 }
 
 // piece is what a group writes to one block.
@@ -71,12 +113,14 @@ func (g *group) reset() {
 	clear(g.release)
 	clear(g.rolled)
 	clear(g.deletedIn)
+	clear(g.deletions)
 	clear(g.commit.Ops)
 	*g = group{
 		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0],
 		pieces: g.pieces[:0], data: g.data[:0],
 		replies: g.replies[:0], flushes: g.flushes[:0],
 		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0], deletedIn: g.deletedIn[:0],
+		deletions: g.deletions[:0],
 	}
 }
 

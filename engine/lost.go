@@ -176,8 +176,7 @@ func (e *Engine) Lose(l Loss) (lost uint64) {
 		e.refreshFirstTime(b)
 	}
 	e.refreshFirst()
-	e.current.removed = true
-	e.current.deletedIn = append(e.current.deletedIn, b)
+	e.current.deletes(b)
 	return lost
 }
 

@@ -33,6 +33,7 @@ func (e *Engine) publishStaged() {
 func (e *Engine) publish(g *group) {
 	if !e.serving() {
 		e.indexSubjects(g) // what opening removed
+		g.showDeletions()  // in views that no reader has been given yet
 		return
 	}
 	e.pub.turn.Add(1)
@@ -40,16 +41,13 @@ func (e *Engine) publish(g *group) {
 		e.pub.view.Store(g.view)
 	}
 	e.showLost()
+	g.showDeletions()
 	for i := range g.pieces {
 		b := g.pieces[i].block
-		b.publishDeleted()
 		b.view.lastTime.Store(b.maxTime)
 		if b.memory.tail != nil {
 			b.memory.tail.visible.Store(int64(g.pieces[i].slots))
 		}
-	}
-	for _, b := range g.deletedIn {
-		b.publishDeleted()
 	}
 	e.indexSubjects(g)
 	e.pub.showTree(e.subjects.Tree())
