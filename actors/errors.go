@@ -16,6 +16,9 @@ var (
 	ErrNotFound = read.ErrNotFound
 	// ErrEOF: the sequence is above the last one.
 	ErrEOF = read.ErrEOF
+	// ErrUnreadable: refused, a block that has to be looked at cannot be read at the
+	// moment. Nothing was changed.
+	ErrUnreadable = engine.ErrUnreadable
 	// ErrTooManyResults: there are more results than the caller allowed.
 	ErrTooManyResults = read.ErrTooManyResults
 	// ErrOverloaded: too much work is in flight for an actor that sends by PID.

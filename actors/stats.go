@@ -17,6 +17,9 @@ type Stats struct {
 	RemovedMsgs  uint64 // messages removed by MaxMsgs
 	RemovedBytes uint64 // messages removed by MaxBytes
 	RemovedAge   uint64 // messages removed by MaxAge
+	RemovedPer   uint64 // messages removed by MaxMsgsPer
+	// RemovedRequest counts messages that somebody asked to remove: one, some, or all.
+	RemovedRequest uint64
 
 	RefusedMsgs     uint64 // stores refused by MaxMsgs
 	RefusedBytes    uint64 // stores refused by MaxBytes
@@ -110,6 +113,7 @@ func (s *Store) Stats() Stats {
 	return Stats{
 		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(),
 		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge,
+		RemovedPer: c.RemovedPer, RemovedRequest: c.RemovedRequest,
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
 		RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
 		Groups:       s.meters.groups.histogram(groupBounds, 1),

@@ -103,6 +103,8 @@ func (a *storeActor) onWorkDone(m *workDone) {
 			a.log.Error("cannot remove a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", err)
 		}
 	case err == nil:
+	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones:
+		a.log.Error("cannot read a block to remove messages", "path", a.source.Path(m.work.Block), "error", err)
 	case kind == engine.WorkLoad:
 		a.log.Error("cannot read a block to apply limits; it will be tried again",
 			"path", a.source.Path(m.work.Block), "error", err)

@@ -95,6 +95,9 @@ func split(record []byte, subjectLength int, header bool, r *Record) error {
 		r.Kind = KindTombstone
 		if r.Sequence == 0 && r.Size == EmptyRecordSize {
 			r.Kind = KindGroupMark
+			if _, ok := FloorOf(r.Time); ok {
+				r.Kind = KindFloor
+			}
 		}
 	case sequence&erasedBit != 0 || r.Sequence == 0:
 		r.Kind = KindErased

@@ -61,6 +61,9 @@ const (
 	// together, all or nothing. For any other reader of the format it is a
 	// tombstone for sequence 0, which no message has.
 	KindGroupMark
+	// KindFloor says that all messages below a sequence, in whatever block, are
+	// removed. For any other reader it is a tombstone for sequence 0, too.
+	KindFloor
 )
 
 // String names the kind.
@@ -76,6 +79,8 @@ func (k Kind) String() string {
 		return "tombstone"
 	case KindGroupMark:
 		return "group mark"
+	case KindFloor:
+		return "floor"
 	default:
 		return "unknown"
 	}
@@ -87,7 +92,7 @@ func (k Kind) String() string {
 type Record struct {
 	Kind     Kind
 	Sequence uint64 // without the flag bits
-	Time     int64  // nanoseconds since 1970; of a group mark: what it counts
+	Time     int64  // nanoseconds since 1970; of a group mark and a floor: what it says
 	Subject  []byte
 	Header   []byte // nil when the record has none
 	Payload  []byte

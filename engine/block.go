@@ -17,6 +17,7 @@ type block struct {
 	firstLive uint64 // lowest live sequence, while msgs > 0
 	allLost   bool   // the last messages that it had were lost through damage
 	firstTime int64  // its time
+	timeStale bool   // firstTime is of a message before it
 	maxTime   int64  // highest time of a message in the block
 
 	// deleted holds the sequences from the first that the block spans to last that
@@ -34,10 +35,19 @@ type block struct {
 	scannedSize int64
 	loading     bool
 	retryAt     int64 // a load failed; no other one before this time
+	used        int64 // when a command looked at the tables last
 	// cursor is the index of the first live record in appended, if inAppended, or
 	// else in scanned.
 	cursor     int
 	inAppended bool
+
+	// thinned tells that messages of the block were removed or lost, so that its records are more than
+	// its messages.
+	thinned bool
+	// tombstones tells that there may be tombstones in the block that are of use to others.
+	tombstones bool
+	// moving tells that its tombstones are being read, to be written again elsewhere.
+	moving bool
 
 	memory memory
 	codec  BlockCodec
@@ -89,7 +99,7 @@ func (b *block) advance() bool {
 			continue
 		}
 		if sequence := t.Sequence(b.cursor); !b.deleted.contains(sequence) {
-			b.firstLive, b.firstTime = sequence, t.slot(b.cursor).time
+			b.firstLive, b.firstTime, b.timeStale = sequence, t.slot(b.cursor).time, false
 			return true
 		}
 	}

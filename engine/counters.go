@@ -16,6 +16,8 @@ const (
 	countRemovedMsgs
 	countRemovedBytes
 	countRemovedAge
+	countRemovedPer
+	countRemovedRequest
 	countRefusedMsgs
 	countRefusedBytes
 	countRefusedSize
@@ -70,6 +72,8 @@ var counterTable = [counters]struct {
 	countRemovedMsgs:     {"removed by MaxMsgs", ofTotal},
 	countRemovedBytes:    {"removed by MaxBytes", ofTotal},
 	countRemovedAge:      {"removed by MaxAge", ofTotal},
+	countRemovedPer:      {"removed by MaxMsgsPer", ofTotal},
+	countRemovedRequest:  {"removed on request", ofTotal},
 	countRefusedMsgs:     {"refused by MaxMsgs", ofRefusal},
 	countRefusedBytes:    {"refused by MaxBytes", ofRefusal},
 	countRefusedSize:     {"refused for size", ofRefusal},
@@ -131,6 +135,8 @@ type Counts struct {
 	RemovedMsgs     uint64 // messages removed by MaxMsgs
 	RemovedBytes    uint64 // messages removed by MaxBytes
 	RemovedAge      uint64 // messages removed by MaxAge
+	RemovedPer      uint64 // messages removed by MaxMsgsPer
+	RemovedRequest  uint64 // messages that somebody asked to remove: one, some, or all
 	RefusedMsgs     uint64 // refused by MaxMsgs
 	RefusedBytes    uint64 // refused by MaxBytes
 	RefusedSize     uint64 // refused for their size
@@ -144,6 +150,7 @@ func (n *numbers) toCounts() Counts {
 	return Counts{
 		State: n.state(), Blocks: c[countBlocks], Stored: c[countStored],
 		RemovedMsgs: c[countRemovedMsgs], RemovedBytes: c[countRemovedBytes], RemovedAge: c[countRemovedAge],
+		RemovedPer: c[countRemovedPer], RemovedRequest: c[countRemovedRequest],
 		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],
 		RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],
 		Unindexed: c[countUnindexed], Unacknowledged: c[countUnacknowledged],

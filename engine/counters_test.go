@@ -67,7 +67,7 @@ func TestTotalsGoOnWhenAnEngineTakesOver(t *testing.T) {
 	e := newEngine(Config{Codec: noCodec{}}, pub)
 	for c := range counters {
 		switch c {
-		case countStored, countRemovedMsgs, countRemovedBytes, countRemovedAge,
+		case countStored, countRemovedMsgs, countRemovedBytes, countRemovedAge, countRemovedPer, countRemovedRequest,
 			countRefusedMsgs, countRefusedBytes, countRefusedSize, countRefusedSequence:
 			require.Equal(t, n.counts[c], e.counts[c], "%v", c)
 		default:

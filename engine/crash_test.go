@@ -54,7 +54,11 @@ func (mc *machine) checkCrash(d *disk, processOnly bool) error {
 	}
 	var err error
 	if always || processOnly {
-		err = mc.checkPrefix(s)
+		least := 0
+		if always || !never {
+			least = max(mc.ackedEvents, mc.seenEvents)
+		}
+		err = mc.checkPrefix(s, least)
 	} else {
 		err = mc.checkDurable(s)
 	}
@@ -68,12 +72,24 @@ func (mc *machine) checkCrash(d *disk, processOnly bool) error {
 }
 
 // checkPrefix compares with the stream as it was after some command.
-func (mc *machine) checkPrefix(s *shell) error {
-	p := mc.m.prefix(s.pub.Last(), mc.first)
-	if p == nil {
-		return fmt.Errorf("the stream ends at %d, within a command", s.pub.Last())
+func (mc *machine) checkPrefix(s *shell, least int) (err error) {
+	for n := len(mc.m.log); n >= least; n-- {
+		p := mc.m.prefix(n, mc.first)
+		if p.expireAll(mc.now); p.last != s.pub.Last() && err != nil {
+			continue
+		}
+		one := comparePrefix(s, p)
+		if one == nil {
+			return nil
+		}
+		if err == nil || p.last == s.pub.Last() {
+			err = fmt.Errorf("after %d of %d events: %w", n, len(mc.m.log), one)
+		}
 	}
-	p.expireAll(mc.now)
+	return err
+}
+
+func comparePrefix(s *shell, p *model) error {
 	got, want := s.pub.State(), p.state()
 	if err := sameState(got, want); err != nil {
 		return err
@@ -90,12 +106,18 @@ func (mc *machine) checkDurable(s *shell) error {
 	p := mc.m.clone()
 	p.expireAll(mc.now)
 	p.live = slices.DeleteFunc(p.live, func(e entry) bool { return e.sequence > mc.pub.Durable() })
+	state := s.pub.State()
+	l := mc.cfg.Limits
+	// A removal that the power took back, before stores that it did not, has the limits remove more.
+	limited := l.Discard == engine.DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0) && mc.m.hasRemoved()
 	for _, e := range p.live {
+		if limited && e.sequence < state.FirstSequence {
+			continue
+		}
 		if r, ok := s.read(e.sequence); !ok || string(r.payload) != e.payload {
 			return fmt.Errorf("message %d was durable and is gone", e.sequence)
 		}
 	}
-	state := s.pub.State()
 	if state.LastSequence-state.FirstSequence > 10_000 {
 		return nil
 	}

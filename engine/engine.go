@@ -20,10 +20,14 @@ type Engine struct {
 	// generation is that of all blocks of this engine.
 	generation uint64
 
-	numbers                  // state and totals, staged commands included
-	subjects *subjects.Index // of what is published; what is staged waits in it
-	now      int64           // time of this turn
-	stamp    int64           // highest time given to a message
+	numbers                    // state and totals, staged commands included
+	subjects *subjects.Index   // of what is published; what is staged waits in it
+	now      int64             // time of this turn
+	stamp    int64             // highest time given to a message
+	floor    floor             // the highest one in the log
+	emptied  []*block          // that have lost their last message and are still in the list
+	fenced   bool              // no command is carried out before the current group is published
+	finds    map[findKey]*find // by block, for the command that waits for them
 
 	groups
 	out   []Reply // for the next Ready
@@ -122,6 +126,7 @@ func (e *Engine) Done(d Done) {
 			return
 		}
 		e.committed()
+		e.goOn()
 		return
 	}
 	w, ok := e.pending[d.ID]
@@ -135,6 +140,12 @@ func (e *Engine) Done(d Done) {
 	switch {
 	case w.Kind == WorkLoad:
 		e.loaded(w, d)
+		return
+	case w.Kind == WorkFind || w.Kind == WorkSubjects:
+		e.found(w, d)
+		return
+	case w.Kind == WorkTombstones:
+		e.tombstonesMoved(w, d)
 		return
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)
@@ -217,13 +228,21 @@ func (e *Engine) Ready() *Ready {
 	e.ready = Ready{}
 	if e.failed == nil {
 		e.open()
+		if e.serving() {
+			e.dropAllEmptied()
+		}
 		if e.cfg.Level == SyncNever && e.serving() {
 			e.publishStaged()
+			for e.goOn() {
+				e.publishStaged()
+			}
 		}
 		// The group of a stop closes the file of the tail, which a background sync
 		// may still be using.
 		if e.inflight == nil && e.mayCommit() && !(e.current.stop && e.durability.syncing) && !e.lingers() {
-			e.ready.Commit = e.closeGroup()
+			for e.ready.Commit = e.closeGroup(); e.ready.Commit == nil && e.goOn(); {
+				e.ready.Commit = e.closeGroup()
+			}
 		}
 		if e.serving() {
 			e.durability.settle(e)

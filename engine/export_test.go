@@ -11,6 +11,20 @@ func SetKeepRecords(n int) (restore func()) {
 	return func() { keepRecords = old }
 }
 
+// Unsent returns the replies that wait.
+func (e *Engine) Unsent() []Reply {
+	list := append([]Reply(nil), e.out...)
+	for _, g := range [...]*group{e.current, e.inflight} {
+		if g != nil {
+			list = append(list, g.replies...)
+		}
+	}
+	return list
+}
+
+// StagedCounts returns the totals with all that was accepted, shown or not.
+func (e *Engine) StagedCounts() Counts { return e.numbers.toCounts() }
+
 // StagedState returns the state with all that was accepted, shown or not.
 func (e *Engine) StagedState() State {
 	e.fillNumbers()

@@ -151,7 +151,7 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 		return fmt.Errorf("totals fell from %+v to %+v", counts, mc.pub.Counts())
 	}
 	if mc.cfg.Level == engine.SyncAlways {
-		if err := mc.checkPrefix(mc.shell); err != nil {
+		if err := mc.checkPrefix(mc.shell, max(mc.ackedEvents, mc.seenEvents)); err != nil {
 			return err
 		}
 	}

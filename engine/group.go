@@ -22,6 +22,7 @@ type group struct {
 
 	removals []removal
 	removed  bool     // messages were removed, with a record of that or without
+	purged   bool     // all messages that were before the group, or in it before now
 	lost     uint64   // messages up to here were lost, and no table lists them
 	evicted  []uint32 // blocks that were removed from the list
 	// deletedIn are blocks in which messages were deleted.
@@ -92,6 +93,7 @@ type piece struct {
 // group is published.
 type removal struct {
 	subject  uint32
+	count    uint32 // of messages up to the sequence, when it is not that one alone
 	sequence uint64
 }
 

@@ -231,13 +231,14 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	if l.Subject != "" {
 		if id, ok := e.subjects.Lookup(l.Subject); ok {
 			for sequence := first; sequence <= last; sequence++ {
-				e.current.removals = append(e.current.removals, removal{id, sequence})
+				e.current.removals = append(e.current.removals, removal{id, 0, sequence})
 			}
 		}
 	}
 	if !l.SubjectKnown {
 		e.lostUnknown = max(e.lostUnknown, last)
 	}
+	b.thinned = true
 	b.msgs -= n
 	b.bytes -= bytes
 	e.counts[countMessages] -= n
@@ -267,7 +268,7 @@ func (e *Engine) loseListed(b *block, first, last uint64) (bytes uint64, ok bool
 		}
 		r := t.At(i)
 		bytes += uint64(r.Size)
-		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), sequence})
+		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), 0, sequence})
 	}
 	return bytes, true
 }
@@ -284,7 +285,7 @@ func (e *Engine) refreshFirstTime(b *block) {
 	t, i, found := b.head()
 	switch {
 	case found:
-		b.firstTime = t.slot(i).time
+		b.firstTime, b.timeStale = t.slot(i).time, false
 	case t == nil:
 		e.request(b)
 	}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // machine drives a shell and a model side by side, and compares them after each
@@ -21,10 +23,18 @@ type machine struct {
 
 	submitted []sent         // not applied by the engine yet: parked
 	expected  []engine.Reply // in order of the commands
+	after     []int          // events of the model after each of them
 	late      map[any]engine.Reply
 	tags      int
 	acked     uint64 // highest sequence in a reply without an error
-	flushed   uint64 // highest sequence in a reply to a flush or stop
+	// ackedEvents is how many events of the model were acknowledged.
+	ackedEvents int
+	seenEvents  int    // and of those that readers were shown
+	aged        uint64 // messages that the engine has removed by MaxAge
+	// purged is what the model was right after each of the last commands that the engine publishes before it
+	// goes on.
+	purged  []snapshot
+	flushed uint64 // highest sequence in a reply to a flush or stop
 
 	shown      snapshot // what readers should see
 	committing snapshot // what they should see after the commit
@@ -34,8 +44,9 @@ type machine struct {
 }
 
 type snapshot struct {
-	state engine.State
-	live  []entry
+	state  engine.State
+	live   []entry
+	events int // that led to it
 }
 
 func newMachine(cfg engine.Config, d *disk) *machine {
@@ -52,7 +63,16 @@ func (mc *machine) attach() {
 		if mc.e.Failed() != nil {
 			return
 		}
+		mc.follow()
 		current, inflight := mc.e.Held()
+		if current || inflight {
+			for i := range mc.purged {
+				if sameState(mc.pub.State(), mc.purged[i].state) == nil {
+					mc.shown = mc.purged[i]
+				}
+			}
+		}
+		mc.purged = slices.DeleteFunc(mc.purged, func(s snapshot) bool { return s.events <= mc.shown.events })
 		switch {
 		case mc.cfg.Level == engine.SyncNever && !current && !inflight, mc.commit == nil && !current:
 			mc.shown = mc.snapshot()
@@ -68,7 +88,9 @@ func (mc *machine) attach() {
 	}
 }
 
-func (mc *machine) snapshot() snapshot { return snapshot{mc.m.state(), slices.Clone(mc.m.live)} }
+func (mc *machine) snapshot() snapshot {
+	return snapshot{mc.m.state(), slices.Clone(mc.m.live), len(mc.m.log)}
+}
 
 func (mc *machine) fail(format string, args ...any) {
 	if mc.failure == nil {
@@ -87,19 +109,36 @@ func (mc *machine) send(c engine.Command) {
 
 // follow applies to the model what the engine has applied.
 func (mc *machine) follow() {
-	mc.m.expire(mc.now, mc.e.StagedState().FirstSequence)
+	aged := mc.e.StagedCounts().RemovedAge
+	mc.m.expire(mc.now, aged-mc.aged)
+	mc.aged = aged
 	for len(mc.submitted) > mc.e.Parked() {
 		c := mc.submitted[0]
 		mc.submitted = mc.submitted[1:]
-		want := mc.m.apply(c, mc.now)
+		want := mc.predict(c)
 		_, flush := c.command.(*engine.Flush)
 		_, stop := c.command.(*engine.Stop)
 		if (flush && mc.cfg.Level != engine.SyncAlways || stop) && want.Err == nil {
 			mc.late[c.tag] = want
 		} else {
-			mc.expected = append(mc.expected, want)
+			mc.expected, mc.after = append(mc.expected, want), append(mc.after, len(mc.m.log))
 		}
 	}
+}
+
+// predict applies a command to the model, unless the engine has refused it since it could not read a block.
+func (mc *machine) predict(c sent) engine.Reply {
+	for _, r := range append(mc.e.Unsent(), mc.replies...) {
+		if r.Tag == c.tag && errors.Is(r.Err, engine.ErrUnreadable) {
+			return engine.Reply{Tag: c.tag, Err: engine.ErrUnreadable}
+		}
+	}
+	want := mc.m.apply(c, mc.now)
+	switch c.command.(type) {
+	case *engine.Purge, *engine.Compact:
+		mc.purged = append(mc.purged, mc.snapshot())
+	}
+	return want
 }
 
 // observe checks the replies that came and the published state.
@@ -122,12 +161,13 @@ func (mc *machine) observe() error {
 		if err := matches(r, mc.expected[0]); err != nil {
 			return err
 		}
-		mc.expected = mc.expected[1:]
-		if r.Err == nil {
+		mc.ackedEvents = max(mc.ackedEvents, mc.after[0])
+		mc.expected, mc.after = mc.expected[1:], mc.after[1:]
+		if r.Err == nil && changes(r.Tag) {
 			mc.acked = max(mc.acked, r.Sequence)
 		}
 	}
-	mc.replies = mc.replies[:0]
+	mc.replies, mc.seenEvents = mc.replies[:0], mc.shown.events
 	if mc.failure != nil {
 		return mc.failure
 	}
@@ -171,6 +211,7 @@ func (mc *machine) quiesce() error {
 			return err
 		}
 	}
+	mc.follow()
 	if err := mc.observe(); err != nil {
 		return err
 	}
@@ -205,12 +246,15 @@ func (mc *machine) resume(atLeast uint64) error {
 		mc.pub = engine.NewPublished()
 	}
 	mc.replies = nil
-	mc.m.stamp, mc.m.ended = 0, false
+	mc.m.stamp, mc.m.ended, mc.m.cleared = 0, false, false
 	// Times do not go back behind the last message, unless it came from far ahead.
 	if last := mc.e.StagedState().LastTime; last < mc.now+24*3600*second {
 		mc.m.stamp = last
 	}
-	mc.m.expire(mc.now, mc.e.StagedState().FirstSequence)
+	mc.aged = mc.e.StagedCounts().RemovedAge
+	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
+		mc.m.live = mc.m.live[1:]
+	}
 	mc.shown = mc.snapshot()
 	return mc.quiesce()
 }
@@ -260,10 +304,36 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 			Sequence: near("sequence"),
 			Count:    rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count"),
 		}
-	default:
+	case k < 93:
 		return &engine.Flush{}
+	default:
+		return drawRemoval(t, last)
 	}
 }
+
+// drawRemoval draws a command that removes messages.
+func drawRemoval(t *rapid.T, last uint64) engine.Command {
+	sequence := rapid.OneOf(rapid.Uint64Range(0, min(last, 1<<20)+2), rapid.Just(last), rapid.Just(last+1), rapid.Just(last+5))
+	switch rapid.IntRange(0, 9).Draw(t, "removal") {
+	case 0:
+		return &engine.Purge{}
+	case 1, 2:
+		return &engine.Compact{Sequence: sequence.Draw(t, "below")}
+	case 3, 4, 5:
+		c := &engine.Purge{Keep: rapid.SampledFrom([]uint64{0, 0, 1, 2, 100}).Draw(t, "keep")}
+		c.Sequence = rapid.OneOf(rapid.Just(uint64(0)), sequence).Draw(t, "below")
+		if text := rapid.SampledFrom([]string{"", ">", "a", "a.*", "*", "orders.>", "none"}).Draw(t, "filter"); text != "" {
+			set := subject.NewSet(subject.Compile(text))
+			c.Filter = &set
+		}
+		return c
+	default:
+		return &engine.Remove{Sequence: sequence.Draw(t, "sequence")}
+	}
+}
+
+// changes reports whether the command with a tag was one whose reply has the last sequence.
+func changes(tag any) bool { return !strings.HasPrefix(fmt.Sprint(tag), "*engine.Remove") }
 
 func drawConfig(t *rapid.T) engine.Config {
 	cfg := testConfig()

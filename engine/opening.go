@@ -11,7 +11,8 @@ import "slices"
 // same reason no file is removed before.
 type opening struct {
 	tombstones map[*block][]uint64
-	first      uint64 // what is below was removed by the engine that failed
+	first      uint64 // what is below was removed, as a floor says or by the engine that failed
+	unwritten  bool   // no floor says so
 	limited    bool
 	ready      bool // all is staged, and may be committed
 }
@@ -71,6 +72,10 @@ func (e *Engine) open() {
 		e.refreshHead()
 		if !e.removeBelow(o.first) || !e.tablesReady(0, 0) {
 			return
+		}
+		if o.unwritten && len(e.blocks) > 0 {
+			e.writeFloor(o.first)
+			o.unwritten = false
 		}
 		e.enforce()
 		o.limited = true

@@ -73,6 +73,10 @@ func (e *Engine) indexSubjects(g *group) {
 		}
 	}
 	for _, m := range g.removals {
+		if m.count > 0 {
+			e.subjects.RemovedMany(m.subject, uint64(m.count), m.sequence)
+			continue
+		}
 		e.subjects.Removed(m.subject, m.sequence)
 	}
 	g.removals = g.removals[:0]
@@ -81,6 +85,12 @@ func (e *Engine) indexSubjects(g *group) {
 		g.lost = 0
 	}
 	e.subjects.Published(g.parity)
+	if g.purged {
+		// What readers hold of the old one stays as it is. Nothing is staged in it: no command was
+		// carried out since.
+		e.subjects = subjects.New(e.cfg.Seed)
+		g.purged, e.fenced = false, false
+	}
 }
 
 // forgetSubjects takes subjects out of the index all of whose messages were lost with

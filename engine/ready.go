@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
 
 // WorkID names one piece of work, of either lane.
 type WorkID uint64
@@ -84,12 +88,19 @@ const (
 	WorkSeal
 	// WorkRemove removes a block's file and syncs the directory.
 	WorkRemove
+	// WorkFind lists the records in the first Size bytes of a block whose subjects Filter selects.
+	WorkFind
+	// WorkSubjects lists the subjects of the message records in the first Size bytes of a block, each with
+	// how many there are.
+	WorkSubjects
+	// WorkTombstones lists the tombstones in the first Size bytes of a block.
+	WorkTombstones
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
 )
 
-var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkIndex: "index"}
+var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkIndex: "index"}
 
 // String returns the kind's name.
 func (k WorkKind) String() string {
@@ -105,6 +116,8 @@ type Work struct {
 	Kind  WorkKind
 	Block uint32
 	Size  int64
+	// Filter is what WorkFind selects by.
+	Filter *subject.Set
 }
 
 // String prints the work in one line.
@@ -114,8 +127,10 @@ func (w Work) String() string { return fmt.Sprintf("%s %d", w.Kind, w.Block) }
 type Done struct {
 	ID  WorkID
 	Err error
-	// Table is what WorkLoad found.
+	// Table is what WorkLoad, WorkFind and WorkSubjects found.
 	Table *Table
+	// Tombstones is what WorkTombstones found.
+	Tombstones []Tombstone
 }
 
 // Ready is what has to happen outside: replies to send, then work to start. It

@@ -55,8 +55,11 @@ func (r *Recovery) Add(s *Scan) {
 		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.first == 0 && s.last == 0})
 	}
 	r.pending = append(r.pending, s.tombstones...)
+	if s.floor > 0 && s.floor >= e.floor.first {
+		e.floor = floor{s.floor, s.id}
+	}
 	r.open = false
-	if s.first == 0 && s.last == 0 && s.lostBytes == 0 && !s.trimmed && !s.held {
+	if s.first == 0 && s.last == 0 && s.floor == 0 && s.lostBytes == 0 && !s.trimmed && !s.held {
 		r.empty = append(r.empty, s.id)
 		if s.size > 0 || !s.appendable {
 			return
@@ -66,7 +69,7 @@ func (r *Recovery) Add(s *Scan) {
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
-		allLost: s.held,
+		allLost: s.held, tombstones: len(s.tombstones) > 0,
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)
@@ -143,7 +146,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 		found.end = Position{e.blocks[n-1].id, e.blocks[n-1].size}
 	}
 	e.durability.durable, e.durability.synced, e.durability.written = found, found, found
-	e.opening = &opening{tombstones: e.targets(r.pending), first: r.first}
+	e.opening = &opening{tombstones: e.targets(r.pending), first: max(r.first, e.floor.first), unwritten: r.first > e.floor.first && r.holdsBelow(r.first)}
 	// New messages are not stamped with times before the last one, even if the clock
 	// went back, unless the last one is from far ahead of the clock.
 	if time := e.lastTime; time < now+clockSlack {
@@ -162,6 +165,16 @@ func (r *Recovery) Finish(now int64) *Engine {
 		e.skipTo(r.atLeast, e.skipTime())
 	}
 	return e
+}
+
+// holdsBelow reports whether a block has a message below a sequence.
+func (r *Recovery) holdsBelow(sequence uint64) bool {
+	for _, b := range r.e.blocks {
+		if b.firstMsg > 0 {
+			return b.firstMsg < sequence
+		}
+	}
+	return false
 }
 
 // Deleted returns the sequences between the first and the last that hold no

@@ -52,11 +52,12 @@ func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), t.Sequence(i)})
+		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), 0, t.Sequence(i)})
 	} else {
 		// An earlier engine removed it, and counted why.
 		e.subjects.Removed(t.subjectOf(e.subjects, i), t.Sequence(i))
 	}
+	b.thinned = true
 	size := min(uint64(t.slot(i).size), b.bytes)
 	if b.msgs == 1 {
 		size = b.bytes
@@ -101,6 +102,12 @@ func (e *Engine) loseRest(b *block) {
 // has emptied: what was lost with them is told of until limits have taken what comes behind it.
 func (e *Engine) dropEmptied() {
 	e.preserveLast()
+	e.dropHead()
+}
+
+// dropHead is dropEmptied that leaves a stream without messages the messages of its last block, which
+// tombstones have removed: one that is emptied time and again would begin a block each time.
+func (e *Engine) dropHead() {
 	n := 0
 	for i := 0; i < len(e.blocks)-1 && e.blocks[i].msgs == 0; i++ {
 		if !e.blocks[i].allLost {
@@ -113,6 +120,7 @@ func (e *Engine) dropEmptied() {
 	}
 	if n > 0 {
 		e.dropBlocks(n)
+		e.proveLast()
 		e.prefetch()
 	}
 }
@@ -139,6 +147,7 @@ func (e *Engine) preserveLast() {
 // refreshFirst brings the stream's first sequence and time up to date.
 func (e *Engine) refreshFirst() {
 	n := &e.numbers
+	e.needFirstTime()
 	if b := e.head(); b != nil {
 		n.counts[countFirst], n.firstTime = b.firstLive, b.firstTime
 	} else {

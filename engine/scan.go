@@ -17,6 +17,7 @@ type Scan struct {
 	bytes      uint64
 	deleted    []SequenceRange
 	tombstones []Tombstone
+	floor      uint64 // see Floor
 	lost       []uint64
 	lostBytes  int64
 	timeless   bool // the last record was of an erased message: it kept no time
@@ -83,6 +84,13 @@ func (s *Scan) addDeleted(first, last uint64) {
 func (s *Scan) Tombstone(sequence uint64, time int64) {
 	if sequence > 0 && sequence < maxSequence {
 		s.tombstones = append(s.tombstones, Tombstone{sequence, time})
+	}
+}
+
+// Floor adds a record that removes all messages below a sequence.
+func (s *Scan) Floor(first uint64) {
+	if first < maxSequence {
+		s.floor = max(s.floor, first)
 	}
 }
 
@@ -165,7 +173,7 @@ func (s *Scan) trim(last uint64) {
 		trimmed.Skip(s.last, s.lastTime)
 		trimmed.lastTime, trimmed.timeless = s.lastTime, s.timeless
 	}
-	trimmed.tombstones, trimmed.markCRC, trimmed.held = s.tombstones, s.markCRC, s.held
+	trimmed.tombstones, trimmed.floor, trimmed.markCRC, trimmed.held = s.tombstones, s.floor, s.markCRC, s.held
 	trimmed.lostHead, trimmed.lostEnd = s.lostHead, s.lostEnd
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)
 	*s = trimmed

@@ -16,6 +16,7 @@ type IndexSummary struct {
 	Timeless            bool            // the last record was of an erased message
 	Deleted             []SequenceRange // from First to Last, ascending and disjoint
 	Tombstones          []Tombstone
+	Floor               uint64   // all messages below are removed; 0 when the block has no floor
 	Lost                []uint64 // sequences of damaged records, as far as they are known
 	LostBytes           int64
 }
@@ -33,7 +34,7 @@ func NewIndexedScan(id uint32, x IndexSummary) *Scan {
 	return &Scan{
 		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
 		last: x.Last, lastTime: x.LastTime, maxTime: x.MaxTime, timeless: x.Timeless,
-		msgs: x.Messages, bytes: x.Bytes, deleted: x.Deleted, tombstones: x.Tombstones,
+		msgs: x.Messages, bytes: x.Bytes, deleted: x.Deleted, tombstones: x.Tombstones, floor: x.Floor,
 		lost: x.Lost, lostBytes: x.LostBytes, index: &indexedSubjects{},
 	}
 }

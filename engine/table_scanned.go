@@ -75,3 +75,12 @@ func (n *tableNames) lookUp(index *subjects.Index, number uint32) uint32 {
 	}
 	return n.ids[number]
 }
+
+// NewSubjectsTable returns a table of subjects alone, as WorkSubjects asks for it.
+func NewSubjectsTable() *Table { return &Table{names: &tableNames{}} }
+
+// AddSubject adds a subject of so many records, and the sequence of the last of them.
+func (t *Table) AddSubject(name []byte, count, last uint64) {
+	t.names.names = append(t.names.names, string(name))
+	t.names.sums = append(t.names.sums, nameSum{count: count, last: last})
+}

@@ -79,6 +79,10 @@ func (b blockCodec) AppendTombstone(dst []byte, sequence uint64, time int64) []b
 	return b.empty(dst, sequence|tombstoneBit, time)
 }
 
+func (b blockCodec) AppendFloor(dst []byte, first uint64) []byte {
+	return b.empty(dst, first|tombstoneBit|erasedBit, 0)
+}
+
 func (b blockCodec) LengthsCRC(crc uint32, record []byte) uint32 {
 	return crc32.Update(crc, castagnoli, record[:4])
 }
@@ -89,7 +93,7 @@ func (b blockCodec) PutFrameMark(dst []byte, bytes, crc uint32) {
 
 // record is one decoded record.
 type record struct {
-	kind            byte // m message, s skip, t tombstone, g frame mark
+	kind            byte // m message, s skip, t tombstone, f floor, g frame mark
 	sequence        uint64
 	time            int64
 	subject         string
@@ -134,6 +138,8 @@ func decode(block uint32, data []byte) (r record, ok bool) {
 			}
 			at += next.size
 		}
+	case r.sequence&tombstoneBit != 0 && r.sequence&erasedBit != 0:
+		r.kind = 'f'
 	case r.sequence&tombstoneBit != 0:
 		r.kind = 't'
 	case r.sequence&erasedBit != 0 || r.sequence == 0:
@@ -199,6 +205,8 @@ func scan(block uint32, data []byte, tail bool) *engine.Scan {
 			s.Skip(r.sequence, r.time)
 		case 't':
 			s.Tombstone(r.sequence, r.time)
+		case 'f':
+			s.Floor(r.sequence)
 		}
 	})
 	s.Mark(markCRC(block, data))

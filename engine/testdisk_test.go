@@ -127,7 +127,7 @@ func (d *disk) blocks() []uint32 { return slices.Sorted(maps.Keys(d.current)) }
 func (d *disk) find(block uint32, sequence uint64) (found record, ok bool) {
 	last := uint64(0)
 	walk(block, d.current[block], func(_ int64, r record) {
-		if r.kind == 'g' || r.kind == 't' || r.sequence <= last {
+		if r.kind == 'g' || r.kind == 't' || r.kind == 'f' || r.sequence <= last {
 			return
 		}
 		if last = r.sequence; r.kind == 'm' && r.sequence == sequence {

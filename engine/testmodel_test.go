@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed-d8b58eba/millrace/engine"
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
@@ -23,8 +24,9 @@ func (m entry) size() int { return codec{}.Size(len(m.subject), len(m.header), l
 // event is what one accepted command did to the log.
 type event struct {
 	messages []entry
-	last     uint64 // sequence afterwards
-	time     int64  // last time afterwards
+	removed  []uint64 // sequences
+	last     uint64   // sequence afterwards
+	time     int64    // last time afterwards
 }
 
 // model is a stream done in the most obvious way: a slice that is searched,
@@ -38,6 +40,8 @@ type model struct {
 	first  uint64
 	stamp  int64
 	ended  bool
+	// cleared tells that the stream was purged before it had used a sequence.
+	cleared bool
 	// discarded counts what MaxMsgs and MaxBytes removed.
 	discarded int
 }
@@ -77,6 +81,12 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 		return m.store(r, []engine.Message{c.Message}, true, 0, c.Precondition, m.later(now))
 	case *engine.StoreRaw:
 		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, func() int64 { return c.Time })
+	case *engine.Remove:
+		return m.remove(c, r)
+	case *engine.Purge:
+		return m.purge(c, r)
+	case *engine.Compact:
+		return m.compact(c.Sequence, r)
 	case *engine.StoreBatch:
 		if len(c.Messages) == 0 {
 			r.Err = engine.ErrEmptyBatch
@@ -117,6 +127,10 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 func (m *model) add(ev event) {
 	m.log = append(m.log, ev)
 	m.live = append(m.live, ev.messages...)
+	m.live = slices.DeleteFunc(m.live, func(e entry) bool {
+		_, gone := slices.BinarySearch(ev.removed, e.sequence)
+		return gone
+	})
 	m.last, m.time = ev.last, ev.time
 	m.enforce()
 }
@@ -185,8 +199,8 @@ func (m *model) expired(now int64) bool {
 
 // expire removes what is due, as far as the engine has come: it may lag, but
 // must not run ahead.
-func (m *model) expire(now int64, first uint64) {
-	for m.expired(now) && m.live[0].sequence < first {
+func (m *model) expire(now int64, most uint64) {
+	for ; most > 0 && m.expired(now); most-- {
 		m.live = m.live[1:]
 	}
 }
@@ -197,7 +211,7 @@ func (m *model) state() engine.State {
 		FirstSequence: m.last + 1, FirstTime: engine.NoTime,
 		LastSequence: m.last, LastTime: m.time,
 	}
-	if m.last == 0 {
+	if m.last == 0 && !m.cleared {
 		s.FirstSequence = 0
 	}
 	subjects := map[string]bool{}
@@ -234,18 +248,11 @@ func (m *model) deleted() []engine.SequenceRange {
 	return ranges
 }
 
-// prefix returns the model as it was when its last sequence was last, or nil if
-// it never was.
-func (m *model) prefix(last, first uint64) *model {
+// prefix returns the model as it was after so many events.
+func (m *model) prefix(events int, first uint64) *model {
 	p := newModel(m.limits, first)
-	for _, ev := range m.log {
-		if p.last >= last {
-			break
-		}
+	for _, ev := range m.log[:events] {
 		p.add(ev)
-	}
-	if p.last != last {
-		return nil
 	}
 	return p
 }
@@ -294,8 +301,9 @@ func sameSubjects(got engine.Snapshot, want *snapshot) error {
 		w := sums[string(name)]
 		delete(sums, string(name))
 		switch {
-		case info.Count != w.Count || info.Last != w.Last || !info.LastExact || info.LastSize != w.LastSize,
-			info.FirstExact && info.First != w.First, info.First > w.First:
+		case info.Count != w.Count, info.Last < w.Last, info.First > w.First,
+			info.LastExact && info.Last != w.Last, info.LastSize != 0 && info.LastSize != w.LastSize,
+			info.FirstExact && info.First != w.First:
 			err = fmt.Errorf("subject %q: %+v, want %+v", name, info, w)
 		}
 		return err == nil

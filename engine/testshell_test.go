@@ -279,6 +279,10 @@ func (s *shell) runWork() bool {
 		if done.Err == nil {
 			done.Table = scan(w.Block, s.disk.current[w.Block][:w.Size], false).Table()
 		}
+	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones:
+		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {
+			s.lookInto(w, &done)
+		}
 	case engine.WorkSync:
 		done.Err = s.disk.run(w.String(), true, w.Block)
 	case engine.WorkSeal:

@@ -60,6 +60,7 @@ func (d DiscardPolicy) String() string {
 type Limits struct {
 	MaxMsgs    int64         // live messages
 	MaxBytes   int64         // accounted bytes of live messages
+	MaxMsgsPer int64         // live messages of one subject
 	MaxAge     time.Duration // since a message's time
 	MaxMsgSize int           // header block plus payload, in bytes
 	Discard    DiscardPolicy
@@ -113,6 +114,8 @@ type BlockCodec interface {
 	AppendMessage(dst []byte, sequence uint64, time int64, subject string, header, payload []byte) []byte
 	AppendSkip(dst []byte, sequence uint64, time int64) []byte
 	AppendTombstone(dst []byte, sequence uint64, time int64) []byte
+	// AppendFloor encodes that all messages below the sequence first are removed.
+	AppendFloor(dst []byte, first uint64) []byte
 	// LengthsCRC continues a checksum over the length fields of a record.
 	LengthsCRC(crc uint32, record []byte) uint32
 	// PutFrameMark writes the mark of a frame of so many bytes of records, whose lengths have that

@@ -36,7 +36,7 @@ func figures(name string) *source {
 			FirstTime: time.Unix(7, 500_000_000), LastTime: time.Unix(8, 0), LostMessages: 9, LostBytes: 10,
 		},
 		Name: name, Blocks: 11, Failed: true, Stored: 12,
-		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15,
+		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15, RemovedPer: 28, RemovedRequest: 29,
 		RefusedMsgs: 16, RefusedBytes: 17, RefusedSize: 18, RefusedSequence: 19,
 		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, Indexed: 26, BadIndexes: 27,
 		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
@@ -110,11 +110,13 @@ millrace_refused_operations_total{reason="max_bytes",stream="ORDERS"} 17
 millrace_refused_operations_total{reason="max_msgs",stream="ORDERS"} 16
 millrace_refused_operations_total{reason="sequence",stream="ORDERS"} 19
 millrace_refused_operations_total{reason="size",stream="ORDERS"} 18
-# HELP millrace_removed_messages_total Messages removed, by the limit that did it.
+# HELP millrace_removed_messages_total Messages removed, by the limit that did it, or on request.
 # TYPE millrace_removed_messages_total counter
 millrace_removed_messages_total{reason="max_age",stream="ORDERS"} 15
 millrace_removed_messages_total{reason="max_bytes",stream="ORDERS"} 14
 millrace_removed_messages_total{reason="max_msgs",stream="ORDERS"} 13
+millrace_removed_messages_total{reason="max_msgs_per_subject",stream="ORDERS"} 28
+millrace_removed_messages_total{reason="request",stream="ORDERS"} 29
 # HELP millrace_storage_failures_total Failed writes and syncs.
 # TYPE millrace_storage_failures_total counter
 millrace_storage_failures_total{stream="ORDERS"} 23

@@ -76,7 +76,7 @@ var numbers = []number{
 }
 
 var (
-	removed = describe("removed_messages_total", "Messages removed, by the limit that did it.", "reason")
+	removed = describe("removed_messages_total", "Messages removed, by the limit that did it, or on request.", "reason")
 	refused = describe("refused_operations_total", "Operations refused, by reason.", "reason")
 
 	groupRecords  = describe("group_records", "Records in a commit group.")

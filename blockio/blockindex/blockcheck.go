@@ -144,6 +144,11 @@ func (c *blockChecker) record(offset int64, r *blockio.Record) error {
 			return c.tombstone(Tombstone{r.Sequence, r.Time})
 		}
 		return nil
+	case blockio.KindFloor:
+		if c.strange == nil {
+			return c.tombstone(Tombstone{0, r.Time})
+		}
+		return nil
 	}
 	c.last = max(c.last, r.Sequence)
 	return nil

@@ -48,7 +48,8 @@ type builtSubject struct {
 	lastSize           uint32
 }
 
-// A Tombstone is a record that deletes a message of this or an earlier block.
+// A Tombstone is a record that deletes a message of this or an earlier block. One of sequence 0 is a floor,
+// see blockio.FloorOf.
 type Tombstone struct {
 	Sequence uint64
 	Time     int64 // of the deleted message, nanoseconds since 1970
@@ -127,6 +128,9 @@ func (b *Builder) Tombstone(sequence uint64, time int64) {
 	}
 }
 
+// Floor adds a floor, as a tombstone of sequence 0 with its time field.
+func (b *Builder) Floor(time int64) { b.extras = append(b.extras, Tombstone{0, time}) }
+
 // Record adds a record as ScanBlock visits it. data is the whole block.
 func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
 	switch r.Kind {
@@ -136,6 +140,8 @@ func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
 		b.Skip(r.Sequence, r.Time)
 	case blockio.KindTombstone:
 		b.Tombstone(r.Sequence, r.Time)
+	case blockio.KindFloor:
+		b.Floor(r.Time)
 	}
 }
 

@@ -10,7 +10,7 @@ type Info struct {
 	// one is not exact, it is a bound: no message comes before First or after Last.
 	First, Last           uint64
 	FirstExact, LastExact bool
-	LastSize              uint32 // accounting size of the newest message
+	LastSize              uint32 // accounting size of the newest message, 0 when it is not known
 }
 
 // entry is what the index knows of one subject. It has parts of four bytes and no
@@ -94,6 +94,7 @@ func (e *entry) drop(sequence uint64, oldest bool) {
 	switch {
 	case sequence == last && !oldest:
 		e.set(first, last-1, e.firstExact(), false)
+		e.size = 0
 	case sequence == first, oldest && sequence > first:
 		e.set(sequence+1, last, false, e.lastExact())
 	}

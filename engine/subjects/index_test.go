@@ -40,7 +40,7 @@ func TestEndsAfterRemovals(t *testing.T) {
 	want.First, want.FirstExact = 20, true
 	require.Equal(t, want, get(t, x, "a"))
 	x.Removed(id, 50)
-	want.Count, want.Last, want.LastExact = 2, 49, false
+	want.Count, want.Last, want.LastExact, want.LastSize = 2, 49, false, 0
 	require.Equal(t, want, get(t, x, "a"))
 	x.SetLast(id, 40, 7)
 	want.Last, want.LastExact, want.LastSize = 40, true, 7

@@ -18,7 +18,7 @@ var fileName = regexp.MustCompile(`[\w*./-]*[\w*]\.(?:go|md|txt|svg)\b`)
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
 // planned are files that the page speaks of and that will come.
-var planned = []string{"command_remove.go", "protocol_remove.go"}
+var planned = []string{"command_truncate.go", "protocol_truncate.go"}
 
 // missingFiles returns the file names of a text that name no file of the tree: with a slash, from its
 // root; without, in any folder.
@@ -161,7 +161,7 @@ func TestArchitecturePageAnswers(t *testing.T) {
 	}
 	for _, question := range []string{
 		"Where is decided what a limit evicts?", "What is written in one sync?", "What happens after a failed sync?",
-		"How does a filtered scan skip a block?", "Where will a removal go?", "Where will S2 go?",
+		"How does a filtered scan skip a block?", "Where does a removal go?", "Where will S2 go?",
 	} {
 		_, answer, found := strings.Cut(string(page), "| "+question+" |")
 		answer, _, _ = strings.Cut(answer, "\n")

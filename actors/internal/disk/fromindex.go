@@ -137,6 +137,10 @@ func scanOf(x *blockindex.File, id uint32, found *blockio.BlockScan) (*engine.Sc
 	}
 	gap(sum.LastMessage+1, sum.Last)
 	err = x.Tombstones(func(t blockindex.Tombstone) bool {
+		if first, ok := blockio.FloorOf(t.Time); ok && t.Sequence == 0 {
+			summary.Floor = max(summary.Floor, first)
+			return true
+		}
 		summary.Tombstones = append(summary.Tombstones, engine.Tombstone{Sequence: t.Sequence, Time: t.Time})
 		return true
 	})

@@ -65,6 +65,12 @@ func (f *Files) Work(w engine.Work) engine.Done {
 	switch w.Kind {
 	case engine.WorkLoad:
 		done.Table, done.Err = f.loadTable(w.Block, w.Size)
+	case engine.WorkFind:
+		done.Table, done.Err = f.find(w.Block, w.Size, w.Filter)
+	case engine.WorkSubjects:
+		done.Table, done.Err = f.subjects(w.Block, w.Size)
+	case engine.WorkTombstones:
+		done.Tombstones, done.Err = f.tombstones(w.Block, w.Size)
 	case engine.WorkSync:
 		// A block that was sealed since the work was handed out is synced, and no longer open.
 		if err := f.Blocks.Sync(w.Block); !errors.Is(err, blockio.ErrNotOpen) {
@@ -138,6 +144,9 @@ func (f *Files) scanBlock(id uint32, data []byte, tail, last bool) (*engine.Scan
 				scan.Skip(r.Sequence, r.Time)
 			case blockio.KindTombstone:
 				scan.Tombstone(r.Sequence, r.Time)
+			case blockio.KindFloor:
+				first, _ := r.Floor()
+				scan.Floor(first)
 			}
 		})
 	scan.Mark(found.MarkCRC)

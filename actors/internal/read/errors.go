@@ -14,9 +14,9 @@ import (
 // since it is the one that its users know.
 var (
 	// ErrNotFound: no live message has this sequence, but one had or could have had.
-	ErrNotFound = errors.New("actors: message not found")
+	ErrNotFound = engine.ErrNotFound
 	// ErrEOF: the sequence is above the last one.
-	ErrEOF = errors.New("actors: sequence above the last one")
+	ErrEOF = engine.ErrBeyondLast
 	// ErrTooManyResults: there are more results than the caller allowed.
 	ErrTooManyResults = errors.New("actors: too many results")
 	// ErrStopped: the store was stopped.

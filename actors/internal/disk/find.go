@@ -1,0 +1,130 @@
+package disk
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// find lists the message records in the first size bytes of a block that a filter selects: from its index,
+// of which that takes the pages with these subjects, or else from a scan of the block.
+func (f *Files) find(id uint32, size int64, filter *subject.Set) (*engine.Table, error) {
+	table, err := f.findInIndex(id, size, filter)
+	if err == nil {
+		return table, nil
+	}
+	f.warnOfIndex(id, err)
+	scan := engine.NewScan(id)
+	err = f.eachRecord(id, size, func(offset int64, r *blockio.Record) {
+		if r.Kind == blockio.KindMessage && selects(filter, r.Subject) {
+			scan.Message(r.Sequence, r.Time, offset, r.Size, r.Subject)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	scan.Finish(size, false, nil, 0)
+	return scan.Table(), nil
+}
+
+// selects reports whether a filter selects a subject: nothing but one that selects all does so with the
+// empty one.
+func selects(filter *subject.Set, name []byte) bool {
+	return filter.All() || len(name) > 0 && filter.Match(name)
+}
+
+// findInIndex is find from the index alone.
+func (f *Files) findInIndex(id uint32, size int64, filter *subject.Set) (*engine.Table, error) {
+	if filter.All() {
+		return f.tableFromIndex(id, size)
+	}
+	x, err := f.indexOf(id, size)
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close() // it was opened for reading, so an error of closing it loses nothing
+	var found postings
+	if err := found.collect(x, filter); err != nil {
+		return nil, err
+	}
+	scan := engine.NewScan(id)
+	err = found.inOrder(func(ordinal int, name []byte) error {
+		r, err := x.Record(ordinal)
+		if err != nil {
+			return err
+		}
+		sequence, err := x.Sequence(ordinal)
+		if err == nil {
+			scan.Message(sequence, r.Time, r.Offset, r.Size, name)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	scan.Finish(size, false, nil, 0)
+	return scan.Table(), nil
+}
+
+// indexOf opens the index of a sealed block of that size.
+func (f *Files) indexOf(id uint32, size int64) (*blockindex.File, error) {
+	x, _, err := f.openIndex(id)
+	if err != nil {
+		return nil, err
+	}
+	if x.Summary().End != size {
+		return nil, errors.Join(errNoUse, x.Close())
+	}
+	return x, nil
+}
+
+// subjects lists the subjects of the message records in the first size bytes of a block.
+func (f *Files) subjects(id uint32, size int64) (*engine.Table, error) {
+	x, err := f.indexOf(id, size)
+	if err == nil {
+		defer x.Close() // it was opened for reading, so an error of closing it loses nothing
+		table := engine.NewSubjectsTable()
+		err = eachSubject(x, func(name []byte, info blockindex.SubjectInfo, _, last uint64) {
+			table.AddSubject(name, uint64(info.Count), last)
+		})
+		if err == nil {
+			return table, nil
+		}
+	}
+	f.warnOfIndex(id, err)
+	data, err := f.readAll(id, nil)
+	if err != nil {
+		return nil, err
+	}
+	scan, _ := f.scanBlock(id, data[:min(int64(len(data)), size)], false, false)
+	return scan.Table(), nil
+}
+
+// tombstones lists the tombstones in the first size bytes of a block.
+func (f *Files) tombstones(id uint32, size int64) (list []engine.Tombstone, err error) {
+	err = f.eachRecord(id, size, func(_ int64, r *blockio.Record) {
+		if r.Kind == blockio.KindTombstone {
+			list = append(list, engine.Tombstone{Sequence: r.Sequence, Time: r.Time})
+		}
+	})
+	return list, err
+}
+
+// eachRecord visits the records in the first size bytes of a block. One that has no file has none: it was
+// removed after somebody asked, who no longer looks at it.
+func (f *Files) eachRecord(id uint32, size int64, visit func(offset int64, r *blockio.Record)) error {
+	data, err := f.readAll(id, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	blockio.ScanBlock(f.Blocks.Path(id), id, f.Blocks.Codec(id), data[:min(int64(len(data)), size)], false,
+		func(offset int64, r blockio.Record) { visit(offset, &r) })
+	return nil
+}

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// Compact removes all messages below a sequence. One above the last removes all of them, and the next
+// message gets it. With 0 it is a Purge of everything. The reply counts the removed messages.
+type Compact struct{ Sequence uint64 }
+
+// Size implements Command.
+func (*Compact) Size() (pieces, bytes int) { return 1, 0 }
+
+func (c *Compact) clone() Command { own := *c; return &own }
+
+func (*Compact) subjectAhead() string { return "" }
+
+func (c *Compact) apply(e *Engine, tag any) bool {
+	first, last := e.counts[countFirst], e.last()
+	empty := e.counts[countMessages] == 0
+	n := 0
+	switch {
+	case c.Sequence >= maxSequence:
+		err := &LimitError{"sequence", int64(min(c.Sequence, 1<<63-1)), int64(maxSequence - 1), ErrTooLarge}
+		e.replyInOrder(Reply{Tag: tag, Err: err})
+		return true
+	case c.Sequence == 0:
+		n = e.purgeAll(last)
+	case c.Sequence > last && (c.Sequence > last+1 || !empty):
+		n = e.purgeAll(c.Sequence - 1)
+	case empty || c.Sequence <= first:
+		e.replyInOrder(Reply{Tag: tag, Sequence: last})
+		return true
+	default:
+		var outcome gathered
+		if n, outcome = e.compact(c.Sequence); outcome == gatheredSome {
+			return false
+		} else if outcome == unreadable {
+			err := fmt.Errorf("%w: %w", ErrUnreadable, e.findError())
+			e.forgetFinds()
+			e.replyInOrder(Reply{Tag: tag, Err: err})
+			return true
+		}
+	}
+	e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: n})
+	return true
+}
+
+// compact removes the live messages below a sequence that is between the first and the last. Blocks that
+// go as a whole are not looked into, but for the subjects of their messages.
+func (e *Engine) compact(below uint64) (n int, outcome gathered) {
+	var list []match
+	everything := subject.Everything()
+	var whole []*block
+	for _, b := range e.blocks {
+		if b.msgs == 0 || b.firstLive >= below {
+			continue
+		}
+		if b.last < below && !b.thinned && b.appended == nil && b.scanned == nil {
+			_, state := e.find(WorkSubjects, b, nil)
+			outcome = max(outcome, state)
+			whole = append(whole, b)
+			continue
+		}
+		part, state := e.gather(&everything, b.firstLive, min(below-1, b.last), false)
+		if _, loaded := b.table(b.firstLive); state == gatheredAll && b.last >= below && !loaded && e.request(b) {
+			state = gatheredSome // the time of the first message is in it
+		}
+		outcome = max(outcome, state)
+		list = append(list, part...)
+	}
+	if outcome != gatheredAll {
+		return 0, outcome
+	}
+	for _, b := range whole {
+		t, _ := e.find(WorkSubjects, b, nil)
+		n += e.dropWhole(b, t)
+	}
+	e.forgetFinds()
+	var graves []Tombstone
+	for i := range list {
+		m := &list[i]
+		if m.block.last >= below { // a nats-server knows no floor
+			graves = append(graves, m.tombstone())
+		}
+		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
+	}
+	e.removed()
+	e.writeRemovals(e.counts[countFirst], graves)
+	return n + len(list), gatheredAll
+}
+
+// dropWhole removes all messages of a block that has never lost one. t has the subjects of its records.
+func (e *Engine) dropWhole(b *block, t *Table) int {
+	n := b.msgs
+	for i := range t.names.sums {
+		sum := &t.names.sums[i]
+		if id := t.names.lookUp(e.subjects, uint32(i)); id != noSubject {
+			e.current.removals = append(e.current.removals, removal{id, uint32(sum.count), sum.last})
+		}
+	}
+	e.counts[countRemovedRequest] += n
+	e.counts[countMessages] -= n
+	e.counts[countBytes] -= b.bytes
+	b.deleted.add(b.firstMsg, b.last)
+	b.msgs, b.bytes, b.thinned = 0, 0, true
+	e.emptied = append(e.emptied, b)
+	e.current.deletes(b)
+	return int(n)
+}

@@ -1,0 +1,187 @@
+package engine
+
+import "github.com/seed-d8b58eba/millrace/internal/subject"
+
+// A command that removes by subject first gathers the records that its filter selects: from the tables
+// in memory, and for the rest of the blocks from what the shell finds in their indexes (WorkFind). Until
+// it has all, nothing has changed, and the commands behind it wait; blocks that no record of the subjects
+// can be in are left out.
+
+// match is a record that a filter has selected. Its message may be removed already.
+type match struct {
+	block *block
+	table *Table
+	index int
+}
+
+func (m *match) sequence() uint64 { return m.table.Sequence(m.index) }
+func (m *match) live() bool       { return m.block.live(m.sequence()) }
+
+func (m *match) tombstone() Tombstone {
+	return Tombstone{m.sequence(), m.table.slot(m.index).time}
+}
+
+// find is what is known of the records in the file of a block that a filter selects.
+type find struct {
+	table *Table
+	err   error
+	done  bool
+}
+
+// findKey names a find of the command that waits: in so many bytes of a block, which may grow while it waits.
+type findKey struct {
+	kind  WorkKind
+	block uint32
+	size  int64
+}
+
+// gathered is how far gathering has come.
+type gathered uint8
+
+const (
+	gatheredAll gathered = iota
+	gatheredSome
+	unreadable
+)
+
+// gather returns the records from low to high that a filter selects, ascending, once all of them are
+// known. dead asks for those of removed messages, too.
+func (e *Engine) gather(filter *subject.Set, low, high uint64, dead bool) ([]match, gathered) {
+	outcome := gatheredAll
+	var list []match
+	g := gatherer{e: e, filter: filter, ids: make(map[uint32]bool)}
+	for _, b := range e.blocks {
+		if b.firstMsg == 0 || b.last < low || b.firstMsg > high || !dead && b.msgs == 0 {
+			continue
+		}
+		from := max(low, b.firstMsg)
+		if !dead {
+			from = max(from, b.firstLive)
+		}
+		if from < b.tailFrom && b.scannedSize > 0 {
+			t, state := e.onDisk(b, filter)
+			if state != gatheredAll {
+				outcome = max(outcome, state)
+				continue
+			}
+			if outcome == gatheredAll {
+				list = g.add(list, b, t, from, high, dead)
+			}
+		}
+		if b.appended != nil && outcome == gatheredAll {
+			list = g.add(list, b, b.appended, from, high, dead)
+		}
+	}
+	if outcome != gatheredAll {
+		return nil, outcome
+	}
+	return list, outcome
+}
+
+// onDisk returns a table with at least the records in the file of a block that a filter selects.
+func (e *Engine) onDisk(b *block, filter *subject.Set) (*Table, gathered) {
+	if b.scanned != nil {
+		b.used = e.now
+		return b.scanned, gatheredAll
+	}
+	return e.find(WorkFind, b, filter)
+}
+
+// find returns what the shell has found in the file of a block, and asks it to look when it has not.
+func (e *Engine) find(kind WorkKind, b *block, filter *subject.Set) (*Table, gathered) {
+	f, asked := e.finds[findKey{kind, b.id, b.scannedSize}]
+	switch {
+	case !asked:
+		if e.finds == nil {
+			e.finds = make(map[findKey]*find)
+		}
+		e.finds[findKey{kind, b.id, b.scannedSize}] = &find{}
+		id := e.schedule(kind, b.id, b.scannedSize)
+		w := &e.work[len(e.work)-1]
+		w.Filter = filter
+		e.pending[id] = *w
+	case f.err != nil:
+		return nil, unreadable
+	case f.done:
+		return f.table, gatheredAll
+	}
+	return nil, gatheredSome
+}
+
+// found takes what the shell has found in a block.
+func (e *Engine) found(w Work, d Done) {
+	if f := e.finds[findKey{w.Kind, w.Block, w.Size}]; f != nil && !f.done && f.err == nil {
+		f.table, f.err, f.done = d.Table, d.Err, d.Err == nil
+	}
+	if e.serving() && !e.stopped {
+		e.unpark()
+	}
+}
+
+// findError returns why a block could not be looked through.
+func (e *Engine) findError() error {
+	for _, b := range e.blocks {
+		for _, kind := range [...]WorkKind{WorkFind, WorkSubjects} {
+			if f := e.finds[findKey{kind, b.id, b.scannedSize}]; f != nil && f.err != nil {
+				return f.err
+			}
+		}
+	}
+	return nil
+}
+
+// forgetFinds forgets what was found: the command that needed it is through.
+func (e *Engine) forgetFinds() { e.finds = nil }
+
+// gatherer selects records from tables.
+type gatherer struct {
+	e      *Engine
+	filter *subject.Set
+	ids    map[uint32]bool // of subjects of the index: whether the filter selects them
+	name   []byte
+}
+
+// add appends the selected records of a table. Where a table was scanned, the messages of the sequences
+// that the block has in memory are not taken from it.
+func (g *gatherer) add(list []match, b *block, t *Table, from, to uint64, dead bool) []match {
+	if t == b.appended {
+		from = max(from, b.tailFrom)
+	} else {
+		to = min(to, b.tailFrom-1)
+	}
+	selects := g.selects(t)
+	for i := t.Search(from); i < t.n && t.Sequence(i) <= to; i++ {
+		if (dead || b.live(t.Sequence(i))) && selects(t.Subject(i)) {
+			list = append(list, match{b, t, i})
+		}
+	}
+	return list
+}
+
+// selects returns a function that reports whether the subject with a number of the table is selected.
+func (g *gatherer) selects(t *Table) func(number uint32) bool {
+	if g.filter.All() {
+		return func(uint32) bool { return true }
+	}
+	if t.names == nil {
+		return g.selectsID
+	}
+	known := make([]bool, len(t.names.names))
+	for i, name := range t.names.names {
+		known[i] = g.filter.Match([]byte(name))
+	}
+	return func(number uint32) bool { return number != noSubject && known[number] }
+}
+
+func (g *gatherer) selectsID(id uint32) bool {
+	if id == noSubject {
+		return false
+	}
+	selected, known := g.ids[id]
+	if !known {
+		g.name = g.e.subjects.AppendName(g.name[:0], id)
+		selected = g.filter.Match(g.name)
+		g.ids[id] = selected
+	}
+	return selected
+}

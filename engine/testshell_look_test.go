@@ -1,0 +1,33 @@
+package engine_test
+
+import "github.com/seed-d8b58eba/millrace/engine"
+
+// lookInto answers what a work asks of the records of a block.
+func (s *shell) lookInto(w engine.Work, done *engine.Done) {
+	found := engine.NewScan(w.Block)
+	type sum struct{ count, last uint64 }
+	sums := map[string]sum{}
+	var names []string
+	walk(w.Block, s.disk.current[w.Block][:w.Size], func(offset int64, r record) {
+		switch {
+		case r.kind == 't':
+			done.Tombstones = append(done.Tombstones, engine.Tombstone{Sequence: r.sequence, Time: r.time})
+		case r.kind != 'm':
+		case w.Kind == engine.WorkSubjects && r.subject != "":
+			if sums[r.subject].count == 0 {
+				names = append(names, r.subject)
+			}
+			sums[r.subject] = sum{sums[r.subject].count + 1, r.sequence}
+		case w.Kind == engine.WorkFind && (w.Filter.All() || r.subject != "" && w.Filter.Match([]byte(r.subject))):
+			found.Message(r.sequence, r.time, offset, r.size, []byte(r.subject))
+		}
+	})
+	found.Finish(0, false, nil, 0)
+	done.Table = found.Table()
+	if w.Kind == engine.WorkSubjects {
+		done.Table = engine.NewSubjectsTable()
+		for _, name := range names {
+			done.Table.AddSubject([]byte(name), sums[name].count, sums[name].last)
+		}
+	}
+}
