@@ -77,6 +77,13 @@ type Config struct {
 	// MaxBytes bounds the bytes of the messages, see RecordSize. Default
 	// unlimited.
 	MaxBytes int64
+	// MaxMsgsPer bounds the messages of one subject: the oldest makes room for a new
+	// one, whatever Discard says, unless DiscardNewPer is set. It does not count messages
+	// without a subject. Default unlimited.
+	MaxMsgsPer int64
+	// DiscardNewPer refuses a message of a subject that has MaxMsgsPer of them with
+	// ErrMaxMsgsPerSubject, if the stream discards new messages.
+	DiscardNewPer bool
 	// MaxAge bounds the age of messages, at least 100 ms. They go at most about
 	// 250 ms after that. Default unlimited.
 	MaxAge time.Duration

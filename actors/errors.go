@@ -49,6 +49,8 @@ var (
 	ErrMaxMsgs = engine.ErrMaxMsgs
 	// ErrMaxBytes: refused, the stream would exceed MaxBytes.
 	ErrMaxBytes = engine.ErrMaxBytes
+	// ErrMaxMsgsPerSubject: refused, the subject holds MaxMsgsPer messages.
+	ErrMaxMsgsPerSubject = engine.ErrMaxMsgsPerSubject
 	// ErrTooLarge: refused, the message or batch is above a size limit.
 	ErrTooLarge = engine.ErrTooLarge
 	// ErrSequenceMismatch: refused, the sequence given or expected does not match.

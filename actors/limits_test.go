@@ -53,11 +53,23 @@ func TestOldMessagesMakeRoom(t *testing.T) {
 	})
 }
 
-func TestMessageLargerThanMaxBytesRemovesItself(t *testing.T) {
+// TestMessageLargerThanMaxBytesIsRefused: it would be acknowledged, and be gone. What a leader has accepted a
+// replica takes all the same.
+func TestMessageLargerThanMaxBytesIsRefused(t *testing.T) {
 	config := actors.Config{Dir: t.TempDir(), MaxBytes: 100, Discard: actors.DiscardOld}
 	s := open(t, config)
 	mustStore(t, s, "a", "small")
-	require.Equal(t, uint64(2), mustStore(t, s, "a", string(make([]byte, 100))).Sequence)
+	large := make([]byte, 100)
+	_, err := s.StoreMsg(t.Context(), "a", nil, large)
+	require.ErrorIs(t, err, actors.ErrMaxBytes)
+	_, err = s.StoreBatch(t.Context(), []actors.BatchMessage{{Subject: "a"}, {Subject: "a", Payload: large}})
+	require.ErrorIs(t, err, actors.ErrMaxBytes)
+	state := stateOf(t, s)
+	require.Equal(t, uint64(1), state.Messages)
+	require.Equal(t, uint64(1), state.LastSequence)
+	ack, err := s.StoreRaw(t.Context(), actors.RawMessage{Subject: "a", Payload: large, Time: state.LastTime})
+	require.NoError(t, err)
+	require.Equal(t, uint64(2), ack.Sequence)
 	check := func() {
 		state := stateOf(t, s)
 		require.Zero(t, state.Messages)

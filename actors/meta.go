@@ -112,9 +112,8 @@ func (s *stream) noteServerLimits(meta storedMeta) {
 	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
 	s.serverLimits.cannotTell = meta.lost != nil || meta.hasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
 	for name, set := range map[string]bool{
-		"max_msgs_per_subject": meta.MaxMsgsPerSubject > 0,
-		"allow_msg_ttl":        meta.AllowMsgTTL,
-		"allow_msg_schedules":  meta.AllowMsgSchedules,
+		"allow_msg_ttl":       meta.AllowMsgTTL,
+		"allow_msg_schedules": meta.AllowMsgSchedules,
 	} {
 		if set {
 			s.log.Warn("the stream has a limit that this version does not apply", "limit", name)
@@ -128,6 +127,8 @@ func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
 	c, before := &s.config, *meta
 	meta.MaxMsgs = limit(meta.MaxMsgs, c.MaxMsgs, Unlimited)
 	meta.MaxBytes = limit(meta.MaxBytes, c.MaxBytes, Unlimited)
+	meta.MaxMsgsPerSubject = limit(meta.MaxMsgsPerSubject, c.MaxMsgsPer, Unlimited)
+	meta.DiscardNewPerSubj = meta.DiscardNewPerSubj || c.DiscardNewPer
 	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(max(c.MaxMsgSize, Unlimited)), Unlimited)
 	meta.MaxAge = limit(meta.MaxAge, c.MaxAge, 0)
 	switch c.Discard {
@@ -137,13 +138,14 @@ func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
 		meta.Discard = "new"
 	}
 	s.limits = engine.Limits{
-		MaxMsgs: meta.MaxMsgs, MaxBytes: meta.MaxBytes,
+		MaxMsgs: meta.MaxMsgs, MaxBytes: meta.MaxBytes, MaxMsgsPer: meta.MaxMsgsPerSubject, DiscardNewPer: meta.DiscardNewPerSubj,
 		MaxAge: meta.MaxAge, MaxMsgSize: int(meta.MaxMsgSize),
 	}
 	if meta.Discard == "new" {
 		s.limits.Discard = engine.DiscardNew
 	}
 	return meta.MaxMsgs != before.MaxMsgs || meta.MaxBytes != before.MaxBytes ||
+		meta.MaxMsgsPerSubject != before.MaxMsgsPerSubject || meta.DiscardNewPerSubj != before.DiscardNewPerSubj ||
 		meta.MaxMsgSize != before.MaxMsgSize || meta.MaxAge != before.MaxAge ||
 		meta.Discard != before.Discard
 }

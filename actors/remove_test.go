@@ -182,3 +182,42 @@ func TestPurgeOfNewStream(t *testing.T) {
 	require.Zero(t, state.LastSequence)
 	require.Equal(t, uint64(1), mustStore(t, s, "a", "x").Sequence)
 }
+
+// TestMaxMsgsPerKeepsTheNewest of each subject, also after a stop and a removal, which brings nothing back.
+func TestMaxMsgsPerKeepsTheNewest(t *testing.T) {
+	for _, per := range []int64{1, 2, 5} {
+		config := actors.Config{Dir: t.TempDir(), BlockSize: 4 << 10, MaxMsgsPer: per}
+		s := open(t, config)
+		var want []uint64
+		for i := range 60 {
+			mustStore(t, s, fmt.Sprintf("k.%d", i%3), fmt.Sprintf("%600d", i))
+		}
+		for sequence := 61 - 3*per; sequence <= 60; sequence++ {
+			want = append(want, uint64(sequence))
+		}
+		got, _ := collect(t, s)
+		require.Equal(t, want, got)
+		require.NoError(t, s.Stop(t.Context()))
+		s = open(t, config)
+		got, _ = collect(t, s)
+		require.Equal(t, want, got)
+		removed, err := s.RemoveMsg(t.Context(), 60)
+		require.NoError(t, err)
+		require.True(t, removed)
+		require.NoError(t, s.Stop(t.Context()))
+		s = open(t, config)
+		got, _ = collect(t, s)
+		require.Equal(t, want[:len(want)-1], got)
+	}
+}
+
+// TestDiscardNewPerRefuses a message of a subject that has as many as it may have.
+func TestDiscardNewPerRefuses(t *testing.T) {
+	s := open(t, actors.Config{MaxMsgsPer: 2, Discard: actors.DiscardNew, DiscardNewPer: true})
+	mustStore(t, s, "a", "x")
+	mustStore(t, s, "a", "x")
+	_, err := s.StoreMsg(t.Context(), "a", nil, nil)
+	require.ErrorIs(t, err, actors.ErrMaxMsgsPerSubject)
+	mustStore(t, s, "b", "x")
+	require.Equal(t, uint64(1), s.Stats().RefusedPer)
+}

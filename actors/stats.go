@@ -23,6 +23,7 @@ type Stats struct {
 
 	RefusedMsgs     uint64 // stores refused by MaxMsgs
 	RefusedBytes    uint64 // stores refused by MaxBytes
+	RefusedPer      uint64 // stores refused by MaxMsgsPer
 	RefusedSize     uint64 // stores refused for their size
 	RefusedSequence uint64 // stores refused for a sequence
 
@@ -115,7 +116,7 @@ func (s *Store) Stats() Stats {
 		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge,
 		RemovedPer: c.RemovedPer, RemovedRequest: c.RemovedRequest,
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
-		RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
+		RefusedPer: c.RefusedPer, RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
 		Groups:       s.meters.groups.histogram(groupBounds, 1),
 		SyncSeconds:  s.meters.syncs.histogram(syncBounds, time.Nanosecond.Seconds()),
 		MailboxDepth: s.mailbox.UserMessageCount(),

@@ -11,9 +11,45 @@ func (e *Engine) roomFor(n, bytes int64) error {
 		e.counts[countRefusedMsgs]++
 		return &LimitError{"messages", msgs, l.MaxMsgs, ErrMaxMsgs}
 	}
+	return e.roomForBytes(bytes)
+}
+
+// roomForBytes applies MaxBytes alone.
+func (e *Engine) roomForBytes(bytes int64) error {
+	l := &e.cfg.Limits
 	if bytes += int64(e.counts[countBytes]); l.MaxBytes > 0 && bytes > l.MaxBytes {
 		e.counts[countRefusedBytes]++
 		return &LimitError{"bytes", bytes, l.MaxBytes, ErrMaxBytes}
+	}
+	return nil
+}
+
+// roomForOne is roomFor and MaxMsgsPer for one message of a subject that has so much.
+func (e *Engine) roomForOne(bytes int64, before subjectNow) error {
+	l := &e.cfg.Limits
+	if l.Discard != DiscardNew {
+		return nil
+	}
+	if !e.perLimited() || before.count < uint64(l.MaxMsgsPer) {
+		return e.roomFor(1, bytes)
+	}
+	if l.DiscardNewPer {
+		e.counts[countRefusedPer]++
+		return &LimitError{"messages of a subject", int64(before.count) + 1, l.MaxMsgsPer, ErrMaxMsgsPerSubject}
+	}
+	// It takes the place of the oldest one of its subject.
+	if old := e.oldestSize(before); old < bytes {
+		return e.roomForBytes(bytes)
+	}
+	return nil
+}
+
+// checkHoldable refuses a message whose record is larger than all messages together may be: it would be
+// acknowledged, and be gone.
+func (e *Engine) checkHoldable(bytes int64) error {
+	if most := e.cfg.Limits.MaxBytes; most > 0 && bytes > most {
+		e.counts[countRefusedBytes]++
+		return &LimitError{"bytes", bytes, most, ErrMaxBytes}
 	}
 	return nil
 }

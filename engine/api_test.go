@@ -199,9 +199,10 @@ func TestDerivedFilesGoBeforeTheFirstChange(t *testing.T) {
 
 func TestCountsByReason(t *testing.T) {
 	s := open(limits(engine.Limits{MaxMsgs: 3, MaxBytes: 200, MaxMsgSize: 300}))
-	s.do(append(repeat(store("a", 0), 5), store("a", 301), store("a", 150), raw(77, 1))...)
+	s.do(append(repeat(store("a", 0), 5), store("a", 301), store("a", 150), store("a", 190), raw(77, 1))...)
 	got := s.pub.Counts()
-	if got.Stored != 6 || got.RemovedMsgs != 3 || got.RemovedBytes != 2 || got.RefusedSize != 1 || got.RefusedSequence != 1 ||
+	if got.Stored != 6 || got.RemovedMsgs != 3 || got.RemovedBytes != 2 || got.RefusedSize != 0 ||
+		got.RefusedBytes != 2 || got.RefusedSequence != 1 ||
 		got.Messages != 1 || got.Blocks == 0 || got.Unacknowledged != 0 {
 		t.Fatalf("%+v", got)
 	}

@@ -1,13 +1,15 @@
 package engine
 
 // add appends a message record to the tail, which has room for it.
-func (e *Engine) add(m *Message, sequence uint64, time int64, size int) {
+func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject uint32) {
 	e.openFrame(size)
 	b := e.tail
 	b.memory.slotRoom(b.appended, &e.spareSlots)
 	b.codec.AppendMessage(b.memory.free(), sequence, time, m.Subject, m.Header, m.Payload)
-	b.appended.add(sequence, time, b.size, size, e.subjects.Stage(m.Subject, e.current.parity))
+	id := e.subjects.Stage(m.Subject, e.current.parity)
+	b.appended.add(sequence, time, b.size, size, id)
 	e.appended(size)
+	e.stagedStore(id, sequence, size)
 	b.remember(sequence, time, uint64(size))
 
 	n := &e.numbers
@@ -19,6 +21,7 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) {
 	n.counts[countBytes] += uint64(size)
 	n.counts[countLast], n.lastTime = sequence, time
 	n.counts[countStored]++
+	return id
 }
 
 func (e *Engine) appendSkip(last uint64, time int64) {

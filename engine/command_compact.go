@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
@@ -37,11 +35,8 @@ func (c *Compact) apply(e *Engine, tag any) bool {
 		var outcome gathered
 		if n, outcome = e.compact(c.Sequence); outcome == gatheredSome {
 			return false
-		} else if outcome == unreadable {
-			err := fmt.Errorf("%w: %w", ErrUnreadable, e.findError())
-			e.forgetFinds()
-			e.replyInOrder(Reply{Tag: tag, Err: err})
-			return true
+		} else if outcome == unreadableBlock {
+			return e.refuseUnreadable(tag, e.findError())
 		}
 	}
 	e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: n})
@@ -65,9 +60,6 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 			continue
 		}
 		part, state := e.gather(&everything, b.firstLive, min(below-1, b.last), false)
-		if _, loaded := b.table(b.firstLive); state == gatheredAll && b.last >= below && !loaded && e.request(b) {
-			state = gatheredSome // the time of the first message is in it
-		}
 		outcome = max(outcome, state)
 		list = append(list, part...)
 	}
@@ -78,7 +70,6 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 		t, _ := e.find(WorkSubjects, b, nil)
 		n += e.dropWhole(b, t)
 	}
-	e.forgetFinds()
 	var graves []Tombstone
 	for i := range list {
 		m := &list[i]
@@ -99,6 +90,7 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 		sum := &t.names.sums[i]
 		if id := t.names.lookUp(e.subjects, uint32(i)); id != noSubject {
 			e.current.removals = append(e.current.removals, removal{id, uint32(sum.count), sum.last})
+			e.stagedRemovals(id, uint32(sum.count))
 		}
 	}
 	e.counts[countRemovedRequest] += n

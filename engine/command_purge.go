@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/internal/subject"
@@ -55,21 +54,17 @@ func (c *Purge) some(e *Engine, tag any) bool {
 	if c.Sequence > 1 && c.Keep == 0 {
 		high = c.Sequence - 1
 	}
+	if settled, err := e.perSettled(); !settled {
+		return e.refuseUnreadable(tag, err)
+	}
 	list, outcome := e.gather(filter, 1, high, e.perLimited())
 	switch outcome {
 	case gatheredSome:
 		return false
-	case unreadable:
-		err := e.findError()
-		e.forgetFinds()
-		e.replyInOrder(Reply{Tag: tag, Err: fmt.Errorf("%w: %w", ErrUnreadable, err)})
-		return true
+	case unreadableBlock:
+		return e.refuseUnreadable(tag, e.findError())
 	}
 	remove, again := selectMatches(list, c.Sequence, c.Keep)
-	if !e.firstTimeAfter(remove) {
-		return false
-	}
-	e.forgetFinds()
 	n := e.purgeMatches(remove, again)
 	if n == 0 {
 		e.replyInOrder(Reply{Tag: tag, Sequence: e.last()})
@@ -119,24 +114,6 @@ func (e *Engine) purgeMatches(live, dead []match) int {
 		e.writeRemovals(0, graves)
 	}
 	return len(live)
-}
-
-// firstTimeAfter sees to it that the time of the first message is known once some messages are removed. It
-// reports false when a table has to be loaded for that.
-func (e *Engine) firstTimeAfter(remove []match) bool {
-	for _, b := range e.blocks {
-		n, first := uint64(0), false
-		for len(remove) > 0 && remove[0].block == b {
-			first = first || remove[0].sequence() == b.firstLive
-			n, remove = n+1, remove[1:]
-		}
-		if b.msgs == 0 || b.msgs == n {
-			continue
-		}
-		_, loaded := b.table(b.firstLive)
-		return !first && !b.timeStale || loaded || !e.request(b)
-	}
-	return true
 }
 
 // purgeAll removes all messages, and makes last the last sequence. It returns how many there were.

@@ -44,8 +44,17 @@ func (c *Remove) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Sequence: c.Sequence, Err: fmt.Errorf("%w: %d", ErrNotFound, c.Sequence)})
 		return true
 	}
+	if settled, err := e.perSettled(); !settled {
+		return e.refuseUnreadable(tag, err)
+	}
+	graves, ready, err := e.evictedOf(t.subjectOf(e.subjects, i), c.Sequence)
+	if !ready {
+		return e.refuseUnreadable(tag, err)
+	}
 	e.protectHead()
-	e.entomb(b, t, i, countRemovedRequest)
+	graves = append(graves, Tombstone{c.Sequence, t.slot(i).time})
+	e.removeAt(b, t, i, countRemovedRequest)
+	e.writeRemovals(0, graves)
 	e.removed()
 	e.current.reply(Reply{Tag: tag, Sequence: c.Sequence, Count: 1})
 	return true

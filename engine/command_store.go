@@ -15,20 +15,27 @@ func (c *Store) subjectAhead() string { return c.Subject }
 
 func (c *Store) apply(e *Engine, tag any) bool {
 	size := e.recordSize(&c.Message)
-	if err := c.admit(e, size); err != nil {
+	before, ready, err := e.perReady(c.Subject, 1)
+	if !ready {
+		return e.refuseUnreadable(tag, err)
+	}
+	if err := c.admit(e, size, before); err != nil {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}
-	e.storeOne(tag, &c.Message, e.stampNow(), size)
+	e.storeOne(tag, &c.Message, e.stampNow(), size, before)
 	return true
 }
 
-// admit decides whether the message may enter. A refusal changes nothing.
-func (c *Store) admit(e *Engine, size int) error {
-	if err := e.roomFor(1, int64(size)); err != nil {
+// admit decides whether the message may enter, whose subject has so much. A refusal changes nothing.
+func (c *Store) admit(e *Engine, size int, before subjectNow) error {
+	if err := e.roomForOne(int64(size), before); err != nil {
+		return err
+	}
+	if err := e.checkHoldable(int64(size)); err != nil {
 		return err
 	}
 	if err := e.checkSize(&c.Message); err != nil {
@@ -38,12 +45,14 @@ func (c *Store) admit(e *Engine, size int) error {
 }
 
 // storeOne appends a message that was admitted, and answers its command.
-func (e *Engine) storeOne(tag any, m *Message, time int64, size int) {
+func (e *Engine) storeOne(tag any, m *Message, time int64, size int, before subjectNow) {
+	e.beforePer()
 	if e.full(size) {
 		e.roll()
 	}
 	sequence := e.last() + 1
-	e.add(m, sequence, time, size)
+	id := e.add(m, sequence, time, size)
+	e.enforcePer(id, before, sequence, size)
 	e.enforce()
 	e.current.reply(Reply{Tag: tag, Sequence: sequence, Count: 1, Time: time})
 }

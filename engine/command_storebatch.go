@@ -26,6 +26,11 @@ func (c *StoreBatch) clone() Command {
 func (*StoreBatch) subjectAhead() string { return "" }
 
 func (c *StoreBatch) apply(e *Engine, tag any) bool {
+	for i := range c.Messages {
+		if _, ready, err := e.perReady(c.Messages[i].Subject, c.count(i)); !ready {
+			return e.refuseUnreadable(tag, err)
+		}
+	}
 	total, err := c.admit(e)
 	if err != nil {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
@@ -35,12 +40,19 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 		return false
 	}
 	time := e.stampNow()
+	e.beforePer()
 	if e.full(total) {
 		e.roll()
 	}
 	for i := range c.Messages {
 		m := &c.Messages[i]
-		e.add(m, e.last()+1, time, e.recordSize(m))
+		size := e.recordSize(m)
+		var before subjectNow
+		if e.perLimited() && m.Subject != "" {
+			before = e.subjectNow(m.Subject)
+		}
+		id := e.add(m, e.last()+1, time, size)
+		e.enforcePer(id, before, e.last(), size)
 	}
 	e.enforce()
 	e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: len(c.Messages), Time: time})
@@ -56,10 +68,13 @@ func (c *StoreBatch) admit(e *Engine) (total int, err error) {
 	for i := range c.Messages {
 		total += e.recordSize(&c.Messages[i])
 	}
-	if err := e.roomFor(int64(len(c.Messages)), int64(total)); err != nil {
+	if err := c.room(e, int64(total)); err != nil {
 		return 0, err
 	}
 	for i := range c.Messages {
+		if err := e.checkHoldable(int64(e.recordSize(&c.Messages[i]))); err != nil {
+			return 0, err
+		}
 		if err := e.checkSize(&c.Messages[i]); err != nil {
 			return 0, err
 		}
@@ -69,4 +84,55 @@ func (c *StoreBatch) admit(e *Engine) (total int, err error) {
 		return 0, &LimitError{"bytes of a batch", int64(total), MaxBatchBytes, ErrTooLarge}
 	}
 	return total, e.checkSequence(0, c.Precondition, uint64(len(c.Messages)))
+}
+
+// count returns how many messages of the subject of message i the batch has, up to that one.
+func (c *StoreBatch) count(i int) (n uint64) {
+	if len(c.Messages) > manyInBatch {
+		return uint64(len(c.Messages)) // at most
+	}
+	for k := range c.Messages[:i+1] {
+		if c.Messages[k].Subject == c.Messages[i].Subject {
+			n++
+		}
+	}
+	return n
+}
+
+// manyInBatch is from where on the messages of a subject in a batch are not counted one by one.
+const manyInBatch = 256
+
+// room applies the limits if the stream discards new messages.
+func (c *StoreBatch) room(e *Engine, bytes int64) error {
+	l := &e.cfg.Limits
+	switch {
+	case l.Discard != DiscardNew:
+		return nil
+	case len(c.Messages) == 1 && c.Messages[0].Subject != "" && e.perLimited():
+		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject))
+	case !e.perLimited():
+		return e.roomFor(int64(len(c.Messages)), bytes)
+	}
+	counts := make(map[string]uint64)
+	more := int64(0) // messages that take no other one's place
+	for i := range c.Messages {
+		name := c.Messages[i].Subject
+		if name == "" {
+			more++
+			continue
+		}
+		if _, known := counts[name]; !known {
+			counts[name] = e.subjectNow(name).count
+		}
+		if counts[name]++; counts[name] <= uint64(l.MaxMsgsPer) {
+			more++
+		} else if l.DiscardNewPer {
+			e.counts[countRefusedPer]++
+			return &LimitError{"messages of a subject", int64(counts[name]), l.MaxMsgsPer, ErrMaxMsgsPerSubject}
+		}
+	}
+	if more == 0 {
+		return e.roomForBytes(bytes)
+	}
+	return e.roomFor(more, bytes)
 }

@@ -24,21 +24,28 @@ func (c *StoreRaw) subjectAhead() string { return c.Subject }
 
 func (c *StoreRaw) apply(e *Engine, tag any) bool {
 	size := e.recordSize(&c.Message)
-	if err := c.admit(e, size); err != nil {
+	before, ready, err := e.perReady(c.Subject, 1)
+	if !ready {
+		return e.refuseUnreadable(tag, err)
+	}
+	if err := c.admit(e, size, before); err != nil {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}
-	e.storeOne(tag, &c.Message, c.Time, size)
+	e.storeOne(tag, &c.Message, c.Time, size, before)
 	return true
 }
 
 // admit decides whether the message may enter. A refusal changes nothing.
-func (c *StoreRaw) admit(e *Engine, size int) error {
+func (c *StoreRaw) admit(e *Engine, size int, before subjectNow) error {
 	if c.CheckDiscardNew {
-		if err := e.roomFor(1, int64(size)); err != nil {
+		if err := e.roomForOne(int64(size), before); err != nil {
+			return err
+		}
+		if err := e.checkHoldable(int64(size)); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ const (
 	countRemovedRequest
 	countRefusedMsgs
 	countRefusedBytes
+	countRefusedPer
 	countRefusedSize
 	countRefusedSequence
 	countDurable
@@ -76,6 +77,7 @@ var counterTable = [counters]struct {
 	countRemovedRequest:  {"removed on request", ofTotal},
 	countRefusedMsgs:     {"refused by MaxMsgs", ofRefusal},
 	countRefusedBytes:    {"refused by MaxBytes", ofRefusal},
+	countRefusedPer:      {"refused by MaxMsgsPer", ofRefusal},
 	countRefusedSize:     {"refused for size", ofRefusal},
 	countRefusedSequence: {"refused for sequence", ofRefusal},
 	countDurable:         {"durable", ofGauge},
@@ -139,6 +141,7 @@ type Counts struct {
 	RemovedRequest  uint64 // messages that somebody asked to remove: one, some, or all
 	RefusedMsgs     uint64 // refused by MaxMsgs
 	RefusedBytes    uint64 // refused by MaxBytes
+	RefusedPer      uint64 // refused by MaxMsgsPer
 	RefusedSize     uint64 // refused for their size
 	RefusedSequence uint64 // refused for a sequence that did not match
 	Unindexed       uint64 // sealed blocks that wait for an index, or get one
@@ -152,7 +155,7 @@ func (n *numbers) toCounts() Counts {
 		RemovedMsgs: c[countRemovedMsgs], RemovedBytes: c[countRemovedBytes], RemovedAge: c[countRemovedAge],
 		RemovedPer: c[countRemovedPer], RemovedRequest: c[countRemovedRequest],
 		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],
-		RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],
+		RefusedPer: c[countRefusedPer], RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],
 		Unindexed: c[countUnindexed], Unacknowledged: c[countUnacknowledged],
 	}
 }

@@ -68,7 +68,7 @@ func TestTotalsGoOnWhenAnEngineTakesOver(t *testing.T) {
 	for c := range counters {
 		switch c {
 		case countStored, countRemovedMsgs, countRemovedBytes, countRemovedAge, countRemovedPer, countRemovedRequest,
-			countRefusedMsgs, countRefusedBytes, countRefusedSize, countRefusedSequence:
+			countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence:
 			require.Equal(t, n.counts[c], e.counts[c], "%v", c)
 		default:
 			require.Zero(t, e.counts[c], "%v", c)
@@ -89,7 +89,7 @@ func TestRefusalsAndGaugesWaitForNoGroup(t *testing.T) {
 	got := pub.numbers()
 	for c := range counters {
 		switch c {
-		case countRefusedMsgs, countRefusedBytes, countRefusedSize, countRefusedSequence, countUnacknowledged:
+		case countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence, countUnacknowledged:
 			require.Equal(t, 1000+uint64(c), got.counts[c], "%v", c)
 		default: // of these, durable and unindexed are kept elsewhere
 			require.Less(t, got.counts[c], uint64(1000), "%v", c)

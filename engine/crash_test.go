@@ -108,8 +108,12 @@ func (mc *machine) checkDurable(s *shell) error {
 	p.live = slices.DeleteFunc(p.live, func(e entry) bool { return e.sequence > mc.pub.Durable() })
 	state := s.pub.State()
 	l := mc.cfg.Limits
-	// A removal that the power took back, before stores that it did not, has the limits remove more.
-	limited := l.Discard == engine.DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0) && mc.m.hasRemoved()
+	// A removal that the power took back, before stores that it did not, has the limits remove more. So has
+	// a store that would have removed another message of its subject.
+	limited := l.Discard == engine.DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0) && (mc.m.hasRemoved() || l.MaxMsgsPer > 0)
+	if l.MaxMsgsPer > 0 && mc.m.hasRemoved() {
+		p.live = nil // and the limit of a subject likewise
+	}
 	for _, e := range p.live {
 		if limited && e.sequence < state.FirstSequence {
 			continue

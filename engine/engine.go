@@ -20,10 +20,12 @@ type Engine struct {
 	// generation is that of all blocks of this engine.
 	generation uint64
 
-	numbers                    // state and totals, staged commands included
-	subjects *subjects.Index   // of what is published; what is staged waits in it
-	now      int64             // time of this turn
-	stamp    int64             // highest time given to a message
+	numbers                  // state and totals, staged commands included
+	subjects *subjects.Index // of what is published; what is staged waits in it
+	now      int64           // time of this turn
+	stamp    int64           // highest time given to a message
+	staging  staging
+	per      perSubject
 	floor    floor             // the highest one in the log
 	emptied  []*block          // that have lost their last message and are still in the list
 	fenced   bool              // no command is carried out before the current group is published
@@ -89,6 +91,7 @@ func newEngine(cfg Config, pub *Published) *Engine {
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
 	}
+	e.staging.tracks, e.staging.deltas = e.perLimited(), make(map[uint32]delta)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
 	e.expiry.ran = math.MinInt64
 	for _, c := range outliving {
@@ -153,6 +156,7 @@ func (e *Engine) Done(d Done) {
 	case w.Kind == WorkRemove && d.Err != nil:
 		// Nothing is lost by it: the removal is tried again, and until then the file stays.
 		e.durability.notRemoved(e, w.Block)
+		e.goOn()
 		return
 	}
 	if d.Err != nil {
@@ -160,6 +164,7 @@ func (e *Engine) Done(d Done) {
 		return
 	}
 	e.maintained(w)
+	e.goOn()
 }
 
 // fail makes the engine refuse everything from now on, with an error that says why, and

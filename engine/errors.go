@@ -12,6 +12,9 @@ var (
 	// ErrMaxBytes: the message would take the stream above MaxBytes and it
 	// discards new messages.
 	ErrMaxBytes = errors.New("engine: maximum number of bytes reached")
+	// ErrMaxMsgsPerSubject: the message's subject has MaxMsgsPer messages, and the
+	// stream discards new ones of a subject.
+	ErrMaxMsgsPerSubject = errors.New("engine: maximum number of messages of a subject reached")
 	// ErrTooLarge: the message or the batch is above a size limit.
 	ErrTooLarge = errors.New("engine: too large")
 	// ErrSequenceMismatch: the sequence given, or expected, is not the one that

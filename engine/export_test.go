@@ -11,6 +11,12 @@ func SetKeepRecords(n int) (restore func()) {
 	return func() { keepRecords = old }
 }
 
+// FirstTimeStale reports whether the time of the first message is not known yet. No group is closed then.
+func (e *Engine) FirstTimeStale() bool {
+	b := e.head()
+	return b != nil && b.timeStale
+}
+
 // Unsent returns the replies that wait.
 func (e *Engine) Unsent() []Reply {
 	list := append([]Reply(nil), e.out...)
@@ -37,9 +43,10 @@ func (e *Engine) Served() bool { return e.serving() }
 // Parked returns how many commands wait for a table.
 func (e *Engine) Parked() int { return len(e.parked) }
 
-// Held reports whether SyncNever holds back what is staged or in flight.
+// Held reports whether SyncNever holds back what is staged or in flight, or the time of the first message does.
 func (e *Engine) Held() (current, inflight bool) {
-	return e.current != nil && e.current.staged() && e.current.held, e.inflight != nil && e.inflight.held
+	waits := e.current != nil && e.current.staged() && !e.firstTimeKnown()
+	return waits || e.current != nil && e.current.staged() && e.current.held, e.inflight != nil && e.inflight.held
 }
 
 // MemoryBlocks returns how many blocks have bytes in memory.

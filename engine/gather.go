@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/seed-d8b58eba/millrace/internal/subject"
+import (
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
 
 // A command that removes by subject first gathers the records that its filter selects: from the tables
 // in memory, and for the rest of the blocks from what the shell finds in their indexes (WorkFind). Until
@@ -23,6 +27,7 @@ func (m *match) tombstone() Tombstone {
 
 // find is what is known of the records in the file of a block that a filter selects.
 type find struct {
+	work  WorkID // that looks
 	table *Table
 	err   error
 	done  bool
@@ -41,7 +46,7 @@ type gathered uint8
 const (
 	gatheredAll gathered = iota
 	gatheredSome
-	unreadable
+	unreadableBlock
 )
 
 // gather returns the records from low to high that a filter selects, ascending, once all of them are
@@ -95,22 +100,23 @@ func (e *Engine) find(kind WorkKind, b *block, filter *subject.Set) (*Table, gat
 		if e.finds == nil {
 			e.finds = make(map[findKey]*find)
 		}
-		e.finds[findKey{kind, b.id, b.scannedSize}] = &find{}
 		id := e.schedule(kind, b.id, b.scannedSize)
+		e.finds[findKey{kind, b.id, b.scannedSize}] = &find{work: id}
 		w := &e.work[len(e.work)-1]
 		w.Filter = filter
 		e.pending[id] = *w
 	case f.err != nil:
-		return nil, unreadable
+		return nil, unreadableBlock
 	case f.done:
 		return f.table, gatheredAll
 	}
 	return nil, gatheredSome
 }
 
-// found takes what the shell has found in a block.
+// found takes what the shell has found in a block. What an earlier command had asked for, and did not wait
+// for, is of no use to this one.
 func (e *Engine) found(w Work, d Done) {
-	if f := e.finds[findKey{w.Kind, w.Block, w.Size}]; f != nil && !f.done && f.err == nil {
+	if f := e.finds[findKey{w.Kind, w.Block, w.Size}]; f != nil && f.work == w.ID {
 		f.table, f.err, f.done = d.Table, d.Err, d.Err == nil
 	}
 	if e.serving() && !e.stopped {
@@ -123,15 +129,12 @@ func (e *Engine) findError() error {
 	for _, b := range e.blocks {
 		for _, kind := range [...]WorkKind{WorkFind, WorkSubjects} {
 			if f := e.finds[findKey{kind, b.id, b.scannedSize}]; f != nil && f.err != nil {
-				return f.err
+				return fmt.Errorf("%w: block %d: %w", ErrUnreadable, b.id, f.err)
 			}
 		}
 	}
-	return nil
+	return ErrUnreadable
 }
-
-// forgetFinds forgets what was found: the command that needed it is through.
-func (e *Engine) forgetFinds() { e.finds = nil }
 
 // gatherer selects records from tables.
 type gatherer struct {
@@ -174,8 +177,8 @@ func (g *gatherer) selects(t *Table) func(number uint32) bool {
 }
 
 func (g *gatherer) selectsID(id uint32) bool {
-	if id == noSubject {
-		return false
+	if id == noSubject || !g.e.subjects.Known(id) {
+		return false // of a subject whose messages were all removed for good
 	}
 	selected, known := g.ids[id]
 	if !known {

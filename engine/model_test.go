@@ -31,9 +31,9 @@ type machine struct {
 	ackedEvents int
 	seenEvents  int    // and of those that readers were shown
 	aged        uint64 // messages that the engine has removed by MaxAge
-	// purged is what the model was right after each of the last commands that the engine publishes before it
-	// goes on.
-	purged  []snapshot
+	// between is what the model was at moments that the engine may publish before it goes on with commands that
+	// had to wait: after each purge, and before them.
+	between []snapshot
 	flushed uint64 // highest sequence in a reply to a flush or stop
 
 	shown      snapshot // what readers should see
@@ -65,17 +65,14 @@ func (mc *machine) attach() {
 		}
 		mc.follow()
 		current, inflight := mc.e.Held()
-		if current || inflight {
-			for i := range mc.purged {
-				if sameState(mc.pub.State(), mc.purged[i].state) == nil {
-					mc.shown = mc.purged[i]
-				}
+		for i := range mc.between {
+			if sameState(mc.pub.State(), mc.between[i].state) == nil {
+				mc.shown = mc.between[i]
 			}
 		}
-		mc.purged = slices.DeleteFunc(mc.purged, func(s snapshot) bool { return s.events <= mc.shown.events })
 		switch {
 		case mc.cfg.Level == engine.SyncNever && !current && !inflight, mc.commit == nil && !current:
-			mc.shown = mc.snapshot()
+			mc.shown, mc.between = mc.snapshot(), nil
 		}
 		if commit {
 			mc.committing, mc.held = mc.snapshot(), inflight
@@ -83,7 +80,7 @@ func (mc *machine) attach() {
 	}
 	mc.onCommit = func() {
 		if mc.cfg.Level != engine.SyncNever || mc.held {
-			mc.shown = mc.committing
+			mc.shown, mc.between = mc.committing, nil
 		}
 	}
 }
@@ -112,6 +109,9 @@ func (mc *machine) follow() {
 	aged := mc.e.StagedCounts().RemovedAge
 	mc.m.expire(mc.now, aged-mc.aged)
 	mc.aged = aged
+	if len(mc.submitted) > mc.e.Parked() {
+		mc.between = append(mc.between, mc.snapshot())
+	}
 	for len(mc.submitted) > mc.e.Parked() {
 		c := mc.submitted[0]
 		mc.submitted = mc.submitted[1:]
@@ -136,7 +136,7 @@ func (mc *machine) predict(c sent) engine.Reply {
 	want := mc.m.apply(c, mc.now)
 	switch c.command.(type) {
 	case *engine.Purge, *engine.Compact:
-		mc.purged = append(mc.purged, mc.snapshot())
+		mc.between = append(mc.between, mc.snapshot())
 	}
 	return want
 }
@@ -177,6 +177,9 @@ func (mc *machine) observe() error {
 	// Subjects are counted when a group is published.
 	staged, model := mc.e.StagedState(), mc.m.state()
 	staged.Subjects, model.Subjects = 0, 0
+	if mc.e.FirstTimeStale() {
+		staged.FirstTime = model.FirstTime
+	}
 	if err := sameState(staged, model); err != nil {
 		return fmt.Errorf("staged: %w", err)
 	}
@@ -342,11 +345,13 @@ func drawConfig(t *rapid.T) engine.Config {
 	cfg.FirstSequence = rapid.SampledFrom([]uint64{0, 1, 1000}).Draw(t, "first sequence")
 	cfg.MaxUnwritten = rapid.SampledFrom([]int64{0, 300, 1 << 20}).Draw(t, "unwritten")
 	cfg.Limits = engine.Limits{
-		MaxMsgs:    rapid.SampledFrom([]int64{0, 1, 3, 10}).Draw(t, "max messages"),
-		MaxBytes:   rapid.SampledFrom([]int64{0, 0, 200, 1000, 3000}).Draw(t, "max bytes"),
-		MaxAge:     rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second}).Draw(t, "max age"),
-		MaxMsgSize: rapid.SampledFrom([]int{0, 0, 600}).Draw(t, "max message size"),
-		Discard:    rapid.SampledFrom([]engine.DiscardPolicy{engine.DiscardOld, engine.DiscardOld, engine.DiscardNew}).Draw(t, "discard"),
+		MaxMsgs:       rapid.SampledFrom([]int64{0, 1, 3, 10}).Draw(t, "max messages"),
+		MaxBytes:      rapid.SampledFrom([]int64{0, 0, 200, 1000, 3000}).Draw(t, "max bytes"),
+		MaxAge:        rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second}).Draw(t, "max age"),
+		MaxMsgsPer:    rapid.SampledFrom([]int64{0, 0, 1, 2, 3}).Draw(t, "max messages of a subject"),
+		DiscardNewPer: rapid.Bool().Draw(t, "discard new of a subject"),
+		MaxMsgSize:    rapid.SampledFrom([]int{0, 0, 600}).Draw(t, "max message size"),
+		Discard:       rapid.SampledFrom([]engine.DiscardPolicy{engine.DiscardOld, engine.DiscardOld, engine.DiscardNew}).Draw(t, "discard"),
 	}
 	if rapid.Bool().Draw(t, "derived") {
 		cfg.Derived = []string{"index.db"}

@@ -13,6 +13,7 @@ type opening struct {
 	tombstones map[*block][]uint64
 	first      uint64 // what is below was removed, as a floor says or by the engine that failed
 	unwritten  bool   // no floor says so
+	per        perPass
 	limited    bool
 	ready      bool // all is staged, and may be committed
 }
@@ -26,7 +27,12 @@ func (e *Engine) serving() bool { return e.opening == nil }
 
 // mayCommit reports whether what is staged may be written. While the stream is being
 // opened, all that it takes is written at once, when all of it is known.
-func (e *Engine) mayCommit() bool { return e.serving() || e.opening.ready }
+func (e *Engine) mayCommit() bool {
+	if e.serving() {
+		return e.firstTimeKnown()
+	}
+	return e.opening.ready
+}
 
 // targets sorts the sequences that tombstones name by the block that may have a
 // message of the sequence. Tombstones of sequences that no block spans name nothing.
@@ -70,7 +76,7 @@ func (e *Engine) open() {
 	}
 	if !o.limited {
 		e.refreshHead()
-		if !e.removeBelow(o.first) || !e.tablesReady(0, 0) {
+		if !e.removeBelow(o.first) || !e.applyPerSubject(o) || !e.tablesReady(0, 0) {
 			return
 		}
 		if o.unwritten && len(e.blocks) > 0 {

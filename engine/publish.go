@@ -9,7 +9,7 @@ import (
 // lets its replies leave, unless too much of it waits to be written.
 func (e *Engine) publishStaged() {
 	g := e.current
-	if !g.staged() {
+	if !g.staged() || !e.firstTimeKnown() {
 		return
 	}
 	behind := e.inflight != nil && e.inflight.held
@@ -85,10 +85,13 @@ func (e *Engine) indexSubjects(g *group) {
 		g.lost = 0
 	}
 	e.subjects.Published(g.parity)
+	e.staging.published(g.parity)
 	if g.purged {
 		// What readers hold of the old one stays as it is. Nothing is staged in it: no command was
 		// carried out since.
 		e.subjects = subjects.New(e.cfg.Seed)
+		e.staging.forget()
+		e.per = perSubject{}
 		g.purged, e.fenced = false, false
 	}
 }

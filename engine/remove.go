@@ -49,6 +49,11 @@ func (e *Engine) needTable(b *block, sequence uint64) (available, unreadable boo
 func (e *Engine) removeAt(b *block, t *Table, i int, reason counter) {
 	sequence := t.Sequence(i)
 	e.takeMessage(b, t, i, reason)
+	e.afterRemoval(b, sequence)
+}
+
+// afterRemoval brings a block up to date from which a message was taken.
+func (e *Engine) afterRemoval(b *block, sequence uint64) {
 	b.deleted.add(sequence, sequence)
 	e.current.deletes(b)
 	switch {
@@ -72,7 +77,8 @@ func (e *Engine) moveFirstLive(b *block) {
 		b.firstTime, b.timeStale = t.slot(i).time, false
 		return
 	}
-	// The time of the message before stands until the table is in memory: see needFirstTime.
+	// The time of the message before stands until the table is in memory. Where that is the first block, no
+	// group is closed meanwhile: see firstTimeKnown.
 	b.timeStale = true
 }
 
@@ -84,11 +90,10 @@ func (e *Engine) needFirstTime() {
 	}
 }
 
-// entomb is removeAt with a tombstone.
-func (e *Engine) entomb(b *block, t *Table, i int, reason counter) {
-	sequence, time := t.Sequence(i), t.slot(i).time
-	e.removeAt(b, t, i, reason)
-	e.tombstone(sequence, time)
+// firstTimeKnown reports whether the time of the first message is known, or will not be soon.
+func (e *Engine) firstTimeKnown() bool {
+	b := e.head()
+	return b == nil || !b.timeStale || !b.loading
 }
 
 // removed brings the stream up to date after messages were removed.

@@ -47,18 +47,24 @@ func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 }
 
 // takeMessage takes the message of record i out of the stream's numbers and out of
-// the subject index, and counts why it went. A table that was read again may not
-// agree with what was counted; no number goes below zero.
+// the subject index, and counts why it went.
 func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
+	e.take(b, t.subjectOf(e.subjects, i), t.Sequence(i), uint64(t.slot(i).size), reason)
+}
+
+// take is takeMessage for a message of which only that is known. A table that was read again may not
+// agree with what was counted; no number goes below zero.
+func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), 0, t.Sequence(i)})
+		e.current.removals = append(e.current.removals, removal{id, 0, sequence})
+		e.stagedRemovals(id, 1)
 	} else {
 		// An earlier engine removed it, and counted why.
-		e.subjects.Removed(t.subjectOf(e.subjects, i), t.Sequence(i))
+		e.subjects.Removed(id, sequence)
 	}
 	b.thinned = true
-	size := min(uint64(t.slot(i).size), b.bytes)
+	size = min(size, b.bytes)
 	if b.msgs == 1 {
 		size = b.bytes
 	}

@@ -25,7 +25,11 @@ func (e *Engine) apply(tag any, c Command) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: ErrStopped})
 		return true
 	}
-	return c.apply(e, tag)
+	if !c.apply(e, tag) {
+		return false
+	}
+	e.finds = nil // what it has looked for is of no use to the next one
+	return true
 }
 
 // unpark carries out parked commands, in order, up to one that still has to wait.

@@ -80,3 +80,61 @@ func (m *model) compact(below uint64, r engine.Reply) engine.Reply {
 func (m *model) hasRemoved() bool {
 	return slices.ContainsFunc(m.log, func(ev event) bool { return len(ev.removed) > 0 })
 }
+
+// ofSubject returns the live messages of a subject.
+func (m *model) ofSubject(name string) (list []entry) {
+	for _, e := range m.live {
+		if e.subject == name {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// enforcePer removes the oldest messages of a subject that has more than it may have.
+func (m *model) enforcePer(name string) {
+	per := int(m.limits.MaxMsgsPer)
+	if per <= 0 || name == "" {
+		return
+	}
+	list := m.ofSubject(name)
+	for ; len(list) > per; list = list[1:] {
+		m.live = slices.DeleteFunc(m.live, func(e entry) bool { return e.sequence == list[0].sequence })
+	}
+}
+
+// refusalPer applies MaxMsgsPer where new messages are discarded. A single message that takes the place of an
+// old one needs no room of its own: n and bytes are what still counts.
+func (m *model) refusalPer(messages []engine.Message, n, bytes *int) error {
+	per := int(m.limits.MaxMsgsPer)
+	if per <= 0 {
+		return nil
+	}
+	counts := map[string]int{}
+	for _, msg := range messages {
+		if msg.Subject == "" {
+			continue
+		}
+		if counts[msg.Subject] == 0 {
+			counts[msg.Subject] = len(m.ofSubject(msg.Subject))
+		}
+		if counts[msg.Subject]++; m.limits.DiscardNewPer && counts[msg.Subject] > per {
+			return engine.ErrMaxMsgsPerSubject
+		}
+		if counts[msg.Subject] > per {
+			*n--
+		}
+	}
+	if len(messages) != 1 || messages[0].Subject == "" {
+		return nil
+	}
+	if old := m.ofSubject(messages[0].Subject); len(old) >= per {
+		if *n = 0; old[0].size() >= *bytes {
+			*bytes = 0
+			if m.limits.MaxBytes > 0 && m.bytes() > int(m.limits.MaxBytes) {
+				*bytes = int(m.limits.MaxBytes) - m.bytes()
+			}
+		}
+	}
+	return nil
+}

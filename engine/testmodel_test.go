@@ -126,7 +126,10 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 
 func (m *model) add(ev event) {
 	m.log = append(m.log, ev)
-	m.live = append(m.live, ev.messages...)
+	for _, e := range ev.messages {
+		m.live = append(m.live, e)
+		m.enforcePer(e.subject)
+	}
 	m.live = slices.DeleteFunc(m.live, func(e entry) bool {
 		_, gone := slices.BinarySearch(ev.removed, e.sequence)
 		return gone
@@ -142,7 +145,10 @@ func (m *model) refusal(messages []engine.Message, check bool) error {
 		n, bytes = n+1, bytes+codec{}.Size(len(msg.Subject), len(msg.Header), len(msg.Payload))
 	}
 	if m.limits.Discard == engine.DiscardNew && check {
-		if m.limits.MaxMsgs > 0 && len(m.live)+n > int(m.limits.MaxMsgs) {
+		if err := m.refusalPer(messages, &n, &bytes); err != nil {
+			return err
+		}
+		if m.limits.MaxMsgs > 0 && n > 0 && len(m.live)+n > int(m.limits.MaxMsgs) {
 			return engine.ErrMaxMsgs
 		}
 		if m.limits.MaxBytes > 0 && m.bytes()+bytes > int(m.limits.MaxBytes) {
@@ -150,6 +156,9 @@ func (m *model) refusal(messages []engine.Message, check bool) error {
 		}
 	}
 	for _, msg := range messages {
+		if size := (codec{}).Size(len(msg.Subject), len(msg.Header), len(msg.Payload)); check && m.limits.MaxBytes > 0 && size > int(m.limits.MaxBytes) {
+			return engine.ErrMaxBytes
+		}
 		if m.limits.MaxMsgSize > 0 && len(msg.Header)+len(msg.Payload) > m.limits.MaxMsgSize {
 			return engine.ErrTooLarge
 		}

@@ -64,11 +64,13 @@ type Limits struct {
 	MaxAge     time.Duration // since a message's time
 	MaxMsgSize int           // header block plus payload, in bytes
 	Discard    DiscardPolicy
+	// DiscardNewPer refuses a message of a subject that has MaxMsgsPer of them, if Discard is DiscardNew.
+	DiscardNewPer bool
 }
 
 // evicts reports whether a limit can remove messages.
 func (l Limits) evicts() bool {
-	return l.MaxAge > 0 || (l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0))
+	return l.MaxAge > 0 || l.MaxMsgsPer > 0 || (l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0))
 }
 
 // State is a stream at one instant.

@@ -83,6 +83,7 @@ func collect(metrics chan<- prometheus.Metric, s *actors.Stats) {
 	counter(removed, s.RemovedRequest, "request")
 	counter(refused, s.RefusedMsgs, "max_msgs")
 	counter(refused, s.RefusedBytes, "max_bytes")
+	counter(refused, s.RefusedPer, "max_msgs_per_subject")
 	counter(refused, s.RefusedSize, "size")
 	counter(refused, s.RefusedSequence, "sequence")
 	metrics <- histogram(groupRecords, s.Groups, s.Name)

@@ -86,6 +86,9 @@ func (x *Index) is(id uint32, subject string) bool {
 	return string(x.stagedName(w)) == subject
 }
 
+// Known reports whether an id is that of a subject which is live or staged.
+func (x *Index) Known(id uint32) bool { return id < x.ids.used && !x.ids.at(id).free() }
+
 // AppendName appends the subject of an id that is live or staged.
 func (x *Index) AppendName(into []byte, id uint32) []byte {
 	w := *x.ids.at(id)
