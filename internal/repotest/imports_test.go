@@ -25,6 +25,7 @@ var walls = map[string][]string{
 	"blockio/blockindex":      {"blockio"},
 	"engine":                  {"engine/subjects"},
 	"engine/subjects":         {},
+	"engine/wheel":            {},
 	"actors/internal/mailbox": {},
 	"actors/internal/disk":    {"blockio", "blockio/blockindex", "engine"},
 	"actors/internal/read":    {"blockio", "blockio/blockindex", "engine", "engine/subjects"},
