@@ -36,7 +36,7 @@ var walls = map[string][]string{
 }
 
 // sharedPackages are what every layer may import: functions without state, as pure as the engine.
-var sharedPackages = []string{"internal/msgheader", "internal/schedule", "internal/subject"}
+var sharedPackages = []string{"internal/msgheader", "internal/schedule", "internal/seedhash", "internal/subject"}
 
 // clientGolang is what an embedder that does not want metrics must never have to compile.
 const clientGolang = "github.com/prometheus/client_golang"
