@@ -24,6 +24,7 @@ var walls = map[string][]string{
 	"blockio":                 {},
 	"blockio/blockindex":      {"blockio"},
 	"engine":                  {"engine/subjects"},
+	"engine/duplicates":       {},
 	"engine/subjects":         {},
 	"engine/wheel":            {},
 	"actors/internal/mailbox": {},
