@@ -25,6 +25,7 @@ var walls = map[string][]string{
 	"blockio/blockindex":      {"blockio"},
 	"engine":                  {"engine/subjects"},
 	"engine/duplicates":       {},
+	"engine/stamps":           {},
 	"engine/subjects":         {},
 	"engine/wheel":            {},
 	"actors/internal/mailbox": {},
