@@ -19,7 +19,8 @@
 // An entry takes 24 bytes, the bytes of its id, and a place of 8 bytes in a hash table
 // (table.go) that grows to twice its size when three quarters are used, and shrinks below
 // an eighth. What comes and goes at the two ends is held in chunks of 256 entries
-// (ring.go), so no list of all entries ever grows or moves. A million ids of 22 bytes take about 55 bytes each (BenchmarkMemory). Ids are at
-// most MaxID bytes long, which bounds an entry to about 300 bytes. What is forgotten gives
-// back its chunks, and the table shrinks with it.
+// (ring.go), so no list of all entries ever grows or moves. A million ids of 22 bytes take
+// about 66 bytes each (BenchmarkMemory). Ids are at most MaxID bytes long, which bounds an
+// entry to about 350 bytes. What is forgotten gives back its chunks, and the table shrinks
+// with it.
 package duplicates
