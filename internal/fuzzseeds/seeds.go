@@ -13,16 +13,19 @@ import (
 // targets returns the seeds of each fuzz target, by its folder and its name.
 func targets() map[string][]seed {
 	return map[string][]seed{
-		"actors FuzzParseHeader":      headers(),
-		"actors FuzzValidName":        names(),
-		"blockio FuzzDecode":          records(),
-		"blockio FuzzScan":            blocks(),
-		"blockio FuzzMeta":            metas(),
-		"blockio FuzzEndProof":        endProofs(),
-		"blockio FuzzLost":            lostFiles(),
-		"blockio/blockindex FuzzOpen": indexes(),
-		"blockio/blockindex FuzzPage": pages(),
-		"internal/subject FuzzMatch":  subjects(),
+		"actors FuzzParseHeader":        headers(),
+		"actors FuzzValidName":          names(),
+		"blockio FuzzDecode":            records(),
+		"blockio FuzzScan":              blocks(),
+		"blockio FuzzMeta":              metas(),
+		"blockio FuzzEndProof":          endProofs(),
+		"blockio FuzzLost":              lostFiles(),
+		"blockio/blockindex FuzzOpen":   indexes(),
+		"blockio/blockindex FuzzPage":   pages(),
+		"internal/msgheader FuzzBlock":  headerBlocks(),
+		"internal/msgheader FuzzValues": headerValues(),
+		"internal/schedule FuzzPattern": patterns(),
+		"internal/subject FuzzMatch":    subjects(),
 	}
 }
 
