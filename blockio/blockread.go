@@ -75,6 +75,39 @@ func (b *Block) populate(from, to int64) error {
 	return nil
 }
 
+// Prepare makes pieces of the block resident that At is about to be asked for, if the
+// first one of them is not, those beside each other together. It reports whether it had
+// to do something; of a block that is not mapped it never has. An error comes again from
+// At.
+func (b *Block) Prepare(pieces int, piece func(i int) (offset int64, size int)) bool {
+	if b.mapping == nil {
+		return false
+	}
+	var from, to int64 // stretches that are not populated yet
+	for i := range pieces {
+		offset, size := piece(i)
+		if offset < 0 || size <= 0 || offset > b.stat.Size-int64(size) {
+			continue
+		}
+		first, end := offset/stretch, (offset+int64(size)-1)/stretch+1
+		switch {
+		case i == 0 && first+1 == end && b.isResident(first):
+			return false
+		case from == to:
+			from, to = first, end
+		case first <= to && from <= end:
+			from, to = min(from, first), max(to, end)
+		default:
+			if b.populate(from*stretch, to*stretch) != nil {
+				return true
+			}
+			from, to = first, end
+		}
+	}
+	_ = b.populate(from*stretch, to*stretch)
+	return from < to
+}
+
 // isResident reports whether a stretch of the mapping was populated.
 func (b *Block) isResident(i int64) bool { return b.resident[i/64].Load()&(1<<(i%64)) != 0 }
 

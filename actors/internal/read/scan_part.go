@@ -17,6 +17,7 @@ type batch struct {
 	ordinals [batchSize]int
 	entries  [batchSize]blockindex.Record
 	n        int
+	dense    bool // see measure
 }
 
 // part hands out the selected messages of a part of a block, and its damage.
@@ -39,7 +40,7 @@ func (sc *Scan) part(p *part, from, to uint64) error {
 	i := sc.firstMember(low, high)
 	for i >= 0 {
 		i = sc.gather(i)
-		if err := p.guard(func() error { return p.table.entries(sc.batch.ordinals[:sc.batch.n], sc.batch.entries[:]) }); err != nil {
+		if err := p.guard(func() error { return sc.lookUp(p) }); err != nil {
 			return err
 		}
 		for at := range sc.batch.n {
@@ -115,6 +116,16 @@ func (sc *Scan) gather(i int) int {
 		i = sc.memberAfter(i)
 	}
 	return i
+}
+
+// lookUp asks the table what it says of the records in the batch.
+func (sc *Scan) lookUp(p *part) error {
+	b := &sc.batch
+	if err := p.table.entries(b.ordinals[:b.n], b.entries[:], sc.window.pass); err != nil {
+		return err
+	}
+	b.measure(sc.Reverse)
+	return nil
 }
 
 // tellBefore hands out the damage that comes before record i, or all that is left if i is -1. It returns
