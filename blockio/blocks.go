@@ -374,6 +374,9 @@ func (b *Blocks) Remove(ids ...uint32) error {
 		} else if err == nil {
 			removed = true
 		}
+		if err == nil && b.opts.Source != nil {
+			b.opts.Source.removed(id)
+		}
 		errs = append(errs, b.wrap("remove", id, errors.Join(err, closeErr)))
 	}
 	if removed {

@@ -1,6 +1,7 @@
 package blockio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,13 @@ func checkPlain(file File, path string, size int64) error {
 	if _, err := file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if string(head) == compressedPrefix {
+	return plain(head, path)
+}
+
+// plain returns ErrCompressed, with the path, when the bytes of a block begin with the
+// prefix of a compressed one.
+func plain(data []byte, path string) error {
+	if bytes.HasPrefix(data, []byte(compressedPrefix)) {
 		return fmt.Errorf("%w: %s", ErrCompressed, path)
 	}
 	return nil

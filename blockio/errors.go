@@ -30,6 +30,9 @@ var (
 	// ErrNotOpen: the block has no write handle; Create or OpenTail it first.
 	ErrNotOpen = errors.New("blockio: block is not open for writing")
 
+	// ErrOpen: the block is open for writing, and is to be sealed first.
+	ErrOpen = errors.New("blockio: block is open for writing")
+
 	// ErrBroken: an earlier write or sync of this block failed, so what the
 	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it. After a
 	// failed sync of their directory it is of all blocks, and a new Blocks ends it.

@@ -46,6 +46,9 @@ func (s *blockScan) frame(start, size int, r *Record) (next int, ok bool) {
 		s.marked(&f)
 		return f.end, true
 	}
+	if s.framed != nil {
+		s.framed(s, start, size, f.measured)
+	}
 	if s.tail {
 		if s.recordAt(f.end, len(s.data), &s.ahead) {
 			s.aheadAt = f.end

@@ -69,9 +69,10 @@ type blockScan struct {
 	block    uint32
 	tail     bool
 	visit    func(offset int64, r Record)
-	chained  bool      // no mark can be missing between MarkCRC's and here
-	suspects []suspect // damage since the last message or skip that is kept
-	markAt   int       // where the look-ahead found a mark, see markAfter
+	framed   func(s *blockScan, start, size int, measured bool) // called for each frame with records, if set
+	chained  bool                                               // no mark can be missing between MarkCRC's and here
+	suspects []suspect                                          // damage since the last message or skip that is kept
+	markAt   int                                                // where the look-ahead found a mark, see markAfter
 	lengths  lengthsHash
 	ahead    Record // the record at aheadAt, which was looked at before its turn
 	aheadAt  int

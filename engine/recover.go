@@ -50,9 +50,10 @@ func (r *Recovery) Add(s *Scan) {
 	if s.index == nil && !r.Fits(s) {
 		s.trim(last)
 	}
-	e.counts[countLostBytes] += uint64(s.lostBytes)
 	if len(s.lost) > 0 || s.lostHead || s.lostEnd {
-		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.first == 0 && s.last == 0})
+		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.first == 0 && s.last == 0, uint64(s.lostBytes)})
+	} else {
+		e.counts[countLostBytes] += uint64(s.lostBytes)
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	if s.floor > 0 && s.floor >= e.floor.first {

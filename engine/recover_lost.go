@@ -5,8 +5,12 @@ import (
 	"sort"
 )
 
-// Tombstoned reports whether a tombstone names a sequence, in any of the blocks that were added.
+// Tombstoned reports whether a tombstone names a sequence, or it is below a floor, in any of the blocks that
+// were added.
 func (r *Recovery) Tombstoned(sequence uint64) bool {
+	if sequence < r.e.floor.first {
+		return true
+	}
 	if r.tombstoned == nil {
 		r.tombstoned = make(map[uint64]struct{}, len(r.pending))
 		for _, t := range r.pending {
@@ -59,7 +63,8 @@ type foundLost struct {
 	block       uint32
 	sequences   []uint64
 	head, end   bool // see Scan.Around
-	nothingElse bool
+	nothingElse bool // the block shows no sequence of a record that is whole
+	bytes       uint64
 }
 
 // mostUnnamed bounds how many sequences between two blocks are taken for lost because one of them begins or
@@ -69,10 +74,15 @@ const mostUnnamed = 1 << 16
 // Settle tells which sequences the damage that was added has cost, once all blocks were added. A damaged
 // record is not believed to be of a sequence that other blocks leave no room for: the file may be a copy of
 // another block. Damage that reaches the edge of its block has cost what is missing to the next block, too.
+// Damage to messages that tombstones name has cost nothing: a crash can leave it where one was being erased.
 func (r *Recovery) Settle() {
 	found := r.found
 	r.found = nil
 	for _, f := range found {
+		if r.removedBefore(&f) {
+			continue
+		}
+		r.e.counts[countLostBytes] += f.bytes
 		low, high := r.Room(f.block)
 		lose := func(first, last uint64) {
 			if first = max(first, low+1); high > 0 {
@@ -96,6 +106,11 @@ func (r *Recovery) Settle() {
 			lose(sequence, sequence)
 		}
 	}
+}
+
+// removedBefore reports whether the damage in a block is of messages alone that tombstones name.
+func (r *Recovery) removedBefore(f *foundLost) bool {
+	return !f.head && !f.end && !slices.ContainsFunc(f.sequences, func(sequence uint64) bool { return !r.Tombstoned(sequence) })
 }
 
 // edges returns the first and the last sequence that a damaged block shows, 0 when it shows none.
@@ -173,6 +188,9 @@ func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 				cut(live.First, live.Last)
 			}
 		}
+	}
+	if floor := r.e.floor.first; floor > 1 {
+		cut(1, floor-1)
 	}
 	if n := within.Last - within.First; n < uint64(len(r.pending)) {
 		for sequence := within.First; sequence <= within.Last; sequence++ {

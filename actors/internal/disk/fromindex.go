@@ -58,7 +58,7 @@ func (f *Files) checkSuspect(x *blockindex.File, block *blockio.Block, now block
 	case !verdict.Same():
 		return verdict.Damaged, nil
 	}
-	if err := blockindex.Renew(f.FS, blockindex.Path(block.Path()), now); err != nil {
+	if err := f.RenewIndex(now); err != nil {
 		f.Log.Warn("cannot renew the index of a block; its block is checked again when it is opened next",
 			"path", blockindex.Path(block.Path()), "error", err)
 	}

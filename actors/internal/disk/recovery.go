@@ -32,6 +32,7 @@ type Recovery struct {
 
 	evidence evidence
 	losses   []engine.Loss // of messages that the engine counts, see scanFromIndex
+	damaged  []damagedBlock
 
 	// exposed is the last block so far that holds anything, if it was not scanned as the one that may
 	// be torn.
@@ -78,7 +79,9 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	} else if err := r.gather(); err != nil {
 		return nil, err
 	}
-	if err := r.scanAll(ctx, list, rec); err != nil {
+	err = r.scanAll(ctx, list, rec)
+	r.reportDamage(rec)
+	if err != nil {
 		return nil, err
 	}
 	keep := r.judge(rec, list)

@@ -2,15 +2,11 @@ package disk
 
 import "github.com/seed-d8b58eba/millrace/blockio"
 
-// mend reports damage, cuts off a torn tail, and opens the block that takes the
-// next records.
+// mend notes damage, cuts off a torn tail, and opens the block that takes the next
+// records.
 func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
-	for _, d := range s.found.Damage {
-		r.Log.Error("damaged record", "error", d, "block", d.Block, "offset", d.Offset, "sequence", d.Sequence)
-	}
-	if n := s.found.DamageCount; n > 0 {
-		r.Log.Error("block is damaged", "path", r.Blocks.Path(id),
-			"stretches", n, "bytes", s.found.LostBytes, "sequences", len(s.found.Lost))
+	if s.found.DamageCount > 0 {
+		r.damaged = append(r.damaged, damagedBlock{id, s.found})
 	}
 	if s.found.CutTo > s.found.CutFrom {
 		r.Log.Info("cutting off a torn tail", "path", r.Blocks.Path(id),

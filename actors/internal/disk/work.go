@@ -30,6 +30,9 @@ type Files struct {
 	telling sync.Mutex // guards the two below
 	told    []blockio.LostRange
 	hasTold bool // told is what is in the file
+
+	beside   sync.Mutex               // guards building, and held while a block, or what is beside it, is changed
+	building map[uint32]*indexAttempt // blocks whose indexes are being made
 }
 
 // Commit carries out a commit, up to the first error.
@@ -108,9 +111,16 @@ func (f *Files) loadTable(id uint32, size int64) (*engine.Table, error) {
 	return scan.Table(), nil
 }
 
-// lease leases a block for a single pass. whole says that its file takes no more records.
+// lease leases a block as it is now, for a single pass. whole says that its file takes no more records.
 func (f *Files) lease(id uint32, whole bool) (*blockio.Block, error) {
-	return f.Source.Lease(blockio.BlockRef{ID: id, Generation: f.Generation}, blockio.LeaseOptions{Whole: whole})
+	for {
+		ref := f.Source.Current(blockio.BlockRef{ID: id, Generation: f.Generation})
+		block, err := f.Source.Lease(ref, blockio.LeaseOptions{Whole: whole})
+		if err != nil || f.Source.Current(ref) == ref {
+			return block, err
+		}
+		block.Release() // the other lane has replaced it
+	}
 }
 
 // readAll returns the bytes of a block as they are now, in buffer if that is large enough.

@@ -107,7 +107,7 @@ func (s *Source) describe(block *blockio.Block) (blockio.Description, error) {
 // openIndex opens the index file beside a whole block.
 func (r *blockReader) openIndex() error {
 	id := r.block.Ref().ID
-	if _, distrusted := r.source.distrusted.Load(id); distrusted || !r.block.Whole() {
+	if _, distrusted := r.source.distrusted.Load(id); distrusted || !r.block.Whole() || r.block.Replaced() {
 		return blockindex.ErrMissing
 	}
 	want, err := blockindex.IdentityOf(r.block, id)
@@ -122,6 +122,8 @@ func (r *blockReader) openIndex() error {
 	}
 	switch {
 	case err == blockindex.ErrMissing: // it is on its way
+		return err
+	case err != nil && r.block.Replaced(): // it is of the file that the block has now
 		return err
 	case err != nil:
 		r.source.badIndex(id, err)
@@ -213,10 +215,12 @@ func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, 
 }
 
 // discard gives up the reader of a block whose index has turned out to be wrong: the next one is made
-// anew, and the index file is written again.
+// anew, and the index file is written again. Where the block was forgotten before, its file has changed
+// since, or somebody else has found out.
 func (r *blockReader) discard(why error) {
+	known := r.block.Forgotten() || r.block.Replaced()
 	r.block.Drop()
-	if r.block.Whole() && !errors.Is(why, blockio.ErrMapped) { // a fault is the disk's, not the index's
+	if !known && r.block.Whole() && !errors.Is(why, blockio.ErrMapped) { // a fault is the disk's, not the index's
 		r.source.badIndex(r.block.Ref().ID, why)
 	}
 }
