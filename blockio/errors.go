@@ -84,6 +84,7 @@ var (
 	errFlags         = reason("record is both skip and tombstone")
 	errChecksum      = reason("checksum mismatch")
 	errLengths       = reason("lengths differ from those that were committed")
+	errSector        = reason("a sector cannot be read")
 	errZeros         = reason("zeros in place of records")
 )
 

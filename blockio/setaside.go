@@ -87,15 +87,16 @@ func SetAsideMeta(fsys FS, dir string) error {
 	return nil
 }
 
-// readPart reads up to size bytes of a file from an offset on: as many as there are.
+// readPart reads up to size bytes of a file from an offset on: as many as there are, with
+// 0xff in the place of those that cannot be read.
 func readPart(fsys FS, name string, from, size int64) ([]byte, error) {
 	file, err := fsys.OpenFile(name, ModeRead)
 	if err != nil {
 		return nil, err
 	}
 	data := make([]byte, size)
-	n, err := file.ReadAt(data, from)
-	if errors.Is(err, io.EOF) {
+	n, err := readAround(file, name, data, from)
+	if errors.Is(err, io.EOF) || Unreadable(err) != nil {
 		err = nil
 	}
 	return data[:n], errors.Join(err, file.Close())
