@@ -96,6 +96,7 @@ type FaultFS struct {
 	count   int
 	counts  [opKinds]int
 	crashed bool
+	bad     []badSector
 }
 
 // NewFaultFS wraps fs. Without a hook it counts and lets everything through.
@@ -286,7 +287,7 @@ func (f *faultFile) ReadAt(p []byte, offset int64) (int, error) {
 	if _, err := f.fs.before(Op{Kind: OpRead, Name: f.name, Size: len(p), Offset: offset}); err != nil {
 		return 0, err
 	}
-	return f.File.ReadAt(p, offset)
+	return f.readAround(p, offset)
 }
 
 func (f *faultFile) WriteAt(p []byte, offset int64) (int, error) {
