@@ -59,8 +59,12 @@ func (a around) ReadAt(p []byte, offset int64) (int, error) {
 }
 
 // AnyReadable reports whether the disk can read any of a few places of the block: if not,
-// it does not work at the moment, and nothing is wrong with the block.
+// it does not work at the moment, and nothing is wrong with the block. Of a block that is
+// read at once nobody can tell.
 func (b *Block) AnyReadable() bool {
+	if b.stat.Size <= readPage {
+		return true
+	}
 	var probe [1]byte
 	for i := range int64(readProbes) {
 		if _, err := b.file.ReadAt(probe[:], b.stat.Size*i/readProbes); !IsReadFailure(err) {

@@ -75,6 +75,10 @@ var (
 	ErrName = errors.New("blockio: stream name differs from its directory")
 )
 
+// ErrSector: the disk cannot read a sector of what was asked for, although it can read
+// others. It wraps ErrCorrupt. What the sector holds is damaged for as long as that is so.
+var ErrSector = reason("a sector cannot be read")
+
 // Reasons why a record is not one. They carry no place: Decode does not know
 // it. All wrap ErrCorrupt.
 var (
@@ -84,7 +88,6 @@ var (
 	errFlags         = reason("record is both skip and tombstone")
 	errChecksum      = reason("checksum mismatch")
 	errLengths       = reason("lengths differ from those that were committed")
-	errSector        = reason("a sector cannot be read")
 	errZeros         = reason("zeros in place of records")
 )
 

@@ -89,7 +89,9 @@ func (s *blockScan) missing(known []uint64, room int, upper uint64) (lost []uint
 	next, end := s.last+1, upper
 	if s.last == 0 {
 		// What the block before ended with is not known here.
-		s.out.LostHead = true
+		if s.out.LostHead = true; len(s.unreadable) > 0 {
+			s.out.UnnamedHead = room
+		}
 		if next = upper - min(upper, 1); len(known) > 0 {
 			next = known[0]
 		}
@@ -97,7 +99,7 @@ func (s *blockScan) missing(known []uint64, room int, upper uint64) (lost []uint
 	if upper == 0 {
 		s.out.LostEnd = true
 		if next == 0 {
-			if s.tail {
+			if s.tail && len(s.unreadable) > 0 {
 				s.out.Unnamed += room
 			}
 			return known

@@ -39,9 +39,12 @@ type BlockScan struct {
 	// Unreadable is how many bytes of the block could not be read. They are damage, and
 	// never torn, unless they lie behind where the log ends.
 	Unreadable int64
-	// Unnamed is how many records there was room for in a tail of which nothing shows any
-	// sequence. That many behind the last one of the block before may have been used.
+	// Unnamed is how many records there was room for in a tail with unreadable sectors, of
+	// which nothing shows any sequence. That many behind the last one of the block before may have been used.
 	Unnamed int
+	// UnnamedHead is how many there was room for at the beginning of a block with
+	// unreadable sectors, before the first one that shows its sequence.
+	UnnamedHead int
 	// Settle: once the torn tail is cut, nothing on disk shows any more that
 	// the damage before it was not a torn tail too. A mark of no records at
 	// End, synced, before the store is used, keeps it shown.
@@ -64,9 +67,10 @@ func ScanBlock(path string, block uint32, key *RecordCodec, data []byte, tail bo
 }
 
 // ScanBlockAround is ScanBlock of a block of which some sectors could not be read, as
-// ReadAll returns it with an *UnreadableError.
+// ReadAll returns it with an *UnreadableError; data may be the beginning of that.
 func ScanBlockAround(path string, block uint32, key *RecordCodec, data []byte, unreadable []SectorRange, tail bool, visit func(offset int64, r Record)) BlockScan {
 	o := scanOptions{path: path, block: block, key: key, tail: tail, mayTear: tail}
+	unreadable = within(unreadable, int64(len(data)))
 	data, used := o.withoutUnused(data, unreadable)
 	o.mayTear = tail && !o.tearsUnreadable(data, used)
 	s := o.scan(data, used, visit)
@@ -169,7 +173,7 @@ func (s *blockScan) damaged(from, limit int, cause error) int {
 // report adds the damaged stretch from..to, whose pieces are suspects, to the result.
 func (s *blockScan) report(from, to int, cause error) {
 	if s.damageTo = to; s.unread(from, to) {
-		cause = errSector
+		cause = ErrSector
 	}
 	s.out.DamageCount++
 	s.out.LostBytes += int64(to - from)

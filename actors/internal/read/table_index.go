@@ -190,5 +190,5 @@ func (t *indexTable) entries(ordinals []int, into []blockindex.Record) (err erro
 }
 
 func (t *indexTable) bytes(i int, buffer *[]byte) ([]byte, int64, error) {
-	return t.record(i, buffer)
+	return t.record(i, buffer, true)
 }
