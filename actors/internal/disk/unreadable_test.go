@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -57,4 +58,15 @@ func TestNoIndexOfABlockWithABadSector(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, written)
 	require.NoError(t, f.Blocks.Close())
+}
+
+// TestABlockWithABadSectorTakesNoMore, also when the sector is behind the end of the log.
+func TestABlockWithABadSectorTakesNoMore(t *testing.T) {
+	for _, bad := range []bool{false, true} {
+		found := blockio.BlockScan{End: 1000}
+		if bad {
+			found.Unreadable = 512
+		}
+		require.Equal(t, !bad, appendable(&found))
+	}
 }
