@@ -189,7 +189,12 @@ func TestSectorCostsWhatItCovers(t *testing.T) {
 			require.Len(t, world.placed, 3)
 			for _, block := range c.blocks {
 				for _, size := range []int64{512, 4096} {
-					for from := int64(0); from < world.end(block); from += 3 * size {
+					last := (world.end(block) - 1) / size * size
+					places := []int64{last} // what is lost at the end of the log, nobody can tell
+					for from := int64(0); from < last; from += 3 * size {
+						places = append(places, from)
+					}
+					for _, from := range places {
 						what := fmt.Sprintf("%s: block %d, %d bytes at %d", c.name, block, size, from)
 						w := world.fork()
 						covered := w.spoil(block, from, size)
