@@ -283,3 +283,38 @@ func TestSeveralSectorsOfAPage(t *testing.T) {
 		require.Equal(t, 150-len(covered), messages)
 	}
 }
+
+// TestPurgeBySubjectLeavesNothingBehindASector: it is refused while it cannot see what a block has, unless that is
+// lost already.
+func TestPurgeBySubjectLeavesNothingBehindASector(t *testing.T) {
+	w := newSectorWorld(t, unindexed, 150, false)
+	s := open(t, w.config)
+	w.spoil(2, 4096, 512)
+	_, err := s.PurgeEx(t.Context(), actors.Filter("s.1"), 0, 0)
+	require.ErrorIs(t, err, actors.ErrUnreadable)
+	require.Equal(t, uint64(150), stateOf(t, s).Messages)
+	w.fs.Heal()
+	removed, err := s.PurgeEx(t.Context(), actors.Filter("s.1"), 0, 0)
+	require.NoError(t, err)
+	require.Equal(t, uint64(50), removed)
+	require.NoError(t, s.Stop(context.Background()))
+
+	covered := w.spoil(2, 4096, 512)
+	s = open(t, w.config)
+	left := stateOf(t, s).Messages
+	removed, err = s.PurgeEx(t.Context(), actors.Filter("s.2"), 0, 0)
+	require.NoError(t, err)
+	require.Equal(t, left-removed, stateOf(t, s).Messages)
+	require.Less(t, removed, uint64(50))
+	require.NoError(t, s.Stop(context.Background()))
+	w.fs.Heal()
+	s = open(t, w.config)
+	for sequence := uint64(1); sequence <= w.last; sequence++ {
+		_, err := s.LoadMsg(t.Context(), sequence)
+		if sequence%3 == 0 || covered[sequence] && sequence%3 == 2 {
+			require.NoError(t, err, "%d is not of the subject, or was lost at the time", sequence)
+		} else {
+			require.ErrorIs(t, err, actors.ErrNotFound)
+		}
+	}
+}
