@@ -20,13 +20,14 @@ func LooksCompressed(length uint32) bool {
 }
 
 // checkPlain returns ErrCompressed, with the path, when the file of a block does not
-// begin with a record but with the prefix of a compressed block.
+// begin with a record but with the prefix of a compressed block. Where those bytes cannot
+// be read, the block is taken for what it is nearly always.
 func checkPlain(file File, path string, size int64) error {
 	if size <= int64(len(compressedPrefix)) {
 		return nil
 	}
 	head := make([]byte, len(compressedPrefix))
-	if _, err := file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := readAround(file, path, head, 0); err != nil && !errors.Is(err, io.EOF) && Unreadable(err) == nil {
 		return err
 	}
 	return plain(head, path)

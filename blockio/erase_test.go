@@ -124,7 +124,7 @@ func TestAFailedErase(t *testing.T) {
 	for at := 0; ; at++ {
 		w := newChangeWorld(t)
 		offset, size := w.plant(t)
-		w.faults.SetHook(blocktest.FailAt(at, blocktest.ErrIO))
+		w.faults.SetHook(blocktest.FailAt(at, blocktest.ErrNoSpace))
 		err := w.eraseAll(offset, size)
 		w.faults.SetHook(nil)
 		if err == nil {
@@ -132,7 +132,7 @@ func TestAFailedErase(t *testing.T) {
 			require.Empty(t, holders(t, w.memory, secret))
 			break
 		}
-		require.ErrorIs(t, err, blocktest.ErrIO, "operation %d", at)
+		require.ErrorIs(t, err, blocktest.ErrNoSpace, "operation %d", at)
 		w.open(w.memory)
 		require.NoError(t, w.eraseAll(offset, size), "operation %d", at)
 		require.Empty(t, holders(t, w.memory, secret), "operation %d", at)
@@ -191,4 +191,22 @@ func TestNobodyLeasesWhatWasErased(t *testing.T) {
 	require.False(t, bytes.Contains(contentOf(t, b), secret))
 	b.Release()
 	cached.Release()
+}
+
+// TestASectorOfACopyThatCannotBeRead may hold the message: the caller is told, and what can be read is erased.
+func TestASectorOfACopyThatCannotBeRead(t *testing.T) {
+	w := newChangeWorld(t)
+	one := w.blocks.Codec(1).AppendMessage(nil, 3, 1, "a", nil, make([]byte, 993)) // two sectors
+	const aside = "/s/lost+found/1-0-1.bin"
+	require.NoError(t, w.memory.MkdirAll(filepath.Dir(aside)))
+	require.NoError(t, blockio.ReplaceFile(w.memory, aside, bytes.Repeat(one, 3)))
+	w.faults.Spoil(aside, 1024, 1536)
+	n, err := w.blocks.EraseAside(3, rand.Reader)
+	var unreadable *blockio.UnreadableError
+	require.ErrorAs(t, err, &unreadable)
+	require.Equal(t, 2, n)
+	w.faults.Heal()
+	n, err = w.blocks.EraseAside(3, rand.Reader)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
 }

@@ -16,7 +16,8 @@ import (
 // block and stored again in another. Where a copy holds the head of such a record, its
 // bytes become those of an erased message, also if it does not verify, as one that was
 // torn. What a crash left of a copy that was being made is removed. It returns how many
-// records there were.
+// records there were. What of a copy cannot be read may hold the message: that is an error,
+// once all that can be read is erased.
 func (b *Blocks) EraseAside(sequence uint64, random io.Reader) (records int, err error) {
 	dir := filepath.Join(b.dir, setAsideDir)
 	entries, err := b.fs.ReadDir(dir)
@@ -64,9 +65,9 @@ func asideBlock(name string) (id uint32, ok bool) {
 
 // eraseInCopy is EraseAside of one file.
 func (b *Blocks) eraseInCopy(name string, id uint32, sequence uint64, random io.Reader) (records int, err error) {
-	data, err := readPart(b.fs, name, 0, SetAsideLimit)
-	if err != nil {
-		return 0, err
+	data, readErr := readPart(b.fs, name, 0, SetAsideLimit)
+	if readErr != nil && Unreadable(readErr) == nil {
+		return 0, readErr
 	}
 	var file File
 	key := b.Codec(id)
@@ -89,9 +90,9 @@ func (b *Blocks) eraseInCopy(name string, id uint32, sequence uint64, random io.
 		records++
 	}
 	if file == nil {
-		return 0, nil
+		return 0, readErr
 	}
-	return records, errors.Join(file.Sync(), file.Close())
+	return records, errors.Join(readErr, file.Sync(), file.Close())
 }
 
 // copiedRecord returns as much as there is of the record at the beginning of data, if its

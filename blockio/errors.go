@@ -78,6 +78,10 @@ var (
 	ErrName = errors.New("blockio: stream name differs from its directory")
 )
 
+// ErrSector: the disk cannot read a sector of what was asked for, although it can read
+// others. It wraps ErrCorrupt. What the sector holds is damaged for as long as that is so.
+var ErrSector = reason("a sector cannot be read")
+
 // Reasons why a record is not one. They carry no place: Decode does not know
 // it. All wrap ErrCorrupt.
 var (

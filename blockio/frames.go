@@ -49,7 +49,8 @@ func (s *blockScan) frame(start, size int, r *Record) (next int, ok bool) {
 	if s.framed != nil {
 		s.framed(s, start, size, f.measured)
 	}
-	if s.tail {
+	s.framesTo = max(s.framesTo, f.end)
+	if s.mayTear {
 		if s.recordAt(f.end, len(s.data), &s.ahead) {
 			s.aheadAt = f.end
 		} else if s.walkFrame(&f); !f.fits && !f.settled && !s.durable(f.end) && s.tornGroup(start, f.end) {

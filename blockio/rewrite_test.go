@@ -126,7 +126,7 @@ func TestAFailedRewriteLeavesTheBlock(t *testing.T) {
 	content := []byte("new")
 	for at := 0; ; at++ {
 		w := newChangeWorld(t)
-		w.faults.SetHook(blocktest.FailAt(at, blocktest.ErrIO))
+		w.faults.SetHook(blocktest.FailAt(at, blocktest.ErrNoSpace))
 		err := w.blocks.Rewrite(1, 7, content, derived...)
 		w.faults.SetHook(nil)
 		data, readErr := w.blocks.ReadAll(1, nil)
@@ -137,7 +137,7 @@ func TestAFailedRewriteLeavesTheBlock(t *testing.T) {
 			require.Greater(t, at, 10)
 			break
 		}
-		require.ErrorIs(t, err, blocktest.ErrIO)
+		require.ErrorIs(t, err, blocktest.ErrNoSpace)
 		if errors.Is(err, blockio.ErrSync) {
 			require.ErrorIs(t, w.blocks.Rewrite(1, 8, content), blockio.ErrBroken)
 			continue

@@ -65,6 +65,10 @@ type foundLost struct {
 	head, end   bool // see Scan.Around
 	nothingElse bool // the block shows no sequence of a record that is whole
 	bytes       uint64
+	unreadable  bool // see Scan.Unreadable
+	unnamedHead uint64
+	unnamed     uint64
+	last        uint64 // the highest sequence that the block shows
 }
 
 // mostUnnamed bounds how many sequences between two blocks are taken for lost because one of them begins or
@@ -102,6 +106,9 @@ func (r *Recovery) Settle() {
 		if f.nothingElse && low > 0 && high > 0 && high-low-1 <= mostUnnamed {
 			lose(low+1, high-1)
 		}
+		if f.unreadable {
+			r.settleUnreadable(&f, first, last, low, high, lose)
+		}
 		for _, sequence := range f.sequences {
 			lose(sequence, sequence)
 		}
@@ -111,6 +118,31 @@ func (r *Recovery) Settle() {
 // removedBefore reports whether the damage in a block is of messages alone that tombstones name.
 func (r *Recovery) removedBefore(f *foundLost) bool {
 	return !f.head && !f.end && !slices.ContainsFunc(f.sequences, func(sequence uint64) bool { return !r.Tombstoned(sequence) })
+}
+
+// settleUnreadable tells which sequences beyond first..last, which a block with unreadable parts shows, these have
+// cost at the beginning of the stream and at its end. The messages around are low and high, 0 for none.
+func (r *Recovery) settleUnreadable(f *foundLost, first, last, low, high uint64, lose func(first, last uint64)) {
+	// Nothing was before the first block, or was removed from its head; or readers have seen the first sequence.
+	start := max(r.e.cfg.FirstSequence, r.first, r.e.floor.first, 1)
+	whole := r.first > 0 || (f.block == 1 || r.e.floor.first > 0) && !r.e.cfg.Limits.evicts()
+	if f.unnamedHead > 0 && low == 0 && whole && first > start {
+		lose(max(start, first+1-min(first, f.unnamedHead)), first-1)
+	}
+	shown := max(low, f.last)
+	if high > 0 || shown == 0 && r.first == 0 {
+		return
+	}
+	if shown == 0 {
+		shown = start - 1
+	}
+	if f.unnamed > 0 {
+		lose(shown+1, shown+f.unnamed) // they must not be used again
+	}
+	// A block behind it has no messages, and says what the last sequence was taken for.
+	if shown, end := max(shown, last), r.e.last(); f.end && end > shown && end-shown <= mostUnnamed {
+		lose(shown+1, end)
+	}
 }
 
 // edges returns the first and the last sequence that a damaged block shows, 0 when it shows none.

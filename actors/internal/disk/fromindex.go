@@ -41,10 +41,11 @@ func (f *Files) openIndex(id uint32) (*blockindex.File, []blockindex.OrdinalRang
 	return x, damaged, nil
 }
 
-// checkSuspect holds a block against its index. Where they agree, the index is renewed.
+// checkSuspect holds a block against its index. Where they agree, the index is renewed. What cannot be read
+// differs.
 func (f *Files) checkSuspect(x *blockindex.File, block *blockio.Block, now blockindex.Identity) ([]blockindex.OrdinalRange, error) {
 	data, err := block.ReadAll(nil)
-	if err != nil {
+	if err != nil && blockio.Unreadable(err) == nil {
 		return nil, err
 	}
 	verdict, err := x.CheckBlock(block.Codec(), data)

@@ -23,19 +23,20 @@ func (r *Removals) add(sequence uint64, time int64) {
 }
 
 // Removals returns the removals in a block, from its index where that is of use. Those that are damaged are
-// missing. The error is fs.ErrNotExist when the block is gone.
+// missing. The error is fs.ErrNotExist when the block is gone. Sectors that cannot be read are one, unless that was so
+// when the stream was opened.
 func (f *Files) Removals(id uint32) (Removals, error) {
 	list, err := f.removalsFromIndex(id)
 	if err == nil {
 		return list, nil
 	}
 	f.warnOfIndex(id, err)
-	data, err := f.readAll(id, nil)
+	data, unreadable, err := f.readKnown(id)
 	if err != nil {
 		return Removals{}, err
 	}
 	list = Removals{}
-	blockio.ScanBlock(f.Blocks.Path(id), id, f.Blocks.Codec(id), data, false, func(_ int64, r blockio.Record) {
+	blockio.ScanBlockAround(f.Blocks.Path(id), id, f.Blocks.Codec(id), data, unreadable, false, func(_ int64, r blockio.Record) {
 		if r.Kind == blockio.KindTombstone || r.Kind == blockio.KindFloor {
 			list.add(r.Sequence, r.Time)
 		}

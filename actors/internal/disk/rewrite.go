@@ -15,8 +15,9 @@ import (
 // the scan of what it is then. The scan is nil when nothing is left: the block is then as it was, and to be
 // removed.
 //
-// A block with damage, and one whose index shows damage or a loss that nobody has been told of, stays as it
-// is: the error wraps blockio.ErrCorrupt. An error that wraps blockio.ErrSync or blockio.ErrBroken leaves it
+// A block with damage, one that had sectors that could not be read when the stream was opened, and one whose index
+// shows damage or a loss that nobody has been told of, stays as it is: the error wraps blockio.ErrCorrupt. With
+// sectors that cannot be read now it is a *blockio.UnreadableError. An error that wraps blockio.ErrSync or blockio.ErrBroken leaves it
 // open which of the two blocks the disk has. After any other one the block is as it was, of the generation
 // that it had, and may have no index.
 func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction) (scan *engine.Scan, err error) {
@@ -42,9 +43,10 @@ func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction) (sca
 // needed: they are to be written again before the cut is acknowledged.
 //
 // What is known to be lost behind last is not, any more. Errors are as those of Compact, but for damage, which
-// is no obstacle, and blockio.ErrOffset when no record ends there.
+// is no obstacle, and blockio.ErrOffset when no record ends there. Sectors that cannot be read are one: the new
+// file would have them for damage when they can be again.
 func (f *Files) Cut(id uint32, generation uint64, end int64, last uint64) (*engine.Scan, Removals, error) {
-	data, err := f.readAll(id, nil)
+	data, err := f.readReadable(id)
 	if err != nil {
 		return nil, Removals{}, err
 	}
@@ -117,6 +119,10 @@ func (f *Files) sealed(id uint32) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.unreadable[id] {
+		// What they hold is not in the stream before it is opened again, and nothing is written down of it.
+		return nil, f.contradicted(id, "it had sectors that could not be read")
+	}
 	indexed, err := f.checkIndexed(block, data)
 	if err != nil || indexed {
 		return data, err
@@ -128,6 +134,16 @@ func (f *Files) sealed(id uint32) ([]byte, error) {
 	return data, err
 }
 
+// readReadable returns the bytes of a block as they are now, if all of them can be read.
+func (f *Files) readReadable(id uint32) ([]byte, error) {
+	block, err := f.lease(id, false)
+	if err != nil {
+		return nil, err
+	}
+	defer block.Release()
+	return block.ReadAll(nil)
+}
+
 // checkIndexed holds all bytes of a block against the index beside it, which sees damage to lengths that the
 // block does not show. It is false when there is no index of the block as it is.
 func (f *Files) checkIndexed(block *blockio.Block, data []byte) (indexed bool, err error) {
@@ -137,6 +153,9 @@ func (f *Files) checkIndexed(block *blockio.Block, data []byte) (indexed bool, e
 		return false, err
 	}
 	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{})
+	if blockio.IsReadFailure(err) {
+		return false, nil // isEvidence says for how long that matters
+	}
 	if err != nil {
 		return false, unlessItProvesNothing(err)
 	}
@@ -153,7 +172,7 @@ func (f *Files) checkIndexed(block *blockio.Block, data []byte) (indexed bool, e
 	return true, nil
 }
 
-// contradicted is the error for a block that its index shows to be damaged.
+// contradicted is the error for a block that something else shows to be damaged.
 func (f *Files) contradicted(id uint32, reason string) error {
 	return &blockio.CorruptionError{Path: f.Blocks.Path(id), Block: id, Reason: reason, Err: blockio.ErrCorrupt}
 }

@@ -56,7 +56,7 @@ func TestCompactWritesTheBlockAnew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, uint64(10), scan.Messages())
 	require.False(t, exists(t, f.FS, indexOf(f, 1)))
-	data, err := f.readAll(1, nil)
+	data, _, err := f.readAll(1, nil)
 	require.NoError(t, err)
 	for i := range scan.Table().Len() {
 		info := scan.Table().At(i)
@@ -75,7 +75,7 @@ func TestCompactWritesTheBlockAnew(t *testing.T) {
 	scan, err = f.Compact(1, 6, blockio.Compaction{Live: func(uint64) bool { return false }})
 	require.NoError(t, err)
 	require.Nil(t, scan)
-	left, err := f.readAll(1, nil)
+	left, _, err := f.readAll(1, nil)
 	require.NoError(t, err)
 	require.Equal(t, data, left, "nothing would be left: it stays, to be removed")
 	require.True(t, exists(t, f.FS, indexOf(f, 1)))
@@ -95,16 +95,16 @@ func TestWhatAnIndexSpeaksAgainstIsNotCompacted(t *testing.T) {
 	} {
 		m := blocktest.NewMemFS()
 		f := withIndex(t, m)
-		before, err := f.readAll(1, nil)
+		before, _, err := f.readAll(1, nil)
 		require.NoError(t, err)
 		require.Len(t, before, 20*record)
 		require.NoError(t, m.Rot(f.Blocks.Path(1), func(held []byte) []byte { return damage(bytes.Clone(held)) }))
-		before, err = f.readAll(1, nil)
+		before, _, err = f.readAll(1, nil)
 		require.NoError(t, err)
 		_, err = f.Compact(1, 5, even)
 		require.ErrorIs(t, err, blockio.ErrCorrupt, name)
 		require.ErrorContains(t, err, f.Blocks.Path(1), name)
-		after, err := f.readAll(1, nil)
+		after, _, err := f.readAll(1, nil)
 		require.NoError(t, err)
 		require.Equal(t, before, after, name)
 		require.True(t, exists(t, f.FS, indexOf(f, 1)), name)
@@ -139,7 +139,7 @@ func TestAnIndexIsOfTheBlockThatIsThere(t *testing.T) {
 		x, _, err := f.openIndex(1)
 		require.NoError(t, err, name)
 		require.False(t, x.Suspect(), name)
-		data, err := f.readAll(1, nil)
+		data, _, err := f.readAll(1, nil)
 		require.NoError(t, err)
 		verdict, err := x.CheckBlock(f.Blocks.Codec(1), data)
 		require.NoError(t, err)
@@ -152,7 +152,7 @@ func TestAnIndexIsOfTheBlockThatIsThere(t *testing.T) {
 // TestCutReturnsWhatIsToBeWrittenAgain, and takes what is behind it from what is known to be lost.
 func TestCutReturnsWhatIsToBeWrittenAgain(t *testing.T) {
 	f := withIndex(t, blocktest.NewMemFS())
-	data, err := f.readAll(1, nil)
+	data, _, err := f.readAll(1, nil)
 	require.NoError(t, err)
 	codec := f.Blocks.Codec(1)
 	for _, sequence := range []uint64{3, 15, 10} {
@@ -185,7 +185,7 @@ func TestRemovalsOfABlock(t *testing.T) {
 	list, err := f.Removals(1)
 	require.NoError(t, err)
 	require.Equal(t, Removals{}, list)
-	data, err := f.readAll(1, nil)
+	data, _, err := f.readAll(1, nil)
 	require.NoError(t, err)
 	want := []engine.Tombstone{{Sequence: 4, Time: 40}, {Sequence: 11, Time: 1}, {Sequence: 4, Time: 40}}
 	for _, tombstone := range want {
@@ -332,7 +332,7 @@ func TestTheIndexOfABlockWithAnErasedMessage(t *testing.T) {
 		require.Equal(t, 4, x.Len())
 		require.Zero(t, x.Summary().Damage)
 		require.Equal(t, uint64(5), x.Summary().Last)
-		data, err := f.readAll(1, nil)
+		data, _, err := f.readAll(1, nil)
 		require.NoError(t, err)
 		verdict, err := x.CheckBlock(f.Blocks.Codec(1), data)
 		require.NoError(t, err)

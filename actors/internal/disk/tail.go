@@ -8,6 +8,9 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 	if s.found.DamageCount > 0 {
 		r.damaged = append(r.damaged, damagedBlock{id, s.found})
 	}
+	if n := s.found.Unreadable; n > 0 {
+		r.Log.Error("a block has sectors that cannot be read; what they hold is damaged until they can", "path", r.Blocks.Path(id), "bytes", n)
+	}
 	if s.found.CutTo > s.found.CutFrom {
 		r.Log.Info("cutting off a torn tail", "path", r.Blocks.Path(id),
 			"offset", s.found.CutFrom, "bytes", s.found.CutTo-s.found.CutFrom)
@@ -52,11 +55,11 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 // looksTorn reports whether a block would be cut if it were the last one with anything in it. For the
 // next recovery it will be: nothing is left of the blocks after it.
 func (r *Recovery) looksTorn(id uint32) (bool, error) {
-	data, err := r.readAll(id, nil)
+	data, unreadable, err := r.readAll(id, nil)
 	if err != nil {
 		return false, err
 	}
-	_, found := r.scanBlock(id, data, true, false)
+	_, found := r.scanAround(id, data, unreadable, true, false)
 	return found.Torn, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 )
 
@@ -12,7 +13,8 @@ type indexAttempt struct{ outdated bool } // the block was changed meanwhile
 
 // WriteIndex reads a sealed block and writes its index file. It returns false when the block has gone
 // meanwhile, or is one that no index can describe; a block of the second kind has no index file then. It is false, too, as
-// long as there is an index that shows a loss which nobody has been told of: it is left as it is.
+// long as there is an index that shows a loss which nobody has been told of: it is left as it is. Nor is one
+// made of a block with sectors that cannot be read: it would have them for damage when they can be again.
 //
 // A block that is rewritten, or of which a message is erased, meanwhile is read again: an index of what it was
 // would speak of a loss, or hold the subject.
@@ -71,6 +73,10 @@ func (f *Files) writeIndex(id uint32, attempt *indexAttempt) (written bool, err 
 	}
 	defer block.Release()
 	data, err := block.ReadAll(nil)
+	if blockio.Unreadable(err) != nil {
+		f.Log.Warn("a block has sectors that cannot be read, and gets no index before the next opening", "path", block.Path(), "error", err)
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -51,9 +51,10 @@ type Scan struct {
 	all       bool
 	members   bitset
 
-	told     engine.SequenceRange // the damage that was handed out last
-	attempts int                  // at the same block
-	pace     pace
+	unreadable unreadStretch
+	told       engine.SequenceRange // the damage that was handed out last
+	attempts   int                  // at the same block
+	pace       pace
 
 	// Memory that is used again from block to block.
 	current part
@@ -228,6 +229,9 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 	}
 	if from <= to {
 		err := sc.partsOf(&sc.current, now.View, b, from, to, now.Subjects, sc.Reverse, func(p *part) error { return sc.part(p, from, to) })
+		if err != errStopVisit {
+			err = firstError(sc.tellUnread(), err)
+		}
 		switch {
 		case err == errStopVisit:
 			return quit

@@ -180,5 +180,5 @@ func (t *indexTable) entries(ordinals []int, into []blockindex.Record, pass *blo
 }
 
 func (t *indexTable) bytes(i int, buffer *[]byte) ([]byte, int64, error) {
-	return t.record(i, buffer)
+	return t.record(i, buffer, true)
 }

@@ -190,8 +190,9 @@ func (w *window) read(size int) {
 		})
 		if err == nil {
 			w.bytes = into
+			return
 		}
-		return
+		into = w.memory[:size]
 	}
 	// A short read at the end of the file is no error here: what is missing is not found.
 	n, _ := w.block.ReadAt(into, w.start)
