@@ -115,8 +115,18 @@ func (f *Files) readKnown(id uint32) (data []byte, unreadable []blockio.SectorRa
 	return data, unreadable, err
 }
 
-// tombstones lists the tombstones in the first size bytes of a block.
+// tombstones lists the tombstones in the first size bytes of a block: from its index, or else from a scan of the
+// block.
 func (f *Files) tombstones(id uint32, size int64) (list []engine.Tombstone, err error) {
+	x, err := f.indexOf(id, size)
+	if err == nil {
+		defer x.Close() // it was opened for reading, so an error of closing it loses nothing
+		var removals Removals
+		if removals, err = removalsOf(x); err == nil {
+			return removals.Tombstones, nil
+		}
+	}
+	f.warnOfIndex(id, err)
 	err = f.eachRecord(id, size, func(_ int64, r *blockio.Record) {
 		if r.Kind == blockio.KindTombstone {
 			list = append(list, engine.Tombstone{Sequence: r.Sequence, Time: r.Time})

@@ -45,12 +45,17 @@ func (f *Files) Removals(id uint32) (Removals, error) {
 }
 
 // removalsFromIndex is Removals from the index alone.
-func (f *Files) removalsFromIndex(id uint32) (list Removals, err error) {
+func (f *Files) removalsFromIndex(id uint32) (Removals, error) {
 	x, _, err := f.openIndex(id)
 	if err != nil {
 		return Removals{}, err
 	}
 	defer x.Close() // it was opened for reading, so an error of closing it loses nothing
+	return removalsOf(x)
+}
+
+// removalsOf returns the removals that an index lists.
+func removalsOf(x *blockindex.File) (list Removals, err error) {
 	err = x.Tombstones(func(t blockindex.Tombstone) bool {
 		list.add(t.Sequence, t.Time)
 		return true
