@@ -67,4 +67,8 @@ var (
 	// missing or damaged. Nothing was changed; Config.RecreateMeta is the way on
 	// without a backup. It wraps ErrCorrupt.
 	ErrMetaLost = blockio.ErrMetaLost
+	// ErrSector: a sector cannot be read that has some of what was asked for. It
+	// wraps ErrCorrupt, and is damage as long as that is so: another attempt may
+	// succeed, and so may the next Open.
+	ErrSector = blockio.ErrSector
 )

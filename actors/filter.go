@@ -25,7 +25,8 @@ func setOf(filters []Filters) subject.Set {
 	if len(filters) == 0 {
 		return subject.Everything()
 	}
-	var list []subject.Pattern
+	var few [4]subject.Pattern // mostly no more, which then need no memory of the heap
+	list := few[:0]
 	for _, f := range filters {
 		for _, text := range f.patterns {
 			if f.literal {

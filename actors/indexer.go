@@ -98,7 +98,7 @@ type renewDone struct {
 func (*renewDone) Control() {}
 
 func (m *renewWork) run() *renewDone {
-	return &renewDone{m.now.Block, blockindex.Renew(m.files.FS, blockindex.Path(m.files.Blocks.Path(m.now.Block)), m.now)}
+	return &renewDone{m.now.Block, m.files.RenewIndex(m.now)}
 }
 
 // renewIndex asks for an index file to be renewed, from a reader's goroutine.

@@ -186,11 +186,12 @@ func TestMissingFileCostsItsMessages(t *testing.T) {
 	require.Equal(t, []uint64{1, 2, 3, 0, 7, 8, 9, 10, 11, 12}, got)
 }
 
+// TestReadErrorEndsTheScanAndNothingElse, when nothing of a block can be read.
 func TestReadErrorEndsTheScanAndNothingElse(t *testing.T) {
 	fault := blocktest.NewFaultFS(blocktest.NewMemFS())
-	s := open(t, actors.Config{Dir: "data", FS: fault, BlockSize: 4 << 10})
+	s := open(t, actors.Config{Dir: "data", FS: fault, BlockSize: 12 << 10})
 	for range 12 {
-		mustStore(t, s, "a", string(make([]byte, 1000)))
+		mustStore(t, s, "a", string(make([]byte, 3000))) // four in a block
 	}
 	fault.SetHook(func(op blocktest.Op) blocktest.Fault {
 		if op.Kind == blocktest.OpRead && filepath.Base(op.Name) == "2.blk" {
@@ -203,12 +204,12 @@ func TestReadErrorEndsTheScanAndNothingElse(t *testing.T) {
 	for m, err := range s.Messages(t.Context()) {
 		got, last = append(got, m.Sequence), err
 	}
-	require.Equal(t, []uint64{1, 2, 3, 0}, got)
+	require.Equal(t, []uint64{1, 2, 3, 4, 0}, got)
 	require.ErrorIs(t, last, blocktest.ErrIO)
-	_, err := s.LoadMsg(t.Context(), 4)
+	_, err := s.LoadMsg(t.Context(), 5)
 	require.ErrorIs(t, err, blocktest.ErrIO)
 	fault.SetHook(nil)
-	_, err = s.LoadMsg(t.Context(), 4)
+	_, err = s.LoadMsg(t.Context(), 5)
 	require.NoError(t, err)
 	mustStore(t, s, "a", "writes go on")
 }

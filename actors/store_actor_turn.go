@@ -106,7 +106,7 @@ func (a *storeActor) onWorkDone(m *workDone) {
 	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones:
 		a.log.Error("cannot read a block to remove messages", "path", a.source.Path(m.work.Block), "error", err)
 	case kind == engine.WorkLoad:
-		a.log.Error("cannot read a block to apply limits; it will be tried again",
+		a.log.Error("cannot read a block to apply limits; after a few attempts it goes as a whole",
 			"path", a.source.Path(m.work.Block), "error", err)
 	case failed:
 		a.failedToo(err)

@@ -32,6 +32,28 @@ func (b *Blocks) removeBeside(ids ...uint32) error {
 	return errors.Join(errs...)
 }
 
+// clearAround removes, durably, what describes a block as it is, before the block is
+// changed by ourselves: left over, it would speak of a loss. It also removes what is left
+// of attempts to write such files and the block anew, and derived, names in the directory
+// of the blocks. The directory is synced in any case, as a name that is not there may have
+// been removed without that, and come back.
+func (b *Blocks) clearAround(id uint32, derived []string) error {
+	stem := strings.TrimSuffix(b.Path(id), blockSuffix)
+	names := []string{stem + rewriteSuffix}
+	for _, ending := range b.opts.Beside {
+		names = append(names, stem+ending, stem+ending+UnfinishedSuffix)
+	}
+	for _, name := range derived {
+		names = append(names, filepath.Join(b.Dir(), name))
+	}
+	for _, name := range names {
+		if err := b.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return b.syncDir()
+}
+
 // RemoveOrphans removes files that describe blocks which are not there, but those of
 // the numbers that keep reports, and what a crash left of files that were being
 // written. It returns how many.
@@ -47,20 +69,32 @@ func (b *Blocks) RemoveOrphans(keep func(id uint32) bool) (removed int, err erro
 		}
 	}
 	for _, entry := range entries {
-		for _, ending := range b.opts.Beside {
-			whole, unfinished := strings.CutSuffix(entry.Name, UnfinishedSuffix)
-			name, found := strings.CutSuffix(whole, ending)
-			id, number := blockID(name + blockSuffix)
-			if !found || !number || entry.IsDir || !unfinished && (there[name] || keep(id)) {
-				continue
-			}
-			if err := b.fs.Remove(filepath.Join(b.Dir(), entry.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return removed, fmt.Errorf("blockio: remove %s: %w", entry.Name, err)
-			}
-			removed++
+		if entry.IsDir || !b.isOrphan(entry.Name, there, keep) {
+			continue
 		}
+		if err := b.fs.Remove(filepath.Join(b.Dir(), entry.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return removed, fmt.Errorf("blockio: remove %s: %w", entry.Name, err)
+		}
+		removed++
 	}
 	return removed, nil
+}
+
+// isOrphan reports whether RemoveOrphans removes a file. there has the numbers of the blocks
+// that are there, as text.
+func (b *Blocks) isOrphan(name string, there map[string]bool, keep func(id uint32) bool) bool {
+	if number, ok := strings.CutSuffix(name, rewriteSuffix); ok {
+		_, ok = blockID(number + blockSuffix)
+		return ok
+	}
+	whole, unfinished := strings.CutSuffix(name, UnfinishedSuffix)
+	for _, ending := range b.opts.Beside {
+		number, found := strings.CutSuffix(whole, ending)
+		if id, ok := blockID(number + blockSuffix); found && ok {
+			return unfinished || !there[number] && !keep(id)
+		}
+	}
+	return false
 }
 
 // BlocksDescribed returns the numbers of the blocks that are not there although a file

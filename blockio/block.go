@@ -124,6 +124,9 @@ func (b *Block) Release() {
 // turned out to be wrong. The caller still holds its own lease, and releases it.
 func (b *Block) Drop() { b.key.source.cache.drop(b) }
 
+// Forgotten reports whether the cache does not keep the block, or not any more.
+func (b *Block) Forgotten() bool { return b.gone.Load() }
+
 // close closes the description, the mapping and the file. The memory goes too: somebody
 // may hold on to a Block that is of no use any more.
 func (b *Block) close() error {

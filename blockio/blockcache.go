@@ -18,7 +18,8 @@ type BlockCache struct {
 	entries map[blockKey]*cacheEntry
 	ring    []*Block // those of the entries that are ready; the clock hand goes round it
 	hand    int
-	heap    int64 // bytes on the heap for descriptions of the blocks in the ring
+	heap    int64      // bytes on the heap for descriptions of the blocks in the ring
+	old     []*oldFile // of all sources, the one that was replaced first in front
 }
 
 // blockKey names a block of one of the streams.
@@ -61,28 +62,42 @@ func (c *BlockCache) lease(key blockKey, o LeaseOptions) (*Block, error) {
 			return nil, err
 		}
 		e := c.entries[key]
+		if key.source.isReplaced(key.ref) && (e == nil || o.Whole && !o.Keep) {
+			b, err := key.source.oldBlock(key.ref)
+			c.mu.Unlock()
+			return b, err
+		}
 		if e == nil && o.Keep && !key.source.closed {
 			// The entry is in the map before the block is opened, so that others wait for
 			// this one instead of opening the file as well.
 			e = &cacheEntry{key: key, ready: make(chan struct{})}
 			c.entries[key] = e
 			c.mu.Unlock()
-			return c.fill(e, o)
+			if b, err := c.fill(e, o); err != errReplaced {
+				return b, err
+			}
+			continue
 		}
 		c.mu.Unlock()
 		if e == nil {
-			return c.openApart(key, o)
+			if b, err := c.openApart(key, o); err != errReplaced {
+				return b, err
+			}
+			continue
 		}
 		<-e.ready
 		switch {
+		case e.err == errReplaced:
 		case e.err != nil:
 			return nil, e.err
 		case !o.Keep && o.Whole && !e.block.whole:
-			return c.openApart(key, o)
+			if b, err := c.openApart(key, o); err != errReplaced {
+				return b, err
+			}
 		case e.block.Retain():
 			return e.block, nil
 		}
-		// It was forgotten after it was found.
+		// It was forgotten, or its file replaced, after it was found.
 	}
 }
 
@@ -95,7 +110,7 @@ func (c *BlockCache) openApart(key blockKey, o LeaseOptions) (*Block, error) {
 	b.refs.Store(1)
 	b.gone.Store(true)
 	c.mu.Lock()
-	err = key.source.checkCurrent(key.ref)
+	err = key.source.checkOpened(key.ref)
 	c.mu.Unlock()
 	if err != nil {
 		b.Release() // it may be what the file has become since
@@ -121,7 +136,7 @@ func (c *BlockCache) fill(e *cacheEntry, o LeaseOptions) (*Block, error) {
 	c.mu.Lock()
 	if err == nil {
 		b.refs.Store(1) // the caller's
-		if err = e.key.source.checkCurrent(e.key.ref); err != nil {
+		if err = e.key.source.checkOpened(e.key.ref); err != nil {
 			out = append(out, b) // it may be what the file has become since
 		}
 	}

@@ -38,6 +38,45 @@ func (b *Block) At(offset int64, size int, buffer *[]byte) ([]byte, error) {
 	return data, nil
 }
 
+// FromFile is At for a block of which some bytes may be unreadable: it reads the file,
+// also of a mapped block, and around what cannot be read. The error is then an
+// *UnreadableError, and the rest comes with it.
+func (b *Block) FromFile(offset int64, size int, buffer *[]byte) ([]byte, error) {
+	if offset < 0 || size < 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return readInto(around{b.file, b.path}, offset, size, buffer)
+}
+
+// around is a file that is read around what cannot be read.
+type around struct {
+	file File
+	path string
+}
+
+func (a around) ReadAt(p []byte, offset int64) (int, error) {
+	return readAround(a.file, a.path, p, offset)
+}
+
+// AnyReadable reports whether the disk can read any of a few places of the block: if not,
+// it does not work at the moment, and nothing is wrong with the block. Of a block that is
+// read at once nobody can tell.
+func (b *Block) AnyReadable() bool {
+	if b.stat.Size <= readPage {
+		return true
+	}
+	var probe [1]byte
+	for i := range int64(readProbes) {
+		if _, err := b.file.ReadAt(probe[:], b.stat.Size*i/readProbes); !IsReadFailure(err) {
+			return true
+		}
+	}
+	return false
+}
+
+// readProbes is how many places AnyReadable tries.
+const readProbes = 8
+
 // readInto reads size bytes into a buffer, which grows with them.
 func readInto(file io.ReaderAt, offset int64, size int, buffer *[]byte) ([]byte, error) {
 	if cap(*buffer) < size {
@@ -45,7 +84,7 @@ func readInto(file io.ReaderAt, offset int64, size int, buffer *[]byte) ([]byte,
 	}
 	into := (*buffer)[:size]
 	n, err := file.ReadAt(into, offset)
-	if n == size {
+	if n == size && err != nil && Unreadable(err) == nil {
 		err = nil
 	} else if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -75,6 +114,39 @@ func (b *Block) populate(from, to int64) error {
 	return nil
 }
 
+// Prepare makes pieces of the block resident that At is about to be asked for, if the
+// first one of them is not, those beside each other together. It reports whether it had
+// to do something; of a block that is not mapped it never has. An error comes again from
+// At.
+func (b *Block) Prepare(pieces int, piece func(i int) (offset int64, size int)) bool {
+	if b.mapping == nil {
+		return false
+	}
+	var from, to int64 // stretches that are not populated yet
+	for i := range pieces {
+		offset, size := piece(i)
+		if offset < 0 || size <= 0 || offset > b.stat.Size-int64(size) {
+			continue
+		}
+		first, end := offset/stretch, (offset+int64(size)-1)/stretch+1
+		switch {
+		case i == 0 && first+1 == end && b.isResident(first):
+			return false
+		case from == to:
+			from, to = first, end
+		case first <= to && from <= end:
+			from, to = min(from, first), max(to, end)
+		default:
+			if b.populate(from*stretch, to*stretch) != nil {
+				return true
+			}
+			from, to = first, end
+		}
+	}
+	_ = b.populate(from*stretch, to*stretch)
+	return from < to
+}
+
 // isResident reports whether a stretch of the mapping was populated.
 func (b *Block) isResident(i int64) bool { return b.resident[i/64].Load()&(1<<(i%64)) != 0 }
 
@@ -86,7 +158,8 @@ func (b *Block) ReadAt(p []byte, offset int64) (int, error) { return b.file.Read
 // ReadAll returns all bytes of the block, in buf, which is replaced when it is too
 // small: of a whole block as many as it had when it was opened, of another what it has
 // now. More than MaxBlockFile is ErrTooLarge. When a whole block has become shorter, the
-// error wraps io.ErrUnexpectedEOF, and the bytes that there are come with it.
+// error wraps io.ErrUnexpectedEOF, and the bytes that there are come with it. When some
+// of it cannot be read, it is an *UnreadableError, and the rest comes with it.
 func (b *Block) ReadAll(buf []byte) ([]byte, error) {
 	if !b.whole {
 		return readOpen(b.file, b.path, MaxBlockFile, buf)

@@ -82,3 +82,35 @@ func TestLeaksNoMappings(t *testing.T) {
 	b.Release()
 	require.Zero(t, mapped())
 }
+
+// TestPrepareMakesPiecesResident: those are served from the mapping when the file cannot
+// be read any more, and nothing else is, nor are pieces that the block does not have.
+func TestPrepareMakesPiecesResident(t *testing.T) {
+	const stretch = 16 << 10
+	dir := t.TempDir()
+	putBlocks(t, blockio.OS, dir, 1, bigBlock)
+	s := blockio.NewBlockCache(1, 0).Source(blockio.OS, dir, "S")
+	defer s.Close()
+	b := lease(t, s, 1, lookUp)
+	defer b.Release()
+	for _, pieces := range [][][2]int64{
+		{{-1, 10}, {0, -1}, {bigBlock, 10}, {bigBlock - 5, 10}, {1 << 62, 1 << 62}},
+		{{5 * stretch, 10}, {5*stretch + 100, 10}, {4 * stretch, 10}, {7*stretch - 5, 10}, {2 * stretch, 10}},
+		{{5 * stretch, 10}, {1 * stretch, 10}}, // the first one is resident, so the others have to wait
+	} {
+		b.Prepare(len(pieces), func(i int) (int64, int) { return pieces[i][0], int(pieces[i][1]) })
+	}
+	require.NoError(t, os.Truncate(b.Path(), 0))
+	for i := range int64(9) {
+		var buffer []byte
+		data, err := b.At(i*stretch, 10, &buffer)
+		if i == 2 || i >= 4 && i <= 7 {
+			require.NoError(t, err, "stretch %d", i)
+			require.Empty(t, buffer, "it was read from the mapping")
+			require.Len(t, data, 10)
+		} else {
+			require.Equal(t, io.ErrUnexpectedEOF, err, "stretch %d", i)
+			require.Empty(t, data)
+		}
+	}
+}

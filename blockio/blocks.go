@@ -146,13 +146,11 @@ func (b *Blocks) Codec(id uint32) *RecordCodec {
 }
 
 // ReadAll reads a whole block into buf, which is replaced when it is too small.
-// A file above MaxBlockFile is refused with ErrTooLarge.
+// A file above MaxBlockFile is refused with ErrTooLarge. When some of it cannot be read,
+// the error wraps an *UnreadableError, and the rest comes with it.
 func (b *Blocks) ReadAll(id uint32, buf []byte) ([]byte, error) {
 	data, err := readFile(b.fs, b.Path(id), MaxBlockFile, buf)
-	if err != nil {
-		return nil, b.wrap("read", id, err)
-	}
-	return data, nil
+	return data, b.wrap("read", id, err)
 }
 
 // wrap adds what was done to which block.
@@ -373,6 +371,9 @@ func (b *Blocks) Remove(ids ...uint32) error {
 			err = nil
 		} else if err == nil {
 			removed = true
+		}
+		if err == nil && b.opts.Source != nil {
+			b.opts.Source.removed(id)
 		}
 		errs = append(errs, b.wrap("remove", id, errors.Join(err, closeErr)))
 	}

@@ -28,7 +28,8 @@ type LeaseOptions struct {
 //
 // Lease returns what a block's file was when it was opened. Whoever cuts, removes or
 // replaces a file says so with Forget, and whoever does so to files that snapshots
-// still speak of begins a new generation with Supersede.
+// still speak of begins a new generation: of all blocks with Supersede, of one whose old
+// file snapshots go on reading with Replace.
 type BlockSource struct {
 	cache     *BlockCache
 	fs        FS
@@ -39,6 +40,8 @@ type BlockSource struct {
 	// Guarded by cache.mu.
 	generation uint64 // refs of lower ones are refused
 	closed     bool   // nothing more is kept in the cache
+	// replaced has the blocks whose files were replaced since that generation began.
+	replaced map[uint32]*replacedFile
 }
 
 // numberedCodec is the codec of a block, and the block's number.
@@ -68,7 +71,8 @@ func (s *BlockSource) Codec(id uint32) *RecordCodec {
 // always of one that was opened as such.
 //
 // The error is of the file system, fs.ErrNotExist when the block is gone; or it wraps
-// ErrSuperseded or ErrCompressed.
+// ErrSuperseded, also when the file of that generation was replaced and is not kept any
+// more, or ErrCompressed.
 func (s *BlockSource) Lease(ref BlockRef, o LeaseOptions) (*Block, error) {
 	return s.cache.lease(blockKey{s, ref}, o)
 }
@@ -86,7 +90,14 @@ func (s *BlockSource) Forget(id uint32) {
 func (s *BlockSource) Supersede(generation uint64) {
 	s.cache.mu.Lock()
 	s.generation = max(s.generation, generation)
+	out := s.letGo(func(old *oldFile) bool { return old.until <= generation })
+	for id, r := range s.replaced {
+		if r.generation <= generation {
+			delete(s.replaced, id)
+		}
+	}
 	s.cache.mu.Unlock()
+	releaseAll(out)
 	s.cache.forget(func(key blockKey) bool { return key.source == s && key.ref.Generation < generation })
 }
 
@@ -95,7 +106,9 @@ func (s *BlockSource) Supersede(generation uint64) {
 func (s *BlockSource) Close() {
 	s.cache.mu.Lock()
 	s.closed = true
+	out := s.letGo(func(*oldFile) bool { return true })
 	s.cache.mu.Unlock()
+	releaseAll(out)
 	s.cache.forget(func(key blockKey) bool { return key.source == s })
 }
 

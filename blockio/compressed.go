@@ -1,6 +1,7 @@
 package blockio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,16 +20,23 @@ func LooksCompressed(length uint32) bool {
 }
 
 // checkPlain returns ErrCompressed, with the path, when the file of a block does not
-// begin with a record but with the prefix of a compressed block.
+// begin with a record but with the prefix of a compressed block. Where those bytes cannot
+// be read, the block is taken for what it is nearly always.
 func checkPlain(file File, path string, size int64) error {
 	if size <= int64(len(compressedPrefix)) {
 		return nil
 	}
 	head := make([]byte, len(compressedPrefix))
-	if _, err := file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := readAround(file, path, head, 0); err != nil && !errors.Is(err, io.EOF) && Unreadable(err) == nil {
 		return err
 	}
-	if string(head) == compressedPrefix {
+	return plain(head, path)
+}
+
+// plain returns ErrCompressed, with the path, when the bytes of a block begin with the
+// prefix of a compressed one.
+func plain(data []byte, path string) error {
+	if bytes.HasPrefix(data, []byte(compressedPrefix)) {
 		return fmt.Errorf("%w: %s", ErrCompressed, path)
 	}
 	return nil

@@ -30,6 +30,9 @@ var (
 	// ErrNotOpen: the block has no write handle; Create or OpenTail it first.
 	ErrNotOpen = errors.New("blockio: block is not open for writing")
 
+	// ErrOpen: the block is open for writing, and is to be sealed first.
+	ErrOpen = errors.New("blockio: block is open for writing")
+
 	// ErrBroken: an earlier write or sync of this block failed, so what the
 	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it. After a
 	// failed sync of their directory it is of all blocks, and a new Blocks ends it.
@@ -74,6 +77,10 @@ var (
 	// ErrName: the stream's meta file names another stream than its directory.
 	ErrName = errors.New("blockio: stream name differs from its directory")
 )
+
+// ErrSector: the disk cannot read a sector of what was asked for, although it can read
+// others. It wraps ErrCorrupt. What the sector holds is damaged for as long as that is so.
+var ErrSector = reason("a sector cannot be read")
 
 // Reasons why a record is not one. They carry no place: Decode does not know
 // it. All wrap ErrCorrupt.

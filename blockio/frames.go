@@ -46,7 +46,11 @@ func (s *blockScan) frame(start, size int, r *Record) (next int, ok bool) {
 		s.marked(&f)
 		return f.end, true
 	}
-	if s.tail {
+	if s.framed != nil {
+		s.framed(s, start, size, f.measured)
+	}
+	s.framesTo = max(s.framesTo, f.end)
+	if s.mayTear {
 		if s.recordAt(f.end, len(s.data), &s.ahead) {
 			s.aheadAt = f.end
 		} else if s.walkFrame(&f); !f.fits && !f.settled && !s.durable(f.end) && s.tornGroup(start, f.end) {

@@ -53,7 +53,7 @@ func (s *blockScan) nameLost(upper uint64) {
 			sequence = 0 // every reader ignores a record that does not go forward
 		}
 		switch {
-		case !known && upper == 0 && s.lostSector(p.from, p.from, p.to, p.to):
+		case !known && upper == 0 && !s.unread(p.from, p.to) && s.lostSector(p.from, p.from, p.to, p.to):
 			s.out.LostEnd = true // it may never have been written, see above
 		case !known:
 			room += max(1, (p.to-p.from)/EmptyRecordSize)
@@ -89,7 +89,9 @@ func (s *blockScan) missing(known []uint64, room int, upper uint64) (lost []uint
 	next, end := s.last+1, upper
 	if s.last == 0 {
 		// What the block before ended with is not known here.
-		s.out.LostHead = true
+		if s.out.LostHead = true; len(s.unreadable) > 0 {
+			s.out.UnnamedHead = room
+		}
 		if next = upper - min(upper, 1); len(known) > 0 {
 			next = known[0]
 		}
@@ -97,6 +99,9 @@ func (s *blockScan) missing(known []uint64, room int, upper uint64) (lost []uint
 	if upper == 0 {
 		s.out.LostEnd = true
 		if next == 0 {
+			if s.tail && len(s.unreadable) > 0 {
+				s.out.Unnamed += room
+			}
 			return known
 		}
 		if end = next; len(known) > 0 {
@@ -127,8 +132,8 @@ func (s *blockScan) sequenceOf(p *suspect, previous, upper uint64) (sequence uin
 	switch {
 	case p.sequence != 0:
 		return p.sequence, true
-	case len(s.data)-p.from < 12:
-		return 0, false // cut before the end of the field
+	case len(s.data)-p.from < 12, s.unread(p.from, p.from+12):
+		return 0, false // cut before the end of the field, or not what was written
 	}
 	size := p.to - p.from
 	raw := binary.LittleEndian.Uint64(s.data[p.from+4:])

@@ -19,10 +19,10 @@ type Mapping struct {
 	closed atomic.Bool
 }
 
-// mapper is a File that can be mapped. Only the real file system has it: a test
-// that injects faults into reads must see the reads.
-type mapper interface {
-	mapBytes(size int64) ([]byte, error)
+// A Mapper is a File that can be mapped, read only. Only the real file system has it, and
+// a test that injects faults into memory: one that injects them into reads must see these.
+type Mapper interface {
+	MapBytes(size int64) ([]byte, error)
 }
 
 // MapFile maps the first size bytes of a file. It is false when that cannot be
@@ -30,11 +30,11 @@ type mapper interface {
 // or the machine has no room. The caller then reads the file instead. What lies
 // behind the end of the file faults when it is read.
 func MapFile(f File, size int64) (*Mapping, bool) {
-	m, ok := f.(mapper)
+	m, ok := f.(Mapper)
 	if !ok || size <= 0 || size != int64(int(size)) {
 		return nil, false
 	}
-	data, err := m.mapBytes(size)
+	data, err := m.MapBytes(size)
 	if err != nil {
 		return nil, false
 	}

@@ -2,5 +2,5 @@
 
 package blockio
 
-// unmap is never called: no file of this system is a mapper.
+// unmap is never called: no file of this system is a Mapper.
 func unmap([]byte) error { return nil }

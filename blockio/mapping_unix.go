@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapBytes maps the file. The raw connection keeps the descriptor from being
+// MapBytes maps the file. The raw connection keeps the descriptor from being
 // closed, and its number from being used again, under the call.
-func (f *osFile) mapBytes(size int64) (data []byte, err error) {
+func (f *osFile) MapBytes(size int64) (data []byte, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	}
 	name := filepath.Join(dir, metaFile)
 	_, readErr := readFile(fsys, name, maxMetaSize, nil)
-	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) && !errors.Is(readErr, ErrTooLarge) {
+	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) && !errors.Is(readErr, ErrTooLarge) && Unreadable(readErr) == nil {
 		return fmt.Errorf("blockio: write meta of %s: %w", stream, readErr)
 	}
 	if err = ReplaceFile(fsys, name, data); err != nil {

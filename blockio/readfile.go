@@ -18,6 +18,8 @@ func readOpen(file File, name string, limit int64, buf []byte) ([]byte, error) {
 
 // readSized reads the first size bytes of an open file, or as many as there are, into
 // buf, which is replaced when it is too small. A size above the limit is ErrTooLarge.
+// When some of it cannot be read, the error is an *UnreadableError, and the rest comes
+// with it.
 func readSized(file File, name string, size, limit int64, buf []byte) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("%w: %s: %d bytes, limit %d", ErrTooLarge, name, size, limit)
@@ -29,9 +31,12 @@ func readSized(file File, name string, size, limit int64, buf []byte) ([]byte, e
 	if size == 0 {
 		return buf, nil
 	}
-	n, err := file.ReadAt(buf, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+	n, err := readAround(file, name, buf, 0)
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return buf[:n], nil
+	case Unreadable(err) != nil:
+		return buf[:n], err
 	}
-	return buf[:n], nil
+	return nil, err
 }

@@ -10,7 +10,10 @@ import (
 // metaFiles is the content of the meta files of a stream; nil for one that is missing.
 type metaFiles struct{ inf, sum, next []byte }
 
+// readMetaFiles reads the meta files. A sum of which a sector cannot be read says nothing, as one that is missing.
+// Of meta.inf that is a loss, unless the sum cannot be read either: then it is the disk that fails.
 func readMetaFiles(fsys FS, dir string) (m metaFiles, err error) {
+	unreadable := make(map[string]error)
 	for _, file := range []struct {
 		name string
 		data *[]byte
@@ -22,11 +25,19 @@ func readMetaFiles(fsys FS, dir string) (m metaFiles, err error) {
 			return m, metaLost(path, err.Error())
 		case err == nil:
 			*file.data = data
+		case Unreadable(err) != nil:
+			unreadable[file.name] = err
 		case !errors.Is(err, fs.ErrNotExist):
 			return m, err
 		}
 	}
-	return m, nil
+	switch err = unreadable[metaFile]; {
+	case err == nil:
+		return m, nil
+	case unreadable[metaSumFile] != nil:
+		return m, err
+	}
+	return m, &CorruptionError{Path: filepath.Join(dir, metaFile), Reason: "cannot be read", Err: fmt.Errorf("%w: %w", ErrMetaLost, err)}
 }
 
 // proof is what meta.sum says of meta.inf.

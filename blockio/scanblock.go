@@ -36,6 +36,15 @@ type BlockScan struct {
 	// MarkCRC is the CRC of the last frame mark that is kept, 0 for none: the
 	// seed for the lengths of the next frame that is appended.
 	MarkCRC uint32
+	// Unreadable is how many bytes of the block could not be read. They are damage, and
+	// never torn, unless they lie behind where the log ends.
+	Unreadable int64
+	// Unnamed is how many records there was room for in a tail with unreadable sectors, of
+	// which nothing shows any sequence. That many behind the last one of the block before may have been used.
+	Unnamed int
+	// UnnamedHead is how many there was room for at the beginning of a block with
+	// unreadable sectors, before the first one that shows its sequence.
+	UnnamedHead int
 	// Settle: once the torn tail is cut, nothing on disk shows any more that
 	// the damage before it was not a torn tail too. A mark of no records at
 	// End, synced, before the store is used, keeps it shown.
@@ -54,11 +63,23 @@ type BlockScan struct {
 //
 // path is used in errors alone; visit may be nil. ScanBlock changes nothing.
 func ScanBlock(path string, block uint32, key *RecordCodec, data []byte, tail bool, visit func(offset int64, r Record)) BlockScan {
-	s := blockScan{walker: newWalker(key, data), path: path, block: block, tail: tail, chained: true, visit: visit}
-	s.run()
+	return ScanBlockAround(path, block, key, data, nil, tail, visit)
+}
+
+// ScanBlockAround is ScanBlock of a block of which some sectors could not be read, as
+// ReadAll returns it with an *UnreadableError; data may be the beginning of that.
+func ScanBlockAround(path string, block uint32, key *RecordCodec, data []byte, unreadable []SectorRange, tail bool, visit func(offset int64, r Record)) BlockScan {
+	o := scanOptions{path: path, block: block, key: key, tail: tail, mayTear: tail}
+	unreadable = within(unreadable, int64(len(data)))
+	data, used := o.withoutUnused(data, unreadable)
+	o.mayTear = tail && !o.tearsUnreadable(data, used)
+	s := o.scan(data, used, visit)
 	if s.out.Torn && s.out.DamageCount > 0 {
-		left := ScanBlock(path, block, key, data[:s.out.CutFrom], true, nil)
-		s.out.Settle = left.Torn || left.DamageCount != s.out.DamageCount
+		left := o.scan(data[:s.out.CutFrom], within(used, s.out.CutFrom), nil)
+		s.out.Settle = left.out.Torn || left.out.DamageCount != s.out.DamageCount
+	}
+	for _, u := range unreadable {
+		s.out.Unreadable += u.To - u.From
 	}
 	return s.out
 }
@@ -68,10 +89,14 @@ type blockScan struct {
 	path     string
 	block    uint32
 	tail     bool
+	mayTear  bool // the last frame may be torn
 	visit    func(offset int64, r Record)
-	chained  bool      // no mark can be missing between MarkCRC's and here
-	suspects []suspect // damage since the last message or skip that is kept
-	markAt   int       // where the look-ahead found a mark, see markAfter
+	framed   func(s *blockScan, start, size int, measured bool) // called for each frame with records, if set
+	damageTo int                                                // where the last damage ends
+	framesTo int                                                // up to where marks announce records
+	chained  bool                                               // no mark can be missing between MarkCRC's and here
+	suspects []suspect                                          // damage since the last message or skip that is kept
+	markAt   int                                                // where the look-ahead found a mark, see markAfter
 	lengths  lengthsHash
 	ahead    Record // the record at aheadAt, which was looked at before its turn
 	aheadAt  int
@@ -148,6 +173,9 @@ func (s *blockScan) damaged(from, limit int, cause error) int {
 
 // report adds the damaged stretch from..to, whose pieces are suspects, to the result.
 func (s *blockScan) report(from, to int, cause error) {
+	if s.damageTo = to; s.unread(from, to) {
+		cause = ErrSector
+	}
 	s.out.DamageCount++
 	s.out.LostBytes += int64(to - from)
 	if len(s.out.Damage) < MaxDamageReports {

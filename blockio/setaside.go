@@ -35,6 +35,9 @@ func (b *Blocks) setAside(id uint32, from, to int64) error {
 		return nil
 	}
 	data, err := readPart(b.fs, b.Path(id), from, min(to-from, SetAsideLimit))
+	if Unreadable(err) != nil {
+		err = nil // the rest is worth a copy
+	}
 	if err != nil || allZero(data) {
 		return err
 	}
@@ -71,6 +74,9 @@ func SetAsideMeta(fsys FS, dir string) error {
 	aside := filepath.Join(dir, setAsideDir)
 	for _, name := range []string{metaFile, metaSumFile} {
 		data, err := readPart(fsys, filepath.Join(dir, name), 0, SetAsideLimit)
+		if Unreadable(err) != nil {
+			err = nil // the rest is worth a copy
+		}
 		if errors.Is(err, fs.ErrNotExist) || err == nil && allZero(data) {
 			continue
 		}
@@ -87,14 +93,16 @@ func SetAsideMeta(fsys FS, dir string) error {
 	return nil
 }
 
-// readPart reads up to size bytes of a file from an offset on: as many as there are.
+// readPart reads up to size bytes of a file from an offset on: as many as there are. When
+// some of them cannot be read, the error is an *UnreadableError, and the rest comes with
+// it.
 func readPart(fsys FS, name string, from, size int64) ([]byte, error) {
 	file, err := fsys.OpenFile(name, ModeRead)
 	if err != nil {
 		return nil, err
 	}
 	data := make([]byte, size)
-	n, err := file.ReadAt(data, from)
+	n, err := readAround(file, name, data, from)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}

@@ -78,7 +78,7 @@ func (w *walker) tornChecksum(from, end int) bool {
 // single handles bytes at at which are not a record: a frame of one record, or
 // the mark of a group.
 func (s *blockScan) single(at int, cause error) (int, bool) {
-	if s.tail {
+	if s.mayTear {
 		look := s.walker
 		var r Record
 		to, found := look.gap(at, len(s.data), &r, nil)

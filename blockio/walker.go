@@ -33,6 +33,8 @@ type walker struct {
 	firm   bool   // the limit of the search is the end of a frame, also where the data ends
 	spent  *spending
 	chains *chains
+	// unreadable are the parts of data that are not what the file has.
+	unreadable []SectorRange
 }
 
 // spending is what is left of the budgets of a scan. The copies of a walker share it.
@@ -133,7 +135,7 @@ func (w *walker) candidate(head []byte, size int) bool {
 // claim reads the length field at from: the size is 0 when it cannot be one,
 // and trusted is true when the rest of the head looks like a record as well.
 func (w *walker) claim(from int) (size int, trusted bool) {
-	if len(w.data)-from < headSize {
+	if len(w.data)-from < headSize || w.unread(from, from+headSize) {
 		return 0, false
 	}
 	head := w.data[from:]

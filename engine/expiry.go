@@ -54,9 +54,13 @@ func (e *Engine) expire() {
 		if b == nil || b.firstTime > cutoff {
 			break
 		}
-		if _, loaded := b.table(b.firstLive); !loaded {
+		if _, loaded := b.table(b.firstLive); !loaded && !b.unreadable() {
 			// Engine.loaded goes on, or applyLimitsDue at the time of the retry.
-			e.expiry.waits = e.request(b)
+			e.expiry.waits = e.want(b)
+			return
+		} else if until := b.unreadUntil(); !loaded && until > cutoff {
+			// Nobody knows which of its messages have expired. In the end all have.
+			e.expiry.due = max(until+int64(e.cfg.Limits.MaxAge), e.now+expiryDistance)
 			return
 		}
 		if !e.removeHead(countRemovedAge, func(b *block) bool { return b.maxTime <= cutoff }) {

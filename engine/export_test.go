@@ -31,6 +31,9 @@ func (e *Engine) Unsent() []Reply {
 // StagedCounts returns the totals with all that was accepted, shown or not.
 func (e *Engine) StagedCounts() Counts { return e.numbers.toCounts() }
 
+// MostLoads is how many attempts to load a table have to fail for limits to go without.
+const MostLoads = mostLoads
+
 // StagedState returns the state with all that was accepted, shown or not.
 func (e *Engine) StagedState() State {
 	e.fillNumbers()

@@ -5,8 +5,12 @@ import (
 	"sort"
 )
 
-// Tombstoned reports whether a tombstone names a sequence, in any of the blocks that were added.
+// Tombstoned reports whether a tombstone names a sequence, or it is below a floor, in any of the blocks that
+// were added.
 func (r *Recovery) Tombstoned(sequence uint64) bool {
+	if sequence < r.e.floor.first {
+		return true
+	}
 	if r.tombstoned == nil {
 		r.tombstoned = make(map[uint64]struct{}, len(r.pending))
 		for _, t := range r.pending {
@@ -59,7 +63,12 @@ type foundLost struct {
 	block       uint32
 	sequences   []uint64
 	head, end   bool // see Scan.Around
-	nothingElse bool
+	nothingElse bool // the block shows no sequence of a record that is whole
+	bytes       uint64
+	unreadable  bool // see Scan.Unreadable
+	unnamedHead uint64
+	unnamed     uint64
+	last        uint64 // the highest sequence that the block shows
 }
 
 // mostUnnamed bounds how many sequences between two blocks are taken for lost because one of them begins or
@@ -69,10 +78,15 @@ const mostUnnamed = 1 << 16
 // Settle tells which sequences the damage that was added has cost, once all blocks were added. A damaged
 // record is not believed to be of a sequence that other blocks leave no room for: the file may be a copy of
 // another block. Damage that reaches the edge of its block has cost what is missing to the next block, too.
+// Damage to messages that tombstones name has cost nothing: a crash can leave it where one was being erased.
 func (r *Recovery) Settle() {
 	found := r.found
 	r.found = nil
 	for _, f := range found {
+		if r.removedBefore(&f) {
+			continue
+		}
+		r.e.counts[countLostBytes] += f.bytes
 		low, high := r.Room(f.block)
 		lose := func(first, last uint64) {
 			if first = max(first, low+1); high > 0 {
@@ -92,9 +106,42 @@ func (r *Recovery) Settle() {
 		if f.nothingElse && low > 0 && high > 0 && high-low-1 <= mostUnnamed {
 			lose(low+1, high-1)
 		}
+		if f.unreadable {
+			r.settleUnreadable(&f, first, last, low, high, lose)
+		}
 		for _, sequence := range f.sequences {
 			lose(sequence, sequence)
 		}
+	}
+}
+
+// removedBefore reports whether the damage in a block is of messages alone that tombstones name.
+func (r *Recovery) removedBefore(f *foundLost) bool {
+	return !f.head && !f.end && !slices.ContainsFunc(f.sequences, func(sequence uint64) bool { return !r.Tombstoned(sequence) })
+}
+
+// settleUnreadable tells which sequences beyond first..last, which a block with unreadable parts shows, these have
+// cost at the beginning of the stream and at its end. The messages around are low and high, 0 for none.
+func (r *Recovery) settleUnreadable(f *foundLost, first, last, low, high uint64, lose func(first, last uint64)) {
+	// Nothing was before the first block, or was removed from its head; or readers have seen the first sequence.
+	start := max(r.e.cfg.FirstSequence, r.first, r.e.floor.first, 1)
+	whole := r.first > 0 || (f.block == 1 || r.e.floor.first > 0) && !r.e.cfg.Limits.evicts()
+	if f.unnamedHead > 0 && low == 0 && whole && first > start {
+		lose(max(start, first+1-min(first, f.unnamedHead)), first-1)
+	}
+	shown := max(low, f.last)
+	if high > 0 || shown == 0 && r.first == 0 {
+		return
+	}
+	if shown == 0 {
+		shown = start - 1
+	}
+	if f.unnamed > 0 {
+		lose(shown+1, shown+f.unnamed) // they must not be used again
+	}
+	// A block behind it has no messages, and says what the last sequence was taken for.
+	if shown, end := max(shown, last), r.e.last(); f.end && end > shown && end-shown <= mostUnnamed {
+		lose(shown+1, end)
 	}
 }
 
@@ -173,6 +220,9 @@ func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 				cut(live.First, live.Last)
 			}
 		}
+	}
+	if floor := r.e.floor.first; floor > 1 {
+		cut(1, floor-1)
 	}
 	if n := within.Last - within.First; n < uint64(len(r.pending)) {
 		for sequence := within.First; sequence <= within.Last; sequence++ {

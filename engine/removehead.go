@@ -19,10 +19,11 @@ func (e *Engine) removeHead(reason counter, whole func(*block) bool) bool {
 		return false
 	}
 	t, i, ok := b.head()
-	if t == nil {
-		return false
-	}
 	switch {
+	case t == nil && !b.unreadable():
+		return false
+	case t == nil:
+		e.loseUnread(b)
 	case !ok:
 		e.loseRest(b)
 	case whole(b):

@@ -5,30 +5,33 @@ import "math"
 // Scan collects what one block file holds, for recovery or to make a table. Scans of
 // different blocks may be filled by different goroutines.
 type Scan struct {
-	id         uint32
-	size       int64
-	appendable bool
-	table      *Table
-	first      uint64 // of the first message, or what follows the skips of a block without messages
-	last       uint64
-	lastTime   int64
-	maxTime    int64
-	msgs       uint64
-	bytes      uint64
-	deleted    []SequenceRange
-	tombstones []Tombstone
-	floor      uint64 // see Floor
-	lost       []uint64
-	lostBytes  int64
-	timeless   bool // the last record was of an erased message: it kept no time
-	trimmed    bool
-	held       bool // see Held
-	lostHead   bool // see Around
-	lostEnd    bool
-	markCRC    uint32
-	index      *indexedSubjects // of a scan that was filled from a block index
-	firstMsg   uint64           // sequence of the first message
-	firstTime  int64            // its time
+	id          uint32
+	size        int64
+	appendable  bool
+	table       *Table
+	first       uint64 // of the first message, or what follows the skips of a block without messages
+	last        uint64
+	lastTime    int64
+	maxTime     int64
+	msgs        uint64
+	bytes       uint64
+	deleted     []SequenceRange
+	tombstones  []Tombstone
+	floor       uint64 // see Floor
+	lost        []uint64
+	lostBytes   int64
+	timeless    bool // the last record was of an erased message: it kept no time
+	trimmed     bool
+	held        bool // see Held
+	lostHead    bool // see Around
+	lostEnd     bool
+	unreadable  bool // see Unreadable
+	unnamed     int
+	unnamedHead int
+	markCRC     uint32
+	index       *indexedSubjects // of a scan that was filled from a block index
+	firstMsg    uint64           // sequence of the first message
+	firstTime   int64            // its time
 }
 
 // NewScan starts the scan of a block.
@@ -134,6 +137,10 @@ func (s *Scan) Held() { s.held, s.appendable = true, false }
 // Around tells that the block begins, or ends, with damage of which not all sequences are known.
 func (s *Scan) Around(head, end bool) { s.lostHead, s.lostEnd = head, end }
 
+// Unreadable tells that parts of the block could not be read. head is how many records there was room for
+// before the first that shows its sequence, and end how many at the end if none does.
+func (s *Scan) Unreadable(head, end int) { s.unreadable, s.unnamedHead, s.unnamed = true, head, end }
+
 // Find returns where the scan, of records, has found the message of a sequence.
 func (s *Scan) Find(sequence uint64) (RecordInfo, bool) {
 	if s.table == nil {
@@ -174,7 +181,8 @@ func (s *Scan) trim(last uint64) {
 		trimmed.lastTime, trimmed.timeless = s.lastTime, s.timeless
 	}
 	trimmed.tombstones, trimmed.floor, trimmed.markCRC, trimmed.held = s.tombstones, s.floor, s.markCRC, s.held
-	trimmed.lostHead, trimmed.lostEnd = s.lostHead, s.lostEnd
+	trimmed.lostHead, trimmed.lostEnd, trimmed.unnamed = s.lostHead, s.lostEnd, s.unnamed
+	trimmed.unreadable, trimmed.unnamedHead = s.unreadable, s.unnamedHead
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)
 	*s = trimmed
 }

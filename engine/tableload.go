@@ -23,12 +23,14 @@ func (e *Engine) tablesReady(n, bytes uint64) bool {
 		if b.msgs == 0 {
 			continue
 		}
-		if _, loaded := b.table(b.firstLive); !loaded && !e.request(b) {
+		if _, loaded := b.table(b.firstLive); loaded || b.unreadable() {
+			// It can be removed.
+		} else if e.want(b) {
+			return false
+		} else {
 			// It cannot be read at the moment. Stores go on, and the stream may for
 			// a while be above its limits.
 			return true
-		} else if !loaded {
-			return false
 		}
 		msgs, size = msgs-int64(b.msgs), size-int64(b.bytes)
 	}
@@ -71,16 +73,20 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 	b.loading = false
 	switch {
 	case d.Err != nil:
+		if b.wanted {
+			b.failed++
+		}
 		b.retryAt = e.now + retryLoad
 		e.expiry.retry = min(e.expiry.retry, b.retryAt)
 	case b.scanned == nil && w.Size == b.scannedSize:
-		b.scanned, b.inAppended, b.cursor = d.Table, false, 0
+		b.scanned, b.inAppended, b.cursor, b.failed = d.Table, false, 0, 0
 		e.reconcile(b, d.Table)
 		if b.msgs > 0 && b.firstLive < b.tailFrom {
 			e.refreshFirstTime(b)
 			e.refreshFirst()
 		}
 	}
+	b.wanted = false
 }
 
 // nearHead reports whether a limit reaches b next, or after the next block.

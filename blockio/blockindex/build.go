@@ -30,10 +30,16 @@ var builders = sync.Pool{New: func() any { return NewBuilder(0) }}
 // the index stale. The error wraps ErrStale when data is not as long as stat says,
 // because the file was changed meanwhile, and ErrLimit; scan is good in any case.
 func Build(path string, id uint32, key *blockio.RecordCodec, data []byte, stat blockio.FileStat) (image []byte, scan blockio.BlockScan, err error) {
+	return BuildAround(path, id, key, data, nil, stat)
+}
+
+// BuildAround is Build of a block of which some sectors could not be read. They are
+// damage for the index, which is therefore not for a file: they may be read later.
+func BuildAround(path string, id uint32, key *blockio.RecordCodec, data []byte, unreadable []blockio.SectorRange, stat blockio.FileStat) (image []byte, scan blockio.BlockScan, err error) {
 	b := builders.Get().(*Builder)
 	defer builders.Put(b)
 	b.Reset(id)
-	scan = blockio.ScanBlock(path, id, key, data, false, func(offset int64, r blockio.Record) {
+	scan = blockio.ScanBlockAround(path, id, key, data, unreadable, false, func(offset int64, r blockio.Record) {
 		b.Record(data, offset, &r)
 	})
 	if int64(len(data)) != stat.Size {

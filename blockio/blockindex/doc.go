@@ -28,7 +28,7 @@
 // # Concurrency
 //
 // An Index is for any number of goroutines at once, and takes a lock only to bring a
-// page into its PageCache. A Cursor and a Builder are for one. When the bytes are those
+// page into its PageCache. A Cursor, a Pass and a Builder are for one. When the bytes are those
 // of a mapping, the mapping must not be closed under a call; a fault is an error that
 // wraps blockio.ErrMapped.
 package blockindex

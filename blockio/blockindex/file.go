@@ -96,11 +96,12 @@ func readWhole(file blockio.File, size int64) ([]byte, error) {
 // Mapped reports whether the index is mapped, and takes no memory on the heap.
 func (f *File) Mapped() bool { return f.mapping != nil }
 
-// Populate brings the whole index into memory, for callers that are about to use most of it. An error
-// of the disk is not reported here: it comes again when the page is used.
+// Populate brings the whole index into memory, as far as it was not brought there before, for callers that
+// are about to use most of it. An error of the disk is not reported here: it comes again when the page is
+// used.
 func (f *File) Populate() {
-	if f.mapping != nil {
-		_ = f.mapping.Populate(0, int64(len(f.mapping.Bytes())))
+	if last := len(f.data) - 1; f.mapping != nil && last >= 0 {
+		_ = f.populate(0, uint32(last/populateStretch))
 	}
 }
 

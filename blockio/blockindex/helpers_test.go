@@ -123,6 +123,7 @@ func walked(x *Index, set *subject.Set) (all []found, err error) {
 type answers struct {
 	summary Summary
 	records []Record
+	passed  []Record // the same, of a Pass
 	seq     []uint64
 	runs    []Run
 	tombs   []Tombstone
@@ -148,6 +149,7 @@ func ask(x *Index) (a answers, err error) {
 		a.records, a.seq = append(a.records, r), append(a.seq, sequence)
 	}
 	for _, call := range []func() error{
+		func() error { a.passed, err = passed(x, new(Pass), ordinalsBy(x.Len(), 1)); return err },
 		func() error { return x.Runs(func(r Run) bool { a.runs = append(a.runs, r); return true }) },
 		func() error {
 			return x.Tombstones(func(t Tombstone) bool { a.tombs = append(a.tombs, t); return true })
@@ -196,6 +198,27 @@ func ask(x *Index) (a answers, err error) {
 	list, err := listed(x, EmptySubject)
 	a.post = append(a.post, list)
 	return a, err
+}
+
+// ordinalsBy returns every so many of n ordinals.
+func ordinalsBy(n, step int) (list []int) {
+	for i := 0; i < n; i += step {
+		list = append(list, i)
+	}
+	return list
+}
+
+// passed is what a pass reads of some records, 64 at a time.
+func passed(x *Index, p *Pass, ordinals []int) (all []Record, err error) {
+	var some [64]Record
+	for len(ordinals) > 0 {
+		n := min(len(ordinals), len(some))
+		if err := p.Records(x, ordinals[:n], some[:]); err != nil {
+			return nil, err
+		}
+		all, ordinals = append(all, some[:n]...), ordinals[n:]
+	}
+	return all, nil
 }
 
 // sought is what a cursor finds by searching.

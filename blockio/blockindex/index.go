@@ -23,7 +23,7 @@ type Options struct {
 	StrictModTime bool
 
 	// Populate, if set, is called before a stretch of 16 KiB of the bytes is first
-	// looked at, with its bounds: blockio.Mapping has it. Its error is returned by
+	// looked at, with the bounds of one or more of them: blockio.Mapping has it. Its error is returned by
 	// the method that needed the stretch, and is not kept. Two goroutines may both
 	// call it for the same stretch.
 	Populate func(from, to int64) error
@@ -35,6 +35,9 @@ type Options struct {
 
 // populateStretch is how much Populate is called for at a time, in bytes.
 const populateStretch = 16 << 10
+
+// populatePages is how many pages such a stretch has.
+const populatePages = populateStretch / PageSize
 
 // An Index answers questions about a sealed block. It is safe for any number of
 // goroutines at once. Beside the copies of pages, which are the PageCache's, it holds
@@ -179,7 +182,7 @@ func (x *Index) load(number uint32) (p *[PageSize]byte, err error) {
 	if p = x.set.find(number); p != nil {
 		return p, nil
 	}
-	if err := x.populate(number); err != nil {
+	if err := x.populate(number/populatePages, number/populatePages); err != nil {
 		return nil, err
 	}
 	if x.opts.Private {
@@ -212,21 +215,33 @@ func (x *Index) verify(number uint32, p *[PageSize]byte) error {
 	return nil
 }
 
-// populate makes the stretch that a page is in resident.
-func (x *Index) populate(number uint32) error {
+// isPopulated reports whether a stretch was made resident.
+func (x *Index) isPopulated(stretch uint32) bool {
+	return x.populated[stretch>>6].Load()&(1<<(stretch&63)) != 0
+}
+
+// populate makes stretches resident, from the first to the last: all at once, unless some
+// of them were before.
+func (x *Index) populate(first, last uint32) error {
 	if x.populated == nil {
 		return nil
 	}
-	const pages = populateStretch / PageSize
-	stretch := number / pages
-	if x.populated[stretch>>6].Load()&(1<<(stretch&63)) != 0 {
-		return nil
+	for i := first; i <= last; i++ {
+		from := i
+		for i <= last && !x.isPopulated(i) {
+			i++
+		}
+		if from == i {
+			continue
+		}
+		end := min(int64(i)*populateStretch, int64(len(x.data)))
+		if err := x.opts.Populate(int64(from)*populateStretch, end); err != nil {
+			return err
+		}
+		for ; from < i; from++ {
+			x.populated[from>>6].Or(1 << (from & 63))
+		}
 	}
-	from := int64(stretch) * populateStretch
-	if err := x.opts.Populate(from, min(from+populateStretch, int64(len(x.data)))); err != nil {
-		return err
-	}
-	x.populated[stretch>>6].Or(1 << (stretch & 63))
 	return nil
 }
 

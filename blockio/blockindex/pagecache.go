@@ -57,14 +57,23 @@ type pageSet struct {
 	cache *PageCache // nil when the pages are read where they are
 	pages []atomic.Pointer[[PageSize]byte]
 	slot  []uint32 // one more than where a page is in the cache, which locks it; 0 for not there
+
+	passed []atomic.Uint64 // a bit for each page that a Pass has come to
 }
 
 func newPageSet(cache *PageCache, pages uint32) *pageSet {
 	s := &pageSet{cache: cache, pages: make([]atomic.Pointer[[PageSize]byte], pages)}
 	if cache != nil {
 		s.slot = make([]uint32, pages)
+		s.passed = make([]atomic.Uint64, pages/64+1)
 	}
 	return s
+}
+
+// passedBefore reports whether a Pass has come to a page before, and notes that one has.
+func (s *pageSet) passedBefore(number uint32) bool {
+	word, bit := &s.passed[number>>6], uint64(1)<<(number&63)
+	return word.Load()&bit != 0 || word.Or(bit)&bit != 0
 }
 
 // find returns a page that the cache has, though the set may not. It is nil when the

@@ -34,22 +34,16 @@ func (x *Index) Record(ordinal int) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	entry := page[pageHead+recordSize*(i%recordsPerPage):][:recordSize]
-	return Record{
-		Offset: int64(u32(entry)), Size: int(u32(entry[4:])), CRC: u32(entry[8:]),
-		Subject: u32(entry[12:]), Time: int64(u64(entry[16:])),
-	}, nil
+	var r Record
+	decodeRecord(page, i%recordsPerPage, &r)
+	return r, nil
 }
 
-// Records is Record for consecutive ordinals: it fills into from one on, and returns
-// how many there were, fewer than asked for only at the end.
-func (x *Index) Records(ordinal int, into []Record) (n int, err error) {
-	for ; n < len(into) && ordinal+n < x.Len(); n++ {
-		if into[n], err = x.Record(ordinal + n); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+// decodeRecord reads entry i of a page of records.
+func decodeRecord(page *[PageSize]byte, i uint32, r *Record) {
+	entry := page[pageHead+recordSize*i:][:recordSize]
+	r.Offset, r.Size, r.CRC = int64(u32(entry)), int(u32(entry[4:])), u32(entry[8:])
+	r.Subject, r.Time = u32(entry[12:]), int64(u64(entry[16:]))
 }
 
 func rangeError(what string, value, limit int) error {

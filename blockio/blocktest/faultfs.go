@@ -96,6 +96,8 @@ type FaultFS struct {
 	count   int
 	counts  [opKinds]int
 	crashed bool
+	bad     []badSector
+	mapping bool // files may be mapped
 }
 
 // NewFaultFS wraps fs. Without a hook it counts and lets everything through.
@@ -286,11 +288,14 @@ func (f *faultFile) ReadAt(p []byte, offset int64) (int, error) {
 	if _, err := f.fs.before(Op{Kind: OpRead, Name: f.name, Size: len(p), Offset: offset}); err != nil {
 		return 0, err
 	}
-	return f.File.ReadAt(p, offset)
+	return f.readAround(p, offset)
 }
 
 func (f *faultFile) WriteAt(p []byte, offset int64) (int, error) {
 	fault, err := f.fs.before(Op{Kind: OpWrite, Name: f.name, Size: len(p), Offset: offset})
+	if end := offset + int64(len(p)); err == nil && f.fs.keepsSpoiled(f.name, offset, end) {
+		return 0, fmt.Errorf("write %s at %d: %w", f.name, offset, ErrIO)
+	}
 	if err == nil {
 		return f.File.WriteAt(p, offset)
 	}
@@ -305,6 +310,9 @@ func (f *faultFile) WriteAt(p []byte, offset int64) (int, error) {
 func (f *faultFile) Truncate(size int64) error {
 	if _, err := f.fs.before(Op{Kind: OpTruncate, Name: f.name, Offset: size}); err != nil {
 		return err
+	}
+	if f.fs.keepsSpoiled(f.name, size, size/sectorSize*sectorSize+sectorSize) {
+		return fmt.Errorf("truncate %s to %d: %w", f.name, size, ErrIO)
 	}
 	return f.File.Truncate(size)
 }

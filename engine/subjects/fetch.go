@@ -1,5 +1,7 @@
 package subjects
 
+import "github.com/seed-d8b58eba/millrace/internal/seedhash"
+
 // In a large index most of the time is spent waiting for memory: a few reads for each
 // subject, each of which needs what the one before has read. The functions here do the
 // same reads for many subjects side by side. Those do not depend on each other, so the
@@ -48,7 +50,7 @@ type fetcher struct {
 
 // hashed touches where the hash table has a subject.
 func (f *fetcher) hashed(x *Index, i int, subject string) {
-	h := hash(x.seed, subject) & x.mask
+	h := seedhash.Sum(x.seed, subject) & x.mask
 	s := x.table.segment(h)
 	f.sum += uint64(s.slots[s.home(h)])
 	f.names[i], f.hash[i], f.n = subject, h, i+1

@@ -1,5 +1,7 @@
 package subjects
 
+import "github.com/seed-d8b58eba/millrace/internal/seedhash"
+
 // NoID stands for the empty subject, which is never indexed.
 const NoID = ^uint32(0)
 
@@ -61,7 +63,7 @@ func (x *Index) Lookup(subject string) (id uint32, ok bool) {
 	if subject == "" {
 		return NoID, false
 	}
-	return x.find(hash(x.seed, subject)&x.mask, subject)
+	return x.find(seedhash.Sum(x.seed, subject)&x.mask, subject)
 }
 
 func (x *Index) find(hash uint32, subject string) (id uint32, ok bool) {
@@ -191,7 +193,7 @@ func (x *Index) Add(subject string, count, first, last uint64, firstExact bool, 
 	if subject == "" || count == 0 {
 		return NoID
 	}
-	h := hash(x.seed, subject) & x.mask
+	h := seedhash.Sum(x.seed, subject) & x.mask
 	s := &x.staged[0]
 	mark := len(s.ends) // a new name is staged until the end of this function
 	id, ok := x.find(h, subject)
@@ -237,7 +239,7 @@ func (x *Index) SetLast(id uint32, sequence uint64, size uint32) {
 // forget takes a subject without messages out of everything.
 func (x *Index) forget(id uint32) {
 	x.name = x.AppendName(x.name[:0], id)
-	x.table.remove(hash(x.seed, x.name)&x.mask, id)
+	x.table.remove(seedhash.Sum(x.seed, x.name)&x.mask, id)
 	if w := *x.ids.at(id); w.live() {
 		x.take(w.leaf(), w.slot())
 	}

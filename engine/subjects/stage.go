@@ -1,5 +1,7 @@
 package subjects
 
+import "github.com/seed-d8b58eba/millrace/internal/seedhash"
+
 // stagedList is what one group has staged. At most two groups have been staged and not
 // yet published; their parity tells them apart.
 type stagedList struct {
@@ -43,7 +45,7 @@ func (x *Index) Stage(subject string, parity int) uint32 {
 	if subject == "" {
 		return NoID
 	}
-	h := hash(x.seed, subject) & x.mask
+	h := seedhash.Sum(x.seed, subject) & x.mask
 	id, ok := x.find(h, subject)
 	if !ok {
 		id = x.stageNew(h, subject, parity)

@@ -38,7 +38,7 @@ func (w location) stagedAt(i, list int) location { return w&marks | away | locat
 
 // pageBits is the logarithm of a page's length. Pages are so small that a stream of few
 // subjects wastes little memory.
-const pageBits = 6
+const pageBits = 5
 
 // pages is an array that grows without being moved.
 type pages[T any] struct {

@@ -13,16 +13,22 @@ import (
 // targets returns the seeds of each fuzz target, by its folder and its name.
 func targets() map[string][]seed {
 	return map[string][]seed{
-		"actors FuzzParseHeader":      headers(),
-		"actors FuzzValidName":        names(),
-		"blockio FuzzDecode":          records(),
-		"blockio FuzzScan":            blocks(),
-		"blockio FuzzMeta":            metas(),
-		"blockio FuzzEndProof":        endProofs(),
-		"blockio FuzzLost":            lostFiles(),
-		"blockio/blockindex FuzzOpen": indexes(),
-		"blockio/blockindex FuzzPage": pages(),
-		"internal/subject FuzzMatch":  subjects(),
+		"actors FuzzParseHeader":        headers(),
+		"actors FuzzValidName":          names(),
+		"blockio FuzzDecode":            records(),
+		"blockio FuzzScan":              blocks(),
+		"blockio FuzzCompact":           rewrites(uint8(0x55), uint64(9)),
+		"blockio FuzzCut":               rewrites(uint32(blockio.EmptyRecordSize+2*len(message(1, ""))), uint64(3)),
+		"blockio FuzzEraseAside":        rewrites(uint64(2)),
+		"blockio FuzzMeta":              metas(),
+		"blockio FuzzEndProof":          endProofs(),
+		"blockio FuzzLost":              lostFiles(),
+		"blockio/blockindex FuzzOpen":   indexes(),
+		"blockio/blockindex FuzzPage":   pages(),
+		"internal/msgheader FuzzBlock":  headerBlocks(),
+		"internal/msgheader FuzzValues": headerValues(),
+		"internal/schedule FuzzPattern": patterns(),
+		"internal/subject FuzzMatch":    subjects(),
 	}
 }
 
@@ -128,6 +134,15 @@ func blocks() []seed {
 	add("sequences-go-back", append(message(7, ""), message(3, "")...), false)
 	inner := codec.AppendMessage(nil, 8, when, "a", nil, message(5, ""))
 	add("record-within-a-payload", with(inner, func(b []byte) { b[3] ^= 0x10 }), false)
+	return list
+}
+
+// rewrites are the blocks, with what else the targets take that change them.
+func rewrites(more ...any) []seed {
+	var list []seed
+	for _, s := range blocks() {
+		list = append(list, seed{s.name, append(s.values[:3:3], more...)})
+	}
 	return list
 }
 

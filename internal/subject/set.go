@@ -14,8 +14,11 @@ type Set struct {
 	wild     []Pattern // those that are no literals
 }
 
+// everything is shared by all who ask for it: nobody changes a set.
+var everything = Set{all: true, patterns: []Pattern{{}}, wild: []Pattern{{}}}
+
 // Everything is the set that matches every message.
-func Everything() Set { return Set{all: true, patterns: []Pattern{{}}, wild: []Pattern{{}}} }
+func Everything() Set { return everything }
 
 // manyLiterals is from where on a set looks literals up in a map.
 const manyLiterals = 8

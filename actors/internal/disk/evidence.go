@@ -115,7 +115,7 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 	rec.Settle()
 	keep = make(map[uint32]bool)
 	for _, m := range r.evidence.missing {
-		if n := len(r.evidence.stale); !r.evidence.orphans[m.block] && (n == 0 || r.evidence.stale[n-1] != m.block) {
+		if n := len(r.evidence.stale); !r.evidence.orphans[m.block] && !r.unreadable[m.block] && (n == 0 || r.evidence.stale[n-1] != m.block) {
 			r.evidence.stale = append(r.evidence.stale, m.block)
 		}
 	}

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -96,16 +97,36 @@ func (f *Files) subjects(id uint32, size int64) (*engine.Table, error) {
 		}
 	}
 	f.warnOfIndex(id, err)
-	data, err := f.readAll(id, nil)
+	data, unreadable, err := f.readKnown(id)
 	if err != nil {
 		return nil, err
 	}
-	scan, _ := f.scanBlock(id, data[:min(int64(len(data)), size)], false, false)
+	scan, _ := f.scanAround(id, data[:min(int64(len(data)), size)], unreadable, false, false)
 	return scan.Table(), nil
 }
 
-// tombstones lists the tombstones in the first size bytes of a block.
+// readKnown is readAll for a command that has to find all messages of a block. Sectors that cannot be read are an
+// error, unless that was so when the stream was opened: what they hold is then none of its messages.
+func (f *Files) readKnown(id uint32) (data []byte, unreadable []blockio.SectorRange, err error) {
+	data, unreadable, err = f.readAll(id, nil)
+	if err == nil && len(unreadable) > 0 && !f.unreadable[id] {
+		err = fmt.Errorf("%w: block %d has sectors that cannot be read", errTryAgain, id)
+	}
+	return data, unreadable, err
+}
+
+// tombstones lists the tombstones in the first size bytes of a block: from its index, or else from a scan of the
+// block.
 func (f *Files) tombstones(id uint32, size int64) (list []engine.Tombstone, err error) {
+	x, err := f.indexOf(id, size)
+	if err == nil {
+		defer x.Close() // it was opened for reading, so an error of closing it loses nothing
+		var removals Removals
+		if removals, err = removalsOf(x); err == nil {
+			return removals.Tombstones, nil
+		}
+	}
+	f.warnOfIndex(id, err)
 	err = f.eachRecord(id, size, func(_ int64, r *blockio.Record) {
 		if r.Kind == blockio.KindTombstone {
 			list = append(list, engine.Tombstone{Sequence: r.Sequence, Time: r.Time})
@@ -117,14 +138,14 @@ func (f *Files) tombstones(id uint32, size int64) (list []engine.Tombstone, err 
 // eachRecord visits the records in the first size bytes of a block. One that has no file has none: it was
 // removed after somebody asked, who no longer looks at it.
 func (f *Files) eachRecord(id uint32, size int64, visit func(offset int64, r *blockio.Record)) error {
-	data, err := f.readAll(id, nil)
+	data, unreadable, err := f.readKnown(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	blockio.ScanBlock(f.Blocks.Path(id), id, f.Blocks.Codec(id), data[:min(int64(len(data)), size)], false,
+	blockio.ScanBlockAround(f.Blocks.Path(id), id, f.Blocks.Codec(id), data[:min(int64(len(data)), size)], unreadable, false,
 		func(offset int64, r blockio.Record) { visit(offset, &r) })
 	return nil
 }

@@ -41,10 +41,11 @@ func (f *Files) openIndex(id uint32) (*blockindex.File, []blockindex.OrdinalRang
 	return x, damaged, nil
 }
 
-// checkSuspect holds a block against its index. Where they agree, the index is renewed.
+// checkSuspect holds a block against its index. Where they agree, the index is renewed. What cannot be read
+// differs.
 func (f *Files) checkSuspect(x *blockindex.File, block *blockio.Block, now blockindex.Identity) ([]blockindex.OrdinalRange, error) {
 	data, err := block.ReadAll(nil)
-	if err != nil {
+	if err != nil && blockio.Unreadable(err) == nil {
 		return nil, err
 	}
 	verdict, err := x.CheckBlock(block.Codec(), data)
@@ -58,7 +59,7 @@ func (f *Files) checkSuspect(x *blockindex.File, block *blockio.Block, now block
 	case !verdict.Same():
 		return verdict.Damaged, nil
 	}
-	if err := blockindex.Renew(f.FS, blockindex.Path(block.Path()), now); err != nil {
+	if err := f.RenewIndex(now); err != nil {
 		f.Log.Warn("cannot renew the index of a block; its block is checked again when it is opened next",
 			"path", blockindex.Path(block.Path()), "error", err)
 	}

@@ -2,6 +2,8 @@ package disk
 
 import (
 	"context"
+	"fmt"
+	"syscall"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -31,7 +33,9 @@ type Recovery struct {
 	ServerWasHere bool
 
 	evidence evidence
+	unshown  uint32        // the last block, when nothing that can be read of it shows a sequence
 	losses   []engine.Loss // of messages that the engine counts, see scanFromIndex
+	damaged  []damagedBlock
 
 	// exposed is the last block so far that holds anything, if it was not scanned as the one that may
 	// be torn.
@@ -78,10 +82,15 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	} else if err := r.gather(); err != nil {
 		return nil, err
 	}
-	if err := r.scanAll(ctx, list, rec); err != nil {
+	err = r.scanAll(ctx, list, rec)
+	r.reportDamage(rec)
+	if err != nil {
 		return nil, err
 	}
 	keep := r.judge(rec, list)
+	if r.unshown > 0 && rec.Last() == 0 {
+		return nil, fmt.Errorf("%w: nothing that can be read of %s shows which sequences were used", errUnshown, r.Blocks.Path(r.unshown))
+	}
 	if r.Readable != nil {
 		if err := r.Readable(); err != nil {
 			return nil, err
@@ -145,10 +154,10 @@ func (r *Recovery) cutLog(list []blockio.BlockInfo) ([]blockio.BlockInfo, error)
 	if n := len(list); n > 0 && list[n-1].ID == cut.Block &&
 		(list[n-1].Size > cut.Offset || r.After.CutAgain && list[n-1].Size == cut.Offset) {
 		r.setAside(cut.Block, cut.Offset, list[n-1].Size)
-		if err := r.Blocks.Truncate(cut.Block, cut.Offset); err != nil {
+		var err error
+		if list[n-1].Size, err = r.truncate(list[n-1], cut.Offset); err != nil {
 			return nil, err
 		}
-		list[n-1].Size = cut.Offset
 	}
 	return list, nil
 }
@@ -163,6 +172,19 @@ func (r *Recovery) setAside(id uint32, from, to int64) {
 		r.Log.Warn("cannot set aside what is cut off", "path", r.Blocks.Path(id), "offset", from, "error", err)
 	}
 }
+
+// work carries out work of the maintenance lane. Tables are loaded without patience: whoever opens a stream
+// waits for them.
+func (r *Recovery) work(w engine.Work) engine.Done {
+	if w.Kind != engine.WorkLoad {
+		return r.Work(w)
+	}
+	table, err := r.loadTable(w.Block, w.Size, false)
+	return engine.Done{ID: w.ID, Table: table, Err: err}
+}
+
+// errUnshown: the stream can go on only when the disk reads its block.
+var errUnshown = fmt.Errorf("actors: the only block cannot be read: %w", syscall.EIO)
 
 // finish does what the engine asks for before it serves: it applies deletions and limits. After a
 // failure it leaves what can wait, such as the removal of files, to who takes the engine: once the
@@ -185,7 +207,7 @@ func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
 			}
 		}
 		for _, w := range work {
-			done := r.Work(w)
+			done := r.work(w)
 			e.Done(done)
 			switch {
 			case done.Err == nil:

@@ -142,8 +142,22 @@ func (r *Recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
 			return s.err
 		}
 	}
-	if s.scan.Messages() == 0 && (len(s.lacked) > 0 || r.wasToldOf(id)) {
+	if s.scan.Messages() == 0 && (len(s.lacked) > 0 || s.found.Unreadable > 0 || r.wasToldOf(id)) {
 		s.scan.Held()
+	}
+	if s.found.Unreadable > 0 {
+		if r.unreadable == nil {
+			r.unreadable = make(map[uint32]bool)
+		}
+		r.unreadable[id] = true
+		head := s.found.UnnamedHead
+		if r.ServerWasHere {
+			head = 0 // it may have removed what was there
+		}
+		s.scan.Unreadable(head, s.found.Unnamed)
+	}
+	if s.found.Unnamed > 0 {
+		r.unshown = id
 	}
 	rec.Add(s.scan)
 	r.losses = append(r.losses, s.losses...)
@@ -175,14 +189,14 @@ func (r *Recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scan
 
 // scanRecords reads, scans and syncs a block.
 func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
-	data, err := r.readAll(id, buffer)
+	data, unreadable, err := r.readAll(id, buffer)
 	if errors.Is(err, blockio.ErrCompressed) {
 		err = fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	if err != nil {
 		return buffer, scanned{err: err}
 	}
-	scan, found := r.scanBlock(id, data, tail, last && r.After == nil)
+	scan, found := r.scanAround(id, data, unreadable, tail, last && r.After == nil)
 	err = r.syncFile(r.Blocks.Path(id))
 	return data, scanned{scan: scan, found: found, err: err}
 }

@@ -2,15 +2,14 @@ package disk
 
 import "github.com/seed-d8b58eba/millrace/blockio"
 
-// mend reports damage, cuts off a torn tail, and opens the block that takes the
-// next records.
+// mend notes damage, cuts off a torn tail, and opens the block that takes the next
+// records.
 func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
-	for _, d := range s.found.Damage {
-		r.Log.Error("damaged record", "error", d, "block", d.Block, "offset", d.Offset, "sequence", d.Sequence)
+	if s.found.DamageCount > 0 {
+		r.damaged = append(r.damaged, damagedBlock{id, s.found})
 	}
-	if n := s.found.DamageCount; n > 0 {
-		r.Log.Error("block is damaged", "path", r.Blocks.Path(id),
-			"stretches", n, "bytes", s.found.LostBytes, "sequences", len(s.found.Lost))
+	if n := s.found.Unreadable; n > 0 {
+		r.Log.Error("a block has sectors that cannot be read; what they hold is damaged until they can", "path", r.Blocks.Path(id), "bytes", n)
 	}
 	if s.found.CutTo > s.found.CutFrom {
 		r.Log.Info("cutting off a torn tail", "path", r.Blocks.Path(id),
@@ -56,11 +55,11 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 // looksTorn reports whether a block would be cut if it were the last one with anything in it. For the
 // next recovery it will be: nothing is left of the blocks after it.
 func (r *Recovery) looksTorn(id uint32) (bool, error) {
-	data, err := r.readAll(id, nil)
+	data, unreadable, err := r.readAll(id, nil)
 	if err != nil {
 		return false, err
 	}
-	_, found := r.scanBlock(id, data, true, false)
+	_, found := r.scanAround(id, data, unreadable, true, false)
 	return found.Torn, nil
 }
 

@@ -20,15 +20,14 @@ func (f *Files) Tell(lost []engine.LostRange) error {
 	defer f.telling.Unlock()
 	if !f.hasTold {
 		before, err := f.Blocks.ReadLost()
-		if err != nil {
+		if blockio.Unreadable(err) != nil {
+			f.Log.Warn("what was known to be lost cannot be read, and is written anew", "error", err)
+		} else if err != nil {
 			return err
 		}
 		f.told, f.hasTold = before, true
 	}
-	ranges := make([]blockio.LostRange, len(lost))
-	for i, l := range lost {
-		ranges[i] = blockio.LostRange{Block: l.Block, First: l.First, Last: l.Last}
-	}
+	ranges := f.toTell(lost)
 	if slices.Equal(ranges, f.told) {
 		return nil
 	}
@@ -38,6 +37,27 @@ func (f *Files) Tell(lost []engine.LostRange) error {
 	}
 	f.told = ranges
 	return nil
+}
+
+// toTell returns what is to be written down of what is lost: all but what sectors cost that cannot be read. They
+// go on to show that, and when they can be read again nothing may say that it is lost.
+func (f *Files) toTell(lost []engine.LostRange) []blockio.LostRange {
+	ranges := make([]blockio.LostRange, 0, len(lost))
+	for _, l := range lost {
+		if !f.unreadable[l.Block] {
+			ranges = append(ranges, blockio.LostRange{Block: l.Block, First: l.First, Last: l.Last})
+		}
+	}
+	if len(f.unreadable) == 0 {
+		return ranges
+	}
+	for _, l := range f.told { // something else has cost these
+		if f.unreadable[l.Block] {
+			ranges = append(ranges, l)
+		}
+	}
+	slices.SortFunc(ranges, func(a, b blockio.LostRange) int { return cmp.Compare(a.First, b.First) })
+	return ranges
 }
 
 // wasToldOf reports whether messages of a block are known to be lost.
@@ -76,6 +96,11 @@ func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
 // are lost. data is the block. What is lost and known to be is written down instead.
 func (f *Files) isEvidence(id uint32, data []byte) (bool, error) {
 	x, err := blockindex.OpenFileForEvidence(f.FS, f.Blocks.Path(id), id, blockindex.Options{})
+	if blockio.IsReadFailure(err) && !f.looks.hasPatience(id) {
+		f.looks.done(id)
+		f.Log.Warn("the index of a block cannot be read, and is written anew", "path", blockindex.Path(f.Blocks.Path(id)), "error", err)
+		return false, nil // it shows nothing to anybody
+	}
 	if err != nil {
 		return false, unlessItProvesNothing(err) // as nearly always: there is none
 	}

@@ -27,9 +27,18 @@ type Files struct {
 	// Published is what readers are shown.
 	Published *engine.Published
 
+	loads attempts // to load tables
+	looks attempts // to see what an index shows that is to be written anew
+
 	telling sync.Mutex // guards the two below
 	told    []blockio.LostRange
 	hasTold bool // told is what is in the file
+	// unreadable has the blocks with sectors that could not be read when the stream was opened. It does not
+	// change after that.
+	unreadable map[uint32]bool
+
+	beside   sync.Mutex               // guards building, and held while a block, or what is beside it, is changed
+	building map[uint32]*indexAttempt // blocks whose indexes are being made
 }
 
 // Commit carries out a commit, up to the first error.
@@ -64,7 +73,9 @@ func (f *Files) Work(w engine.Work) engine.Done {
 	done := engine.Done{ID: w.ID}
 	switch w.Kind {
 	case engine.WorkLoad:
-		done.Table, done.Err = f.loadTable(w.Block, w.Size)
+		if done.Table, done.Err = f.loadTable(w.Block, w.Size, f.loads.hasPatience(w.Block)); done.Err == nil {
+			f.loads.done(w.Block)
+		}
 	case engine.WorkFind:
 		done.Table, done.Err = f.find(w.Block, w.Size, w.Filter)
 	case engine.WorkSubjects:
@@ -89,14 +100,15 @@ func (f *Files) Work(w engine.Work) engine.Done {
 }
 
 // loadTable lists the message records in the first size bytes of a block: those that its index
-// has, or else those that a scan of the block finds.
-func (f *Files) loadTable(id uint32, size int64) (*engine.Table, error) {
+// has, or else those that a scan of the block finds. With patience, a block with sectors that cannot be
+// read is an error: it is worth another attempt.
+func (f *Files) loadTable(id uint32, size int64, patience bool) (*engine.Table, error) {
 	table, err := f.tableFromIndex(id, size)
 	if err == nil {
 		return table, nil
 	}
 	f.warnOfIndex(id, err)
-	data, err := f.readAll(id, nil)
+	data, unreadable, err := f.readAll(id, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		// The block was removed after its table was asked for. The engine no longer looks at it.
 		return engine.NewScan(id).Table(), nil
@@ -104,23 +116,39 @@ func (f *Files) loadTable(id uint32, size int64) (*engine.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	scan, _ := f.scanBlock(id, data[:min(int64(len(data)), size)], false, false)
+	if len(unreadable) > 0 && patience {
+		return nil, fmt.Errorf("%w: block %d has sectors that cannot be read", errTryAgain, id)
+	}
+	scan, _ := f.scanAround(id, data[:min(int64(len(data)), size)], unreadable, false, false)
 	return scan.Table(), nil
 }
 
-// lease leases a block for a single pass. whole says that its file takes no more records.
+// lease leases a block as it is now, for a single pass. whole says that its file takes no more records.
 func (f *Files) lease(id uint32, whole bool) (*blockio.Block, error) {
-	return f.Source.Lease(blockio.BlockRef{ID: id, Generation: f.Generation}, blockio.LeaseOptions{Whole: whole})
+	for {
+		ref := f.Source.Current(blockio.BlockRef{ID: id, Generation: f.Generation})
+		block, err := f.Source.Lease(ref, blockio.LeaseOptions{Whole: whole})
+		if err != nil || f.Source.Current(ref) == ref {
+			return block, err
+		}
+		block.Release() // the other lane has replaced it
+	}
 }
 
-// readAll returns the bytes of a block as they are now, in buffer if that is large enough.
-func (f *Files) readAll(id uint32, buffer []byte) ([]byte, error) {
+// readAll returns the bytes of a block as they are now, in buffer if that is large enough, and which of them
+// could not be read. Where nothing can be read, that is an error.
+func (f *Files) readAll(id uint32, buffer []byte) (data []byte, unreadable []blockio.SectorRange, err error) {
 	block, err := f.lease(id, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer block.Release()
-	return block.ReadAll(buffer)
+	data, err = block.ReadAll(buffer)
+	var e *blockio.UnreadableError
+	if errors.As(err, &e) && !e.Whole() {
+		return data, e.Sectors, nil
+	}
+	return data, nil, err
 }
 
 // warnOfIndex logs why the index of a block cannot be used, unless it is only missing or does not help,
@@ -134,8 +162,13 @@ func (f *Files) warnOfIndex(id uint32, err error) {
 // scanBlock turns the bytes of a block into what the engine recovers from. tail says that the block
 // may be torn, last that it takes the next records.
 func (f *Files) scanBlock(id uint32, data []byte, tail, last bool) (*engine.Scan, blockio.BlockScan) {
+	return f.scanAround(id, data, nil, tail, last)
+}
+
+// scanAround is scanBlock of a block of which some bytes could not be read.
+func (f *Files) scanAround(id uint32, data []byte, unreadable []blockio.SectorRange, tail, last bool) (*engine.Scan, blockio.BlockScan) {
 	scan := engine.NewScan(id)
-	found := blockio.ScanBlock(f.Blocks.Path(id), id, f.Blocks.Codec(id), data, tail,
+	found := blockio.ScanBlockAround(f.Blocks.Path(id), id, f.Blocks.Codec(id), data, unreadable, tail,
 		func(offset int64, r blockio.Record) {
 			switch r.Kind {
 			case blockio.KindMessage:
@@ -156,5 +189,7 @@ func (f *Files) scanBlock(id uint32, data []byte, tail, last bool) (*engine.Scan
 }
 
 // appendable reports whether records may be appended to a block. Behind damage they may not: it would
-// then no longer be at the block's end.
-func appendable(found *blockio.BlockScan) bool { return found.DamageCount == 0 && !found.Settle }
+// then no longer be at the block's end. Nor is anything written to a file with sectors that cannot be read.
+func appendable(found *blockio.BlockScan) bool {
+	return found.DamageCount == 0 && !found.Settle && found.Unreadable == 0
+}

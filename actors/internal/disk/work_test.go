@@ -21,7 +21,7 @@ func newTestFiles(t *testing.T, fsys blockio.FS) *Files {
 	t.Helper()
 	source := blockio.NewBlockCache(4, 1<<20).Source(fsys, streamDir, "ORDERS")
 	f := &Files{
-		Log: slog.New(slog.DiscardHandler), FS: fsys, Source: source, Derived: []string{"index.db"},
+		Log: slog.New(slog.DiscardHandler), FS: fsys, Source: source, Derived: []string{"index.db"}, Published: engine.NewPublished(),
 		Blocks: blockio.NewBlocks(fsys, streamDir, "ORDERS", blockio.BlocksOptions{Source: source, Beside: []string{blockindex.Suffix}}),
 	}
 	require.NoError(t, fsys.MkdirAll(f.Blocks.Dir()))

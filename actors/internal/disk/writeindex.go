@@ -4,13 +4,66 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 )
 
+// An indexAttempt is the making of an index.
+type indexAttempt struct{ outdated bool } // the block was changed meanwhile
+
 // WriteIndex reads a sealed block and writes its index file. It returns false when the block has gone
 // meanwhile, or is one that no index can describe; a block of the second kind has no index file then. It is false, too, as
-// long as there is an index that shows a loss which nobody has been told of: it is left as it is.
+// long as there is an index that shows a loss which nobody has been told of: it is left as it is. Nor is one
+// made of a block with sectors that cannot be read: it would have them for damage when they can be again.
+//
+// A block that is rewritten, or of which a message is erased, meanwhile is read again: an index of what it was
+// would speak of a loss, or hold the subject.
 func (f *Files) WriteIndex(id uint32) (written bool, err error) {
+	for {
+		attempt := f.attempt(id)
+		written, err = f.writeIndex(id, attempt)
+		f.beside.Lock()
+		delete(f.building, id)
+		again := attempt.outdated
+		f.beside.Unlock()
+		if !again {
+			return written, err
+		}
+	}
+}
+
+// attempt notes that an index of a block is being made.
+func (f *Files) attempt(id uint32) *indexAttempt {
+	f.beside.Lock()
+	defer f.beside.Unlock()
+	if f.building == nil {
+		f.building = make(map[uint32]*indexAttempt)
+	}
+	attempt := &indexAttempt{}
+	f.building[id] = attempt
+	return attempt
+}
+
+// change calls f, which changes a block and what is beside it, while nothing else does. An index that is being
+// made of the block is not written.
+func (f *Files) change(id uint32, change func() error) error {
+	f.beside.Lock()
+	defer f.beside.Unlock()
+	if attempt := f.building[id]; attempt != nil {
+		attempt.outdated = true
+	}
+	return change()
+}
+
+// RenewIndex makes the index of a block one of the block's file as it is now, see blockindex.Renew.
+func (f *Files) RenewIndex(now blockindex.Identity) error {
+	f.beside.Lock()
+	defer f.beside.Unlock()
+	return blockindex.Renew(f.FS, blockindex.Path(f.Blocks.Path(now.Block)), now)
+}
+
+// writeIndex is WriteIndex in one attempt, whose result is of no meaning if that is outdated.
+func (f *Files) writeIndex(id uint32, attempt *indexAttempt) (written bool, err error) {
 	block, err := f.lease(id, true)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -20,15 +73,29 @@ func (f *Files) WriteIndex(id uint32) (written bool, err error) {
 	}
 	defer block.Release()
 	data, err := block.ReadAll(nil)
+	if blockio.Unreadable(err) != nil {
+		f.Log.Warn("a block has sectors that cannot be read, and gets no index before the next opening", "path", block.Path(), "error", err)
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
 	if evidence, err := f.isEvidence(id, data); evidence || err != nil {
 		return false, err
 	}
-	path := block.Path()
 	stat, _ := block.Stat() // as it was when the block was opened; it cannot fail
-	image, _, err := blockindex.Build(path, id, block.Codec(), data, stat)
+	image, _, err := blockindex.Build(block.Path(), id, block.Codec(), data, stat)
+	f.beside.Lock()
+	defer f.beside.Unlock()
+	if attempt.outdated {
+		return false, nil
+	}
+	return f.putIndex(block.Path(), image, err)
+}
+
+// putIndex writes the index that was made of a block, or removes the file when none could be made. The caller
+// holds f.beside.
+func (f *Files) putIndex(path string, image []byte, err error) (written bool, _ error) {
 	if err == nil {
 		err = blockindex.Write(f.FS, blockindex.Path(path), image)
 	}

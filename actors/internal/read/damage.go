@@ -43,13 +43,17 @@ func (r *blockReader) stretches() ([]stretch, error) {
 		return *known, nil
 	}
 	data, err := r.block.ReadAll(nil)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+	unreadable := blockio.Unreadable(err)
+	if err != nil && unreadable == nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}
-	found := blockio.ScanBlock(r.block.Path(), r.block.Ref().ID, r.block.Codec(), data, false, nil)
+	found := blockio.ScanBlockAround(r.block.Path(), r.block.Ref().ID, r.block.Codec(), data, unreadable, false, nil)
 	list := make([]stretch, 0, len(found.Damage))
 	err = nil
 	for _, d := range found.Damage {
+		if errors.Is(d, blockio.ErrSector) && !r.unread {
+			continue // the index has what is there, and who reads that tells of it
+		}
 		s := stretch{offset: d.Offset, first: d.Sequence, last: max(d.Sequence, d.Last), reason: d.Reason, err: d.Err}
 		s.before = sort.Search(r.index.Len(), func(i int) bool {
 			entry, entryErr := r.index.Record(i)
@@ -61,7 +65,9 @@ func (r *blockReader) stretches() ([]stretch, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.damage.Store(&list)
+	if len(unreadable) == 0 || r.unread {
+		r.damage.Store(&list)
+	}
 	return list, nil
 }
 
@@ -86,7 +92,7 @@ func (p *part) holes(from, to uint64) (holes []stretch, err error) {
 		return nil, nil
 	}
 	for _, hole := range all {
-		r.source.lose(p.block, hole.first, hole.last, nil)
+		r.lostWithin(p.block, hole.first, hole.last)
 		if hole.last >= from && hole.first <= to {
 			hole.first, hole.last = max(hole.first, from), min(hole.last, to)
 			holes = append(holes, hole)

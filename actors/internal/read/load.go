@@ -96,30 +96,43 @@ func (s *Source) loadFrom(b *engine.BlockView, sequence uint64, into *Buffer) er
 func (r *blockReader) load(b *engine.BlockView, sequence uint64, into *Buffer) (err error) {
 	pooled := recordBuffers.Get().(*[]byte)
 	defer recordBuffers.Put(pooled)
-	err = blockio.Guard(func() error {
-		i, found, err := r.index.Ordinal(sequence)
-		if err != nil {
-			return err
-		}
-		if !found {
-			if sequence < r.source.Published.First() || b.Deleted(sequence) {
-				return r.source.absent(sequence) // meanwhile
-			}
-			r.source.lose(b, sequence, sequence, nil)
-			return r.source.corrupt(b, 0, sequence, noRecord, ErrCorrupt)
-		}
-		data, offset, err := r.record(i, pooled)
-		switch {
-		case err == nil:
-			return r.source.take(b, data, offset, sequence, into)
-		case errors.Is(err, blockio.ErrCorrupt) && !unusable(err):
-			r.loseRecord(b, sequence)
-			return r.source.corrupt(b, offset, sequence, "record is damaged", err)
-		}
-		return err
-	})
+	err = blockio.Guard(func() error { return r.loadRecord(b, sequence, into, pooled, false) })
+	if err != nil && errors.Is(err, blockio.ErrMapped) {
+		// The file shows what it is that cannot be read. If the fault comes again, it is of the index.
+		into.Record = blockio.Record{}
+		err = blockio.Guard(func() error { return r.loadRecord(b, sequence, into, pooled, true) })
+	}
 	if err != nil && unusable(err) {
 		r.discard(err)
+	}
+	return err
+}
+
+// loadRecord reads one message from the block's file. fromFile: not from memory that the file is mapped to,
+// which may fault.
+func (r *blockReader) loadRecord(b *engine.BlockView, sequence uint64, into *Buffer, pooled *[]byte, fromFile bool) error {
+	i, found, err := r.index.Ordinal(sequence)
+	if err != nil {
+		return err
+	}
+	if !found {
+		if sequence < r.source.Published.First() || b.Deleted(sequence) {
+			return r.source.absent(sequence) // meanwhile
+		}
+		r.lostWithin(b, sequence, sequence)
+		return r.noRecordError(b, sequence)
+	}
+	data, offset, err := r.record(i, pooled, fromFile)
+	switch {
+	case err == nil:
+		r.source.doubts.readable(b, sequence)
+		return r.source.take(b, data, offset, sequence, into)
+	case errors.Is(err, blockio.ErrSector):
+		r.unreadRecord(b, sequence)
+		return r.source.corrupt(b, offset, sequence, cannotBeRead, err)
+	case errors.Is(err, blockio.ErrCorrupt) && !unusable(err):
+		r.loseRecord(b, sequence)
+		return r.source.corrupt(b, offset, sequence, "record is damaged", err)
 	}
 	return err
 }

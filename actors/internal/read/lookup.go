@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"runtime"
+	"sync"
 
 	"github.com/seed-d8b58eba/millrace/engine"
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
@@ -17,16 +18,28 @@ import (
 // goroutine, beside the store actor and without it.
 type Lookup struct {
 	*Source
-	ctx     context.Context
-	set     subject.Set
-	now     engine.Snapshot // what the question is asked of
-	members bitset          // memory that is used again
+	ctx context.Context
+	set subject.Set
+	now engine.Snapshot // what the question is asked of
+	// Memory that is used again.
+	members bitset
+	part    part
+}
+
+var lookups = sync.Pool{New: func() any { return new(Lookup) }}
+
+// putBack makes the memory of a question that was answered that of another one.
+func (l *Lookup) putBack() {
+	*l = Lookup{members: l.members}
+	lookups.Put(l)
 }
 
 // Ask takes a snapshot and answers a question from it. The files of a snapshot may go while they are
-// read; then it takes another one and asks again. answer must begin anew each time.
+// read; then it takes another one and asks again. answer must begin anew each time, and not keep the Lookup.
 func (s *Source) Ask(ctx context.Context, set subject.Set, answer func(*Lookup) error) error {
-	l := &Lookup{Source: s, ctx: ctx, set: set}
+	l := lookups.Get().(*Lookup)
+	defer l.putBack()
+	l.Source, l.ctx, l.set = s, ctx, set
 	missing := 0
 	for attempt := 0; ; attempt++ {
 		if err := ctx.Err(); err != nil {
@@ -105,7 +118,7 @@ func (l *Lookup) parts(i int, from, to uint64, reverse bool, visit func(p *part,
 	if err := l.ctx.Err(); err != nil {
 		return context.Cause(l.ctx)
 	}
-	return l.partsOf(l.now.View, b, from, to, l.now.Subjects, reverse, func(p *part) error {
+	return l.partsOf(&l.part, l.now.View, b, from, to, l.now.Subjects, reverse, func(p *part) error {
 		return p.guard(func() error {
 			low, high, err := p.bounds(from, to)
 			if err != nil || low == high && (p.reader == nil || p.reader.complete.Load()) {

@@ -20,6 +20,9 @@ type part struct {
 	reader *blockReader // nil when the part is in memory
 	from   uint64       // the part accounts for the sequences from..to
 	to     uint64
+
+	inFile   indexTable // table is one of these
+	inMemory tailTable
 }
 
 // splitAt returns where the part of a block in its file ends and the one in memory begins: in memory are
@@ -47,28 +50,32 @@ func splitAt(b *engine.BlockView) (records engine.Table, first int, boundary uin
 
 // partsOf calls visit with the parts of a block that account for the sequences from..to, in ascending
 // order or, with reverse, in descending order. names knows the numbers of live subjects; it may be nil.
-func (s *Source) partsOf(view *engine.View, b *engine.BlockView, from, to uint64, names *subjects.Tree, reverse bool, visit func(*part) error) error {
+// Each part in turn is in p, which is memory that a caller uses again.
+func (s *Source) partsOf(p *part, view *engine.View, b *engine.BlockView, from, to uint64, names *subjects.Tree, reverse bool, visit func(*part) error) error {
 	records, first, boundary, inMemory := splitAt(b)
 	inFile := boundary > b.First && from < boundary
 	memory := func() error {
 		if !inMemory || to < boundary {
 			return nil
 		}
-		t := &tailTable{block: b, records: records, first: first, names: names}
-		return visit(&part{source: s, view: view, block: b, table: t, from: max(from, boundary), to: to})
+		*p = part{source: s, view: view, block: b, from: max(from, boundary), to: to}
+		p.inMemory = tailTable{block: b, records: records, first: first, names: names}
+		p.table = &p.inMemory
+		return visit(p)
 	}
 	file := func() error {
 		if !inFile {
 			return nil
 		}
-		p := part{source: s, view: view, block: b, from: from, to: min(to, boundary-1)}
-		r, err := s.acquire(b, p.to)
+		to := min(to, boundary-1)
+		r, err := s.acquire(b, to)
 		if err != nil {
 			return err
 		}
-		p.reader, p.table = r, &indexTable{r}
 		defer r.block.Release()
-		return visit(&p)
+		*p = part{source: s, view: view, block: b, reader: r, from: from, to: to, inFile: indexTable{r}}
+		p.table = &p.inFile
+		return visit(p)
 	}
 	if reverse {
 		file, memory = memory, file

@@ -25,6 +25,7 @@ type blockReader struct {
 	heap   int64            // bytes of the index on the heap
 
 	damage   atomic.Pointer[[]stretch] // see stretches
+	unread   bool                      // the index was made around sectors that cannot be read
 	complete atomic.Bool               // the block has a record of all that is live, see holes
 }
 
@@ -107,10 +108,14 @@ func (s *Source) describe(block *blockio.Block) (blockio.Description, error) {
 // openIndex opens the index file beside a whole block.
 func (r *blockReader) openIndex() error {
 	id := r.block.Ref().ID
-	if _, distrusted := r.source.distrusted.Load(id); distrusted || !r.block.Whole() {
+	if _, distrusted := r.source.distrusted.Load(id); distrusted || !r.block.Whole() || r.block.Replaced() {
 		return blockindex.ErrMissing
 	}
 	want, err := blockindex.IdentityOf(r.block, id)
+	if blockio.IsReadFailure(err) {
+		r.source.Log.Warn("the end of a block cannot be read, and so its index is not used", "path", r.block.Path(), "error", err)
+		return err
+	}
 	if err == nil {
 		r.file, err = blockindex.OpenFile(r.source.FS, r.block.Path(), want, blockindex.Options{Pages: r.source.Shared.Pages})
 	}
@@ -122,6 +127,8 @@ func (r *blockReader) openIndex() error {
 	}
 	switch {
 	case err == blockindex.ErrMissing: // it is on its way
+		return err
+	case err != nil && r.block.Replaced(): // it is of the file that the block has now
 		return err
 	case err != nil:
 		r.source.badIndex(id, err)
@@ -139,7 +146,8 @@ func (r *blockReader) openIndex() error {
 func (r *blockReader) checkSuspect(now blockindex.Identity) (err error) {
 	r.source.Shared.Build(func() {
 		var data []byte
-		if data, err = r.block.ReadAll(nil); err != nil {
+		// What cannot be read differs from what was indexed.
+		if data, err = r.block.ReadAll(nil); err != nil && blockio.Unreadable(err) == nil {
 			return
 		}
 		var verdict blockindex.Verdict
@@ -165,12 +173,16 @@ const heapPerMessage = 40
 func (r *blockReader) makeIndex() (err error) {
 	r.source.Shared.Build(func() {
 		var data, image []byte
-		if data, err = r.block.ReadAll(nil); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		var unreadable *blockio.UnreadableError
+		data, err = r.block.ReadAll(nil)
+		if errors.As(err, &unreadable) && !unreadable.Whole() {
+			r.unread = true
+		} else if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return
 		}
 		// The file may have been cut since it was opened.
 		stat := blockio.FileStat{Size: int64(len(data))}
-		image, _, err = blockindex.Build(r.block.Path(), r.block.Ref().ID, r.block.Codec(), data, stat)
+		image, _, err = blockindex.BuildAround(r.block.Path(), r.block.Ref().ID, r.block.Codec(), data, blockio.Unreadable(err), stat)
 		if err == nil {
 			r.heap = int64(len(image))
 			r.index, err = blockindex.OpenImage(image)
@@ -185,13 +197,19 @@ func (r *blockReader) covers(sequence uint64) bool { return r.block.Whole() || s
 // record returns the bytes of record i, and where they are in the block. The index's checksum covers all
 // of them, also the lengths, which the record's own does not: where only the record's own is right, the
 // lengths are damaged. (The index is of this block: its identity was checked when it was opened.) Where
-// there is another record, or one that marks itself erased, the index is stale.
-func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, err error) {
+// there is another record, or one that marks itself erased, the index is stale. fromFile: not from memory that
+// the file is mapped to.
+func (r *blockReader) record(i int, buffer *[]byte, fromFile bool) (data []byte, offset int64, err error) {
 	entry, err := r.index.Record(i)
 	if err != nil {
 		return nil, 0, err
 	}
-	data, err = r.block.At(entry.Offset, entry.Size, buffer)
+	if !fromFile {
+		data, err = r.block.At(entry.Offset, entry.Size, buffer)
+	}
+	if fromFile || blockio.IsReadFailure(err) {
+		data, err = r.around(entry.Offset, entry.Size, buffer)
+	}
 	if err != nil && err != io.ErrUnexpectedEOF {
 		return nil, entry.Offset, err
 	}
@@ -213,10 +231,12 @@ func (r *blockReader) record(i int, buffer *[]byte) (data []byte, offset int64, 
 }
 
 // discard gives up the reader of a block whose index has turned out to be wrong: the next one is made
-// anew, and the index file is written again.
+// anew, and the index file is written again. Where the block was forgotten before, its file has changed
+// since, or somebody else has found out.
 func (r *blockReader) discard(why error) {
+	known := r.block.Forgotten() || r.block.Replaced()
 	r.block.Drop()
-	if r.block.Whole() && !errors.Is(why, blockio.ErrMapped) { // a fault is the disk's, not the index's
+	if !known && r.block.Whole() {
 		r.source.badIndex(r.block.Ref().ID, why)
 	}
 }

@@ -51,14 +51,16 @@ type Scan struct {
 	all       bool
 	members   bitset
 
-	told     engine.SequenceRange // the damage that was handed out last
-	attempts int                  // at the same block
-	pace     pace
+	unreadable unreadStretch
+	told       engine.SequenceRange // the damage that was handed out last
+	attempts   int                  // at the same block
+	pace       pace
 
 	// Memory that is used again from block to block.
-	window window
-	batch  batch
-	record blockio.Record
+	current part
+	window  window
+	batch   batch
+	record  blockio.Record
 }
 
 // outcome says how a part of a scan ended.
@@ -226,7 +228,10 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 		from, to = max(b.First, sc.Published.Floor(), sc.lowest), min(to, sc.next)
 	}
 	if from <= to {
-		err := sc.partsOf(now.View, b, from, to, now.Subjects, sc.Reverse, func(p *part) error { return sc.part(p, from, to) })
+		err := sc.partsOf(&sc.current, now.View, b, from, to, now.Subjects, sc.Reverse, func(p *part) error { return sc.part(p, from, to) })
+		if err != errStopVisit {
+			err = firstError(sc.tellUnread(), err)
+		}
 		switch {
 		case err == errStopVisit:
 			return quit

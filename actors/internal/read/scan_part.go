@@ -17,6 +17,7 @@ type batch struct {
 	ordinals [batchSize]int
 	entries  [batchSize]blockindex.Record
 	n        int
+	dense    bool // see measure
 }
 
 // part hands out the selected messages of a part of a block, and its damage.
@@ -39,7 +40,7 @@ func (sc *Scan) part(p *part, from, to uint64) error {
 	i := sc.firstMember(low, high)
 	for i >= 0 {
 		i = sc.gather(i)
-		if err := p.guard(func() error { return p.table.entries(sc.batch.ordinals[:sc.batch.n], sc.batch.entries[:]) }); err != nil {
+		if err := p.guard(func() error { return sc.lookUp(p) }); err != nil {
 			return err
 		}
 		for at := range sc.batch.n {
@@ -117,6 +118,16 @@ func (sc *Scan) gather(i int) int {
 	return i
 }
 
+// lookUp asks the table what it says of the records in the batch.
+func (sc *Scan) lookUp(p *part) error {
+	b := &sc.batch
+	if err := p.table.entries(b.ordinals[:b.n], b.entries[:], sc.window.pass); err != nil {
+		return err
+	}
+	b.measure(sc.Reverse)
+	return nil
+}
+
 // tellBefore hands out the damage that comes before record i, or all that is left if i is -1. It returns
 // the rest.
 func (sc *Scan) tellBefore(p *part, damage []stretch, i int) ([]stretch, error) {
@@ -143,6 +154,9 @@ func (sc *Scan) tellBefore(p *part, damage []stretch, i int) ([]stretch, error) 
 		default:
 			sc.moveBehind(next.last)
 		}
+		if err := sc.tellUnread(); err != nil {
+			return nil, err
+		}
 		sc.told = engine.SequenceRange{First: next.first, Last: next.last}
 		if err := sc.tell(sc.errorOf(p.block, next)); err != nil {
 			return nil, err
@@ -168,7 +182,12 @@ func (sc *Scan) tell(err error) error {
 func (sc *Scan) one(p *part, at int) error {
 	var sequence uint64
 	damaged := error(nil)
-	if bytes := sc.window.record(sc, at); bytes != nil && blockio.Parse(bytes, &sc.record) == nil && sc.sound() {
+	if entry := &sc.batch.entries[at]; p.reader != nil && sc.unreadable.covers(entry.Offset, entry.Size) {
+		if err := p.guard(func() (err error) { sequence, err = p.table.sequence(sc.batch.ordinals[at]); return err }); err != nil {
+			return err
+		}
+		damaged = blockio.ErrSector
+	} else if bytes := sc.window.record(sc, at); bytes != nil && blockio.Parse(bytes, &sc.record) == nil && sc.sound() {
 		sequence = sc.record.Sequence
 	} else {
 		var err error
@@ -181,10 +200,16 @@ func (sc *Scan) one(p *part, at int) error {
 		sc.moveBehind(sequence)
 		if lost, ok := sc.Published.Lost(sequence); ok && (sequence < sc.told.First || sequence > sc.told.Last) {
 			// Another reader has found it damaged since the batch was gathered.
+			if err := sc.tellUnread(); err != nil {
+				return err
+			}
 			lost.First, lost.Last = sequence, sequence
 			return sc.tell(sc.lostError(lost))
 		}
 		return nil
+	case errors.Is(damaged, blockio.ErrSector):
+		sc.moveBehind(sequence)
+		return sc.unread(p, at, sequence, damaged)
 	case damaged != nil:
 		sc.moveBehind(sequence)
 		if p.reader != nil {
@@ -200,6 +225,14 @@ func (sc *Scan) one(p *part, at int) error {
 		sc.emit(nil, context.Cause(sc.ctx))
 		return errStopVisit
 	default:
+	}
+	if p.reader != nil {
+		sc.doubts.readable(p.block, sequence)
+	}
+	if sc.unreadable.err != nil {
+		if err := sc.tellUnread(); err != nil {
+			return err
+		}
 	}
 	sc.moveBehind(sequence)
 	if !sc.emit(&sc.record, nil) {

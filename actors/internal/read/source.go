@@ -61,6 +61,7 @@ type Source struct {
 	blocks *blockio.BlockSource
 	// distrusted holds the numbers of blocks whose index file is of no use until it is written again.
 	distrusted sync.Map
+	doubts     doubts
 }
 
 // NewSource returns a Source.

@@ -35,8 +35,8 @@ type table interface {
 	// until visit returns.
 	ends(set *subject.Set, from, to int, visit func(name []byte, first, last int)) error
 	// entries says where records are, which are given in ascending or in descending order. Those that
-	// are in memory have no checksum.
-	entries(ordinals []int, into []blockindex.Record) error
+	// are in memory have no checksum. pass is the one of the scan that asks.
+	entries(ordinals []int, into []blockindex.Record, pass *blockindex.Pass) error
 	// bytes returns the bytes of record i, which are intact, valid until the next call
 	// with the same buffer, and where they are in the block. The offset comes with an
 	// error, too.

@@ -175,20 +175,10 @@ func (t *indexTable) endsOf(rank uint32, from, to int) (first, last int, some bo
 	return first, last, true, err
 }
 
-func (t *indexTable) entries(ordinals []int, into []blockindex.Record) (err error) {
-	n := len(ordinals)
-	if n > 0 && ordinals[n-1]-ordinals[0] == n-1 { // they follow each other
-		_, err = t.index.Records(ordinals[0], into[:n])
-		return err
-	}
-	for i, ordinal := range ordinals {
-		if into[i], err = t.index.Record(ordinal); err != nil {
-			return err
-		}
-	}
-	return nil
+func (t *indexTable) entries(ordinals []int, into []blockindex.Record, pass *blockindex.Pass) error {
+	return pass.Records(t.index, ordinals, into)
 }
 
 func (t *indexTable) bytes(i int, buffer *[]byte) ([]byte, int64, error) {
-	return t.record(i, buffer)
+	return t.record(i, buffer, true)
 }

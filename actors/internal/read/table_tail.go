@@ -159,7 +159,7 @@ func (t *tailTable) ends(set *subject.Set, from, to int, visit func(name []byte,
 	return nil
 }
 
-func (t *tailTable) entries(ordinals []int, into []blockindex.Record) error {
+func (t *tailTable) entries(ordinals []int, into []blockindex.Record, _ *blockindex.Pass) error {
 	for i, ordinal := range ordinals {
 		r := t.records.At(t.first + ordinal)
 		into[i] = blockindex.Record{Offset: r.Offset, Size: r.Size}

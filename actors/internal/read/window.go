@@ -14,6 +14,9 @@ const (
 	windowSize = 256 << 10
 	// dense is how much of a stretch must be wanted for it to be read as a whole: one part of so many.
 	dense = 4
+	// leastRead is as how many bytes a read counts at least: so much takes as long as one record that is
+	// looked for.
+	leastRead = 4 << 10
 )
 
 // window is the one source of bytes of a scan. It holds a stretch of a block that was read at once: a
@@ -25,11 +28,16 @@ type window struct {
 	bytes  []byte         // in memory
 	memory []byte
 	pooled *[]byte // what memory was at first
+	pass   *blockindex.Pass
 
-	unyielded int // bytes that were read since others were let run
+	unyielded int // bytes that were read, see leastRead, since others were let run
+	doubled   int // how many times prepare has taken twice as many records
 }
 
-var windows = sync.Pool{New: func() any { b := make([]byte, windowSize); return &b }}
+var (
+	windows = sync.Pool{New: func() any { b := make([]byte, windowSize); return &b }}
+	passes  = sync.Pool{New: func() any { return new(blockindex.Pass) }}
+)
 
 // reset makes the window one of another part.
 func (w *window) reset(p *part) {
@@ -42,6 +50,9 @@ func (w *window) reset(p *part) {
 		w.pooled = windows.Get().(*[]byte)
 		w.memory = *w.pooled
 	}
+	if w.pass == nil {
+		w.pass = passes.Get().(*blockindex.Pass)
+	}
 }
 
 // clear forgets the bytes.
@@ -52,6 +63,10 @@ func (w *window) close(borrowed bool) {
 	if w.pooled != nil && !borrowed {
 		windows.Put(w.pooled)
 	}
+	if w.pass != nil {
+		w.pass.Forget()
+		passes.Put(w.pass)
+	}
 	*w = window{unyielded: w.unyielded}
 }
 
@@ -60,6 +75,7 @@ func (w *window) close(borrowed bool) {
 func (w *window) record(sc *Scan, at int) []byte {
 	p := &sc.batch.entries[at]
 	if w.block == nil {
+		w.letRun(sc, leastRead)
 		bytes, _, err := w.part.table.bytes(sc.batch.ordinals[at], nil)
 		if err != nil {
 			return nil
@@ -68,12 +84,8 @@ func (w *window) record(sc *Scan, at int) []byte {
 	}
 	bytes := w.find(p)
 	if bytes == nil {
-		if w.unyielded >= windowSize {
-			w.unyielded = 0
-			sc.pace.letRun(sc.Source)
-		}
+		w.letRun(sc, max(len(w.bytes), leastRead)) // these are done with
 		w.fill(sc, at)
-		w.unyielded += len(w.bytes)
 		if bytes = w.find(p); bytes == nil {
 			return nil
 		}
@@ -82,6 +94,14 @@ func (w *window) record(sc *Scan, at int) []byte {
 		return nil
 	}
 	return bytes
+}
+
+// letRun lets others run when much has been read since they were.
+func (w *window) letRun(sc *Scan, read int) {
+	if w.unyielded += read; w.unyielded >= windowSize {
+		w.unyielded = 0
+		sc.pace.letRun(sc.Source)
+	}
 }
 
 // find returns the bytes of a record if the window has them.
@@ -102,8 +122,10 @@ func (w *window) fill(sc *Scan, at int) {
 		return
 	}
 	size := first.Size
-	if ahead := sc.batch.ahead(at, sc.Reverse); ahead > int64(size) {
-		size = int(ahead)
+	if sc.batch.dense {
+		size = max(size, sc.batch.ahead(at, sc.Reverse))
+	} else {
+		w.prepare(&sc.batch, at)
 	}
 	w.start = first.Offset
 	if sc.Reverse {
@@ -114,27 +136,44 @@ func (w *window) fill(sc *Scan, at int) {
 	w.read(size)
 }
 
-// ahead returns how much of the block to read for record at and those after it, in bytes; 0 when most of
-// what lies between them is not wanted.
-func (b *batch) ahead(at int, reverse bool) int64 {
+// measure finds out whether most of what lies between the records of the batch is wanted, so that it is
+// read as a whole.
+func (b *batch) measure(reverse bool) {
 	wanted := int64(0)
 	for i := range b.n {
 		wanted += int64(b.entries[i].Size)
 	}
-	span := func(from, to *blockindex.Record) int64 {
-		if reverse {
-			from, to = to, from
-		}
-		return to.Offset + int64(to.Size) - from.Offset
+	all := b.span(0, reverse)
+	b.dense = all > 0 && wanted >= all/dense
+}
+
+// span returns how many bytes of the block there are from record at of the batch to the last one.
+func (b *batch) span(at int, reverse bool) int64 {
+	from, to := &b.entries[at], &b.entries[b.n-1]
+	if reverse {
+		from, to = to, from
 	}
-	last := &b.entries[b.n-1]
-	if all := span(&b.entries[0], last); all <= 0 || wanted < all/dense {
-		return 0
-	}
+	return to.Offset + int64(to.Size) - from.Offset
+}
+
+// ahead returns how much of the block to read for record at of a dense batch and those after it, in bytes.
+func (b *batch) ahead(at int, reverse bool) int {
 	if b.n == batchSize { // more records follow the batch
 		return windowSize
 	}
-	return min(span(&b.entries[at], last), windowSize)
+	return int(min(b.span(at, reverse), windowSize))
+}
+
+// prepare makes record at resident, if it is in a mapping, together with some of those after it: each
+// system call costs more than to read a record. It begins with few, since a scan may end at any record,
+// and takes twice as many each time.
+func (w *window) prepare(b *batch, at int) {
+	after := b.entries[at:b.n]
+	n := min(len(after), 1<<w.doubled)
+	did := w.block.Prepare(n, func(i int) (int64, int) { return after[i].Offset, after[i].Size })
+	if did && 1<<w.doubled < batchSize {
+		w.doubled++
+	}
 }
 
 // read reads so many bytes from the window's start on, or what there is.
@@ -151,8 +190,9 @@ func (w *window) read(size int) {
 		})
 		if err == nil {
 			w.bytes = into
+			return
 		}
-		return
+		into = w.memory[:size]
 	}
 	// A short read at the end of the file is no error here: what is missing is not found.
 	n, _ := w.block.ReadAt(into, w.start)

@@ -94,6 +94,7 @@ func (w *windowWorld) read(t *testing.T, ordinals []int) {
 		for i := range b.n {
 			b.entries[i] = w.entries[b.ordinals[i]]
 		}
+		b.measure(w.scan.Reverse)
 		for i := range b.n {
 			e := &b.entries[i]
 			require.True(t, bytes.Equal(w.data[e.Offset:e.Offset+int64(e.Size)], w.scan.window.record(w.scan, i)), "record %d", b.ordinals[i])
@@ -178,6 +179,7 @@ func TestWindowHasNothingOfARecordThatIsNotIntact(t *testing.T) {
 			w.scan.batch.n = 2
 			w.scan.batch.entries[0], w.scan.batch.entries[1] = w.entries[4], w.entries[5]
 			spoil(&w.scan.batch.entries[0])
+			w.scan.batch.measure(reverse)
 			require.Nil(t, w.scan.window.record(w.scan, 0), "%s, reverse %v", name, reverse)
 			require.NotNil(t, w.scan.window.record(w.scan, 1), "%s, reverse %v: the next record is there", name, reverse)
 		}

@@ -1,4 +1,6 @@
-package subjects
+// Package seedhash hashes what somebody else has chosen, such as subjects and ids of
+// messages. It has no state and no randomness: the seed is given.
+package seedhash
 
 import "math/bits"
 
@@ -8,9 +10,9 @@ const (
 	mixB = 0xd6e8feb86659fd93
 )
 
-// hash hashes a subject with a seed. Somebody who does not know the seed cannot choose
-// subjects that collide.
-func hash[T string | []byte](seed uint64, s T) uint32 {
+// Sum hashes a text with a seed. Somebody who does not know the seed cannot choose texts
+// that collide.
+func Sum[T string | []byte](seed uint64, s T) uint32 {
 	state := seed ^ uint64(len(s))*mixA
 	for len(s) > 16 {
 		state = mix(load(s)^seed, load(s[8:])^state)

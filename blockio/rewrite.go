@@ -1,0 +1,58 @@
+package blockio
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+)
+
+// rewriteSuffix ends the name of the file in which a block is written anew, where that of
+// the block ends in .blk. nats-server passes such names over, and RemoveOrphans removes
+// what a crash has left: it may hold messages that are to be erased.
+const rewriteSuffix = ".rewrite" + UnfinishedSuffix
+
+// Rewrite replaces the file of a block by one with that content, all or nothing: after a
+// crash at any moment the block is the old one or the new one, and nothing is left that
+// describes the other. A write handle of the block is closed; no append may be under way.
+//
+// First what describes the block is removed, durably: what is beside it, and derived,
+// names in the directory of the blocks. Then the new file is written and synced, the block
+// begins a generation (see BlockSource.Replace: who has leased it, or asks for an earlier
+// one, reads the old file), and the new file takes the name, which is synced as well.
+//
+// After an error that wraps ErrSync, or ErrBroken, nobody knows which of the two the disk
+// has. After any other the block is as it was, and so is its generation; what described it
+// may be gone.
+func (b *Blocks) Rewrite(id uint32, generation uint64, content []byte, derived ...string) error {
+	closeErr := b.drop(id) // of interest only when the rewriting fails as well
+	if err := b.rewrite(id, generation, content, derived); err != nil {
+		return b.wrap("rewrite", id, errors.Join(err, closeErr))
+	}
+	return nil
+}
+
+func (b *Blocks) rewrite(id uint32, generation uint64, content []byte, derived []string) error {
+	if err := b.clearAround(id, derived); err != nil {
+		return err
+	}
+	temp := strings.TrimSuffix(b.Path(id), blockSuffix) + rewriteSuffix
+	undo := func() {}
+	err := writeFile(b.fs, temp, content)
+	if source := b.opts.Source; source != nil && err == nil {
+		var begun func()
+		if begun, err = source.Replace(id, generation); err == nil {
+			undo = begun
+		}
+	}
+	if err == nil {
+		err = b.fs.Rename(temp, b.Path(id))
+	}
+	if err != nil {
+		undo()
+		if rmErr := b.fs.Remove(temp); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
+			err = errors.Join(err, rmErr)
+		}
+		return err
+	}
+	return b.syncDir()
+}
