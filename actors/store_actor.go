@@ -66,12 +66,13 @@ type storeActor struct {
 	replies  []engine.Reply // that are being delivered
 	told     int            // how many of them were
 
-	failure  failure
-	stops    []*op // the stops that were asked for; all are answered at the end
-	stopping bool  // a stop was asked for
-	closed   bool  // the engine has completed the stop
-	whole    bool  // and everything was written and synced
-	ended    bool  // the actor library is stopping the actor: completions no longer count
+	failure    failure
+	truncation truncation
+	stops      []*op // the stops that were asked for; all are answered at the end
+	stopping   bool  // a stop was asked for
+	closed     bool  // the engine has completed the stop
+	whole      bool  // and everything was written and synced
+	ended      bool  // the actor library is stopping the actor: completions no longer count
 }
 
 // The control messages of the store actor.
@@ -135,6 +136,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRetry(ctx)
 	case *recovered:
 		a.onRecovered(ctx, m)
+	case *truncated:
+		a.onTruncated(m)
 	case *indexDone:
 		a.onIndexDone(m)
 	case *reindexRequest:

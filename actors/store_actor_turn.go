@@ -150,6 +150,10 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 		ctx.Send(a.indexer, &indexWork{a.runtime, a.files, w})
 		return
 	}
+	if w.Kind == engine.WorkTruncate {
+		a.truncate(w)
+		return
+	}
 	a.works++
 	item := &maintenanceWork{files: a.files, work: w}
 	a.atFlusher = append(a.atFlusher, item)

@@ -45,6 +45,7 @@ type Engine struct {
 	opening     *opening // what is left to do before the stream serves, or nil
 
 	durability durability
+	truncating *truncating // nil when no truncation waits or is out
 	expiry     expiry
 	indexing   indexing
 
@@ -152,6 +153,7 @@ func (e *Engine) Done(d Done) {
 		return
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)
+		e.goOn()
 		return
 	case w.Kind == WorkRemove && d.Err != nil:
 		// Nothing is lost by it: the removal is tried again, and until then the file stays.
@@ -197,6 +199,10 @@ func (e *Engine) fail(refusal, unknown error) {
 		answer(w.reply)
 	}
 	answer(e.durability.stop)
+	if e.held() {
+		answer(e.truncating.reply)
+		e.truncating = nil
+	}
 	for i := range e.parked {
 		e.reply(Reply{Tag: e.parked[i].tag, Err: refusal})
 	}
@@ -233,7 +239,7 @@ func (e *Engine) Ready() *Ready {
 	e.ready = Ready{}
 	if e.failed == nil {
 		e.open()
-		if e.serving() {
+		if e.serving() && !e.held() {
 			e.dropAllEmptied()
 		}
 		if e.cfg.Level == SyncNever && e.serving() {

@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -167,11 +169,13 @@ func (mc *machine) adopt(state engine.State) *model {
 	m.last, m.time = state.LastSequence, state.LastTime
 	for _, ev := range mc.m.log {
 		for _, e := range ev.messages {
-			if got, ok := mc.read(e.sequence); ok && string(got.payload) == e.payload {
+			there := slices.ContainsFunc(m.live, func(other entry) bool { return other.sequence == e.sequence })
+			if got, ok := mc.read(e.sequence); ok && !there && string(got.payload) == e.payload && got.time == e.time && got.subject == e.subject {
 				m.live = append(m.live, e)
 			}
 		}
 	}
+	slices.SortFunc(m.live, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
 	return m
 }
 

@@ -35,7 +35,7 @@ func (x *indexing) sealed(e *Engine, b *block) {
 // whether one is. A stop waits for the index that is being written, and no other is
 // begun: the next open finds what is missing.
 func (x *indexing) next(e *Engine) (busy bool) {
-	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.serving() && e.now >= x.retryAt {
+	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.truncating == nil && e.serving() && e.now >= x.retryAt {
 		b := x.waiting[0]
 		x.waiting = shift(x.waiting, 1)
 		if slices.Contains(e.blocks, b) {

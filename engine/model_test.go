@@ -34,7 +34,8 @@ type machine struct {
 	// between is what the model was at moments that the engine may publish before it goes on with commands that
 	// had to wait: after each purge, and before them.
 	between []snapshot
-	flushed uint64 // highest sequence in a reply to a flush or stop
+	flushed uint64         // highest sequence in a reply to a flush or stop
+	caps    []engine.Reply // to truncations that were carried out, and are not answered yet, with the last sequence then
 
 	shown      snapshot // what readers should see
 	committing snapshot // what they should see after the commit
@@ -78,6 +79,7 @@ func (mc *machine) attach() {
 			mc.committing, mc.held = mc.snapshot(), inflight
 		}
 	}
+	mc.onTruncated = mc.truncated
 	mc.onCommit = func() {
 		if mc.cfg.Level != engine.SyncNever || mc.held {
 			mc.shown, mc.between = mc.committing, nil
@@ -152,7 +154,7 @@ func (mc *machine) observe() error {
 				return err
 			}
 			delete(mc.late, r.Tag)
-			mc.flushed = max(mc.flushed, r.Sequence)
+			mc.flushed = mc.cap(max(mc.flushed, r.Sequence))
 			continue
 		}
 		if len(mc.expected) == 0 {
@@ -163,8 +165,10 @@ func (mc *machine) observe() error {
 		}
 		mc.ackedEvents = max(mc.ackedEvents, mc.after[0])
 		mc.expected, mc.after = mc.expected[1:], mc.after[1:]
-		if r.Err == nil && changes(r.Tag) {
-			mc.acked = max(mc.acked, r.Sequence)
+		if len(mc.caps) > 0 && mc.caps[0].Tag == r.Tag {
+			mc.caps = mc.caps[1:]
+		} else if r.Err == nil && changes(r.Tag) {
+			mc.acked = mc.cap(max(mc.acked, r.Sequence))
 		}
 	}
 	mc.replies, mc.seenEvents = mc.replies[:0], mc.shown.events
@@ -196,6 +200,14 @@ func (mc *machine) observe() error {
 		return fmt.Errorf("durable %d, published %d, flushed %d", d, mc.pub.Last(), mc.flushed)
 	}
 	return nil
+}
+
+// cap lowers a sequence of a reply to what the truncations that come next have left.
+func (mc *machine) cap(sequence uint64) uint64 {
+	for _, r := range mc.caps {
+		sequence = min(sequence, r.Sequence)
+	}
+	return sequence
 }
 
 func (mc *machine) advance(by int64) {
@@ -249,15 +261,8 @@ func (mc *machine) resume(atLeast uint64) error {
 		mc.pub = engine.NewPublished()
 	}
 	mc.replies = nil
-	mc.m.stamp, mc.m.ended, mc.m.cleared = 0, false, false
-	// Times do not go back behind the last message, unless it came from far ahead.
-	if last := mc.e.StagedState().LastTime; last < mc.now+24*3600*second {
-		mc.m.stamp = last
-	}
-	mc.aged = mc.e.StagedCounts().RemovedAge
-	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
-		mc.m.live = mc.m.live[1:]
-	}
+	mc.renewed()
+	mc.caps = nil
 	mc.shown = mc.snapshot()
 	return mc.quiesce()
 }
@@ -310,14 +315,19 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	case k < 93:
 		return &engine.Flush{}
 	default:
-		return drawRemoval(t, last)
+		return drawRemoval(t, mc, last)
 	}
 }
 
 // drawRemoval draws a command that removes messages.
-func drawRemoval(t *rapid.T, last uint64) engine.Command {
+func drawRemoval(t *rapid.T, mc *machine, last uint64) engine.Command {
+	if n := len(mc.m.live); n > 0 && rapid.IntRange(0, 4).Draw(t, "truncate") == 0 {
+		return &engine.Truncate{Sequence: mc.m.live[rapid.IntRange(0, n-1).Draw(t, "message")].sequence + rapid.SampledFrom([]uint64{0, 0, 0, 1}).Draw(t, "behind")}
+	}
 	sequence := rapid.OneOf(rapid.Uint64Range(0, min(last, 1<<20)+2), rapid.Just(last), rapid.Just(last+1), rapid.Just(last+5))
-	switch rapid.IntRange(0, 9).Draw(t, "removal") {
+	switch rapid.IntRange(0, 10).Draw(t, "removal") {
+	case 10:
+		return &engine.Truncate{Sequence: sequence.Draw(t, "above")}
 	case 0:
 		return &engine.Purge{}
 	case 1, 2:

@@ -95,12 +95,14 @@ const (
 	WorkSubjects
 	// WorkTombstones lists the tombstones in the first Size bytes of a block.
 	WorkTombstones
+	// WorkTruncate cuts the end of the log off, see Truncation.
+	WorkTruncate
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
 )
 
-var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkIndex: "index"}
+var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkTruncate: "truncate", WorkIndex: "index"}
 
 // String returns the kind's name.
 func (k WorkKind) String() string {
@@ -118,6 +120,8 @@ type Work struct {
 	Size  int64
 	// Filter is what WorkFind selects by.
 	Filter *subject.Set
+	// Truncation is what WorkTruncate does.
+	Truncation *Truncation
 }
 
 // String prints the work in one line.

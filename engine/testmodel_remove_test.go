@@ -78,7 +78,7 @@ func (m *model) compact(below uint64, r engine.Reply) engine.Reply {
 
 // hasRemoved reports whether a command has ever removed a message.
 func (m *model) hasRemoved() bool {
-	return slices.ContainsFunc(m.log, func(ev event) bool { return len(ev.removed) > 0 })
+	return slices.ContainsFunc(m.log, func(ev event) bool { return len(ev.removed) > 0 || ev.truncates })
 }
 
 // ofSubject returns the live messages of a subject.

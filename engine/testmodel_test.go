@@ -27,6 +27,9 @@ type event struct {
 	removed  []uint64 // sequences
 	last     uint64   // sequence afterwards
 	time     int64    // last time afterwards
+
+	truncates bool // all messages above a sequence are removed
+	above     uint64
 }
 
 // model is a stream done in the most obvious way: a slice that is searched,
@@ -87,6 +90,8 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 		return m.purge(c, r)
 	case *engine.Compact:
 		return m.compact(c.Sequence, r)
+	case *engine.Truncate:
+		return m.truncate(c.Sequence, r)
 	case *engine.StoreBatch:
 		if len(c.Messages) == 0 {
 			r.Err = engine.ErrEmptyBatch
@@ -132,7 +137,7 @@ func (m *model) add(ev event) {
 	}
 	m.live = slices.DeleteFunc(m.live, func(e entry) bool {
 		_, gone := slices.BinarySearch(ev.removed, e.sequence)
-		return gone
+		return gone || ev.truncates && e.sequence > ev.above
 	})
 	m.last, m.time = ev.last, ev.time
 	m.enforce()

@@ -82,6 +82,9 @@ type shell struct {
 	// Hooks of the model test.
 	onReady  func(commit bool)
 	onCommit func()
+	// onTruncated is called when another engine has taken over after a truncation, which is cutting meanwhile.
+	onTruncated func(last uint64)
+	cutting     *engine.Truncation
 }
 
 // newShell opens a stream on d, which may hold blocks.
@@ -274,6 +277,9 @@ func (s *shell) runWork() bool {
 	s.work = s.work[1:]
 	done := engine.Done{ID: w.ID}
 	switch w.Kind {
+	case engine.WorkTruncate:
+		s.truncate(w)
+		return true
 	case engine.WorkLoad:
 		done.Err = s.disk.run(w.String(), false, 0)
 		if done.Err == nil {
