@@ -23,8 +23,9 @@ type crashImage struct {
 }
 
 // crashEach opens a store in memory, prepares it, and carries something out. It hands over what a crash before
-// each file operation of that leaves, and before each of the first recovery from some of these.
-func crashEach(t *testing.T, config actors.Config, prepare, act func(s *actors.Store), check func(s *actors.Store, image crashImage)) {
+// each file operation of that leaves, and of what comes after it, and before each of the first recovery from some
+// of these.
+func crashEach(t *testing.T, config actors.Config, prepare, act func(s *actors.Store), check func(s *actors.Store, image crashImage), after ...func(s *actors.Store)) {
 	t.Helper()
 	config.Dir, config.Name = "data", "ORDERS"
 	rng := rand.New(rand.NewSource(1))
@@ -38,6 +39,12 @@ func crashEach(t *testing.T, config actors.Config, prepare, act func(s *actors.S
 	stop()
 	for _, mode := range blocktest.CrashModes {
 		*images = append(*images, crashImage{mem: mem.CrashImage(mode, rng), mode: mode, done: true})
+	}
+	for _, more := range after {
+		found, stop := takeImages(fs, mem, rng, crashImage{done: true})
+		more(s)
+		stop()
+		*images = append(*images, *found...)
 	}
 	require.NoError(t, s.Stop(context.Background()))
 	require.Greater(t, len(*images), 3*len(blocktest.CrashModes))

@@ -84,7 +84,7 @@ func (e *Engine) quiet() (bool, error) {
 		e.current.force = true
 	}
 	return e.inflight == nil && !e.current.staged() && !e.current.force && d.durable.group == d.written.group &&
-		len(e.pending) == 0 && len(d.evicted) == 0 && !d.removing && e.indexing.out == nil, nil
+		len(e.pending) == 0 && len(d.erasures) == 0 && len(d.evicted) == 0 && !d.removing && e.indexing.out == nil, nil
 }
 
 // truncate hands out the work of a truncation. Until it is done nothing changes.

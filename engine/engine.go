@@ -194,7 +194,14 @@ func (e *Engine) fail(refusal, unknown error) {
 		for _, r := range g.flushes {
 			answer(r)
 		}
+		for _, x := range g.erasures {
+			answer(x.reply)
+		}
 	}
+	for _, x := range e.durability.erasures {
+		answer(x.reply)
+	}
+	e.durability.erasures = nil
 	for _, w := range e.durability.waiting {
 		answer(w.reply)
 	}

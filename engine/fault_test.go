@@ -79,6 +79,9 @@ func (mc *machine) checkFailed() error {
 	for tag := range mc.late {
 		owed[tag] = true
 	}
+	for _, x := range mc.erasing {
+		owed[x.want.Tag] = true
+	}
 	for _, c := range mc.submitted {
 		owed[c.tag] = true
 	}
@@ -88,7 +91,7 @@ func (mc *machine) checkFailed() error {
 		}
 		delete(owed, r.Tag)
 		if r.Err == nil {
-			mc.acked = max(mc.acked, r.Sequence)
+			mc.acked = mc.cap(max(mc.acked, r.Sequence))
 		} else if r.Tag == "late" && !errors.Is(r.Err, engine.ErrFailed) {
 			return fmt.Errorf("a failed engine answers %w", r.Err)
 		}
@@ -158,7 +161,7 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 		}
 	}
 	mc.m = mc.adopt(state)
-	mc.expected, mc.submitted, mc.replies, mc.late = nil, nil, nil, map[any]engine.Reply{}
+	mc.expected, mc.submitted, mc.replies, mc.late, mc.erasing = nil, nil, nil, map[any]engine.Reply{}, nil
 	mc.shown = mc.snapshot()
 	return mc.quiesce()
 }

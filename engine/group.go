@@ -25,6 +25,7 @@ type group struct {
 	purged   bool     // all messages that were before the group, or in it before now
 	lost     uint64   // messages up to here were lost, and no table lists them
 	evicted  []uint32 // blocks that were removed from the list
+	erasures []erasure
 	// deletedIn are blocks in which messages were deleted.
 	deletedIn []*block
 	release   []*block // blocks whose memory goes once the group is written

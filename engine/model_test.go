@@ -25,6 +25,7 @@ type machine struct {
 	expected  []engine.Reply // in order of the commands
 	after     []int          // events of the model after each of them
 	late      map[any]engine.Reply
+	erasing   []erasing
 	tags      int
 	acked     uint64 // highest sequence in a reply without an error
 	// ackedEvents is how many events of the model were acknowledged.
@@ -120,7 +121,10 @@ func (mc *machine) follow() {
 		want := mc.predict(c)
 		_, flush := c.command.(*engine.Flush)
 		_, stop := c.command.(*engine.Stop)
-		if (flush && mc.cfg.Level != engine.SyncAlways || stop) && want.Err == nil {
+		_, erase := c.command.(*engine.Erase)
+		if erase {
+			mc.erasing = append(mc.erasing, erasing{want, len(mc.m.log)})
+		} else if (flush && mc.cfg.Level != engine.SyncAlways || stop) && want.Err == nil {
 			mc.late[c.tag] = want
 		} else {
 			mc.expected, mc.after = append(mc.expected, want), append(mc.after, len(mc.m.log))
@@ -149,6 +153,12 @@ func (mc *machine) observe() error {
 		mc.tamper(mc)
 	}
 	for _, r := range mc.replies {
+		if found, err := mc.erased(r); found {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if want, ok := mc.late[r.Tag]; ok {
 			if err := matches(r, want); err != nil {
 				return err
@@ -230,7 +240,7 @@ func (mc *machine) quiesce() error {
 	if err := mc.observe(); err != nil {
 		return err
 	}
-	if len(mc.expected) > 0 || len(mc.late) > 0 || len(mc.submitted) > 0 {
+	if len(mc.expected) > 0 || len(mc.late) > 0 || len(mc.erasing) > 0 || len(mc.submitted) > 0 {
 		return fmt.Errorf("idle, without replies to %v %v %v", mc.expected, mc.late, mc.submitted)
 	}
 	if err := sameState(mc.pub.State(), mc.m.state()); err != nil {
@@ -321,7 +331,9 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 
 // drawRemoval draws a command that removes messages.
 func drawRemoval(t *rapid.T, mc *machine, last uint64) engine.Command {
-	if n := len(mc.m.live); n > 0 && rapid.IntRange(0, 4).Draw(t, "truncate") == 0 {
+	if n := len(mc.m.live); n > 0 && rapid.IntRange(0, 3).Draw(t, "erase") == 0 {
+		return &engine.Erase{Sequence: mc.m.live[rapid.IntRange(0, n-1).Draw(t, "message")].sequence}
+	} else if n > 0 && rapid.IntRange(0, 4).Draw(t, "truncate") == 0 {
 		return &engine.Truncate{Sequence: mc.m.live[rapid.IntRange(0, n-1).Draw(t, "message")].sequence + rapid.SampledFrom([]uint64{0, 0, 0, 1}).Draw(t, "behind")}
 	}
 	sequence := rapid.OneOf(rapid.Uint64Range(0, min(last, 1<<20)+2), rapid.Just(last), rapid.Just(last+1), rapid.Just(last+5))
@@ -340,6 +352,8 @@ func drawRemoval(t *rapid.T, mc *machine, last uint64) engine.Command {
 			c.Filter = &set
 		}
 		return c
+	case 9:
+		return &engine.Erase{Sequence: sequence.Draw(t, "sequence")}
 	default:
 		return &engine.Remove{Sequence: sequence.Draw(t, "sequence")}
 	}

@@ -95,6 +95,10 @@ const (
 	WorkSubjects
 	// WorkTombstones lists the tombstones in the first Size bytes of a block.
 	WorkTombstones
+	// WorkErase overwrites the message record of Sequence, Length bytes from Size on, in a sealed block, and
+	// what is kept of the message elsewhere. What describes the block is gone then. Readers find the record in
+	// no memory of the shell.
+	WorkErase
 	// WorkTruncate cuts the end of the log off, see Truncation.
 	WorkTruncate
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
@@ -102,7 +106,7 @@ const (
 	WorkIndex
 )
 
-var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkTruncate: "truncate", WorkIndex: "index"}
+var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkErase: "erase", WorkTruncate: "truncate", WorkIndex: "index"}
 
 // String returns the kind's name.
 func (k WorkKind) String() string {
@@ -114,10 +118,12 @@ func (k WorkKind) String() string {
 
 // Work is one item of the maintenance lane.
 type Work struct {
-	ID    WorkID
-	Kind  WorkKind
-	Block uint32
-	Size  int64
+	ID       WorkID
+	Kind     WorkKind
+	Block    uint32
+	Size     int64
+	Sequence uint64 // erase
+	Length   int    // erase
 	// Filter is what WorkFind selects by.
 	Filter *subject.Set
 	// Truncation is what WorkTruncate does.

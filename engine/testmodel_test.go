@@ -86,6 +86,8 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, func() int64 { return c.Time })
 	case *engine.Remove:
 		return m.remove(c, r)
+	case *engine.Erase:
+		return m.erase(c, r)
 	case *engine.Purge:
 		return m.purge(c, r)
 	case *engine.Compact:

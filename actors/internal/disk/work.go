@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -91,6 +92,8 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Err = f.Blocks.Seal(w.Block, w.Size)
 	case engine.WorkRemove:
 		done.Err = f.Blocks.Remove(w.Block)
+	case engine.WorkErase:
+		done.Err = f.Erase(w.Block, w.Sequence, w.Size, w.Length, rand.Reader)
 	case engine.WorkIndex:
 		_, done.Err = f.WriteIndex(w.Block)
 	default:
