@@ -33,6 +33,8 @@ func (*indexerActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *indexWork:
 		ctx.Send(ctx.Parent(), m.run())
+	case *compactWork:
+		ctx.Send(ctx.Parent(), m.run())
 	case *renewWork:
 		ctx.Send(ctx.Parent(), m.run())
 	}

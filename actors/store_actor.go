@@ -138,6 +138,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRecovered(ctx, m)
 	case *truncated:
 		a.onTruncated(m)
+	case *compactDone:
+		a.onCompacted(m)
 	case *indexDone:
 		a.onIndexDone(m)
 	case *reindexRequest:

@@ -150,8 +150,12 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 		ctx.Send(a.indexer, &indexWork{a.runtime, a.files, w})
 		return
 	}
-	if w.Kind == engine.WorkTruncate {
+	switch w.Kind {
+	case engine.WorkTruncate:
 		a.truncate(w)
+		return
+	case engine.WorkCompact:
+		a.compact(ctx, w)
 		return
 	}
 	a.works++

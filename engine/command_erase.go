@@ -25,6 +25,9 @@ func (c *Erase) apply(e *Engine, tag any) bool {
 	if b == nil {
 		return (&Remove{c.Sequence}).apply(e, tag)
 	}
+	if b == e.compaction.out {
+		return false // the record is about to be elsewhere
+	}
 	switch available, unreadable := e.needTable(b, c.Sequence); {
 	case unreadable:
 		e.replyInOrder(Reply{Tag: tag, Sequence: c.Sequence, Err: fmt.Errorf("%w: message %d", ErrUnreadable, c.Sequence)})

@@ -48,6 +48,7 @@ type Engine struct {
 	truncating *truncating // nil when no truncation waits or is out
 	expiry     expiry
 	indexing   indexing
+	compaction compaction
 
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
@@ -150,6 +151,10 @@ func (e *Engine) Done(d Done) {
 		return
 	case w.Kind == WorkTombstones:
 		e.tombstonesMoved(w, d)
+		return
+	case w.Kind == WorkCompact && d.Err == nil:
+		e.compacted(d.Scan)
+		e.goOn()
 		return
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)

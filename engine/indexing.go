@@ -26,6 +26,7 @@ const (
 
 // sealed notes that a block takes no more records, and is on stable storage.
 func (x *indexing) sealed(e *Engine, b *block) {
+	e.compaction.consider(e, b)
 	if b.msgs > 0 && b.size >= e.cfg.IndexFrom && e.cfg.IndexFrom >= 0 {
 		x.waiting = append(x.waiting, b)
 	}
@@ -105,5 +106,8 @@ func (e *Engine) Reindex(id uint32) {
 }
 
 // LeaveIndexing gives up all indexes that are missing, also the one that is being
-// written: the shell will not complete that work any more.
-func (e *Engine) LeaveIndexing() { e.indexing.waiting, e.indexing.out = nil, nil }
+// written, and all compactions: the shell will not complete that work any more.
+func (e *Engine) LeaveIndexing() {
+	e.indexing.waiting, e.indexing.out = nil, nil
+	e.compaction = compaction{}
+}

@@ -126,6 +126,7 @@ func (e *Engine) opened() {
 	e.counts[countUnindexed] = e.indexing.missing()
 	for _, b := range e.blocks {
 		b.publishDeleted()
+		e.compaction.consider(e, b)
 	}
 	e.setBlocks(e.blocks) // readers were shown none of the lists of groups until now
 	e.pub.turn.Add(1)

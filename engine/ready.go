@@ -101,12 +101,15 @@ const (
 	WorkErase
 	// WorkTruncate cuts the end of the log off, see Truncation.
 	WorkTruncate
+	// WorkCompact writes a sealed block of Size bytes anew, see Compaction, beside the lane as WorkIndex. When it
+	// is done without an error and without a scan, the block is as it was.
+	WorkCompact
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
 )
 
-var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkErase: "erase", WorkTruncate: "truncate", WorkIndex: "index"}
+var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkErase: "erase", WorkTruncate: "truncate", WorkCompact: "compact", WorkIndex: "index"}
 
 // String returns the kind's name.
 func (k WorkKind) String() string {
@@ -126,6 +129,8 @@ type Work struct {
 	Length   int    // erase
 	// Filter is what WorkFind selects by.
 	Filter *subject.Set
+	// Compaction is what WorkCompact does.
+	Compaction *Compaction
 	// Truncation is what WorkTruncate does.
 	Truncation *Truncation
 }
@@ -141,6 +146,8 @@ type Done struct {
 	Table *Table
 	// Tombstones is what WorkTombstones found.
 	Tombstones []Tombstone
+	// Scan is of the block that WorkCompact has left.
+	Scan *Scan
 }
 
 // Ready is what has to happen outside: replies to send, then work to start. It

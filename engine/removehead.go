@@ -71,6 +71,7 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 	}
 	b.msgs--
 	b.bytes -= size
+	e.compaction.consider(e, b)
 	e.counts[countMessages]--
 	e.counts[countBytes] -= size
 }

@@ -37,7 +37,7 @@ func (mc *machine) erased(r engine.Reply) (found bool, err error) {
 		mc.ackedEvents = max(mc.ackedEvents, mc.erasing[i].after)
 	}
 	mc.erasing = slices.Delete(mc.erasing, i, i+1)
-	used := slices.ContainsFunc(mc.m.live, func(e entry) bool { return e.sequence == r.Sequence }) // again
+	used := slices.ContainsFunc(mc.m.log, func(ev event) bool { return ev.truncates }) // perhaps again
 	for _, files := range []map[uint32][]byte{mc.disk.current, mc.disk.durable} {
 		for id, data := range files {
 			walk(id, data, func(_ int64, record record) {

@@ -277,6 +277,8 @@ func (s *shell) runWork() bool {
 	s.work = s.work[1:]
 	done := engine.Done{ID: w.ID}
 	switch w.Kind {
+	case engine.WorkCompact:
+		done.Scan, done.Err = s.compact(w)
 	case engine.WorkErase:
 		done.Err = s.erase(w)
 	case engine.WorkTruncate:

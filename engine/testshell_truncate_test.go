@@ -27,15 +27,16 @@ func (s *shell) truncate(w engine.Work) {
 	d.change(all)
 	d.reach("within " + w.String())
 	d.sync(all.block)
-	ready, commit := s.onReady, s.onCommit
-	s.onReady, s.onCommit = nil, nil
-	s.recover(0, t.Into)
-	s.onReady, s.onCommit, s.cutting = ready, commit, nil
-	if err := s.e.Failed(); err != nil {
-		s.e = old
-		old.Fail(err)
-		return
+	ready, commit, fault := s.onReady, s.onCommit, d.fault
+	s.onReady, s.onCommit, d.fault = nil, nil, nil
+	s.mount(0, t.Into)
+	for s.e.Opening() {
+		s.turn()
+		if at, ok := s.e.NextTick(); !s.runAny() && s.e.Opening() && ok {
+			s.tick(at)
+		}
 	}
+	s.onReady, s.onCommit, s.cutting, d.fault = ready, commit, nil, fault
 	old.HandOver(s.e)
 	if s.onTruncated != nil {
 		s.onTruncated(t.Last)

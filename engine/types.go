@@ -164,6 +164,9 @@ type Config struct {
 	// IndexFrom is the size from which on a sealed block gets a block index, in
 	// bytes. If it is below zero, no block gets one.
 	IndexFrom int64
+	// CompactBelow is the percentage of a block's bytes that have to be live for it not to be compacted. With 0
+	// none is.
+	CompactBelow int
 	// Derived names files that describe the blocks and would be wrong after the
 	// first change; the first commit removes them.
 	Derived []string
