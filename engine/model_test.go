@@ -265,7 +265,7 @@ func (mc *machine) reopen() error {
 func (mc *machine) resume(atLeast uint64) error {
 	// What fails then is a refused open, which is tried again.
 	for mc.recover(atLeast, 0); mc.e.Failed() != nil; mc.recover(atLeast, 0) {
-		if state := mc.pub.State(); state != engine.NewPublished().State() {
+		if state := mc.pub.State(); !mc.e.Served() && state != engine.NewPublished().State() {
 			return fmt.Errorf("a refused open shows %+v", state)
 		}
 		mc.pub = engine.NewPublished()
