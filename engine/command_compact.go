@@ -26,7 +26,7 @@ func (c *Compact) apply(e *Engine, tag any) bool {
 		return true
 	case c.Sequence == 0:
 		n = e.purgeAll(last)
-	case c.Sequence > last && (c.Sequence > last+1 || !empty):
+	case c.Sequence > last && (c.Sequence > last+1 || !empty || last == 0): // a new stream's first is 1 then
 		n = e.purgeAll(c.Sequence - 1)
 	case empty || c.Sequence <= first:
 		e.replyInOrder(Reply{Tag: tag, Sequence: last})
@@ -59,7 +59,12 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 			whole = append(whole, b)
 			continue
 		}
-		part, state := e.gather(&everything, b.firstLive, min(below-1, b.last), false)
+		stays := b.last >= below // and a nats-server knows no floor
+		low := b.firstLive
+		if stays && e.perLimited() {
+			low = b.firstMsg
+		}
+		part, state := e.gather(&everything, low, min(below-1, b.last), stays && e.perLimited())
 		outcome = max(outcome, state)
 		list = append(list, part...)
 	}
@@ -70,17 +75,21 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 		t, _ := e.find(WorkSubjects, b, nil)
 		n += e.dropWhole(b, t)
 	}
-	var graves []Tombstone
+	graves := e.evictedBelow(list)
 	for i := range list {
 		m := &list[i]
+		if !m.live() {
+			continue
+		}
 		if m.block.last >= below { // a nats-server knows no floor
 			graves = append(graves, m.tombstone())
 		}
 		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
+		n++
 	}
 	e.removed()
 	e.writeRemovals(e.counts[countFirst], graves)
-	return n + len(list), gatheredAll
+	return n, gatheredAll
 }
 
 // dropWhole removes all messages of a block that has never lost one. t has the subjects of its records.

@@ -250,3 +250,28 @@ func (e *Engine) evictedOf(id uint32, before uint64) (graves []Tombstone, ready 
 	}
 	return graves, true, nil
 }
+
+// stayBelow notes that the first message of a block, which a floor removes while the stream is opened, stays in
+// its file. It may be one that the limit had evicted, and a nats-server, which knows no floor, would bring it back.
+func (e *Engine) stayBelow(b *block) {
+	if t, i, ok := b.head(); ok && e.perLimited() {
+		if id := t.subjectOf(e.subjects, i); id != noSubject {
+			e.per.evicted.add(id)
+		}
+	}
+}
+
+// evictedBelow returns tombstones for the removed messages of a list that the limit may have evicted, for one who
+// removes all others with a floor: a nats-server knows no floor, and would bring them back.
+func (e *Engine) evictedBelow(list []match) (dead []Tombstone) {
+	for i := range list {
+		m := &list[i]
+		if m.live() {
+			continue
+		}
+		if id := m.table.subjectOf(e.subjects, m.index); id != noSubject && e.per.evicted.has(id) {
+			dead = append(dead, m.tombstone())
+		}
+	}
+	return dead
+}

@@ -105,6 +105,9 @@ func (e *Engine) removeBelow(first uint64) bool {
 			e.request(b)
 			return false
 		}
+		if b.last >= first {
+			e.stayBelow(b)
+		}
 		if !e.removeHead(countRemovedMsgs, func(b *block) bool { return b.last < first }) {
 			return false
 		}

@@ -69,7 +69,9 @@ func (m *model) compact(below uint64, r engine.Reply) engine.Reply {
 	if below <= m.last {
 		return m.removeAll(gone, r)
 	}
-	if below > m.last+1 || len(gone) > 0 {
+	if m.last == 0 && below == 1 {
+		m.cleared = true
+	} else if below > m.last+1 || len(gone) > 0 {
 		m.add(event{removed: gone, last: below - 1, time: m.time})
 	}
 	r.Sequence, r.Count = m.last, len(gone)

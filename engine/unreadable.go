@@ -16,7 +16,7 @@ func (e *Engine) want(b *block) bool {
 	if !e.request(b) {
 		return false
 	}
-	b.wanted = true
+	b.wanted, b.lent = true, false
 	return true
 }
 
