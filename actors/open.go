@@ -129,7 +129,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	state := s.published.State()
 	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
 		"lost", state.LostMessages, "elapsed", time.Since(start))
-	return &storeActor{stream: s, engine: e, files: files, noticed: state.LastSequence}, nil
+	return &storeActor{stream: s, engine: e, files: files, noticed: advance{state.LastSequence, state.Messages}}, nil
 }
 
 // refuseUntouched refuses a directory that a store of ours has never had open as openMeta would, but without

@@ -54,7 +54,8 @@ type storeActor struct {
 
 	watches map[*watch]struct{}
 	pids    map[string]*actor.PID // actors that watch
-	noticed uint64                // the last sequence that watches were told of
+	noticed advance               // what watches were told of
+	takers  takers
 
 	timer   *time.Timer
 	timerAt int64 // when it goes off, nanoseconds since the epoch; 0 when it is not set
@@ -149,6 +150,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onLoss(m)
 	case *watchOp:
 		a.onWatch(m)
+	case *noticesOp:
+		a.onNotices(m)
 	case *actor.Started:
 		a.onStarted(ctx)
 	case *actor.Terminated:

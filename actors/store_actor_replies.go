@@ -6,8 +6,9 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// deliver gives back the credit of all replies at once, and then hands the replies out.
+// deliver tells the takers of notices, gives back the credit of all replies at once, and then hands the replies out.
 func (a *storeActor) deliver(replies []engine.Reply) {
+	a.tellTakers()
 	var ops, bytes int64
 	for i := range replies {
 		if o, ok := replies[i].Tag.(*op); ok {

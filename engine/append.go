@@ -10,6 +10,7 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	b.appended.add(sequence, time, b.size, size, id)
 	e.appended(size)
 	e.stagedStore(id, sequence, size)
+	e.noteStored(id, sequence, size)
 	b.remember(sequence, time, uint64(size))
 
 	n := &e.numbers

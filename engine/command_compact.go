@@ -25,9 +25,9 @@ func (c *Compact) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	case c.Sequence == 0:
-		n = e.purgeAll(last)
+		n = e.purgeAll(last, NoticeCompacted)
 	case c.Sequence > last && (c.Sequence > last+1 || !empty || last == 0): // a new stream's first is 1 then
-		n = e.purgeAll(c.Sequence - 1)
+		n = e.purgeAll(c.Sequence-1, NoticeCompacted)
 	case empty || c.Sequence <= first:
 		e.replyInOrder(Reply{Tag: tag, Sequence: last})
 		return true
@@ -71,6 +71,7 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 	if outcome != gatheredAll {
 		return 0, outcome
 	}
+	e.sumNotices()
 	for _, b := range whole {
 		t, _ := e.find(WorkSubjects, b, nil)
 		n += e.dropWhole(b, t)
@@ -87,6 +88,7 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
 		n++
 	}
+	e.summedNotices(NoticeCompacted, false)
 	e.removed()
 	e.writeRemovals(e.counts[countFirst], graves)
 	return n, gatheredAll
@@ -102,6 +104,7 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 			e.stagedRemovals(id, uint32(sum.count))
 		}
 	}
+	e.noteMany(NoticeCompacted, n, b.bytes)
 	e.counts[countRemovedRequest] += n
 	e.counts[countMessages] -= n
 	e.counts[countBytes] -= b.bytes

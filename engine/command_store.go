@@ -54,5 +54,6 @@ func (e *Engine) storeOne(tag any, m *Message, time int64, size int, before subj
 	id := e.add(m, sequence, time, size)
 	e.enforcePer(id, before, sequence, size)
 	e.enforce()
+	e.noteOrder(sequence)
 	e.current.reply(Reply{Tag: tag, Sequence: sequence, Count: 1, Time: time})
 }

@@ -41,7 +41,7 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 	if !e.tablesReady(uint64(len(c.Messages)), uint64(total)) {
 		return false
 	}
-	time := e.stampNow()
+	time, first := e.stampNow(), e.last()+1
 	e.beforePer()
 	if e.full(total) {
 		e.roll()
@@ -57,6 +57,7 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 		e.enforcePer(id, before, e.last(), size)
 	}
 	e.enforce()
+	e.noteOrder(first)
 	e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: len(c.Messages), Time: time})
 	return true
 }

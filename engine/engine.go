@@ -48,6 +48,7 @@ type Engine struct {
 	durability durability
 	expiry     expiry
 	indexing   indexing
+	notices    notices
 
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block

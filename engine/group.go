@@ -21,6 +21,7 @@ type group struct {
 	shownAt int64 // when readers were first shown something of the group
 
 	removals []removal
+	notices  []stagedNotice
 	removed  bool     // messages were removed, with a record of that or without
 	purged   bool     // all messages that were before the group, or in it before now
 	lost     uint64   // messages up to here were lost, and no table lists them
@@ -108,7 +109,7 @@ func (g *group) reset() {
 	clear(g.deletions)
 	clear(g.commit.Ops)
 	*g = group{
-		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0],
+		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0], notices: g.notices[:0],
 		pieces: g.pieces[:0], data: g.data[:0],
 		replies: g.replies[:0], flushes: g.flushes[:0],
 		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0], deletedIn: g.deletedIn[:0],

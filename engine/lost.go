@@ -218,7 +218,7 @@ func (e *Engine) reconcile(b *block, t *Table) {
 // loseRange takes the live messages first..last, which have no deleted sequence between them, out of a block.
 func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	n := min(last-first+1, b.msgs)
-	bytes := l.Bytes
+	bytes, removals := l.Bytes, len(e.current.removals)
 	if listed, ok := e.loseListed(b, first, last); ok {
 		bytes = listed
 		l = &Loss{LostRange: l.LostRange, SubjectKnown: true}
@@ -238,6 +238,7 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	if !l.SubjectKnown {
 		e.lostUnknown = max(e.lostUnknown, last)
 	}
+	e.noteLost(n, bytes, removals)
 	b.thinned = true
 	b.msgs -= n
 	b.bytes -= bytes

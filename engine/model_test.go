@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,6 +53,7 @@ type snapshot struct {
 func newMachine(cfg engine.Config, d *disk) *machine {
 	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}}
 	mc.shell = newShell(cfg, d, engine.NewPublished(), start)
+	mc.listen()
 	mc.attach()
 	return mc
 }
@@ -168,8 +170,8 @@ func (mc *machine) observe() error {
 		}
 	}
 	mc.replies, mc.seenEvents = mc.replies[:0], mc.shown.events
-	if mc.failure != nil {
-		return mc.failure
+	if err := cmp.Or(mc.failure, mc.taker.wrong); err != nil {
+		return err
 	}
 	if err := mc.e.CheckInvariants(); err != nil {
 		return err

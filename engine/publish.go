@@ -59,6 +59,7 @@ func (e *Engine) publish(g *group) {
 			b.memory.tail.visible.Store(int64(g.pieces[i].slots))
 		}
 	}
+	e.releaseNotices(g)
 	e.indexSubjects(g)
 	e.pub.showTree(e.subjects.Tree())
 	g.numbers.counts[countSubjects] = uint64(e.subjects.Tree().Len())

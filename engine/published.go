@@ -82,6 +82,9 @@ func (p *Published) View() *View { return p.view.Load() }
 // Last returns the highest sequence that readers may see.
 func (p *Published) Last() uint64 { return p.counts[countLast].Load() }
 
+// Messages returns the number of live messages.
+func (p *Published) Messages() uint64 { return p.counts[countMessages].Load() }
+
 // First returns the lowest sequence that may be live.
 func (p *Published) First() uint64 { return p.counts[countFirst].Load() }
 

@@ -69,6 +69,7 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 	if b.msgs == 1 {
 		size = b.bytes
 	}
+	e.noteRemoved(id, sequence, size, reason)
 	b.msgs--
 	b.bytes -= size
 	e.counts[countMessages]--
@@ -96,6 +97,7 @@ func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 // loseRest counts the remaining messages of a block as lost: recovery counted them, and
 // a table that was read again does not list them.
 func (e *Engine) loseRest(b *block) {
+	e.noteMany(NoticeLost, b.msgs, b.bytes)
 	e.counts[countLostMessages] += b.msgs
 	e.counts[countLostBytes] += b.bytes
 	e.counts[countMessages] -= b.msgs

@@ -48,6 +48,7 @@ func (e *Engine) loseUnread(b *block) {
 		return
 	}
 	messages, size := b.msgs-min(kept, b.msgs), b.bytes-min(bytes, b.bytes)
+	e.noteMany(NoticeLost, messages, size)
 	e.counts[countLostMessages] += messages
 	e.counts[countLostBytes] += size
 	e.counts[countMessages] -= messages
