@@ -71,18 +71,29 @@ func (s *shell) setLimits(next engine.Limits, stored func()) error {
 	return s.change(next)
 }
 
-// openedInstead reports whether a crash came before a change of limits, which were stored already, was carried out, and
-// the open has applied them, in its own order.
+// openedInstead reports whether a crash came while a change of limits, which were stored already, was carried out, and
+// the open has applied them to what was left: MaxMsgsPer first, under which more may stay than by the change.
 func (mc *machine) openedInstead(s *shell, events int) bool {
-	if !mc.changing || events == 0 || mc.m.log[events-1].limits == nil {
+	if !mc.changing || events != len(mc.m.log) || mc.m.log[events-1].limits == nil {
 		return false
 	}
-	ev := &mc.m.log[events-1]
-	ev.opened = true
-	p := mc.m.prefix(events, mc.first)
-	ev.opened = false
-	p.expireAll(mc.now)
-	return comparePrefix(s, p) == nil
+	least, most := mc.m.prefix(events, mc.first), mc.m.clone()
+	most.log[events-1].opened = true
+	most = most.prefix(events, mc.first)
+	least.expireAll(mc.now)
+	got := newModel(mc.cfg.Limits, 0)
+	got.last, got.time = least.last, least.time
+	for _, e := range most.live {
+		if _, live := s.read(e.sequence); live {
+			got.live = append(got.live, e)
+		}
+	}
+	for _, e := range least.live {
+		if _, live := s.read(e.sequence); !live {
+			return false
+		}
+	}
+	return comparePrefix(s, got) == nil
 }
 
 // setLimits changes the limits of both.
