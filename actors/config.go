@@ -35,6 +35,17 @@ const (
 	DiscardNew
 )
 
+// Switch turns something on or off that is stored with the stream.
+type Switch uint8
+
+// The positions of a switch.
+const (
+	// AsStored is how the stream has it; Off for a new one.
+	AsStored Switch = iota
+	On
+	Off
+)
+
 // Unlimited lifts a limit that an existing stream has.
 const Unlimited = -1
 
@@ -81,9 +92,9 @@ type Config struct {
 	// one, whatever Discard says, unless DiscardNewPer is set. It does not count messages
 	// without a subject. Default unlimited.
 	MaxMsgsPer int64
-	// DiscardNewPer refuses a message of a subject that has MaxMsgsPer of them with
+	// DiscardNewPer, if On, refuses a message of a subject that has MaxMsgsPer of them with
 	// ErrMaxMsgsPerSubject, if the stream discards new messages.
-	DiscardNewPer bool
+	DiscardNewPer Switch
 	// MaxAge bounds the age of messages, at least 100 ms. They go at most about
 	// 250 ms after that. Default unlimited.
 	MaxAge time.Duration
@@ -190,6 +201,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Discard > DiscardNew {
 		bad("Discard %d is not a discard policy", c.Discard)
+	}
+	if c.DiscardNewPer > Off {
+		bad("DiscardNewPer %d is not a switch", c.DiscardNewPer)
 	}
 	if c.SyncEvery != 0 && c.SyncEvery < time.Millisecond {
 		bad("SyncEvery %v is below 1ms", c.SyncEvery)

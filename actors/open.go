@@ -109,7 +109,7 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 
 // recover brings up the store actor from the files. The directory is locked.
 func (s *stream) recover(ctx context.Context) (*storeActor, error) {
-	saveMeta, err := s.openMeta()
+	meta, err := s.openMeta()
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,10 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	start := time.Now()
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
-		Scanners: s.runtime.scans, Readable: saveMeta, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
+		Scanners: s.runtime.scans, Readable: meta.save, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
+	}
+	if meta.then != nil {
+		r.Config.Limits, r.Then = meta.limits, meta.then
 	}
 	e, err := r.Run(ctx)
 	if err != nil {

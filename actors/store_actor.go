@@ -67,6 +67,9 @@ type storeActor struct {
 	replies  []engine.Reply // that are being delivered
 	told     int            // how many of them were
 
+	updates []*op         // of the configuration, that wait
+	update  *configUpdate // that is being carried out, or nil
+
 	failure  failure
 	stops    []*op // the stops that were asked for; all are answered at the end
 	stopping bool  // a stop was asked for
@@ -105,6 +108,7 @@ func (*workDone) Control()   {}
 func (*tick) Control()       {}
 func (*retry) Control()      {}
 func (*recovered) Control()  {}
+func (*metaDone) Control()   {}
 
 // Receive implements actor.Actor.
 func (a *storeActor) Receive(ctx actor.Context) {
@@ -148,6 +152,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRenewed(m)
 	case *lossReport:
 		a.onLoss(m)
+	case *metaDone:
+		a.onMetaDone(m)
 	case *watchOp:
 		a.onWatch(m)
 	case *noticesOp:

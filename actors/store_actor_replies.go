@@ -32,6 +32,8 @@ func (a *storeActor) tellAll(replies []engine.Reply) {
 				a.stepping, a.inHand = nil, nil
 			}
 			a.tell(tag, replies[i])
+		case *configUpdate:
+			a.onLimitsSet(tag, replies[i].Err)
 		case *int:
 			a.closed, a.whole = true, replies[i].Err == nil
 		}
@@ -56,4 +58,5 @@ func (a *storeActor) deliverRest() {
 		a.reject(a.inHand)
 	}
 	a.stepping, a.inHand = nil, nil
+	a.endUpdates()
 }

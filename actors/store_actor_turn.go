@@ -57,6 +57,10 @@ func (a *storeActor) step(o *op) {
 		a.onStop(o)
 		return
 	}
+	if o.config != nil {
+		a.onUpdate(o)
+		return
+	}
 	a.stepping = o
 	a.engine.Step(o, o.command)
 	a.stepping = nil
@@ -122,6 +126,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	}
 	now := a.runtime.now()
 	a.engine.Tick(now)
+	a.goOnUpdating(ctx)
 	ready := a.engine.Ready()
 	a.deliver(ready.Replies)
 	if c := ready.Commit; c != nil {

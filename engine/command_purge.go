@@ -60,7 +60,7 @@ func (c *Purge) some(e *Engine, tag any) bool {
 	if settled, err := e.perSettled(); !settled {
 		return e.refuseUnreadable(tag, err)
 	}
-	list, outcome := e.gather(filter, 1, high, e.perLimited())
+	list, outcome := e.gather(filter, 1, high, e.holdsEvicted())
 	switch outcome {
 	case gatheredSome:
 		return false

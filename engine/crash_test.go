@@ -75,11 +75,12 @@ func (mc *machine) checkCrash(d *disk, processOnly bool) error {
 func (mc *machine) checkPrefix(s *shell, least int) (err error) {
 	for n := len(mc.m.log); n >= least; n-- {
 		p := mc.m.prefix(n, mc.first)
+		p.reopen(mc.cfg.Limits)
 		if p.expireAll(mc.now); p.last != s.pub.Last() && err != nil {
 			continue
 		}
 		one := comparePrefix(s, p)
-		if one == nil {
+		if one == nil || mc.openedInstead(s, n) {
 			return nil
 		}
 		if err == nil || p.last == s.pub.Last() {
@@ -91,6 +92,9 @@ func (mc *machine) checkPrefix(s *shell, least int) (err error) {
 
 func comparePrefix(s *shell, p *model) error {
 	got, want := s.pub.State(), p.state()
+	if want.LastTime == 0 {
+		got.LastTime = 0 // a record without a time is taken for an erased one, which says nothing of the last time
+	}
 	if err := sameState(got, want); err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type Engine struct {
 
 	durability durability
 	expiry     expiry
+	change     change // of the limits, that is under way
 	indexing   indexing
 	notices    notices
 
@@ -95,7 +96,7 @@ func newEngine(cfg Config, pub *Published) *Engine {
 	}
 	e.staging.tracks, e.staging.deltas = e.perLimited(), make(map[uint32]delta)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
-	e.expiry.ran = math.MinInt64
+	e.expiry.ran, e.change.due = math.MinInt64, never
 	for _, c := range outliving {
 		e.counts[c] = pub.written.counts[c]
 	}
@@ -199,6 +200,8 @@ func (e *Engine) fail(refusal, unknown error) {
 		answer(w.reply)
 	}
 	answer(e.durability.stop)
+	answer(Reply{Tag: e.change.tag})
+	e.change = change{due: never}
 	for i := range e.parked {
 		e.reply(Reply{Tag: e.parked[i].tag, Err: refusal})
 	}
@@ -236,6 +239,7 @@ func (e *Engine) Ready() *Ready {
 	if e.failed == nil {
 		e.open()
 		if e.serving() {
+			e.goOnChanging()
 			e.dropAllEmptied()
 		}
 		if e.cfg.Level == SyncNever && e.serving() {

@@ -64,7 +64,7 @@ func (e *Engine) perReady(name string, more uint64) (now subjectNow, ready bool,
 	now = e.subjectNow(name)
 	limit := uint64(e.cfg.Limits.MaxMsgsPer)
 	switch q := e.per.queues[now.id]; {
-	case now.count+more <= limit:
+	case now.count+more <= limit, e.thinning(now):
 		return now, true, nil
 	case now.known && q != nil:
 		if e.trimQueue(q); uint64(len(q.records)) >= now.count {
@@ -178,7 +178,7 @@ func (e *Engine) enforcePer(id uint32, before subjectNow, sequence uint64, size 
 		q.records = append(q.records, sizedSequence{sequence, uint32(size)})
 		e.per.kept++
 	}
-	if before.count < limit {
+	if before.count < limit || e.thinning(before) {
 		return
 	}
 	oldest := sizedSequence{before.last, before.size}
@@ -219,7 +219,7 @@ func (e *Engine) removeKnown(b *block, id uint32, r sizedSequence) {
 func (e *Engine) perSettled() (settled bool, err error) {
 	d := &e.durability
 	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
-	if !e.perLimited() || !pending {
+	if !e.holdsEvicted() || !pending {
 		return true, nil
 	}
 	if e.now < d.removeAt {
@@ -232,7 +232,7 @@ func (e *Engine) perSettled() (settled bool, err error) {
 // hold, for one who is about to remove the message of a sequence. Without them they would come back when the
 // stream is opened, as the subject then has less messages than it may have.
 func (e *Engine) evictedOf(id uint32, before uint64) (graves []Tombstone, ready bool, err error) {
-	if !e.perLimited() || id == noSubject || !e.per.evicted.has(id) {
+	if !e.holdsEvicted() || id == noSubject || !e.per.evicted.has(id) {
 		return nil, true, nil
 	}
 	set := subject.NewSet(subject.Literal(string(e.subjects.AppendName(nil, id))))

@@ -28,6 +28,9 @@ func (e *Engine) enforce() {
 		}
 	}
 	if n.counts[countFirst] != first {
+		if e.change.thins { // see thinBlock
+			e.protectHead()
+		}
 		e.armExpiry()
 	}
 }

@@ -41,6 +41,7 @@ type machine struct {
 	committing snapshot // what they should see after the commit
 	held       bool     // the commit in flight was held back
 	failure    error
+	changing   bool           // a change of the limits is under way
 	tamper     func(*machine) // a planted fault
 }
 

@@ -6,7 +6,7 @@ import "slices"
 // many bytes, as far as that takes tables. It asks for the first table that is missing.
 func (e *Engine) tablesReady(n, bytes uint64) bool {
 	l := &e.cfg.Limits
-	if l.Discard != DiscardOld {
+	if l.Discard != DiscardOld || e.shrinking() {
 		return true
 	}
 	var msgs, size int64

@@ -27,13 +27,16 @@ type event struct {
 	removed  []uint64 // sequences
 	last     uint64   // sequence afterwards
 	time     int64    // last time afterwards
+	limits   *engine.Limits
+	opened   bool // limits are those of an open, which applies MaxMsgsPer first
 }
 
 // model is a stream done in the most obvious way: a slice that is searched,
 // summed up and cut from the front.
 type model struct {
 	limits engine.Limits
-	log    []event // everything that was ever accepted
+	begun  engine.Limits // the limits before the first event
+	log    []event       // everything that was ever accepted
 	live   []entry
 	last   uint64
 	time   int64 // of the last sequence
@@ -47,7 +50,7 @@ type model struct {
 }
 
 func newModel(limits engine.Limits, first uint64) *model {
-	m := &model{limits: limits, time: engine.NoTime}
+	m := &model{limits: limits, begun: limits, time: engine.NoTime}
 	if first > 1 {
 		m.first, m.last = first, first-1
 	}
@@ -135,7 +138,15 @@ func (m *model) add(ev event) {
 		return gone
 	})
 	m.last, m.time = ev.last, ev.time
+	if ev.limits != nil {
+		if m.limits = *ev.limits; ev.opened {
+			m.thin()
+		}
+	}
 	m.enforce()
+	if ev.limits != nil {
+		m.thin()
+	}
 }
 
 // refusal returns why messages may not enter; check applies the limits of DiscardNew.
@@ -259,7 +270,7 @@ func (m *model) deleted() []engine.SequenceRange {
 
 // prefix returns the model as it was after so many events.
 func (m *model) prefix(events int, first uint64) *model {
-	p := newModel(m.limits, first)
+	p := newModel(m.begun, first)
 	for _, ev := range m.log[:events] {
 		p.add(ev)
 	}

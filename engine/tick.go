@@ -47,7 +47,7 @@ func (e *Engine) NextTick() (int64, bool) {
 	if e.failed != nil || e.stopped {
 		return 0, false
 	}
-	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e))
+	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due)
 	if e.inflight == nil && e.lingers() {
 		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
 	}
