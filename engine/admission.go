@@ -85,7 +85,7 @@ func (e *Engine) checkSequence(wanted uint64, p Precondition, n uint64) error {
 	case wanted != 0 && wanted != last+1:
 		err = &SequenceError{"next sequence", wanted, last + 1}
 	case p.HasExpectLast && p.ExpectLast != last:
-		err = &SequenceError{"expected last sequence", p.ExpectLast, last}
+		err = &SequenceError{expectedLast, p.ExpectLast, last}
 	case n >= maxSequence || last+n >= maxSequence:
 		err = &LimitError{"sequence", int64(min(last, maxSequence) + min(n, maxSequence)), int64(maxSequence - 1), ErrTooLarge}
 	default:

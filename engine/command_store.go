@@ -23,6 +23,9 @@ func (c *Store) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
+	if ready, err := e.checkExpectedOfOne(&c.Message); !ready || err != nil {
+		return e.refuseUnreadable(tag, err)
+	}
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}

@@ -36,6 +36,9 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
+	if ready, err := e.checkExpected(c.Messages); !ready || err != nil {
+		return e.refuseUnreadable(tag, err)
+	}
 	if !e.tablesReady(uint64(len(c.Messages)), uint64(total)) {
 		return false
 	}

@@ -109,6 +109,9 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 	if r.Err = m.refusal(messages, check); r.Err == nil {
 		r.Err = m.mismatch(wanted, p)
 	}
+	if r.Err == nil && check {
+		r.Err = m.unexpected(messages)
+	}
 	if r.Err != nil {
 		return r
 	}
