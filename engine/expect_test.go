@@ -82,6 +82,7 @@ func TestExpectedLastOfSubjects(t *testing.T) {
 		{"every message, the last one removed", []sent{store("a", 0), store("", 0), removal(2)}, ">", 1},
 		{"every message, none left", []sent{store("a", 0), removal(1)}, ">", 0},
 		{"the last of a subject removed", []sent{store("a", 0), store("a", 0), store("b", 0), removal(2)}, "a", 1},
+		{"two are left in the block", []sent{store("a", 0), store("a", 0), store("a", 0), removal(3)}, "a", 2},
 		{"all of a subject removed", []sent{store("a", 0), store("b", 0), removal(1)}, "a", 0},
 		{"a filter", []sent{store("a.x", 0), store("a.y", 0), store("b", 0)}, "a.*", 2},
 		{"a filter, the last removed", []sent{store("a.x", 0), store("a.y", 0), store("b", 0), removal(2)}, "a.*", 1},
