@@ -125,6 +125,7 @@ func (s *stream) noteServerLimits(meta storedMeta) {
 // meta file where not. It reports whether the meta file has to change.
 func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
 	c, before := &s.config, *meta
+	publishing := s.mergePublishing(meta)
 	meta.MaxMsgs = limit(meta.MaxMsgs, c.MaxMsgs, Unlimited)
 	meta.MaxBytes = limit(meta.MaxBytes, c.MaxBytes, Unlimited)
 	meta.MaxMsgsPerSubject = limit(meta.MaxMsgsPerSubject, c.MaxMsgsPer, Unlimited)
@@ -147,7 +148,7 @@ func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
 	return meta.MaxMsgs != before.MaxMsgs || meta.MaxBytes != before.MaxBytes ||
 		meta.MaxMsgsPerSubject != before.MaxMsgsPerSubject || meta.DiscardNewPerSubj != before.DiscardNewPerSubj ||
 		meta.MaxMsgSize != before.MaxMsgSize || meta.MaxAge != before.MaxAge ||
-		meta.Discard != before.Discard
+		meta.Discard != before.Discard || publishing
 }
 
 // limit returns the limit that is in force: the stored one unless the

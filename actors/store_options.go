@@ -13,6 +13,7 @@ type StoreOption func(*storeOptions)
 type storeOptions struct {
 	last   engine.Precondition
 	expect []engine.ExpectedLast
+	rollup RollupKind
 }
 
 // ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
@@ -42,6 +43,24 @@ func ExpectLastOf(filters Filters, sequence uint64) StoreOption {
 	}
 }
 
+// RollupKind says which messages a message takes the place of.
+type RollupKind = engine.Rollup
+
+// What a message can take the place of, see Rollup.
+const (
+	RollupSubject = engine.RollupSubject // the messages of its subject
+	RollupAll     = engine.RollupAll     // all messages of the stream
+)
+
+// Rollup stores a message and removes the ones whose place it takes, as one: a crash leaves all of it or
+// nothing (of more than a million messages of a subject perhaps some, with the message). Readers see all of it
+// or nothing. Where new messages of a full subject are refused (DiscardNewPer), such a message is not. It
+// is refused in a batch, with ErrRollupInBatch; when a block that may have such messages cannot be read at the
+// moment, with ErrUnreadable.
+func Rollup(kind RollupKind) StoreOption {
+	return func(o *storeOptions) { o.rollup = kind }
+}
+
 // setOptions applies the options of a single message.
 func (o *op) setOptions(options []StoreOption) {
 	if len(options) == 0 {
@@ -51,7 +70,7 @@ func (o *op) setOptions(options []StoreOption) {
 	for _, option := range options {
 		option(&all)
 	}
-	o.store.Precondition, o.store.Expect = all.last, all.expect
+	o.store.Precondition, o.store.Expect, o.store.Rollup = all.last, all.expect, all.rollup
 }
 
 // setOptions applies the options of one message of a batch, for which ExpectLast is an expectation like others:
@@ -67,7 +86,7 @@ func (m *BatchMessage) setOptions(own *engine.Message) {
 	if all.last.HasExpectLast {
 		all.expect = append(all.expect, engine.ExpectedLast{Stream: true, Sequence: all.last.ExpectLast})
 	}
-	own.Expect = all.expect
+	own.Expect, own.Rollup = all.expect, all.rollup
 }
 
 // setBatchOptions applies the options of a batch, which are looked at before its first message.
@@ -83,5 +102,6 @@ func (o *op) setBatchOptions(options []StoreOption) {
 	if len(o.batch.Messages) > 0 {
 		first := &o.batch.Messages[0]
 		first.Expect = slices.Concat(all.expect, first.Expect)
+		first.Rollup = max(first.Rollup, all.rollup)
 	}
 }

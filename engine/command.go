@@ -27,6 +27,7 @@ type Message struct {
 	Subject string
 	Header  []byte // a header block, or empty
 	Payload []byte
+	Rollup  Rollup         // which messages it takes the place of
 	Expect  []ExpectedLast // what refuses the message, and its batch, unless it holds
 }
 
@@ -39,6 +40,7 @@ func (m *Message) clone() Message {
 		Subject: strings.Clone(m.Subject),
 		Header:  bytes.Clone(m.Header),
 		Payload: bytes.Clone(m.Payload),
+		Rollup:  m.Rollup,
 		Expect:  expect,
 	}
 }

@@ -68,6 +68,9 @@ func (c *StoreBatch) admit(e *Engine) (total int, err error) {
 	if len(c.Messages) == 0 {
 		return 0, ErrEmptyBatch
 	}
+	if err := c.checkRollups(e); err != nil {
+		return 0, err
+	}
 	for i := range c.Messages {
 		total += e.recordSize(&c.Messages[i])
 	}
@@ -112,7 +115,7 @@ func (c *StoreBatch) room(e *Engine, bytes int64) error {
 	case l.Discard != DiscardNew:
 		return nil
 	case len(c.Messages) == 1 && c.Messages[0].Subject != "" && e.perLimited():
-		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject))
+		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject), false)
 	case !e.perLimited():
 		return e.roomFor(int64(len(c.Messages)), bytes)
 	}
