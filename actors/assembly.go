@@ -31,7 +31,8 @@ func (s *stream) engineConfig() engine.Config {
 		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
 		SyncEvery: s.config.SyncEvery, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
-		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom,
+		RollupHeaders: s.config.AllowRollup,
+		Derived:       derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom,
 	}
 }
 

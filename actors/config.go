@@ -103,6 +103,10 @@ type Config struct {
 	MaxMsgSize int
 	// Discard chooses between removing old messages and refusing new ones.
 	Discard DiscardPolicy
+	// AllowRollup has the header Nats-Rollup of a message mean the same as the option Rollup: with "sub" the
+	// message takes the place of those of its subject, with "all" of all. It is stored with the stream.
+	// Without it the header means nothing. Default: as stored, for a new stream false.
+	AllowRollup bool
 	// FirstSequence is the sequence of the first message of a new stream.
 	// Default 1. An existing stream ignores it.
 	FirstSequence uint64

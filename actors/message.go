@@ -32,6 +32,9 @@ type BatchMessage struct {
 	Subject string
 	Header  Header
 	Payload []byte
+	// Options are those of this message. What it expects is looked at as if the messages before it in
+	// the batch were stored; if it does not hold the whole batch is refused.
+	Options []StoreOption
 }
 
 // BatchAck acknowledges a batch. Its messages have the sequences from First to

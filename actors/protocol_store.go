@@ -17,6 +17,7 @@ type (
 		// ExpectLast, if not nil, refuses the message with ErrSequenceMismatch
 		// unless the last sequence is this one.
 		ExpectLast *uint64
+		Options    []StoreOption
 		Tag        any
 	}
 	// StoreReply answers StoreRequest and StoreRawRequest.
@@ -41,8 +42,9 @@ func (*StoreRequest) IgnoreDeadLetterLogging() {}
 func (*StoreRawRequest) IgnoreDeadLetterLogging() {}
 
 func (m *StoreRequest) fill(o *op) error {
+	o.setOptions(m.Options)
 	if m.ExpectLast != nil {
-		ExpectLast(*m.ExpectLast)(&o.store.Precondition)
+		o.store.Precondition = engine.Precondition{ExpectLast: *m.ExpectLast, HasExpectLast: true}
 	}
 	return o.fillStore(m.Subject, m.Header, m.Payload)
 }

@@ -45,6 +45,7 @@ func (o *op) fillBatch(messages []BatchMessage) (err error) {
 			}
 			own.Header = o.scratch[start:len(o.scratch):len(o.scratch)]
 		}
+		m.setOptions(&own)
 		c.Messages = append(c.Messages, own)
 	}
 	return nil

@@ -6,15 +6,6 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// StoreOption changes what a store does.
-type StoreOption func(*engine.Precondition)
-
-// ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
-// sequence is this one when its turn comes.
-func ExpectLast(sequence uint64) StoreOption {
-	return func(p *engine.Precondition) { p.ExpectLast, p.HasExpectLast = sequence, true }
-}
-
 // StoreMsg appends a message and returns once it is as durable as the stream's
 // sync level says, and visible. header may be nil. The store keeps neither header
 // nor payload.
@@ -30,9 +21,7 @@ func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, pay
 		o.recycle()
 		return Ack{}, err
 	}
-	for _, opt := range opts {
-		opt(&o.store.Precondition)
-	}
+	o.setOptions(opts)
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
 }
@@ -55,6 +44,7 @@ func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 // recovery never see a part. (At SyncInterval and SyncNever a power loss may take
 // any of what was not synced, a part of a batch too.) A batch is refused with
 // ErrTooLarge when its records exceed 32 MiB. Other errors are those of StoreMsg.
+// Options are about the stream before the batch; those of a message are in BatchMessage.
 // (A nats-server that opens the files of a crashed store before Millrace has
 // recovered them may see the first messages of a batch that was not
 // acknowledged.)
@@ -64,9 +54,7 @@ func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ..
 		o.recycle()
 		return BatchAck{}, err
 	}
-	for _, opt := range opts {
-		opt(&o.batch.Precondition)
-	}
+	o.setBatchOptions(opts)
 	r, err := s.run(ctx, o)
 	return batchAckOf(r), err
 }

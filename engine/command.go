@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -26,13 +27,21 @@ type Message struct {
 	Subject string
 	Header  []byte // a header block, or empty
 	Payload []byte
+	Rollup  Rollup         // which messages it takes the place of
+	Expect  []ExpectedLast // what refuses the message, and its batch, unless it holds
 }
 
 func (m *Message) clone() Message {
+	expect := slices.Clone(m.Expect)
+	for i := range expect {
+		expect[i] = expect[i].clone()
+	}
 	return Message{
 		Subject: strings.Clone(m.Subject),
 		Header:  bytes.Clone(m.Header),
 		Payload: bytes.Clone(m.Payload),
+		Rollup:  m.Rollup,
+		Expect:  expect,
 	}
 }
 

@@ -43,12 +43,27 @@ func (c *Compact) apply(e *Engine, tag any) bool {
 	return true
 }
 
-// compact removes the live messages below a sequence that is between the first and the last. Blocks that
-// go as a whole are not looked into, but for the subjects of their messages.
+// compaction is what goes when all messages below a sequence do.
+type compaction struct {
+	below uint64
+	list  []match
+	whole []*block // of which none stays, and none was removed before
+}
+
+// compact removes the live messages below a sequence that is between the first and the last.
 func (e *Engine) compact(below uint64) (n int, outcome gathered) {
-	var list []match
+	c, outcome := e.prepareCompaction(below)
+	if outcome != gatheredAll {
+		return 0, outcome
+	}
+	return e.compactNow(&c), gatheredAll
+}
+
+// prepareCompaction finds the live messages below a sequence. Blocks that go as a whole are not looked into, but
+// for the subjects of their messages.
+func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered) {
+	c.below = below
 	everything := subject.Everything()
-	var whole []*block
 	for _, b := range e.blocks {
 		if b.msgs == 0 || b.firstLive >= below {
 			continue
@@ -56,7 +71,7 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 		if b.last < below && !b.thinned && b.appended == nil && b.scanned == nil {
 			_, state := e.find(WorkSubjects, b, nil)
 			outcome = max(outcome, state)
-			whole = append(whole, b)
+			c.whole = append(c.whole, b)
 			continue
 		}
 		stays := b.last >= below // and a nats-server knows no floor
@@ -66,23 +81,25 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 		}
 		part, state := e.gather(&everything, low, min(below-1, b.last), stays && e.perLimited())
 		outcome = max(outcome, state)
-		list = append(list, part...)
+		c.list = append(c.list, part...)
 	}
-	if outcome != gatheredAll {
-		return 0, outcome
-	}
+	return c, outcome
+}
+
+// compactNow removes what was found, and writes that it is.
+func (e *Engine) compactNow(c *compaction) (n int) {
 	e.sumNotices()
-	for _, b := range whole {
+	for _, b := range c.whole {
 		t, _ := e.find(WorkSubjects, b, nil)
 		n += e.dropWhole(b, t)
 	}
-	graves := e.evictedBelow(list)
-	for i := range list {
-		m := &list[i]
+	graves := e.evictedBelow(c.list)
+	for i := range c.list {
+		m := &c.list[i]
 		if !m.live() {
 			continue
 		}
-		if m.block.last >= below { // a nats-server knows no floor
+		if m.block.last >= c.below { // a nats-server knows no floor
 			graves = append(graves, m.tombstone())
 		}
 		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
@@ -91,7 +108,7 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 	e.summedNotices(NoticeCompacted, false)
 	e.removed()
 	e.writeRemovals(e.counts[countFirst], graves)
-	return n, gatheredAll
+	return n
 }
 
 // dropWhole removes all messages of a block that has never lost one. t has the subjects of its records.

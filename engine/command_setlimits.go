@@ -30,8 +30,11 @@ func (*SetLimits) subjectAhead() string { return "" }
 func (c *SetLimits) apply(e *Engine, tag any) bool {
 	old := e.cfg.Limits
 	perChanges := bound(old.MaxMsgsPer) != bound(c.Limits.MaxMsgsPer)
-	if e.change.step != changeNothing || perChanges && !e.track() {
+	if e.change.step != changeNothing {
 		return false // one change after the other
+	}
+	if perChanges {
+		e.track()
 	}
 	e.change = change{
 		step: changeSecure, tag: tag, last: e.lastID,

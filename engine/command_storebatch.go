@@ -38,6 +38,9 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
+	if ready, err := e.checkExpected(c.Messages); !ready || err != nil {
+		return e.refuseUnreadable(tag, err)
+	}
 	if !e.tablesReady(uint64(len(c.Messages)), uint64(total)) {
 		return false
 	}
@@ -67,6 +70,9 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 func (c *StoreBatch) admit(e *Engine) (total int, err error) {
 	if len(c.Messages) == 0 {
 		return 0, ErrEmptyBatch
+	}
+	if err := c.checkRollups(e); err != nil {
+		return 0, err
 	}
 	for i := range c.Messages {
 		total += e.recordSize(&c.Messages[i])
@@ -112,7 +118,7 @@ func (c *StoreBatch) room(e *Engine, bytes int64) error {
 	case l.Discard != DiscardNew:
 		return nil
 	case len(c.Messages) == 1 && c.Messages[0].Subject != "" && e.perLimited():
-		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject))
+		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject), false)
 	case !e.perLimited():
 		return e.roomFor(int64(len(c.Messages)), bytes)
 	}

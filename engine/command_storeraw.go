@@ -42,7 +42,7 @@ func (c *StoreRaw) apply(e *Engine, tag any) bool {
 // admit decides whether the message may enter. A refusal changes nothing.
 func (c *StoreRaw) admit(e *Engine, size int, before subjectNow) error {
 	if c.CheckDiscardNew {
-		if err := e.roomForOne(int64(size), before); err != nil {
+		if err := e.roomForOne(int64(size), before, false); err != nil {
 			return err
 		}
 		if err := e.checkHoldable(int64(size)); err != nil {

@@ -57,9 +57,7 @@ func (e *Engine) perReady(name string, more uint64) (now subjectNow, ready bool,
 	if !e.perLimited() || name == "" {
 		return now, true, nil
 	}
-	if !e.track() {
-		return now, false, nil
-	}
+	e.track()
 	e.dropQueues()
 	now = e.subjectNow(name)
 	limit := uint64(e.cfg.Limits.MaxMsgsPer)
@@ -91,7 +89,6 @@ func (e *Engine) findQueue(name string, now subjectNow) (_ subjectNow, ready boo
 		for i := range list {
 			q.records = append(q.records, sizedSequence{list[i].sequence(), list[i].table.slot(list[i].index).size})
 		}
-		e.finds = nil // the command may need the queue of another subject, too
 	}
 	if !now.known {
 		// The subject gets its number when the first message is stored, and the queue with it.

@@ -292,7 +292,7 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	}
 	switch k := rapid.IntRange(0, 99).Draw(t, "command"); {
 	case k < 55:
-		return &engine.Store{Message: drawMessage(t), Precondition: precondition()}
+		return &engine.Store{Message: rollingUp(t, 8, expecting(t, mc, drawMessage(t))), Precondition: precondition()}
 	case k < 67:
 		return &engine.StoreRaw{
 			Message: drawMessage(t), Sequence: near("sequence"),
@@ -302,7 +302,7 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	case k < 80:
 		c := &engine.StoreBatch{Precondition: precondition()}
 		for range rapid.IntRange(0, 5).Draw(t, "batch") {
-			c.Messages = append(c.Messages, drawMessage(t))
+			c.Messages = append(c.Messages, rollingUp(t, 40, expecting(t, mc, drawMessage(t))))
 		}
 		return c
 	case k < 90:

@@ -120,7 +120,7 @@ func (m *model) refusalPer(messages []engine.Message, n, bytes *int) error {
 		if counts[msg.Subject] == 0 {
 			counts[msg.Subject] = len(m.ofSubject(msg.Subject))
 		}
-		if counts[msg.Subject]++; m.limits.DiscardNewPer && counts[msg.Subject] > per {
+		if counts[msg.Subject]++; m.limits.DiscardNewPer && msg.Rollup == engine.RollupNone && counts[msg.Subject] > per {
 			return engine.ErrMaxMsgsPerSubject
 		}
 		if counts[msg.Subject] > per {

@@ -95,6 +95,10 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 			r.Err = engine.ErrEmptyBatch
 			return r
 		}
+		if slices.ContainsFunc(c.Messages, func(m engine.Message) bool { return m.Rollup != engine.RollupNone }) {
+			r.Err = engine.ErrRollupInBatch
+			return r
+		}
 		return m.store(r, c.Messages, true, 0, c.Precondition, m.later(now))
 	}
 	return r
@@ -112,6 +116,9 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 	if r.Err = m.refusal(messages, check); r.Err == nil {
 		r.Err = m.mismatch(wanted, p)
 	}
+	if r.Err == nil && check {
+		r.Err = m.unexpected(messages)
+	}
 	if r.Err != nil {
 		return r
 	}
@@ -119,6 +126,7 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 	ev := event{time: time}
 	for _, msg := range messages {
 		m.last++
+		ev.removed = append(ev.removed, m.rolledUp(msg)...)
 		ev.messages = append(ev.messages, entry{m.last, time, msg.Subject, string(msg.Header), string(msg.Payload)})
 	}
 	ev.last = m.last

@@ -164,6 +164,9 @@ type Config struct {
 	// IndexFrom is the size from which on a sealed block gets a block index, in
 	// bytes. If it is below zero, no block gets one.
 	IndexFrom int64
+	// RollupHeaders has the Nats-Rollup header of a message count as its Rollup. Raw messages are stored as
+	// they are.
+	RollupHeaders bool
 	// Derived names files that describe the blocks and would be wrong after the
 	// first change; the first commit removes them.
 	Derived []string
