@@ -199,12 +199,22 @@ func (r *damageRun) pass(when string) *damageLook {
 	if err := r.open.Flush(context.Background()); err != nil { // what the pass has found has then been seen to
 		r.found(damageRefused, "%s: flush: %v", when, err)
 	}
+	r.recounted()
 	l := r.look(r.open, when, 0)
 	r.equal(first, l, when+", second pass")
 	r.judge(l, when)
 	r.state(r.open, l, when)
 	r.more(r.open, when)
 	return l
+}
+
+// recounted waits until the store knows the subjects of all that was lost.
+func (r *damageRun) recounted() {
+	ticker := time.NewTicker(100 * time.Microsecond)
+	defer ticker.Stop()
+	for r.open.Stats().Recounting {
+		<-ticker.C
+	}
 }
 
 // start opens the store. It is false when that is refused.

@@ -45,6 +45,7 @@ type Engine struct {
 	durability durability
 	expiry     expiry
 	indexing   indexing
+	recount    recount
 
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
@@ -52,7 +53,6 @@ type Engine struct {
 	lostAtOpen  uint64   // lost messages that recovery found
 	lost        lostList // what was lost, for readers; it is deleted, too
 	lostChanged bool     // since readers were shown it
-	lostUnknown uint64   // the highest lost sequence whose subject is not known, 0 when there is none
 
 	failed  error
 	stopped bool
@@ -230,6 +230,7 @@ func (e *Engine) Ready() *Ready {
 		e.open()
 		if e.serving() {
 			e.dropAllEmptied()
+			e.goOnCounting()
 		}
 		if e.cfg.Level == SyncNever && e.serving() {
 			e.publishStaged()

@@ -91,15 +91,6 @@ func (e *Engine) dropLost() {
 	}
 }
 
-// forgetUnknown takes subjects out of the subject index once the head of the stream has passed messages
-// that were lost and whose subjects are not known.
-func (e *Engine) forgetUnknown() {
-	if through := e.lostUnknown; through > 0 && through < e.counts[countFirst] {
-		e.lostUnknown = 0
-		e.current.lost = max(e.current.lost, through)
-	}
-}
-
 // Lost returns the range of lost sequences that a sequence is in, if its message was lost through damage.
 // Such a sequence is also deleted, or below the first. Whoever has seen it deleted sees it lost.
 func (p *Published) Lost(sequence uint64) (LostRange, bool) {
@@ -223,7 +214,7 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 		bytes = listed
 		l = &Loss{LostRange: l.LostRange, SubjectKnown: true}
 	} else if bytes == 0 || l.First != l.Last {
-		bytes = b.bytes / b.msgs * n
+		bytes = uint64(e.emptySize) * n // at least: see settleBytes
 	}
 	if bytes = min(bytes, b.bytes); n == b.msgs {
 		bytes = b.bytes
@@ -231,12 +222,12 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	if l.Subject != "" {
 		if id, ok := e.subjects.Lookup(l.Subject); ok {
 			for sequence := first; sequence <= last; sequence++ {
-				e.current.removals = append(e.current.removals, removal{id, 0, sequence})
+				e.remove(b, id, sequence)
 			}
 		}
 	}
 	if !l.SubjectKnown {
-		e.lostUnknown = max(e.lostUnknown, last)
+		e.countAnew(b)
 	}
 	b.thinned = true
 	b.msgs -= n
@@ -256,27 +247,17 @@ func (e *Engine) loseListed(b *block, first, last uint64) (bytes uint64, ok bool
 	if last-first >= b.msgs {
 		return 0, false
 	}
-	removals := len(e.current.removals)
 	for sequence := first; sequence <= last; sequence++ {
-		t, loaded := b.table(sequence)
-		if !loaded || t == nil {
-			return e.unlisted(removals)
+		if _, _, ok := b.record(sequence); !ok {
+			return 0, false
 		}
-		i := t.Search(sequence)
-		if i >= t.n || t.Sequence(i) != sequence {
-			return e.unlisted(removals)
-		}
-		r := t.At(i)
-		bytes += uint64(r.Size)
-		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), 0, sequence})
+	}
+	for sequence := first; sequence <= last; sequence++ {
+		t, i, _ := b.record(sequence)
+		bytes += uint64(t.slot(i).size)
+		e.remove(b, t.subjectOf(e.subjects, i), sequence)
 	}
 	return bytes, true
-}
-
-// unlisted takes back the removals that loseListed has staged.
-func (e *Engine) unlisted(removals int) (uint64, bool) {
-	e.current.removals = e.current.removals[:removals]
-	return 0, false
 }
 
 // refreshFirstTime brings the time of a block's first live message up to date from the block's table. Until

@@ -52,7 +52,7 @@ func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), 0, t.Sequence(i)})
+		e.remove(b, t.subjectOf(e.subjects, i), t.Sequence(i))
 	} else {
 		// An earlier engine removed it, and counted why.
 		e.subjects.Removed(t.subjectOf(e.subjects, i), t.Sequence(i))
@@ -94,7 +94,7 @@ func (e *Engine) loseRest(b *block) {
 	e.counts[countMessages] -= b.msgs
 	e.counts[countBytes] -= b.bytes
 	b.msgs, b.bytes = 0, 0
-	e.current.lost = max(e.current.lost, b.last)
+	e.countAnew(b)
 }
 
 // dropEmptied drops blocks without live messages from the head of the stream. It never
@@ -154,5 +154,4 @@ func (e *Engine) refreshFirst() {
 		n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
 	}
 	e.dropLost()
-	e.forgetUnknown()
 }

@@ -76,6 +76,9 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 	case b.scanned == nil && w.Size == b.scannedSize:
 		b.scanned, b.inAppended, b.cursor = d.Table, false, 0
 		e.reconcile(b, d.Table)
+		if b.msgs > 0 && e.serving() {
+			e.settleBytes(b)
+		}
 		if b.msgs > 0 && b.firstLive < b.tailFrom {
 			e.refreshFirstTime(b)
 			e.refreshFirst()
