@@ -14,7 +14,7 @@ import (
 // by limits, in any order of the steps. In the end the subject index counts what is live and nothing else.
 func TestRecountWhileTheStreamGoesOn(t *testing.T) {
 	for _, level := range []engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever} {
-		for seed := range int64(60) {
+		for seed := range int64(40) {
 			rng := rand.New(rand.NewSource(seed))
 			s := open(func(c *engine.Config) {
 				sevenABlock(c)
@@ -33,16 +33,19 @@ func TestRecountWhileTheStreamGoesOn(t *testing.T) {
 			}
 			s.reopen() // no table is in memory
 			lost := make(map[uint64]bool)
-			for range 200 {
+			for range 2000 {
 				switch rng.Intn(4) {
 				case 0:
 					s.step(store1())
 				case 1:
 					s.turn()
+					if err := s.e.CheckInvariants(); err != nil {
+						t.Fatalf("level %v, seed %d: %v", level, seed, err)
+					}
 				case 2:
 					s.runAny()
 				default:
-					if rng.Intn(8) > 0 {
+					if rng.Intn(20) > 0 {
 						continue
 					}
 					first := s.pub.First() + uint64(rng.Intn(60))
