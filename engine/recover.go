@@ -5,6 +5,7 @@ type Recovery struct {
 	e       *Engine
 	atLeast uint64 // least last sequence
 	first   uint64 // least first sequence
+	began   uint64 // sequence that the stream began with, 0 when nobody knows
 	empty   []uint32
 	kept    int // records in tables that are still in memory
 	pending []Tombstone
@@ -52,7 +53,7 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	e.counts[countLostBytes] += uint64(s.lostBytes)
 	if len(s.lost) > 0 || s.lostHead || s.lostEnd {
-		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.first == 0 && s.last == 0})
+		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.lastRecord})
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	if s.floor > 0 && s.floor >= e.floor.first {
@@ -69,7 +70,7 @@ func (r *Recovery) Add(s *Scan) {
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
-		allLost: s.held, tombstones: len(s.tombstones) > 0,
+		allLost: s.held || s.msgs == 0 && s.lostBytes > 0, tombstones: len(s.tombstones) > 0,
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)

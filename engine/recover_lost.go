@@ -56,24 +56,35 @@ func (r *Recovery) Last() uint64 { return max(r.e.last(), r.atLeast) }
 
 // foundLost is the damage in a block, as its scan has found it.
 type foundLost struct {
-	block       uint32
-	sequences   []uint64
-	head, end   bool // see Scan.Around
-	nothingElse bool
+	block     uint32
+	sequences []uint64
+	head, end bool   // see Scan.Around
+	last      uint64 // the highest sequence of a message or skip of the block, 0 when it has none
 }
 
 // mostUnnamed bounds how many sequences between two blocks are taken for lost because one of them begins or
 // ends with damage: with more, some of them were never stored.
 const mostUnnamed = 1 << 16
 
+// Began tells which sequence the stream began with, as far as anybody knows.
+func (r *Recovery) Began(sequence uint64) { r.began = sequence }
+
 // Settle tells which sequences the damage that was added has cost, once all blocks were added. A damaged
 // record is not believed to be of a sequence that other blocks leave no room for: the file may be a copy of
-// another block. Damage that reaches the edge of its block has cost what is missing to the next block, too.
+// another block. Damage that reaches the edge of its block has cost what is missing to the next block, too,
+// and behind the last message what something else shows to have been used.
 func (r *Recovery) Settle() {
 	found := r.found
 	r.found = nil
 	for _, f := range found {
 		low, high := r.Room(f.block)
+		begin, end := low+1, high-1 // of what the block may have had
+		if low == 0 {
+			begin = r.began
+		}
+		if high == 0 {
+			end = r.Last()
+		}
 		lose := func(first, last uint64) {
 			if first = max(first, low+1); high > 0 {
 				last = min(last, high-1)
@@ -82,15 +93,20 @@ func (r *Recovery) Settle() {
 				r.Lose(LostRange{SequenceRange{first, last}, f.block}, 0)
 			}
 		}
+		unnamed := func(first, last uint64) {
+			if 0 < first && first <= last && last-first < mostUnnamed {
+				lose(first, last)
+			}
+		}
 		first, last := r.edges(f)
-		if f.head && low > 0 && first > low+1 && first-low-1 <= mostUnnamed {
-			lose(low+1, first-1)
+		if f.last == 0 { // nothing is left of it
+			unnamed(begin, end)
 		}
-		if f.end && high > 0 && last > 0 && last+1 < high && high-last-1 <= mostUnnamed {
-			lose(last+1, high-1)
+		if f.head && first > 0 {
+			unnamed(begin, first-1)
 		}
-		if f.nothingElse && low > 0 && high > 0 && high-low-1 <= mostUnnamed {
-			lose(low+1, high-1)
+		if f.end && last > 0 {
+			unnamed(last+1, end)
 		}
 		for _, sequence := range f.sequences {
 			lose(sequence, sequence)
@@ -104,14 +120,11 @@ func (r *Recovery) edges(f foundLost) (first, last uint64) {
 		first, last = f.sequences[0], f.sequences[n-1]
 	}
 	for _, b := range r.e.blocks {
-		if b.id == f.block && b.msgs > 0 {
-			if first == 0 || b.firstMsg < first {
-				first = b.firstMsg
-			}
-			last = max(last, b.last)
+		if b.id == f.block && b.msgs > 0 && (first == 0 || b.firstMsg < first) {
+			first = b.firstMsg
 		}
 	}
-	return first, last
+	return first, max(last, f.last)
 }
 
 // Lose notes messages as lost that no block has. All blocks were added. Those that are live, removed by a
