@@ -6,6 +6,7 @@ import "slices"
 type LostRange struct {
 	SequenceRange
 	Block uint32
+	Bytes uint64 // how much was lost with them, as far as that is known
 }
 
 // Loss tells the engine of written messages of a block that a reader has found to be damaged or missing.
@@ -15,7 +16,6 @@ type Loss struct {
 	// Subject is that of the messages, if SubjectKnown; it may be empty.
 	Subject      string
 	SubjectKnown bool
-	Bytes        uint64 // accounted size of the messages; 0 when it is not known
 }
 
 // lostList is the lost ranges of a stream, ascending and disjoint. A list that readers have been shown does
@@ -33,7 +33,8 @@ func (l lostList) search(sequence uint64) int {
 	return i
 }
 
-// with returns the list with one more range, as far as it is not in the list already.
+// with returns the list with one more range, as far as it is not in the list already. The first part of it
+// that is not has its bytes.
 func (l lostList) with(r LostRange) lostList {
 	out := make(lostList, 0, len(l)+1)
 	i := 0
@@ -43,7 +44,8 @@ func (l lostList) with(r LostRange) lostList {
 	for next := r.First; ; {
 		if i < len(l) && l[i].First <= r.Last {
 			if next < l[i].First {
-				out = out.join(LostRange{SequenceRange{next, l[i].First - 1}, r.Block})
+				out = out.join(LostRange{SequenceRange{next, l[i].First - 1}, r.Block, r.Bytes})
+				r.Bytes = 0
 			}
 			out = out.join(l[i])
 			next = l[i].Last + 1
@@ -51,7 +53,7 @@ func (l lostList) with(r LostRange) lostList {
 			continue
 		}
 		if next <= r.Last {
-			out = out.join(LostRange{SequenceRange{next, r.Last}, r.Block})
+			out = out.join(LostRange{SequenceRange{next, r.Last}, r.Block, r.Bytes})
 		}
 		break
 	}
@@ -65,6 +67,7 @@ func (l lostList) with(r LostRange) lostList {
 func (l lostList) join(r LostRange) lostList {
 	if n := len(l); n > 0 && l[n-1].Block == r.Block && l[n-1].Last+1 == r.First {
 		l[n-1].Last = r.Last
+		l[n-1].Bytes += r.Bytes
 		return l
 	}
 	return append(l, r)
@@ -74,6 +77,20 @@ func (l lostList) join(r LostRange) lostList {
 func (e *Engine) addLost(r LostRange) {
 	e.lost = e.lost.with(r)
 	e.lostChanged = true
+}
+
+// addLostBytes counts bytes that were lost with messages of a block which are known to be lost. The last range
+// of the block has them.
+func (e *Engine) addLostBytes(block uint32, bytes uint64) {
+	e.counts[countLostBytes] += bytes
+	for i := len(e.lost) - 1; i >= 0 && bytes > 0; i-- {
+		if e.lost[i].Block == block {
+			e.lost = slices.Clone(e.lost)
+			e.lost[i].Bytes += bytes
+			e.lostChanged = true
+			return
+		}
+	}
 }
 
 // Lost returns what is lost, ascending and disjoint.
@@ -194,7 +211,7 @@ func (e *Engine) reconcile(b *block, t *Table) {
 	}
 	lose := func(first, last uint64) {
 		if first <= last {
-			e.Lose(Loss{LostRange: LostRange{SequenceRange{first, last}, b.id}, Generation: b.view.Generation})
+			e.Lose(Loss{LostRange: LostRange{SequenceRange: SequenceRange{first, last}, Block: b.id}, Generation: b.view.Generation})
 		}
 	}
 	next := b.firstLive
@@ -237,7 +254,7 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	e.counts[countLostMessages] += n
 	e.counts[countLostBytes] += bytes
 	b.deleted.add(first, last)
-	e.addLost(LostRange{SequenceRange{first, last}, b.id})
+	e.addLost(LostRange{SequenceRange{first, last}, b.id, bytes})
 	return n
 }
 

@@ -149,8 +149,8 @@ func TestVeryManyLostRanges(t *testing.T) {
 	r := engine.NewRecovery(testConfig(), engine.NewPublished())
 	for pass, want := range []uint64{1, 0} { // what is known is not counted again
 		for i := range uint64(n) {
-			lost := engine.LostRange{SequenceRange: engine.SequenceRange{First: 2*i + 2, Last: 2*i + 2}, Block: 1}
-			if got := r.Lose(lost, 10); got != want {
+			lost := engine.LostRange{SequenceRange: engine.SequenceRange{First: 2*i + 2, Last: 2*i + 2}, Block: 1, Bytes: 10}
+			if got := r.Lose(lost); got != want {
 				t.Fatalf("pass %d, range %d: lost %d", pass, i, got)
 			}
 		}
@@ -159,7 +159,7 @@ func TestVeryManyLostRanges(t *testing.T) {
 		t.Fatalf("%d ranges", got)
 	}
 	// One that comes late finds its place.
-	if got := r.Lose(engine.LostRange{SequenceRange: engine.SequenceRange{First: 1, Last: 5}, Block: 1}, 10); got != 3 {
+	if got := r.Lose(engine.LostRange{SequenceRange: engine.SequenceRange{First: 1, Last: 5}, Block: 1, Bytes: 10}); got != 3 {
 		t.Fatalf("lost %d", got)
 	}
 	if got := r.Lost()[0]; got.First != 1 || got.Last != 6 {

@@ -124,7 +124,7 @@ func (e *Engine) settleBytes(b *block) {
 	lost := b.bytes - bytes
 	b.bytes = bytes
 	e.counts[countBytes] -= lost
-	e.counts[countLostBytes] += lost
+	e.addLostBytes(b.id, lost)
 	e.current.removed = true
 }
 

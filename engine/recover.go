@@ -11,6 +11,8 @@ type Recovery struct {
 	pending []Tombstone
 	open    bool // the last block added may take records
 	found   []foundLost
+	// loose is the bytes of damage in blocks of which no message is known to be lost. They are counted.
+	loose map[uint32]uint64
 	// tombstoned are the sequences of pending, when somebody has asked for them.
 	tombstoned map[uint64]struct{}
 }
@@ -21,7 +23,7 @@ var keepRecords = 1 << 20
 
 // NewRecovery starts a recovery. The engine that comes out publishes into pub.
 func NewRecovery(cfg Config, pub *Published) *Recovery {
-	return &Recovery{e: newEngine(cfg, pub)}
+	return &Recovery{e: newEngine(cfg, pub), loose: make(map[uint32]uint64)}
 }
 
 // Generation returns the generation of the blocks of the engine that comes out.
@@ -51,9 +53,8 @@ func (r *Recovery) Add(s *Scan) {
 	if s.index == nil && !r.Fits(s) {
 		s.trim(last)
 	}
-	e.counts[countLostBytes] += uint64(s.lostBytes)
-	if len(s.lost) > 0 || s.lostHead || s.lostEnd {
-		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.lastRecord})
+	if len(s.lost) > 0 || s.lostHead || s.lostEnd || s.lostBytes > 0 {
+		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.lastRecord, uint64(s.lostBytes)})
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	if s.floor > 0 && s.floor >= e.floor.first {

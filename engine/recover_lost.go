@@ -60,6 +60,7 @@ type foundLost struct {
 	sequences []uint64
 	head, end bool   // see Scan.Around
 	last      uint64 // the highest sequence of a message or skip of the block, 0 when it has none
+	bytes     uint64 // of the damaged stretches
 }
 
 // mostUnnamed bounds how many sequences between two blocks are taken for lost because one of them begins or
@@ -76,7 +77,13 @@ func (r *Recovery) Began(sequence uint64) { r.began = sequence }
 func (r *Recovery) Settle() {
 	found := r.found
 	r.found = nil
+	told := make(map[uint32]uint64) // bytes that are known to be lost with messages of a block
+	for _, l := range r.e.lost {
+		told[l.Block] += l.Bytes
+	}
 	for _, f := range found {
+		// What was told before is not counted again: it was of the same stretches.
+		bytes := f.bytes - min(told[f.block], f.bytes)
 		low, high := r.Room(f.block)
 		begin, end := low+1, high-1 // of what the block may have had
 		if low == 0 {
@@ -90,7 +97,9 @@ func (r *Recovery) Settle() {
 				last = min(last, high-1)
 			}
 			if first <= last {
-				r.Lose(LostRange{SequenceRange{first, last}, f.block}, 0)
+				if r.Lose(LostRange{SequenceRange{first, last}, f.block, bytes}) > 0 {
+					bytes = 0 // all of them are of the first
+				}
 			}
 		}
 		unnamed := func(first, last uint64) {
@@ -111,6 +120,10 @@ func (r *Recovery) Settle() {
 		for _, sequence := range f.sequences {
 			lose(sequence, sequence)
 		}
+		if told[f.block] == 0 && bytes > 0 {
+			r.e.counts[countLostBytes] += bytes
+			r.loose[f.block] = bytes
+		}
 	}
 }
 
@@ -128,16 +141,19 @@ func (r *Recovery) edges(f foundLost) (first, last uint64) {
 }
 
 // Lose notes messages as lost that no block has. All blocks were added. Those that are live, removed by a
-// tombstone, or known to be lost are passed over; bytes is of all. It returns how many were not.
-func (r *Recovery) Lose(lost LostRange, bytes uint64) (messages uint64) {
+// tombstone, or known to be lost are passed over; the bytes are of all. It returns how many were not.
+func (r *Recovery) Lose(lost LostRange) (messages uint64) {
 	e := r.e
+	bytes := lost.Bytes + r.loose[lost.Block]
 	for _, part := range r.unaccounted(lost.SequenceRange) {
 		messages += part.Last - part.First + 1
-		r.addLost(LostRange{part, lost.Block})
+		r.addLost(LostRange{part, lost.Block, bytes})
+		bytes = 0
 	}
 	e.counts[countLostMessages] += messages
 	if messages > 0 {
-		e.counts[countLostBytes] += bytes
+		e.counts[countLostBytes] += lost.Bytes
+		delete(r.loose, lost.Block)
 		r.AtLeast(lost.Last)
 	}
 	return messages

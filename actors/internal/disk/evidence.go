@@ -108,7 +108,7 @@ func (r *Recovery) gather() error {
 	}
 	for _, l := range told {
 		r.evidence.told = append(r.evidence.told, engine.LostRange{
-			SequenceRange: engine.SequenceRange{First: l.First, Last: l.Last}, Block: l.Block})
+			SequenceRange: engine.SequenceRange{First: l.First, Last: l.Last}, Block: l.Block, Bytes: l.Bytes})
 	}
 	return nil
 }
@@ -135,12 +135,11 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 	}
 	first := rec.First()
 	var run engine.LostRange
-	var bytes uint64
 	tell := func() {
 		if run.Block > 0 {
-			r.tellLost(rec, run, bytes)
+			r.tellLost(rec, run)
 		}
-		run, bytes = engine.LostRange{}, 0
+		run = engine.LostRange{}
 	}
 	var low, high uint64
 	for i, m := range r.evidence.missing {
@@ -163,7 +162,7 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 			run.Block, run.First = m.block, m.sequence
 		}
 		run.Last = m.sequence
-		bytes += uint64(m.size)
+		run.Bytes += uint64(m.size)
 	}
 	tell()
 	r.judgeEnd(rec, list)
@@ -203,6 +202,8 @@ func (r *Recovery) began(list []blockio.BlockInfo) uint64 {
 	switch {
 	case r.evidence.hasServer:
 		return r.evidence.server.First
+	case r.evidence.hasEnd && !r.ServerWasHere && r.evidence.end.First > 0:
+		return r.evidence.end.First
 	case len(list) > 0 && list[0].ID == 1 && !r.ServerWasHere && r.MaxMsgsPer <= 0 &&
 		limits.MaxMsgs <= 0 && limits.MaxBytes <= 0 && limits.MaxAge <= 0:
 		return max(1, r.Config.FirstSequence) // nothing removes what a stream begins with
@@ -214,7 +215,7 @@ func (r *Recovery) began(list []blockio.BlockInfo) uint64 {
 func (r *Recovery) judgeServerEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
 	if last := rec.Last(); r.evidence.hasServer && last < r.evidence.server.Last && len(list) > 0 {
 		r.tellLost(rec, engine.LostRange{
-			SequenceRange: engine.SequenceRange{First: last + 1, Last: r.evidence.server.Last}, Block: list[len(list)-1].ID}, 0)
+			SequenceRange: engine.SequenceRange{First: last + 1, Last: r.evidence.server.Last}, Block: list[len(list)-1].ID})
 	}
 }
 
@@ -236,14 +237,15 @@ func (r *Recovery) judgeEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
 			bytes = max(0, end.Size-b.Size)
 		}
 	}
-	r.tellLost(rec, engine.LostRange{SequenceRange: engine.SequenceRange{First: last + 1, Last: end.Sequence}, Block: end.Block}, uint64(bytes))
+	r.tellLost(rec, engine.LostRange{
+		SequenceRange: engine.SequenceRange{First: last + 1, Last: end.Sequence}, Block: end.Block, Bytes: uint64(bytes)})
 }
 
 // tellLost notes a range of messages as lost.
-func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange, bytes uint64) {
-	if n := rec.Lose(lost, bytes); n > 0 {
+func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange) {
+	if n := rec.Lose(lost); n > 0 {
 		r.Log.Error("messages are lost: their block does not have them any more", "path", r.Blocks.Path(lost.Block),
-			"first", lost.First, "last", lost.Last, "messages", n, "bytes", bytes)
+			"first", lost.First, "last", lost.Last, "messages", n, "bytes", lost.Bytes)
 	}
 }
 
@@ -265,7 +267,7 @@ func (r *Recovery) recall(rec *engine.Recovery, list []blockio.BlockInfo) {
 			lost.Last = min(lost.Last, last)
 		}
 		if lost.First <= lost.Last {
-			rec.Lose(lost, 0)
+			rec.Lose(lost)
 		}
 	}
 }
@@ -281,7 +283,7 @@ func (f *Files) ProveEnd(last uint64) error {
 		return err
 	}
 	b := list[len(list)-1]
-	return f.Blocks.WriteEndProof(blockio.EndProof{Block: b.ID, Size: b.Size, Sequence: last})
+	return f.Blocks.WriteEndProof(blockio.EndProof{Block: b.ID, Size: b.Size, Sequence: last, First: f.Published.Floor()})
 }
 
 // removeUnknown removes indexes that belong to no block and prove nothing.

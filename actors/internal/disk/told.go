@@ -27,7 +27,7 @@ func (f *Files) Tell(lost []engine.LostRange) error {
 	}
 	ranges := make([]blockio.LostRange, len(lost))
 	for i, l := range lost {
-		ranges[i] = blockio.LostRange{Block: l.Block, First: l.First, Last: l.Last}
+		ranges[i] = blockio.LostRange{Block: l.Block, First: l.First, Last: l.Last, Bytes: l.Bytes}
 	}
 	if slices.Equal(ranges, f.told) {
 		return nil
