@@ -93,6 +93,9 @@ func (r *Recovery) Settle() {
 			end = r.Last()
 		}
 		lose := func(first, last uint64) {
+			if f.last == 0 { // as above, a copy of another block
+				first = max(first, begin)
+			}
 			if first = max(first, low+1); high > 0 {
 				last = min(last, high-1)
 			}
