@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
 // requireTold opens a stream twice more, with a message stored in between each time: every time the lost
@@ -177,4 +178,45 @@ func TestNothingIsTornAfterACleanStop(t *testing.T) {
 	}
 	require.NoError(t, s.Stop(context.Background()))
 	requireTold(t, config, 28, 28)
+}
+
+// TestLossIsToldAfterAKill: what a reader has found is written down while the store is open. The blocks alone
+// would not show it: one without an index ends where a record ended.
+func TestLossIsToldAfterAKill(t *testing.T) {
+	memory := blocktest.NewMemFS()
+	config := actors.Config{Dir: "data", FS: memory, Name: "ORDERS", BlockSize: 4096, IndexFrom: -1}
+	s := open(t, config)
+	for i := range 25 {
+		mustStore(t, s, "orders", fmt.Sprintf("secret-%d;%0330d", i+1, 0))
+	}
+	require.NoError(t, memory.Rot("data/ORDERS/msgs/1.blk", func(data []byte) []byte {
+		key := blockio.NewRecordCodec(config.Name, 1)
+		at := len(data)
+		blockio.ScanBlock("", 1, key, data, false, func(offset int64, r blockio.Record) {
+			if r.Sequence == 8 {
+				at = int(offset)
+			}
+		})
+		return data[:at-blockio.EmptyRecordSize] // in front of the mark of its commit
+	}))
+	for _, err := range s.Messages(t.Context()) {
+		if err != nil {
+			require.ErrorIs(t, err, actors.ErrCorrupt)
+		}
+	}
+	eventually(t, func() bool { return stateOf(t, s).LostMessages == 3 && !stateOf(t, s).Recounting })
+	before := stateOf(t, s)
+	// The power goes when the file is there, and takes what is not synced.
+	var config2 actors.Config
+	eventually(t, func() bool {
+		config2 = config
+		config2.FS = memory.CrashImage(blocktest.DropUnsynced, nil)
+		told, err := blockio.NewBlocks(config2.FS, "data/ORDERS", config.Name, blockio.BlocksOptions{}).ReadLost()
+		require.NoError(t, err)
+		return len(told) == 1 && told[0].Bytes == before.LostBytes
+	})
+	requireTold(t, config2, 25, 8, 9, 10)
+	s2 := open(t, config2)
+	require.Equal(t, before.LostBytes, stateOf(t, s2).LostBytes)
+	require.NoError(t, s2.Stop(context.Background()))
 }

@@ -53,6 +53,7 @@ type Engine struct {
 	lostAtOpen  uint64   // lost messages that recovery found
 	lost        lostList // what was lost, for readers; it is deleted, too
 	lostChanged bool     // since readers were shown it
+	telling     telling
 
 	failed  error
 	stopped bool
@@ -149,6 +150,9 @@ func (e *Engine) Done(d Done) {
 		return
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)
+		return
+	case w.Kind == WorkTell:
+		e.told()
 		return
 	case w.Kind == WorkRemove && d.Err != nil:
 		// Nothing is lost by it: the removal is tried again, and until then the file stays.

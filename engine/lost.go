@@ -76,7 +76,27 @@ func (l lostList) join(r LostRange) lostList {
 // addLost notes lost sequences for readers. They are deleted as well.
 func (e *Engine) addLost(r LostRange) {
 	e.lost = e.lost.with(r)
-	e.lostChanged = true
+	e.lostChanged, e.telling.wanted = true, true
+}
+
+// telling says what of the losses is still to be written down.
+type telling struct {
+	wanted bool // something was lost since the last time
+	out    bool // a WorkTell is out
+}
+
+// tell has what readers are shown to be lost written down, once at a time.
+func (e *Engine) tell() {
+	if t := &e.telling; t.wanted && !t.out {
+		*t = telling{out: true}
+		e.schedule(WorkTell, 0, 0)
+	}
+}
+
+// told takes the completion of that.
+func (e *Engine) told() {
+	e.telling.out = false
+	e.tell()
 }
 
 // addLostBytes counts bytes that were lost with messages of a block which are known to be lost. The last range
@@ -87,7 +107,7 @@ func (e *Engine) addLostBytes(block uint32, bytes uint64) {
 		if e.lost[i].Block == block {
 			e.lost = slices.Clone(e.lost)
 			e.lost[i].Bytes += bytes
-			e.lostChanged = true
+			e.lostChanged, e.telling.wanted = true, true
 			return
 		}
 	}
@@ -153,6 +173,7 @@ func (e *Engine) showLost() {
 		e.lostChanged = false
 		list := e.lost
 		e.pub.lost.Store(&list)
+		e.tell()
 	}
 }
 

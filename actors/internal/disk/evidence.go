@@ -279,7 +279,7 @@ func (f *Files) ProveEnd(last uint64) error {
 	if err != nil || len(list) == 0 || last == 0 {
 		return err
 	}
-	if err := f.Tell(f.Published.LostWithin(1, blockio.MaxSequence)); err != nil {
+	if err := f.TellPublished(); err != nil {
 		return err
 	}
 	b := list[len(list)-1]

@@ -18,6 +18,17 @@ import (
 func (f *Files) Tell(lost []engine.LostRange) error {
 	f.telling.Lock()
 	defer f.telling.Unlock()
+	return f.tell(lost)
+}
+
+// TellPublished writes down what readers are shown to be lost.
+func (f *Files) TellPublished() error {
+	f.telling.Lock() // first: what is written later is not older
+	defer f.telling.Unlock()
+	return f.tell(f.Published.LostWithin(1, blockio.MaxSequence))
+}
+
+func (f *Files) tell(lost []engine.LostRange) error {
 	if !f.hasTold {
 		before, err := f.Blocks.ReadLost()
 		if err != nil {
@@ -92,5 +103,5 @@ func (f *Files) isEvidence(id uint32, data []byte) (bool, error) {
 			return true, nil
 		}
 	}
-	return false, f.Tell(f.Published.LostWithin(1, blockio.MaxSequence))
+	return false, f.TellPublished()
 }
