@@ -220,3 +220,32 @@ func TestLossIsToldAfterAKill(t *testing.T) {
 	require.Equal(t, before.LostBytes, stateOf(t, s2).LostBytes)
 	require.NoError(t, s2.Stop(context.Background()))
 }
+
+// TestFileThatIsGoneUnderARunningStore costs its messages: a scan names all of them, in both directions, and
+// they are counted and stay told.
+func TestFileThatIsGoneUnderARunningStore(t *testing.T) {
+	for _, options := range [][]actors.ReadOption{nil, {actors.Reverse()}} {
+		config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1}
+		storeTold(t, config)
+		s := open(t, config)
+		require.NoError(t, os.Remove(blockPath(config, 2)))
+		var read, lost int
+		for _, err := range s.Messages(t.Context(), options...) {
+			var damage *blockio.CorruptionError
+			if errors.As(err, &damage) {
+				lost++
+				require.Equal(t, uint64(11), damage.Sequence)
+				require.Equal(t, uint64(20), damage.Last)
+				continue
+			}
+			require.NoError(t, err)
+			read++
+		}
+		require.Equal(t, 15, read)
+		require.Equal(t, 1, lost)
+		require.NoError(t, s.Flush(t.Context())) // the report of the reader is before it
+		require.Equal(t, uint64(10), stateOf(t, s).LostMessages)
+		require.NoError(t, s.Stop(context.Background()))
+		requireTold(t, config, 25, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
+	}
+}
