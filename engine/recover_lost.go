@@ -86,8 +86,10 @@ func (r *Recovery) Settle() {
 		bytes := f.bytes - min(told[f.block], f.bytes)
 		low, high := r.Room(f.block)
 		begin, end := low+1, high-1 // of what the block may have had
-		if low == 0 {
-			begin = r.began
+		if low == 0 && r.began > 0 {
+			begin = max(r.began, r.e.floor.first)
+		} else if low == 0 {
+			begin = 0
 		}
 		if high == 0 {
 			end = r.Last()
@@ -175,7 +177,7 @@ func (r *Recovery) addLost(lost LostRange) {
 }
 
 // unaccounted returns the parts of a range that are neither live nor known to be lost, nor named by a
-// tombstone.
+// tombstone, nor below a floor.
 func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 	parts := []SequenceRange{within}
 	cut := func(first, last uint64) {
@@ -193,6 +195,9 @@ func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 			}
 			parts = slices.Replace(parts, i, i+1, left...)
 		}
+	}
+	if first := r.e.floor.first; first > 1 {
+		cut(1, first-1) // removed
 	}
 	for i := r.e.lost.search(within.First); i < len(r.e.lost) && r.e.lost[i].First <= within.Last; i++ {
 		cut(r.e.lost[i].First, r.e.lost[i].Last)

@@ -31,6 +31,13 @@ func TestSettleNamesWhatNobodyNames(t *testing.T) {
 		s.Finish(5000, false, nil, 0)
 		return s
 	}
+	floored := func(id uint32, first, last, floor uint64) *engine.Scan {
+		s := engine.NewScan(id)
+		messages(s, first, last)
+		s.Floor(floor)
+		s.Finish(5000, false, nil, 0)
+		return s
+	}
 	nothing := func(*engine.Scan) {}
 	for _, row := range []struct {
 		name  string
@@ -41,6 +48,8 @@ func TestSettleNamesWhatNobodyNames(t *testing.T) {
 		{"all of the first block, and nobody knows where it began", 0,
 			[]*engine.Scan{damaged(true, true, nil, nothing), whole(3, 16, 20)}, nil},
 		{"all of the first block", 4, []*engine.Scan{damaged(true, true, nil, nothing), whole(3, 16, 20)}, []sequences{{First: 4, Last: 15}}},
+		{"all of the first block, of which some was removed", 4, []*engine.Scan{
+			damaged(true, true, []uint64{5}, nothing), floored(3, 16, 20, 9)}, []sequences{{First: 9, Last: 15}}},
 		{"all of it, and its records say that they are others", 4,
 			[]*engine.Scan{damaged(true, true, []uint64{1, 2, 30}, nothing), whole(3, 16, 20)}, []sequences{{First: 4, Last: 15}}},
 		{"the beginning of the first block", 4, []*engine.Scan{
