@@ -192,6 +192,9 @@ func (sc *Scan) one(p *part, at int, damage []stretch) error {
 		if p.reader != nil {
 			p.reader.loseRecord(p.block, sequence)
 		}
+		if sc.tells(sequence, damage) {
+			return nil // the store is just about to show that it is deleted
+		}
 		return sc.tell(damaged)
 	case sc.tooEarly():
 		sc.moveBehind(sequence)
