@@ -93,6 +93,9 @@ func (r *Recovery) Settle() {
 		}
 		if high == 0 {
 			end = r.Last()
+			if n := len(f.sequences); n > 0 { // as the next recovery will see it
+				end = max(end, f.sequences[n-1])
+			}
 		}
 		lose := func(first, last uint64) {
 			if f.last == 0 { // as above, a copy of another block

@@ -274,6 +274,7 @@ func (sc *Scan) withoutFile(b *engine.BlockView, from, to uint64, err error) out
 		list = append(list, engine.LostRange{SequenceRange: live, Block: b.ID})
 	}
 	slices.SortFunc(list, func(a, b engine.LostRange) int { return cmp.Compare(a.First, b.First) })
+	list = joined(list)
 	if sc.Reverse {
 		slices.Reverse(list)
 	}
@@ -283,6 +284,20 @@ func (sc *Scan) withoutFile(b *engine.BlockView, from, to uint64, err error) out
 		}
 	}
 	return goOn
+}
+
+// joined makes one of ranges that follow each other. It changes the list, which is ascending.
+func joined(list []engine.LostRange) []engine.LostRange {
+	n := 0
+	for _, r := range list {
+		if n > 0 && list[n-1].Last+1 == r.First {
+			list[n-1].Last = r.Last
+			continue
+		}
+		list[n] = r
+		n++
+	}
+	return list[:n]
 }
 
 // moveBehind goes on behind a sequence.
