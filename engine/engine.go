@@ -47,6 +47,7 @@ type Engine struct {
 	durability durability
 	expiry     expiry
 	indexing   indexing
+	recount    recount
 
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
@@ -54,7 +55,7 @@ type Engine struct {
 	lostAtOpen  uint64   // lost messages that recovery found
 	lost        lostList // what was lost, for readers; it is deleted, too
 	lostChanged bool     // since readers were shown it
-	lostUnknown uint64   // the highest lost sequence whose subject is not known, 0 when there is none
+	telling     telling
 
 	failed  error
 	stopped bool
@@ -153,6 +154,9 @@ func (e *Engine) Done(d Done) {
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)
 		return
+	case w.Kind == WorkTell:
+		e.told()
+		return
 	case w.Kind == WorkRemove && d.Err != nil:
 		// Nothing is lost by it: the removal is tried again, and until then the file stays.
 		e.durability.notRemoved(e, w.Block)
@@ -235,6 +239,7 @@ func (e *Engine) Ready() *Ready {
 		e.open()
 		if e.serving() {
 			e.dropAllEmptied()
+			e.goOnCounting()
 		}
 		if e.cfg.Level == SyncNever && e.serving() {
 			e.publishStaged()

@@ -81,6 +81,9 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 	case b.scanned == nil && w.Size == b.scannedSize:
 		b.scanned, b.inAppended, b.cursor, b.failed = d.Table, false, 0, 0
 		e.reconcile(b, d.Table)
+		if b.msgs > 0 && e.serving() {
+			e.settleBytes(b)
+		}
 		if b.msgs > 0 && b.firstLive < b.tailFrom {
 			e.refreshFirstTime(b)
 			e.refreshFirst()

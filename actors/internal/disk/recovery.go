@@ -213,6 +213,8 @@ func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
 			case done.Err == nil:
 			case w.Kind == engine.WorkRemove:
 				r.Log.Error("cannot remove a block; it will be tried again", "path", r.Blocks.Path(w.Block), "error", done.Err)
+			case w.Kind == engine.WorkTell:
+				r.Log.Warn("cannot write down what is lost", "error", done.Err)
 			default:
 				return done.Err
 			}

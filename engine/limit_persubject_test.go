@@ -1,0 +1,36 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// TestLimitOfSubjectBehindACompaction: what a compaction has removed with whole blocks counts no more, before
+// that is published.
+func TestLimitOfSubjectBehindACompaction(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	s := open(func(c *engine.Config) {
+		sevenABlock(c)
+		c.Limits.MaxMsgsPer = 10
+	})
+	s.must(t, repeat(store("", 100), 14)...) // in the blocks whose tables are in memory
+	s.must(t, repeat(store("a", 100), 10)...)
+	s.must(t, repeat(store("", 100), 11)...)
+	s.reopen()
+	s.step(sent{new(int), &engine.Compact{Sequence: 22}})
+	workOnly := func() {
+		for s.turn(); s.runWork(); s.turn() {
+		}
+	}
+	workOnly()
+	require.NotNil(t, s.commit)
+	s.step(store("a", 100))
+	workOnly()
+	s.settle()
+	require.Equal(t, uint64(36), s.pub.Last())
+	require.Zero(t, s.pub.Counts().RemovedPer)
+	require.Equal(t, uint64(22), s.pub.First())
+}
