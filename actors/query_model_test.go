@@ -173,8 +173,8 @@ func (m *queryMachine) draw(t *rapid.T, sequence uint64, at time.Time) record {
 	if size == 5000 && rapid.IntRange(0, 9).Draw(t, "big") == 0 {
 		size = 300_000
 	}
-	if most := m.n.maxBytes; most > 0 {
-		size = min(size, int(most)/2) // one that is larger than all may be would be refused
+	if m.n.maxBytes > 0 { // one that no limit could hold is refused
+		size = min(size, int(m.n.maxBytes)-200)
 	}
 	r.payload = fmt.Sprint(sequence, ";", strings.Repeat(".", size))
 	return r

@@ -26,9 +26,11 @@ func (c *StoreBatch) clone() Command {
 func (*StoreBatch) subjectAhead() string { return "" }
 
 func (c *StoreBatch) apply(e *Engine, tag any) bool {
-	for i := range c.Messages {
-		if _, ready, err := e.perReady(c.Messages[i].Subject, c.count(i)); !ready {
-			return e.refuseUnreadable(tag, err)
+	if e.perLimited() {
+		for i := range c.Messages {
+			if _, ready, err := e.perReady(c.Messages[i].Subject, c.count(i)); !ready {
+				return e.refuseUnreadable(tag, err)
+			}
 		}
 	}
 	total, err := c.admit(e)

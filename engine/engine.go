@@ -42,6 +42,7 @@ type Engine struct {
 	parked      []parked // in order
 	derivedGone bool     // the files of Config.Derived are removed
 	viewChanged bool     // see setBlocks
+	viewEpoch   uint64   // goes up when readers may hold views of blocks
 	opening     *opening // what is left to do before the stream serves, or nil
 
 	durability durability

@@ -69,16 +69,6 @@ func (g *group) fixDeletions() {
 	}
 }
 
-// showDeletions shows readers what the group has deleted.
-func (g *group) showDeletions() {
-	for _, d := range g.deletions {
-		d.view.deleted.Store(d.set)
-		d.block.view.deleted.Store(d.set)
-	}
-	clear(g.deletions)
-	g.deletions = g.deletions[:0]
-}
-
 // piece is what a group writes to one block.
 type piece struct {
 	block    *block

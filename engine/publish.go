@@ -30,15 +30,25 @@ func (e *Engine) publishStaged() {
 func (e *Engine) publish(g *group) {
 	if !e.serving() {
 		e.indexSubjects(g) // what opening removed
-		g.showDeletions()  // in views that no reader has been given yet
+		e.showDeletions(g, &View{})
 		return
 	}
 	e.pub.turn.Add(1)
-	if g.view != nil {
-		e.pub.view.Store(g.view)
+	if e.pub.held.Load() {
+		e.pub.held.Store(false)
+		e.subjects.Freeze()
+		e.viewEpoch++
 	}
+	shown := e.pub.view.Load()
+	list := shown
+	if g.view != nil {
+		list = g.view
+	}
+	// What is lost is shown before it is deleted.
 	e.showLost()
-	g.showDeletions()
+	if list = e.showDeletions(g, list); list != shown {
+		e.pub.view.Store(list)
+	}
 	for i := range g.pieces {
 		b := g.pieces[i].block
 		b.view.lastTime.Store(b.maxTime)
@@ -58,10 +68,6 @@ func (e *Engine) publish(g *group) {
 
 // indexSubjects brings the subject index up to date with a group.
 func (e *Engine) indexSubjects(g *group) {
-	if e.pub.held.Load() {
-		e.pub.held.Store(false)
-		e.subjects.Freeze()
-	}
 	for i := range g.pieces {
 		p := &g.pieces[i]
 		for ; p.counted < p.slots; p.counted++ {

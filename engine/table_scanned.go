@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/seed-d8b58eba/millrace/engine/subjects"
+import (
+	"github.com/seed-d8b58eba/millrace/engine/subjects"
+	"github.com/seed-d8b58eba/millrace/internal/seedhash"
+)
 
 // tableNames are the subjects of a scanned table, by the numbers that it gave them,
 // in order of their first record.
@@ -11,7 +14,12 @@ type tableNames struct {
 	// for.
 	ids     []uint32
 	numbers map[string]uint32 // while the block is being scanned
+	recent  *[recentNames]uint32
 }
+
+// recentNames is how many numbers are found without the map: each is one above that of the last subject with
+// its hash, 0 for none. Whoever makes subjects collide gets the map.
+const recentNames = 1 << 12
 
 // nameSum is what a block holds of one subject: how many messages, the sequences of
 // the first and the last, and the size of the last.
@@ -22,7 +30,7 @@ type nameSum struct {
 
 // newScannedTable returns an empty table for a block that is being scanned.
 func newScannedTable() *Table {
-	return &Table{names: &tableNames{numbers: make(map[string]uint32)}}
+	return &Table{names: &tableNames{numbers: make(map[string]uint32), recent: new([recentNames]uint32)}}
 }
 
 // addScanned appends a record of a block that is being scanned.
@@ -39,20 +47,29 @@ func (t *Table) addScanned(sequence uint64, time int64, offset int64, size int, 
 
 // add counts a record of a subject, and returns the subject's number.
 func (n *tableNames) add(subject []byte, sequence uint64, size int) uint32 {
-	number, known := n.numbers[string(subject)]
-	if !known {
-		name := string(subject)
-		number = uint32(len(n.names))
-		n.names, n.sums = append(n.names, name), append(n.sums, nameSum{first: sequence})
-		n.numbers[name] = number
+	recent := &n.recent[seedhash.Sum(0, subject)%recentNames]
+	if *recent == 0 || n.names[*recent-1] != string(subject) {
+		*recent = n.number(subject, sequence) + 1
 	}
+	number := *recent - 1
 	sum := &n.sums[number]
 	sum.count, sum.last, sum.size = sum.count+1, sequence, uint32(size)
 	return number
 }
 
+// number returns the number of a subject, a new one when it has none; sequence is that of its first record then.
+func (n *tableNames) number(subject []byte, sequence uint64) uint32 {
+	if number, known := n.numbers[string(subject)]; known {
+		return number
+	}
+	name, number := string(subject), uint32(len(n.names))
+	n.names, n.sums = append(n.names, name), append(n.sums, nameSum{first: sequence})
+	n.numbers[name] = number
+	return number
+}
+
 // scanned ends the scan: no more records will be added.
-func (n *tableNames) scanned() { n.numbers = nil }
+func (n *tableNames) scanned() { n.numbers, n.recent = nil, nil }
 
 // unresolved marks a subject that was not looked up in the subject index yet.
 const unresolved = noSubject - 1
