@@ -269,7 +269,7 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 
 // withoutFile decides what it means that the file of a block is missing, which has from..to.
 func (sc *Scan) withoutFile(b *engine.BlockView, from, to uint64, err error) outcome {
-	if now := sc.Published.Extent(); now.View.Find(sc.next) != b || sc.next < now.FirstSequence {
+	if now := sc.Published.Extent(); !sameBlock(now.View.Find(sc.next), b) || sc.next < now.FirstSequence {
 		return goOn // the block went, with its messages
 	}
 	// Like damage: it costs what the block holds, and the next block is read.
