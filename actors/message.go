@@ -70,6 +70,9 @@ type State struct {
 	Durable       uint64    // highest sequence known to be on stable storage
 	LostMessages  uint64    // messages known to be lost through damage
 	LostBytes     uint64    // bytes of damaged records
+	// Recounting: messages were lost of which nobody knows the subjects, and Subjects still counts these.
+	// The store is finding out which they are. Counts with filters leave them out, and take longer.
+	Recounting bool
 }
 
 // SequenceRange is a closed range of sequences.
@@ -96,6 +99,7 @@ func stateOf(s engine.State) State {
 		LastSequence: s.LastSequence, LastTime: timeOf(s.LastTime),
 		Deleted: s.Deleted, Subjects: s.Subjects, Durable: s.Durable,
 		LostMessages: s.LostMessages, LostBytes: s.LostBytes,
+		Recounting: s.Recounting > 0,
 	}
 }
 

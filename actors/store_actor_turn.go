@@ -109,6 +109,8 @@ func (a *storeActor) onWorkDone(m *workDone) {
 	case err == nil:
 	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones:
 		a.log.Error("cannot read a block to remove messages", "path", a.source.Path(m.work.Block), "error", err)
+	case kind == engine.WorkTell:
+		a.log.Warn("cannot write down what is lost; it is tried again at the next loss, and at a stop", "error", err)
 	case kind == engine.WorkLoad:
 		a.log.Error("cannot read a block to apply limits; after a few attempts it goes as a whole",
 			"path", a.source.Path(m.work.Block), "error", err)

@@ -117,8 +117,7 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 	for i := range t.names.sums {
 		sum := &t.names.sums[i]
 		if id := t.names.lookUp(e.subjects, uint32(i)); id != noSubject {
-			e.current.removals = append(e.current.removals, removal{id, uint32(sum.count), sum.last})
-			e.stagedRemovals(id, uint32(sum.count))
+			e.removeMany(b, id, uint32(sum.count), sum.last)
 		}
 	}
 	e.noteMany(NoticeCompacted, n, b.bytes)

@@ -50,6 +50,7 @@ type Engine struct {
 	change     change // of the limits, that is under way
 	indexing   indexing
 	notices    notices
+	recount    recount
 
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
@@ -57,7 +58,7 @@ type Engine struct {
 	lostAtOpen  uint64   // lost messages that recovery found
 	lost        lostList // what was lost, for readers; it is deleted, too
 	lostChanged bool     // since readers were shown it
-	lostUnknown uint64   // the highest lost sequence whose subject is not known, 0 when there is none
+	telling     telling
 
 	failed  error
 	stopped bool
@@ -156,6 +157,9 @@ func (e *Engine) Done(d Done) {
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)
 		return
+	case w.Kind == WorkTell:
+		e.told()
+		return
 	case w.Kind == WorkRemove && d.Err != nil:
 		// Nothing is lost by it: the removal is tried again, and until then the file stays.
 		e.durability.notRemoved(e, w.Block)
@@ -241,6 +245,7 @@ func (e *Engine) Ready() *Ready {
 		if e.serving() {
 			e.goOnChanging()
 			e.dropAllEmptied()
+			e.goOnCounting()
 		}
 		if e.cfg.Level == SyncNever && e.serving() {
 			e.publishStaged()

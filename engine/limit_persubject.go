@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
@@ -68,7 +69,7 @@ func (e *Engine) perReady(name string, more uint64) (now subjectNow, ready bool,
 		if e.trimQueue(q); uint64(len(q.records)) >= now.count {
 			return now, true, nil
 		}
-	case limit == 1 && now.count <= 1 && (now.count == 0 || now.last > 0 && now.size > 0):
+	case limit == 1 && now.count <= 1 && !e.recount.running && (now.count == 0 || now.last > 0 && now.size > 0):
 		return now, true, nil
 	}
 	return e.findQueue(name, now)
@@ -95,7 +96,7 @@ func (e *Engine) findQueue(name string, now subjectNow) (_ subjectNow, ready boo
 		return now, true, nil
 	}
 	e.keepQueue(now.id, q)
-	return now, true, nil
+	return e.subjectNow(name), true, nil
 }
 
 // refuseUnreadable answers a command that cannot be carried out since a block cannot be read. Without an
@@ -159,6 +160,14 @@ func (e *Engine) trimQueue(q *subjectQueue) bool {
 		e.per.kept -= n
 	}
 	return len(q.records) > 0
+}
+
+// liveIn returns how many messages there are in a queue, from which it takes those that were removed.
+func (e *Engine) liveIn(q *subjectQueue) uint64 {
+	before := len(q.records)
+	q.records = slices.DeleteFunc(q.records, func(r sizedSequence) bool { return e.blockOf(r.sequence) == nil })
+	e.per.kept -= before - len(q.records)
+	return uint64(len(q.records))
 }
 
 // enforcePer removes the oldest message of a subject that has got one more than it may have. before is what

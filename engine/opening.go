@@ -133,6 +133,7 @@ func (e *Engine) opened() {
 	e.setBlocks(e.blocks) // readers were shown none of the lists of groups until now
 	e.pub.turn.Add(1)
 	e.openedNotices()
+	e.telling.wanted = false // recovery has written down what it has found
 	e.showLost()
 	e.pub.view.Store(e.changedView())
 	e.pub.showTree(e.subjects.Tree())

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"github.com/seed-d8b58eba/millrace/engine/subjects"
-	"github.com/seed-d8b58eba/millrace/internal/subject"
-)
+import "github.com/seed-d8b58eba/millrace/engine/subjects"
 
 // publishStaged is called at SyncNever alone: it shows readers all that is staged, and
 // lets its replies leave, unless too much of it waits to be written.
@@ -87,10 +84,10 @@ func (e *Engine) indexSubjects(g *group) {
 		e.subjects.Removed(m.subject, m.sequence)
 	}
 	g.removals = g.removals[:0]
-	if g.lost > 0 {
-		e.forgetSubjects(g.lost)
-		g.lost = 0
+	for _, c := range g.corrections {
+		e.subjects.Lost(c.subject, c.excess)
 	}
+	g.corrections = g.corrections[:0]
 	e.subjects.Published(g.parity)
 	e.staging.published(g.parity)
 	if g.purged {
@@ -100,23 +97,6 @@ func (e *Engine) indexSubjects(g *group) {
 		e.staging.forget()
 		e.per = perSubject{}
 		g.purged, e.fenced = false, false
-	}
-}
-
-// forgetSubjects takes subjects out of the index all of whose messages were lost with
-// what no table lists any more. Where a subject has later messages too, it is not known
-// how many of it were lost: its count stays too high until the stream is opened again.
-func (e *Engine) forgetSubjects(through uint64) {
-	everything := subject.Everything()
-	var gone []subjects.Info
-	e.subjects.Tree().Walk(&everything, func(_ []byte, info subjects.Info) bool {
-		if info.Last <= through {
-			gone = append(gone, info)
-		}
-		return true
-	})
-	for _, info := range gone {
-		e.subjects.RemovedMany(info.ID, info.Count, info.Last)
 	}
 }
 

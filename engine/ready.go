@@ -98,9 +98,15 @@ const (
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
+	// WorkTell writes down what Published says is lost, so that it is known after a crash. An error of it
+	// changes nothing: what is lost is written down again with the next loss, and at a stop.
+	WorkTell
 )
 
-var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkIndex: "index"}
+var workNames = [...]string{
+	WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects",
+	WorkTombstones: "tombstones", WorkIndex: "index", WorkTell: "tell",
+}
 
 // String returns the kind's name.
 func (k WorkKind) String() string {

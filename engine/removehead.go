@@ -58,8 +58,7 @@ func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		e.current.removals = append(e.current.removals, removal{id, 0, sequence})
-		e.stagedRemovals(id, 1)
+		e.remove(b, id, sequence)
 	} else {
 		// An earlier engine removed it, and counted why.
 		e.subjects.Removed(id, sequence)
@@ -103,7 +102,7 @@ func (e *Engine) loseRest(b *block) {
 	e.counts[countMessages] -= b.msgs
 	e.counts[countBytes] -= b.bytes
 	b.msgs, b.bytes = 0, 0
-	e.current.lost = max(e.current.lost, b.last)
+	e.countAnew(b)
 }
 
 // dropEmptied drops blocks without live messages from the head of the stream. It never
@@ -163,5 +162,4 @@ func (e *Engine) refreshFirst() {
 		n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
 	}
 	e.dropLost()
-	e.forgetUnknown()
 }

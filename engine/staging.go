@@ -79,6 +79,9 @@ func (e *Engine) subjectNow(name string) subjectNow {
 	}
 	d := e.staging.deltas[id]
 	n.count += uint64(d.stored[0]) + uint64(d.stored[1]) - uint64(d.removed[0]) - uint64(d.removed[1])
+	if q := e.per.queues[id]; q != nil && e.recount.running {
+		n.count = e.liveIn(q) // the subject index counts lost ones, too
+	}
 	if d.last > 0 {
 		n.last, n.size = d.last, d.size
 	}

@@ -82,6 +82,9 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 		b.scanned, b.inAppended, b.cursor, b.failed = d.Table, false, 0, 0
 		b.used = e.now
 		e.reconcile(b, d.Table)
+		if b.msgs > 0 && e.serving() {
+			e.settleBytes(b)
+		}
 		e.returnLent(b)
 		if b.msgs > 0 && b.firstLive < b.tailFrom {
 			e.refreshFirstTime(b)

@@ -85,7 +85,10 @@ type State struct {
 	Subjects      uint64 // distinct non-empty subjects of live messages
 	LostMessages  uint64 // messages known to be lost through damage
 	LostBytes     uint64 // bytes of damaged records
-	Durable       uint64 // highest sequence known to be on stable storage
+	// Recounting is 1 while the subject index, and so Subjects, counts messages that were lost and whose
+	// subjects are not known: it is being found out which.
+	Recounting uint64
+	Durable    uint64 // highest sequence known to be on stable storage
 }
 
 // SequenceRange is a closed range of sequences.

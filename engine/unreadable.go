@@ -56,5 +56,5 @@ func (e *Engine) loseUnread(b *block) {
 	b.msgs, b.bytes = b.msgs-messages, b.bytes-size
 	b.inAppended, b.cursor = true, first
 	b.firstLive, b.firstTime = b.appended.Sequence(first), b.appended.slot(first).time
-	e.current.lost = max(e.current.lost, b.firstLive-1)
+	e.countAnew(b)
 }

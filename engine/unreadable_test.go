@@ -118,6 +118,8 @@ func TestATailThatCannotBeReadKeepsWhatIsInMemory(t *testing.T) {
 	}
 	state := s.pub.State()
 	require.Equal(t, uint64(4), state.LostMessages)
+	require.Zero(t, state.Recounting)
+	require.Equal(t, uint64(2), state.Subjects, "b and c")
 	require.LessOrEqual(t, state.Messages, uint64(18))
 	require.Equal(t, state.LastSequence-state.Messages+1, state.FirstSequence)
 	require.Equal(t, []uint64{state.FirstSequence}, s.live()[:1])

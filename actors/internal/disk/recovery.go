@@ -227,6 +227,8 @@ func (r *Recovery) carryOut(e *engine.Engine, ready *engine.Ready) error {
 		case done.Err == nil:
 		case w.Kind == engine.WorkRemove:
 			r.Log.Error("cannot remove a block; it will be tried again", "path", r.Blocks.Path(w.Block), "error", done.Err)
+		case w.Kind == engine.WorkTell:
+			r.Log.Warn("cannot write down what is lost", "error", done.Err)
 		default:
 			return done.Err
 		}

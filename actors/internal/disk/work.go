@@ -91,6 +91,8 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Err = f.Blocks.Seal(w.Block, w.Size)
 	case engine.WorkRemove:
 		done.Err = f.Blocks.Remove(w.Block)
+	case engine.WorkTell:
+		done.Err = f.TellPublished()
 	case engine.WorkIndex:
 		_, done.Err = f.WriteIndex(w.Block)
 	default:
