@@ -17,11 +17,10 @@ import (
 // alone, and a context that ended before.
 func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (Ack, error) {
 	o := s.ops.get()
-	if err := o.fillStore(subject, header, payload); err != nil {
+	if err := o.fillStore(subject, header, payload, opts); err != nil {
 		o.recycle()
 		return Ack{}, err
 	}
-	o.setOptions(opts)
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
 }
@@ -50,11 +49,14 @@ func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 // acknowledged.)
 func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ...StoreOption) (BatchAck, error) {
 	o := s.ops.get()
-	if err := o.fillBatch(messages); err != nil {
+	err := o.fillBatch(messages)
+	if err == nil {
+		err = o.setBatchOptions(opts)
+	}
+	if err != nil {
 		o.recycle()
 		return BatchAck{}, err
 	}
-	o.setBatchOptions(opts)
 	r, err := s.run(ctx, o)
 	return batchAckOf(r), err
 }
