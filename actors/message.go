@@ -57,6 +57,8 @@ type RawMessage struct {
 	Subject     string
 	HeaderBlock []byte // stored as it is
 	Payload     []byte
+	// StampNow has the message get the store's time, as StoreMsg gives one, in place of Time.
+	StampNow bool
 	// CheckDiscardNew applies the limits of DiscardNew; without it a raw message
 	// is never refused for them.
 	CheckDiscardNew bool

@@ -84,7 +84,9 @@ func (o *op) fillRaw(m *RawMessage) (err error) {
 	o.command = c
 	c.Sequence, c.CheckDiscardNew = m.Sequence, m.CheckDiscardNew
 	c.Subject, c.Header, c.Payload = m.Subject, m.HeaderBlock, m.Payload
-	c.Time, err = nanoseconds(m.Time)
+	if c.StampNow = m.StampNow; !m.StampNow {
+		c.Time, err = nanoseconds(m.Time)
+	}
 	return err
 }
 

@@ -305,6 +305,7 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 			Message: drawMessage(t), Sequence: near("sequence"),
 			Time:            rapid.SampledFrom([]int64{0, mc.now, mc.now - second, mc.now + second, start, -1}).Draw(t, "time"),
 			CheckDiscardNew: rapid.Bool().Draw(t, "check discard new"),
+			StampNow:        rapid.Bool().Draw(t, "stamp now"),
 		}
 	case k < 80:
 		c := &engine.StoreBatch{Precondition: precondition()}
@@ -316,6 +317,8 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 		return &engine.Skip{
 			Sequence: near("sequence"),
 			Count:    rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count"),
+			HasTime:  rapid.Bool().Draw(t, "with a time"),
+			Time:     rapid.SampledFrom([]int64{mc.now, mc.now - second, start, -1}).Draw(t, "time of the skip"),
 		}
 	case k < 93:
 		return &engine.Flush{}

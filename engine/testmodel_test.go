@@ -87,7 +87,11 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 		}
 		return m.store(r, []engine.Message{c.Message}, true, 0, c.Precondition, m.later(now))
 	case *engine.StoreRaw:
-		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, func() int64 { return c.Time })
+		stamp := func() int64 { return c.Time }
+		if c.StampNow {
+			stamp = m.later(now)
+		}
+		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, stamp)
 	case *engine.Remove:
 		return m.remove(c, r)
 	case *engine.Purge:
@@ -209,7 +213,10 @@ func (m *model) skip(c *engine.Skip, now int64, r engine.Reply) engine.Reply {
 		return r
 	}
 	time := m.time
-	if time == engine.NoTime {
+	switch {
+	case c.HasTime:
+		time = c.Time
+	case time == engine.NoTime:
 		time = now
 	}
 	m.add(event{last: m.last + c.Count, time: time})
