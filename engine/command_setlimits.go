@@ -348,10 +348,6 @@ func (e *Engine) thinBlock(b *block) (n int) {
 			if id == noSubject || e.countOf(id) <= limit {
 				continue
 			}
-			if n == 0 {
-				// MaxMsgsPer is applied first when the stream is opened, and the other limits would leave more.
-				e.protectHead()
-			}
 			e.per.evicted.add(id)
 			e.removeAt(b, t, i, countRemovedPer)
 			n++

@@ -182,8 +182,9 @@ func TestAChangeEndsWithTheEngine(t *testing.T) {
 	}
 }
 
-// TestALimitIsNotRaisedOverABlockThatCannotBeRead: nobody knows what it has evicted there.
-func TestALimitIsNotRaisedOverABlockThatCannotBeRead(t *testing.T) {
+// thinned returns a stream of five blocks, in each of which MaxMsgsPer has left one message, and two in the last.
+func thinned(t *testing.T) *shell {
+	t.Helper()
 	t.Cleanup(engine.SetKeepRecords(0))
 	s := open(sevenABlock)
 	for i := range 5 * 7 {
@@ -192,6 +193,13 @@ func TestALimitIsNotRaisedOverABlockThatCannotBeRead(t *testing.T) {
 	s.cfg.Limits.MaxMsgsPer = 1
 	s.reopen()
 	require.Equal(t, []uint64{1, 8, 15, 22, 29, 35}, s.live())
+	s.replies = nil
+	return s
+}
+
+// TestALimitIsNotRaisedOverABlockThatCannotBeRead: nobody knows what it has evicted there.
+func TestALimitIsNotRaisedOverABlockThatCannotBeRead(t *testing.T) {
+	s := thinned(t)
 	s.disk.fault = func(_ int, what string) error {
 		if what[:4] == "load" {
 			return errors.New("cannot be read")
@@ -211,16 +219,58 @@ func TestALimitIsNotRaisedOverABlockThatCannotBeRead(t *testing.T) {
 // TestARemovalAmidARaiseBringsNothingBack: before all of what MaxMsgsPer has evicted is written down, the last message
 // of the subject is removed, and the process is killed before the new limit is stored.
 func TestARemovalAmidARaiseBringsNothingBack(t *testing.T) {
-	s := manyBlocks(t, 5, engine.Limits{MaxMsgsPer: 1})
-	require.Equal(t, uint64(7), s.pub.State().Messages)
+	s := thinned(t)
 	s.step(sent{"limits", &engine.SetLimits{}})
-	s.step(sent{"remove", &engine.Remove{Sequence: 29}})
-	for s.turn(); len(s.replies) == 0 || s.replies[len(s.replies)-1].Tag != "remove"; s.turn() {
+	s.step(sent{"remove", &engine.Remove{Sequence: 35}})
+	for s.turn(); len(s.replies) == 0; s.turn() {
 		require.True(t, s.runAny())
 	}
+	require.Equal(t, "remove", s.replies[0].Tag)
 	s.disk = s.disk.crash(keepAll)
 	s.reopen()
-	require.Equal(t, []uint64{30, 31, 32, 33, 34, 35}, s.live())
+	require.Equal(t, []uint64{1, 8, 15, 22, 29}, s.live())
+}
+
+// TestARaisedLimitTellsANatsServer what is gone, which knows no floor: a tombstone names each message that a file has.
+func TestARaisedLimitTellsANatsServer(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		from engine.Limits
+	}{
+		{"from the first block", engine.Limits{MaxMsgs: 10}},
+		{"from anywhere", engine.Limits{MaxMsgsPer: 2}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := open(sevenABlock)
+			for i := range 3 * 7 {
+				s.must(t, store([]string{"first", "a"}[min(i, 1)]+[]string{"", "b"}[i/4%2*min(i/7, 1)], 100))
+			}
+			require.NoError(t, s.setLimits(row.from, func() {}))
+			live := s.live()
+			require.NoError(t, s.setLimits(engine.Limits{}, func() {}))
+			named := map[uint64]bool{}
+			held := map[uint64]bool{}
+			for id, data := range s.disk.current {
+				walk(id, data, func(_ int64, r record) {
+					switch r.kind {
+					case 't':
+						named[r.sequence] = true
+					case 'm':
+						held[r.sequence] = true
+					}
+				})
+			}
+			gone := 0
+			for sequence := range held {
+				if !slices.Contains(live, sequence) {
+					gone++
+					require.True(t, named[sequence], "%d", sequence)
+				}
+			}
+			require.Positive(t, gone)
+			require.Equal(t, live, s.live())
+		})
+	}
 }
 
 // TestMaxAgeTimerFollowsAChange of the limit, on and off.
@@ -235,4 +285,32 @@ func TestMaxAgeTimerFollowsAChange(t *testing.T) {
 	require.NoError(t, s.change(engine.Limits{}))
 	_, ok = s.e.NextTick()
 	require.Equal(t, armed, ok)
+}
+
+// TestALimitIsNotRaisedBeforeEvictedFilesAreGone: no tombstone names what they hold.
+func TestALimitIsNotRaisedBeforeEvictedFilesAreGone(t *testing.T) {
+	s := open(func(c *engine.Config) { sevenABlock(c); c.Limits.MaxMsgsPer = 1 })
+	s.step(store("only", 100))
+	for range 27 {
+		s.step(store("a", 100))
+	}
+	s.turn()
+	s.runCommits()
+	s.turn()
+	i := slices.IndexFunc(s.work, func(w engine.Work) bool { return w.Kind == engine.WorkRemove })
+	require.GreaterOrEqual(t, i, 0, "no block was evicted")
+	removal := s.work[i]
+	s.work = slices.Delete(s.work, i, i+1)
+	s.replies = nil
+	s.step(sent{"limits", &engine.SetLimits{}})
+	s.settle()
+	require.Empty(t, s.replies)
+	s.work = append(s.work, removal)
+	s.settle()
+	require.Len(t, s.replies, 1)
+	require.NoError(t, s.replies[0].Err)
+	s.cfg.Limits = engine.Limits{}
+	s.disk = s.disk.crash(keepAll)
+	s.reopen()
+	require.Equal(t, []uint64{1, 28}, s.live())
 }
