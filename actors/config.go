@@ -35,6 +35,17 @@ const (
 	DiscardNew
 )
 
+// Switch turns something on or off that is stored with the stream.
+type Switch uint8
+
+// The positions of a switch.
+const (
+	// AsStored is how the stream has it; Off for a new one.
+	AsStored Switch = iota
+	On
+	Off
+)
+
 // Unlimited lifts a limit that an existing stream has.
 const Unlimited = -1
 
@@ -81,9 +92,9 @@ type Config struct {
 	// one, whatever Discard says, unless DiscardNewPer is set. It does not count messages
 	// without a subject. Default unlimited.
 	MaxMsgsPer int64
-	// DiscardNewPer refuses a message of a subject that has MaxMsgsPer of them with
+	// DiscardNewPer, if On, refuses a message of a subject that has MaxMsgsPer of them with
 	// ErrMaxMsgsPerSubject, if the stream discards new messages.
-	DiscardNewPer bool
+	DiscardNewPer Switch
 	// MaxAge bounds the age of messages, at least 100 ms. They go at most about
 	// 250 ms after that. Default unlimited.
 	MaxAge time.Duration
@@ -92,6 +103,18 @@ type Config struct {
 	MaxMsgSize int
 	// Discard chooses between removing old messages and refusing new ones.
 	Discard DiscardPolicy
+	// Duplicates is for how long the ids of messages are remembered, at least 100 ms: see MsgID. A message
+	// whose id is remembered is not stored again; whoever offers it is told the sequence that it has
+	// already. Ids are also those in the header Nats-Msg-Id. It is stored with the stream as its duplicate
+	// window, for a nats-server; what is stored there does not turn it on. Default 0: no id means anything.
+	Duplicates time.Duration
+	// MaxDuplicates bounds how many ids are remembered, the latest. Each takes about 45 bytes and its
+	// own. Default 100,000.
+	MaxDuplicates int
+	// AllowRollup has the header Nats-Rollup of a message mean the same as the option Rollup: with "sub" the
+	// message takes the place of those of its subject, with "all" of all. It is stored with the stream.
+	// Without it the header means nothing. Default: as stored, for a new stream false.
+	AllowRollup bool
 	// FirstSequence is the sequence of the first message of a new stream.
 	// Default 1. An existing stream ignores it.
 	FirstSequence uint64
@@ -155,6 +178,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxInFlight, 16<<10)
 	def(&c.MaxInFlightBytes, 64<<20)
 	def(&c.MaxUnwritten, 16<<20)
+	def(&c.MaxDuplicates, 100_000)
 	def(&c.IndexFrom, 64<<10)
 	if c.CompactBelow == 0 {
 		c.CompactBelow = 50
@@ -199,11 +223,20 @@ func (c *Config) Validate() error {
 	if c.Discard > DiscardNew {
 		bad("Discard %d is not a discard policy", c.Discard)
 	}
+	if c.DiscardNewPer > Off {
+		bad("DiscardNewPer %d is not a switch", c.DiscardNewPer)
+	}
 	if c.SyncEvery != 0 && c.SyncEvery < time.Millisecond {
 		bad("SyncEvery %v is below 1ms", c.SyncEvery)
 	}
 	if c.MaxAge > 0 && c.MaxAge < 100*time.Millisecond {
 		bad("MaxAge %v is below 100ms", c.MaxAge)
+	}
+	if c.Duplicates != 0 && c.Duplicates < 100*time.Millisecond {
+		bad("Duplicates %v is below 100ms", c.Duplicates)
+	}
+	if c.MaxDuplicates > engine.MostIDs {
+		bad("MaxDuplicates %d is above %d", c.MaxDuplicates, engine.MostIDs)
 	}
 	if c.MaxMsgSize > blockio.MaxRecordSize {
 		bad("MaxMsgSize %d is above %d", c.MaxMsgSize, blockio.MaxRecordSize)
@@ -222,7 +255,7 @@ func (c *Config) Validate() error {
 		value int64
 	}{
 		{"MaxInFlight", int64(c.MaxInFlight)}, {"MaxInFlightBytes", c.MaxInFlightBytes},
-		{"MaxUnwritten", c.MaxUnwritten}, {"RetryMin", int64(c.RetryMin)}, {"RetryMax", int64(c.RetryMax)},
+		{"MaxUnwritten", c.MaxUnwritten}, {"MaxDuplicates", int64(c.MaxDuplicates)}, {"RetryMin", int64(c.RetryMin)}, {"RetryMax", int64(c.RetryMax)},
 	} {
 		if p.value < 0 {
 			bad("%s %d is negative", p.name, p.value)

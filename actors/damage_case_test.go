@@ -147,7 +147,7 @@ func (r *damageRun) do() error {
 		if err := r.c.doCold(r.config.FS.(*blocktest.MemFS)); err != nil {
 			return err
 		}
-		r.afterwards("cold", 2)
+		r.afterwards("cold", 2, nil)
 		return nil
 	}
 	r.worker.n++
@@ -168,15 +168,16 @@ func (r *damageRun) do() error {
 		return err
 	}
 	r.licence = licence.open()
-	r.pass("warm")
+	warm := r.pass("warm")
 	r.stop("warm")
 	r.licence = licence
-	r.afterwards("then", 2)
+	r.afterwards("then", 2, warm)
 	return nil
 }
 
-// afterwards opens the store n times, each time with everything asked, and one more message.
-func (r *damageRun) afterwards(when string, n int) {
+// afterwards opens the store n times, each time with everything asked, and one more message. warm is what it
+// was like under the damage, nil if it was not open then.
+func (r *damageRun) afterwards(when string, n int, warm *damageLook) {
 	var before *damageLook
 	for i := range n {
 		at := fmt.Sprintf("%s, opening %d", when, i+1)
@@ -187,6 +188,11 @@ func (r *damageRun) afterwards(when string, n int) {
 		r.stop(at)
 		if before != nil {
 			r.equal(before, now, at)
+		}
+		for _, then := range []*damageLook{warm, before} {
+			if then != nil {
+				r.equalBytes(then, now, at)
+			}
 		}
 		before = now
 		r.order++
@@ -199,12 +205,23 @@ func (r *damageRun) pass(when string) *damageLook {
 	if err := r.open.Flush(context.Background()); err != nil { // what the pass has found has then been seen to
 		r.found(damageRefused, "%s: flush: %v", when, err)
 	}
+	r.recounted()
 	l := r.look(r.open, when, 0)
 	r.equal(first, l, when+", second pass")
 	r.judge(l, when)
 	r.state(r.open, l, when)
+	l.lostBytes = r.open.Stats().LostBytes
 	r.more(r.open, when)
 	return l
+}
+
+// recounted waits until the store knows the subjects of all that was lost.
+func (r *damageRun) recounted() {
+	ticker := time.NewTicker(100 * time.Microsecond)
+	defer ticker.Stop()
+	for r.open.Stats().Recounting {
+		<-ticker.C
+	}
 }
 
 // start opens the store. It is false when that is refused.
@@ -298,7 +315,10 @@ func (c damageCase) doWarm(folder string) error {
 		return nil
 	}
 	if !there {
-		return os.Remove(name)
+		if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) { // the store may have taken it away
+			return err
+		}
+		return nil
 	}
 	stat, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -261,3 +261,11 @@ func (c *damageChecker) equal(one, two *damageLook, when string) {
 		c.found(damageDisagree, "%s: %d was %q, and is %q now", when, sequence, o, two.outcome[i])
 	}
 }
+
+// equalBytes: what the same lost messages had is as much as it was. A limit forgets of what it passes.
+func (c *damageChecker) equalBytes(one, two *damageLook, when string) {
+	lost := two.with(outcomeLost)
+	if c.world.limit() == 0 && len(lost) > 0 && slices.Equal(one.with(outcomeLost), lost) && one.lostBytes != two.lostBytes {
+		c.found(damageDisagree, "%s: %d bytes were lost, and %d are now", when, one.lostBytes, two.lostBytes)
+	}
+}

@@ -52,6 +52,8 @@ type damageLook struct {
 	back    damageScan
 	literal damageScan
 	wild    damageScan
+
+	lostBytes uint64
 }
 
 // A damageScan is what a scan gives, in ascending order.

@@ -22,7 +22,6 @@ var (
 	damageOnly    = flag.String("damage.only", "", "the cases with names that begin so, and no others")
 	damageAll     = flag.Bool("damage.all", false, "all cases, of what is alike a part")
 	damageStep    = flag.Int("damage.step", 0, "with damage.all, one case in so many of everything; 1 for every case there is")
-	damageStrict  = flag.Bool("damage.strict", false, "fail for what is known to be wrong, too")
 	damageUpdate  = flag.Bool("damage.update", false, "write the table into docs/testing.md")
 	damageJournal = flag.String("damage.journal", "", "write the cases that run to files with names that begin so")
 )

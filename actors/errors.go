@@ -32,8 +32,17 @@ var (
 	// lies before 1677-09-21 or after 2262-04-11, or is the very nanosecond of
 	// 1754 that stands for no time. Nothing was changed.
 	ErrBadTime = errors.New("actors: time out of range")
-	// ErrBadHeader: a header name or value that a header block cannot hold.
-	ErrBadHeader = errors.New("actors: invalid header")
+	// ErrBadHeader: a header name or value that a header block cannot hold, or a value that a header
+	// which means something to the stream cannot have.
+	ErrBadHeader = engine.ErrBadHeader
+	// ErrBadMsgID: refused, a message id that is empty, begins with a space, or is longer than 256
+	// bytes; or the option MsgID in a store without Duplicates.
+	ErrBadMsgID = engine.ErrBadID
+	// ErrDuplicateInBatch: refused, a message of the batch was stored already, and not all of them
+	// were, as one batch; errors.As with *engine.DuplicateError says which, and what sequence it has.
+	ErrDuplicateInBatch = engine.ErrDuplicateInBatch
+	// ErrRollupInBatch: refused, a message of a batch cannot take the place of others.
+	ErrRollupInBatch = engine.ErrRollupInBatch
 
 	// ErrStopped: the store was stopped before it accepted the operation. Nothing was
 	// changed.

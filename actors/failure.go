@@ -144,6 +144,8 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.deliver(a.engine.Settled())
 	a.engine.Release()
 	a.engine = m.engine
+	a.engine.NotifyOn(len(a.takers.all))
+	a.tellTakers()
 	a.failing.Store(false)
 	a.meters.recoveries.Add(1)
 	s := a.published.State()

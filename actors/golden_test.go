@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // The directories in testdata/golden were written by nats-server's file store;
@@ -66,7 +67,28 @@ func loadGolden(t *testing.T, name string) (dir string, g golden) {
 	}
 	dir = filepath.Join(t.TempDir(), "streams")
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(from, "streams"))))
+	if g.Without != nil && g.Without.State != nil {
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, g.Stream, "msgs", blockio.StateFile)))
+	}
 	return dir, g
+}
+
+// TestStateOfNatsServerShowsWhatIsLost: the last record of the last block is cut, and index.db knows of it. As a
+// server, we do not give its sequence again; and it is lost.
+func TestStateOfNatsServerShowsWhatIsLost(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "streams")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "golden", "corrupted-tail-index", "streams"))))
+	for opening := range uint64(2) {
+		s := open(t, actors.Config{Dir: dir, Name: "CTAILI"})
+		state := stateOf(t, s)
+		require.Equal(t, 12+opening, state.Messages)
+		require.Equal(t, 13+opening, state.LastSequence)
+		require.Equal(t, uint64(1), state.LostMessages)
+		_, err := s.LoadMsg(t.Context(), 13)
+		require.ErrorIs(t, err, actors.ErrCorrupt)
+		require.Equal(t, 14+opening, mustStore(t, s, "foo.a", "more").Sequence)
+		require.NoError(t, s.Stop(t.Context()))
+	}
 }
 
 // goldenTime reads a time of expected.json. The nanoseconds of Go's zero time
@@ -133,7 +155,7 @@ func checkGoldenMessage(t *testing.T, want *goldenMessage, m actors.Message) {
 }
 
 // TestDirectoriesOfNatsServerAreReadBack, then written to, then read back again.
-// Their index.db is neither read nor touched before the first change.
+// Their index.db is not touched before the first change.
 func TestDirectoriesOfNatsServerAreReadBack(t *testing.T) {
 	for _, name := range []string{"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "corrupted-tail"} {
 		t.Run(name, func(t *testing.T) {

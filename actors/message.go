@@ -25,6 +25,9 @@ func (m *Message) Header() (Header, error) { return ParseHeader(m.HeaderBlock) }
 type Ack struct {
 	Sequence uint64
 	Time     time.Time // UTC; the message's time
+	// Duplicate tells that a message with the same id was stored before, and that this one was not: Sequence
+	// is that of the first. Its time is not told.
+	Duplicate bool
 }
 
 // BatchMessage is one message of a batch.
@@ -32,6 +35,9 @@ type BatchMessage struct {
 	Subject string
 	Header  Header
 	Payload []byte
+	// Options are those of this message. What it expects is looked at as if the messages before it in
+	// the batch were stored; if it does not hold the whole batch is refused.
+	Options []StoreOption
 }
 
 // BatchAck acknowledges a batch. Its messages have the sequences from First to
@@ -39,6 +45,8 @@ type BatchMessage struct {
 type BatchAck struct {
 	First, Last uint64
 	Time        time.Time
+	// Duplicate tells that the same batch was stored before, and is not stored again, as of Ack.
+	Duplicate bool
 }
 
 // RawMessage is a message with a sequence and a time of its own, as a replica, a
@@ -49,6 +57,8 @@ type RawMessage struct {
 	Subject     string
 	HeaderBlock []byte // stored as it is
 	Payload     []byte
+	// StampNow has the message get the store's time, as StoreMsg gives one, in place of Time.
+	StampNow bool
 	// CheckDiscardNew applies the limits of DiscardNew; without it a raw message
 	// is never refused for them.
 	CheckDiscardNew bool
@@ -67,6 +77,9 @@ type State struct {
 	Durable       uint64    // highest sequence known to be on stable storage
 	LostMessages  uint64    // messages known to be lost through damage
 	LostBytes     uint64    // bytes of damaged records
+	// Recounting: messages were lost of which nobody knows the subjects, and Subjects still counts these.
+	// The store is finding out which they are. Counts with filters leave them out, and take longer.
+	Recounting bool
 }
 
 // SequenceRange is a closed range of sequences.
@@ -93,6 +106,7 @@ func stateOf(s engine.State) State {
 		LastSequence: s.LastSequence, LastTime: timeOf(s.LastTime),
 		Deleted: s.Deleted, Subjects: s.Subjects, Durable: s.Durable,
 		LostMessages: s.LostMessages, LostBytes: s.LostBytes,
+		Recounting: s.Recounting > 0,
 	}
 }
 

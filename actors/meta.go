@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -20,16 +21,28 @@ type storedMeta struct {
 	hasIndex bool
 }
 
+// openedMeta is what is to be written of the stream's configuration while it is opened.
+type openedMeta struct {
+	// save writes the files. It has to wait until the blocks are known to be readable.
+	save func() error
+	// then, if not nil, has the limits of this Open: those that are stored, limits, are applied before.
+	then   *disk.NewLimits
+	limits engine.Limits
+}
+
 // openMeta reads the stream's configuration, and merges its limits with those of this Open. It changes
-// nothing, and returns what writes the files, which has to wait until the blocks are known to be readable.
-func (s *stream) openMeta() (save func() error, err error) {
+// nothing.
+func (s *stream) openMeta() (opened openedMeta, err error) {
 	c := &s.config
 	meta, err := s.readMeta()
 	if err != nil {
-		return nil, err
+		return opened, err
 	}
 	s.noteServerLimits(meta)
-	changed := s.mergeLimits(meta.StreamMeta)
+	opened.limits, s.meta = limitsOf(meta.StreamMeta), meta.StreamMeta
+	changed := mergeLimits(meta.StreamMeta, c)
+	changed = s.mergePublishing(meta.StreamMeta) || changed
+	s.limits = limitsOf(meta.StreamMeta)
 	if len(c.Subjects) > 0 && !slices.Equal(meta.Subjects, c.Subjects) {
 		meta.Subjects, changed = c.Subjects, true
 	}
@@ -40,7 +53,14 @@ func (s *stream) openMeta() (save func() error, err error) {
 	if c.BlockSize == 0 {
 		c.BlockSize = blockSizeFor(s.limits.MaxBytes)
 	}
-	return func() error { return s.saveMeta(meta, changed) }, nil
+	opened.save = func() error { return s.saveMeta(meta, changed) }
+	if !meta.isNew && meta.lost == nil && opened.limits.Brings(s.limits) {
+		opened.save = func() error { return s.saveMeta(meta, false) }
+		opened.then = &disk.NewLimits{Limits: s.limits, Save: func() error {
+			return blockio.WriteMeta(c.FS, s.dir, c.Name, meta.StreamMeta)
+		}}
+	}
+	return opened, nil
 }
 
 // readMeta reads the stream's configuration, without any change: that of a new stream if there is none. It
@@ -123,12 +143,14 @@ func (s *stream) noteServerLimits(meta storedMeta) {
 
 // mergeLimits takes limits from the configuration where it has them and from the
 // meta file where not. It reports whether the meta file has to change.
-func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
-	c, before := &s.config, *meta
+func mergeLimits(meta *blockio.StreamMeta, c *Config) (changed bool) {
+	before := *meta
 	meta.MaxMsgs = limit(meta.MaxMsgs, c.MaxMsgs, Unlimited)
 	meta.MaxBytes = limit(meta.MaxBytes, c.MaxBytes, Unlimited)
 	meta.MaxMsgsPerSubject = limit(meta.MaxMsgsPerSubject, c.MaxMsgsPer, Unlimited)
-	meta.DiscardNewPerSubj = meta.DiscardNewPerSubj || c.DiscardNewPer
+	if c.DiscardNewPer != AsStored {
+		meta.DiscardNewPerSubj = c.DiscardNewPer == On
+	}
 	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(max(c.MaxMsgSize, Unlimited)), Unlimited)
 	meta.MaxAge = limit(meta.MaxAge, c.MaxAge, 0)
 	switch c.Discard {
@@ -137,17 +159,22 @@ func (s *stream) mergeLimits(meta *blockio.StreamMeta) (changed bool) {
 	case DiscardNew:
 		meta.Discard = "new"
 	}
-	s.limits = engine.Limits{
-		MaxMsgs: meta.MaxMsgs, MaxBytes: meta.MaxBytes, MaxMsgsPer: meta.MaxMsgsPerSubject, DiscardNewPer: meta.DiscardNewPerSubj,
-		MaxAge: meta.MaxAge, MaxMsgSize: int(meta.MaxMsgSize),
-	}
-	if meta.Discard == "new" {
-		s.limits.Discard = engine.DiscardNew
-	}
 	return meta.MaxMsgs != before.MaxMsgs || meta.MaxBytes != before.MaxBytes ||
 		meta.MaxMsgsPerSubject != before.MaxMsgsPerSubject || meta.DiscardNewPerSubj != before.DiscardNewPerSubj ||
 		meta.MaxMsgSize != before.MaxMsgSize || meta.MaxAge != before.MaxAge ||
 		meta.Discard != before.Discard
+}
+
+// limitsOf returns the limits that a meta file has.
+func limitsOf(meta *blockio.StreamMeta) engine.Limits {
+	limits := engine.Limits{
+		MaxMsgs: meta.MaxMsgs, MaxBytes: meta.MaxBytes, MaxMsgsPer: meta.MaxMsgsPerSubject, DiscardNewPer: meta.DiscardNewPerSubj,
+		MaxAge: meta.MaxAge, MaxMsgSize: int(meta.MaxMsgSize),
+	}
+	if meta.Discard == "new" {
+		limits.Discard = engine.DiscardNew
+	}
+	return limits
 }
 
 // limit returns the limit that is in force: the stored one unless the

@@ -34,6 +34,7 @@ type op struct {
 	raw     engine.StoreRaw
 	batch   engine.StoreBatch
 
+	config  *Config // that is to be taken, nil when the operation is not for that
 	reply   engine.Reply
 	state   atomic.Int32
 	bytes   int64 // credit that it holds
@@ -73,7 +74,7 @@ func (o *op) recycle() {
 	}
 	o.command, o.store, o.raw, o.batch = nil, engine.Store{}, engine.StoreRaw{}, engine.StoreBatch{Messages: batch[:0]}
 	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, spare(o.scratch)
-	o.pipeline, o.sender, o.request = nil, nil, nil
+	o.pipeline, o.sender, o.request, o.config = nil, nil, nil, nil
 	o.pool.pool.Put(o)
 }
 

@@ -109,7 +109,7 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 
 // recover brings up the store actor from the files. The directory is locked.
 func (s *stream) recover(ctx context.Context) (*storeActor, error) {
-	saveMeta, err := s.openMeta()
+	meta, err := s.openMeta()
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,10 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	start := time.Now()
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
-		Scanners: s.runtime.scans, Readable: saveMeta, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
+		Scanners: s.runtime.scans, Readable: meta.save, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
+	}
+	if meta.then != nil {
+		r.Config.Limits, r.Then = meta.limits, meta.then
 	}
 	e, err := r.Run(ctx)
 	if err != nil {
@@ -129,7 +132,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	state := s.published.State()
 	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
 		"lost", state.LostMessages, "elapsed", time.Since(start))
-	return &storeActor{stream: s, engine: e, files: files, noticed: state.LastSequence}, nil
+	return &storeActor{stream: s, engine: e, files: files, noticed: advance{state.LastSequence, state.Messages}}, nil
 }
 
 // refuseUntouched refuses a directory that a store of ours has never had open as openMeta would, but without

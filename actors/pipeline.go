@@ -57,13 +57,13 @@ func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 // Store hands over a message and returns its index. It waits while the window is
 // full, until the context ends; header and payload may be used again when it
 // returns. An error means that nothing was handed over, and nothing was changed by it.
-func (p *Pipeline) Store(ctx context.Context, subject string, header Header, payload []byte) (uint64, error) {
+func (p *Pipeline) Store(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (uint64, error) {
 	bytes := costOf(1, len(subject)+header.size()+len(payload))
 	for {
 		if err := p.store.credits.Acquire(ctx, bytes, p.store.gone); err != nil {
 			return 0, err
 		}
-		index, ok, err := p.submit(subject, header, payload, bytes)
+		index, ok, err := p.submit(subject, header, payload, bytes, opts)
 		if ok {
 			return index, nil
 		}
@@ -83,7 +83,7 @@ func (p *Pipeline) Store(ctx context.Context, subject string, header Header, pay
 
 // submit posts a message if the window has room for it. It returns the
 // message's index, or the one that it would have.
-func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes int64) (index uint64, ok bool, err error) {
+func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes int64, opts []StoreOption) (index uint64, ok bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.submitted-p.completes.Load() >= uint64(len(p.ring)) {
@@ -91,7 +91,7 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	}
 	index = p.submitted
 	o := &p.ring[index%uint64(len(p.ring))]
-	if err := o.own(subject, header, payload); err != nil {
+	if err := o.own(subject, header, payload, opts); err != nil {
 		o.disown()
 		return 0, false, err
 	}
@@ -106,7 +106,13 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 }
 
 // own copies a message into the op, which then owns it.
-func (o *op) own(subject string, header Header, payload []byte) (err error) {
+func (o *op) own(subject string, header Header, payload []byte, opts []StoreOption) error {
+	all, err := optionsOf(opts)
+	if err != nil {
+		return err
+	}
+	all.ofStore(&o.store)
+	header = all.header(header)
 	o.store.Subject, o.store.Header = subject, nil
 	o.scratch = o.scratch[:0]
 	if len(header) > 0 {
@@ -126,7 +132,7 @@ func (o *op) own(subject string, header Header, payload []byte) (err error) {
 // disown drops the message of an op that is done: a pipeline without traffic holds
 // none of the callers' bytes, and little memory of its own.
 func (o *op) disown() {
-	o.store.Subject, o.store.Header, o.store.Payload = "", nil, nil
+	o.store = engine.Store{}
 	o.scratch = spare(o.scratch)
 }
 

@@ -31,8 +31,8 @@ type (
 		Tag   any
 	}
 
-	// WatchRequest asks for an *Advanced whenever the last sequence has advanced,
-	// the first one at once. Replies are coalesced: one a turn of the store at
+	// WatchRequest asks for an *Advanced whenever the last sequence has advanced or
+	// messages were removed, the first one at once. Replies are coalesced: one a turn of the store at
 	// most. An UnwatchRequest of the same sender, or its end, stops it.
 	WatchRequest struct{}
 	// UnwatchRequest ends what WatchRequest began. It has no reply, unless it is
@@ -77,6 +77,10 @@ func (s *stream) refusal(request any, err error) any {
 	case *StateRequest:
 		// It needs no room: the state is there to be read.
 		return &StateReply{stateOf(s.published.State()), m.Tag}
+	case *NoticesRequest:
+		return &Notices{Stopped: errors.Is(err, ErrStopped), Err: err, Tag: m.Tag}
+	case *EndNoticesRequest:
+		return &Notices{Stopped: errors.Is(err, ErrStopped), Err: err}
 	case *WatchRequest, *UnwatchRequest:
 		last := s.published.Last()
 		if errors.Is(err, ErrStopped) {
@@ -100,6 +104,10 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 		a.watchBy(ctx, sender)
 	case *UnwatchRequest:
 		a.unwatchBy(ctx, sender)
+	case *NoticesRequest:
+		a.noticesBy(ctx, m, sender)
+	case *EndNoticesRequest:
+		a.endNoticesBy(ctx, sender)
 	case *nilRequest:
 		a.log.Error("nil request", "type", fmt.Sprintf("%T", m.request))
 		a.respond(sender, a.refusal(m, errNilRequest))

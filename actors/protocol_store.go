@@ -17,6 +17,7 @@ type (
 		// ExpectLast, if not nil, refuses the message with ErrSequenceMismatch
 		// unless the last sequence is this one.
 		ExpectLast *uint64
+		Options    []StoreOption
 		Tag        any
 	}
 	// StoreReply answers StoreRequest and StoreRawRequest.
@@ -41,10 +42,11 @@ func (*StoreRequest) IgnoreDeadLetterLogging() {}
 func (*StoreRawRequest) IgnoreDeadLetterLogging() {}
 
 func (m *StoreRequest) fill(o *op) error {
+	err := o.fillStore(m.Subject, m.Header, m.Payload, m.Options)
 	if m.ExpectLast != nil {
-		ExpectLast(*m.ExpectLast)(&o.store.Precondition)
+		o.store.Precondition = engine.Precondition{ExpectLast: *m.ExpectLast, HasExpectLast: true}
 	}
-	return o.fillStore(m.Subject, m.Header, m.Payload)
+	return err
 }
 
 func (m *StoreRequest) answer(r engine.Reply) any {
@@ -58,8 +60,14 @@ func (m *StoreRawRequest) answer(r engine.Reply) any {
 }
 
 // fillStore makes an op store a message, which stays the caller's.
-func (o *op) fillStore(subject string, header Header, payload []byte) (err error) {
+func (o *op) fillStore(subject string, header Header, payload []byte, options []StoreOption) error {
 	o.command = &o.store
+	all, err := optionsOf(options)
+	if err != nil {
+		return err
+	}
+	all.ofStore(&o.store)
+	header = all.header(header)
 	if len(header) > 0 {
 		if o.scratch, err = header.AppendBlock(o.scratch[:0]); err != nil {
 			return err
@@ -76,7 +84,9 @@ func (o *op) fillRaw(m *RawMessage) (err error) {
 	o.command = c
 	c.Sequence, c.CheckDiscardNew = m.Sequence, m.CheckDiscardNew
 	c.Subject, c.Header, c.Payload = m.Subject, m.HeaderBlock, m.Payload
-	c.Time, err = nanoseconds(m.Time)
+	if c.StampNow = m.StampNow; !m.StampNow {
+		c.Time, err = nanoseconds(m.Time)
+	}
 	return err
 }
 

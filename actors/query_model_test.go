@@ -173,6 +173,9 @@ func (m *queryMachine) draw(t *rapid.T, sequence uint64, at time.Time) record {
 	if size == 5000 && rapid.IntRange(0, 9).Draw(t, "big") == 0 {
 		size = 300_000
 	}
+	if m.n.maxBytes > 0 { // one that no limit could hold is refused
+		size = min(size, int(m.n.maxBytes)-200)
+	}
 	r.payload = fmt.Sprint(sequence, ";", strings.Repeat(".", size))
 	return r
 }

@@ -213,7 +213,7 @@ func TestMaxMsgsPerKeepsTheNewest(t *testing.T) {
 
 // TestDiscardNewPerRefuses a message of a subject that has as many as it may have.
 func TestDiscardNewPerRefuses(t *testing.T) {
-	s := open(t, actors.Config{MaxMsgsPer: 2, Discard: actors.DiscardNew, DiscardNewPer: true})
+	s := open(t, actors.Config{MaxMsgsPer: 2, Discard: actors.DiscardNew, DiscardNewPer: actors.On})
 	mustStore(t, s, "a", "x")
 	mustStore(t, s, "a", "x")
 	_, err := s.StoreMsg(t.Context(), "a", nil, nil)

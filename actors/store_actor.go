@@ -54,7 +54,8 @@ type storeActor struct {
 
 	watches map[*watch]struct{}
 	pids    map[string]*actor.PID // actors that watch
-	noticed uint64                // the last sequence that watches were told of
+	noticed advance               // what watches were told of
+	takers  takers
 
 	timer   *time.Timer
 	timerAt int64 // when it goes off, nanoseconds since the epoch; 0 when it is not set
@@ -65,6 +66,9 @@ type storeActor struct {
 	stepping *op            // the operation of it, while the engine steps
 	replies  []engine.Reply // that are being delivered
 	told     int            // how many of them were
+
+	updates []*op         // of the configuration, that wait
+	update  *configUpdate // that is being carried out, or nil
 
 	failure    failure
 	truncation truncation
@@ -105,6 +109,7 @@ func (*workDone) Control()   {}
 func (*tick) Control()       {}
 func (*retry) Control()      {}
 func (*recovered) Control()  {}
+func (*metaDone) Control()   {}
 
 // Receive implements actor.Actor.
 func (a *storeActor) Receive(ctx actor.Context) {
@@ -152,8 +157,12 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRenewed(m)
 	case *lossReport:
 		a.onLoss(m)
+	case *metaDone:
+		a.onMetaDone(m)
 	case *watchOp:
 		a.onWatch(m)
+	case *noticesOp:
+		a.onNotices(m)
 	case *actor.Started:
 		a.onStarted(ctx)
 	case *actor.Terminated:

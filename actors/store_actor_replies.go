@@ -6,8 +6,9 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// deliver gives back the credit of all replies at once, and then hands the replies out.
+// deliver tells the takers of notices, gives back the credit of all replies at once, and then hands the replies out.
 func (a *storeActor) deliver(replies []engine.Reply) {
+	a.tellTakers()
 	var ops, bytes int64
 	for i := range replies {
 		if o, ok := replies[i].Tag.(*op); ok {
@@ -31,6 +32,8 @@ func (a *storeActor) tellAll(replies []engine.Reply) {
 				a.stepping, a.inHand = nil, nil
 			}
 			a.tell(tag, replies[i])
+		case *configUpdate:
+			a.onLimitsSet(tag, replies[i].Err)
 		case *int:
 			a.closed, a.whole = true, replies[i].Err == nil
 		}
@@ -55,4 +58,5 @@ func (a *storeActor) deliverRest() {
 		a.reject(a.inHand)
 	}
 	a.stepping, a.inHand = nil, nil
+	a.endUpdates()
 }

@@ -48,6 +48,7 @@ func (a *storeActor) maybeClose(ctx actor.Context) {
 func (a *storeActor) onTerminated(m *actor.Terminated) {
 	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) && (a.indexer == nil || !m.Who.Equal(a.indexer)) {
 		a.forgetWatcher(m.Who)
+		a.forgetTaker(m.Who)
 		return
 	}
 	if a.ended || a.failure.childless {
@@ -100,6 +101,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	a.engine.Release()
 	a.published.Close()
 	a.source.Blocks().Close()
+	a.endTakers(ctx)
 	a.endWatches(ctx)
 	for _, o := range a.stops {
 		a.finish(o, engine.Reply{Tag: o, Err: a.final})

@@ -57,6 +57,10 @@ func (a *storeActor) step(o *op) {
 		a.onStop(o)
 		return
 	}
+	if o.config != nil {
+		a.onUpdate(o)
+		return
+	}
 	a.stepping = o
 	a.engine.Step(o, o.command)
 	a.stepping = nil
@@ -103,8 +107,10 @@ func (a *storeActor) onWorkDone(m *workDone) {
 			a.log.Error("cannot remove a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", err)
 		}
 	case err == nil:
-	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones:
+	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones, kind == engine.WorkIDs:
 		a.log.Error("cannot read a block to remove messages", "path", a.source.Path(m.work.Block), "error", err)
+	case kind == engine.WorkTell:
+		a.log.Warn("cannot write down what is lost; it is tried again at the next loss, and at a stop", "error", err)
 	case kind == engine.WorkLoad:
 		a.log.Error("cannot read a block to apply limits; after a few attempts it goes as a whole",
 			"path", a.source.Path(m.work.Block), "error", err)
@@ -122,6 +128,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	}
 	now := a.runtime.now()
 	a.engine.Tick(now)
+	a.goOnUpdating(ctx)
 	ready := a.engine.Ready()
 	a.deliver(ready.Replies)
 	if c := ready.Commit; c != nil {

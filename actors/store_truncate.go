@@ -97,14 +97,16 @@ func (a *storeActor) onTruncated(m *truncated) {
 		a.notTruncated(m)
 		return
 	}
+	a.tellTakers()
 	a.deliver(a.engine.Settled())
 	old := a.engine
 	a.engine, a.files, a.failure.highest = m.engine, m.files, m.highest
 	old.HandOver(a.engine)
+	a.tellTakers()
 	old.Release()
 	s := a.published.State()
 	a.log.Info("truncated", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
-	a.noticed = math.MaxUint64 // watches are told, whatever the last sequence is by then
+	a.noticed = advance{math.MaxUint64, 0} // watches are told, whatever the last sequence is by then
 	a.engine.Tick(a.runtime.now())
 }
 

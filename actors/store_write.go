@@ -2,18 +2,10 @@ package actors
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed-d8b58eba/millrace/engine"
 )
-
-// StoreOption changes what a store does.
-type StoreOption func(*engine.Precondition)
-
-// ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
-// sequence is this one when its turn comes.
-func ExpectLast(sequence uint64) StoreOption {
-	return func(p *engine.Precondition) { p.ExpectLast, p.HasExpectLast = sequence, true }
-}
 
 // StoreMsg appends a message and returns once it is as durable as the stream's
 // sync level says, and visible. header may be nil. The store keeps neither header
@@ -26,12 +18,9 @@ func ExpectLast(sequence uint64) StoreOption {
 // alone, and a context that ended before.
 func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (Ack, error) {
 	o := s.ops.get()
-	if err := o.fillStore(subject, header, payload); err != nil {
+	if err := o.fillStore(subject, header, payload, opts); err != nil {
 		o.recycle()
 		return Ack{}, err
-	}
-	for _, opt := range opts {
-		opt(&o.store.Precondition)
 	}
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
@@ -55,17 +44,19 @@ func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 // recovery never see a part. (At SyncInterval and SyncNever a power loss may take
 // any of what was not synced, a part of a batch too.) A batch is refused with
 // ErrTooLarge when its records exceed 32 MiB. Other errors are those of StoreMsg.
+// Options are about the stream before the batch; those of a message are in BatchMessage.
 // (A nats-server that opens the files of a crashed store before Millrace has
 // recovered them may see the first messages of a batch that was not
 // acknowledged.)
 func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ...StoreOption) (BatchAck, error) {
 	o := s.ops.get()
-	if err := o.fillBatch(messages); err != nil {
+	err := o.fillBatch(messages)
+	if err == nil {
+		err = o.setBatchOptions(opts)
+	}
+	if err != nil {
 		o.recycle()
 		return BatchAck{}, err
-	}
-	for _, opt := range opts {
-		opt(&o.batch.Precondition)
 	}
 	r, err := s.run(ctx, o)
 	return batchAckOf(r), err
@@ -77,6 +68,19 @@ func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ..
 func (s *Store) Skip(ctx context.Context, sequence, count uint64) (uint64, error) {
 	o := s.ops.get()
 	o.command = &engine.Skip{Sequence: sequence, Count: count}
+	r, err := s.run(ctx, o)
+	return r.Sequence, err
+}
+
+// SkipAt is Skip that makes a time the last time of the stream, as a server does for sequences that it uses up
+// without a message: whoever starts by time then starts behind them. The zero time, and that of 1970, are
+// refused with ErrBadTime.
+func (s *Store) SkipAt(ctx context.Context, sequence, count uint64, at time.Time) (uint64, error) {
+	o := s.ops.get()
+	if err := o.fillSkipAt(sequence, count, at); err != nil {
+		o.recycle()
+		return 0, err
+	}
 	r, err := s.run(ctx, o)
 	return r.Sequence, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/mailbox"
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -17,6 +18,7 @@ type stream struct {
 	config Config
 	dir    string // Config.Dir/Config.Name
 	limits engine.Limits
+	meta   *blockio.StreamMeta // as it is stored; of the store actor
 	// serverLimits is what recovery has to know of a nats-server that had the directory.
 	serverLimits struct {
 		maxMsgsPer int64

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
 // requireTold opens a stream twice more, with a message stored in between each time: every time the lost
@@ -177,4 +178,74 @@ func TestNothingIsTornAfterACleanStop(t *testing.T) {
 	}
 	require.NoError(t, s.Stop(context.Background()))
 	requireTold(t, config, 28, 28)
+}
+
+// TestLossIsToldAfterAKill: what a reader has found is written down while the store is open. The blocks alone
+// would not show it: one without an index ends where a record ended.
+func TestLossIsToldAfterAKill(t *testing.T) {
+	memory := blocktest.NewMemFS()
+	config := actors.Config{Dir: "data", FS: memory, Name: "ORDERS", BlockSize: 4096, IndexFrom: -1}
+	s := open(t, config)
+	for i := range 25 {
+		mustStore(t, s, "orders", fmt.Sprintf("secret-%d;%0330d", i+1, 0))
+	}
+	require.NoError(t, memory.Rot("data/ORDERS/msgs/1.blk", func(data []byte) []byte {
+		key := blockio.NewRecordCodec(config.Name, 1)
+		at := len(data)
+		blockio.ScanBlock("", 1, key, data, false, func(offset int64, r blockio.Record) {
+			if r.Sequence == 8 {
+				at = int(offset)
+			}
+		})
+		return data[:at-blockio.EmptyRecordSize] // in front of the mark of its commit
+	}))
+	for _, err := range s.Messages(t.Context()) {
+		if err != nil {
+			require.ErrorIs(t, err, actors.ErrCorrupt)
+		}
+	}
+	eventually(t, func() bool { return stateOf(t, s).LostMessages == 3 && !stateOf(t, s).Recounting })
+	before := stateOf(t, s)
+	// The power goes when the file is there, and takes what is not synced.
+	var config2 actors.Config
+	eventually(t, func() bool {
+		config2 = config
+		config2.FS = memory.CrashImage(blocktest.DropUnsynced, nil)
+		told, err := blockio.NewBlocks(config2.FS, "data/ORDERS", config.Name, blockio.BlocksOptions{}).ReadLost()
+		require.NoError(t, err)
+		return len(told) == 1 && told[0].Bytes == before.LostBytes
+	})
+	requireTold(t, config2, 25, 8, 9, 10)
+	s2 := open(t, config2)
+	require.Equal(t, before.LostBytes, stateOf(t, s2).LostBytes)
+	require.NoError(t, s2.Stop(context.Background()))
+}
+
+// TestFileThatIsGoneUnderARunningStore costs its messages: a scan names all of them, in both directions, and
+// they are counted and stay told.
+func TestFileThatIsGoneUnderARunningStore(t *testing.T) {
+	for _, options := range [][]actors.ReadOption{nil, {actors.Reverse()}} {
+		config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1}
+		storeTold(t, config)
+		s := open(t, config)
+		require.NoError(t, os.Remove(blockPath(config, 2)))
+		var read, lost int
+		for _, err := range s.Messages(t.Context(), options...) {
+			var damage *blockio.CorruptionError
+			if errors.As(err, &damage) {
+				lost++
+				require.Equal(t, uint64(11), damage.Sequence)
+				require.Equal(t, uint64(20), damage.Last)
+				continue
+			}
+			require.NoError(t, err)
+			read++
+		}
+		require.Equal(t, 15, read)
+		require.Equal(t, 1, lost)
+		require.NoError(t, s.Flush(t.Context())) // the report of the reader is before it
+		require.Equal(t, uint64(10), stateOf(t, s).LostMessages)
+		require.NoError(t, s.Stop(context.Background()))
+		requireTold(t, config, 25, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
+	}
 }

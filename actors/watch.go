@@ -6,7 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// watch is a caller that wants to know when the last sequence has advanced.
+// watch is a caller that wants to know when the last sequence has advanced, or messages were removed.
 type watch struct {
 	last    chan uint64 // of capacity 1; holds the latest
 	release func() bool // takes the watch off its context, which would keep the store in memory
@@ -23,7 +23,8 @@ type watchOp struct {
 func (*watchOp) Control() {}
 
 // Watch returns a channel that gives the last sequence: the current one at once,
-// and a later one whenever it has advanced. Notices are coalesced, so that a slow
+// and a later one whenever it has advanced; and the same again when messages were
+// removed, by a limit or their age, too. They are coalesced, so that a slow
 // receiver finds only the latest. The channel is closed when the context ends or
 // the store stops. Nothing is read from disk.
 func (s *Store) Watch(ctx context.Context) (<-chan uint64, error) {
@@ -84,13 +85,17 @@ func (w *watch) notify(last uint64) {
 	}
 }
 
-// notice tells all watches when the last sequence has advanced.
+// advance is what watches are told of: when it has changed, messages were stored or removed.
+type advance struct{ last, messages uint64 }
+
+// notice tells all watches when messages were stored or removed.
 func (a *storeActor) notice() {
 	last := a.published.Last()
-	if last == a.noticed {
+	now := advance{last, a.published.Messages()}
+	if now == a.noticed {
 		return
 	}
-	a.noticed = last
+	a.noticed = now
 	for w := range a.watches {
 		w.notify(last)
 	}
@@ -106,20 +111,20 @@ func (a *storeActor) watchBy(ctx actor.Context, pid *actor.PID) {
 	if a.pids == nil {
 		a.pids = make(map[string]*actor.PID)
 	}
-	a.pids[pid.Address+"/"+pid.Id] = pid
+	a.pids[pidKey(pid)] = pid
 	ctx.Watch(pid)
 	a.respond(pid, &Advanced{Last: a.published.Last()})
 }
 
 func (a *storeActor) unwatchBy(ctx actor.Context, pid *actor.PID) {
-	if pid != nil && a.forgetWatcher(pid) {
+	if pid != nil && a.forgetWatcher(pid) && a.takers.pids[pidKey(pid)] == nil {
 		ctx.Unwatch(pid)
 	}
 }
 
 // forgetWatcher drops an actor that watches. It reports whether there was one.
 func (a *storeActor) forgetWatcher(pid *actor.PID) bool {
-	key := pid.Address + "/" + pid.Id
+	key := pidKey(pid)
 	_, ok := a.pids[key]
 	delete(a.pids, key)
 	return ok

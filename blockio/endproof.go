@@ -20,31 +20,43 @@ type EndProof struct {
 	Block    uint32 // number of the last block
 	Size     int64  // of its file, in bytes
 	Sequence uint64 // last sequence of the stream
+	// First is the first sequence of the stream, or the first lost one if that is lower; 0 where it is not
+	// known, as versions that came before did not write it.
+	First uint64
 }
 
 const (
 	endProofMagic = "MRENDPRF"
-	endProofSize  = 40
+	endProofSize  = 40 // of version 1
+	endProofSize2 = 48
 )
 
 // Layout of the file (all integers little-endian):
 //
 //	0   8 bytes  the magic
-//	8   u32      version, 1
+//	8   u32      version: 2, or 1 without the first sequence
 //	12  u32      block
 //	16  i64      size
 //	24  u64      sequence
-//	32  u32      zeros
-//	36  u32      CRC-32C of all before
+//	32  u64      first sequence; not in version 1
+//	    u32      zeros
+//	    u32      CRC-32C of all before
 func (p EndProof) encode() []byte {
-	data := make([]byte, endProofSize)
-	copy(data, endProofMagic)
-	binary.LittleEndian.PutUint32(data[8:], 1)
-	binary.LittleEndian.PutUint32(data[12:], p.Block)
-	binary.LittleEndian.PutUint64(data[16:], uint64(p.Size))
-	binary.LittleEndian.PutUint64(data[24:], p.Sequence)
-	binary.LittleEndian.PutUint32(data[36:], crc32.Checksum(data[:36], castagnoli))
-	return data
+	data := make([]byte, 0, endProofSize2)
+	data = append(data, endProofMagic...)
+	if p.First > 0 {
+		data = binary.LittleEndian.AppendUint32(data, 2)
+	} else {
+		data = binary.LittleEndian.AppendUint32(data, 1)
+	}
+	data = binary.LittleEndian.AppendUint32(data, p.Block)
+	data = binary.LittleEndian.AppendUint64(data, uint64(p.Size))
+	data = binary.LittleEndian.AppendUint64(data, p.Sequence)
+	if p.First > 0 {
+		data = binary.LittleEndian.AppendUint64(data, p.First)
+	}
+	data = binary.LittleEndian.AppendUint32(data, 0)
+	return binary.LittleEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
 }
 
 // WriteEndProof writes the proof of the blocks' end, durably.
@@ -56,7 +68,7 @@ func (b *Blocks) WriteEndProof(p EndProof) error {
 // error is of the file system.
 func (b *Blocks) ReadEndProof() (EndProof, bool, error) {
 	name := filepath.Join(b.Dir(), EndProofFile)
-	data, err := readFile(b.fs, name, endProofSize, nil)
+	data, err := readFile(b.fs, name, endProofSize2, nil)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTooLarge) {
 		return EndProof{}, false, nil
 	}
@@ -67,15 +79,23 @@ func (b *Blocks) ReadEndProof() (EndProof, bool, error) {
 	return p, ok, nil
 }
 
-func decodeEndProof(data []byte) (EndProof, bool) {
-	if len(data) != endProofSize || string(data[:8]) != endProofMagic ||
-		binary.LittleEndian.Uint32(data[36:]) != crc32.Checksum(data[:36], castagnoli) ||
-		binary.LittleEndian.Uint32(data[8:]) != 1 || binary.LittleEndian.Uint32(data[32:]) != 0 {
-		return EndProof{}, false
+func decodeEndProof(data []byte) (p EndProof, ok bool) {
+	end := len(data) - 8
+	if len(data) != endProofSize && len(data) != endProofSize2 || string(data[:8]) != endProofMagic ||
+		binary.LittleEndian.Uint32(data[end+4:]) != crc32.Checksum(data[:end+4], castagnoli) ||
+		binary.LittleEndian.Uint32(data[end:]) != 0 {
+		return p, false
 	}
-	p := EndProof{
+	p = EndProof{
 		Block: binary.LittleEndian.Uint32(data[12:]), Size: int64(binary.LittleEndian.Uint64(data[16:])),
 		Sequence: binary.LittleEndian.Uint64(data[24:]),
 	}
-	return p, p.Block > 0 && p.Size >= 0 && p.Sequence <= MaxSequence
+	version := uint32(1)
+	if len(data) == endProofSize2 {
+		version, p.First = 2, binary.LittleEndian.Uint64(data[32:])
+		ok = p.First > 0 && p.First <= p.Sequence+1
+	} else {
+		ok = true
+	}
+	return p, ok && binary.LittleEndian.Uint32(data[8:]) == version && p.Block > 0 && p.Size >= 0 && p.Sequence <= MaxSequence
 }

@@ -16,7 +16,7 @@ func TestTheSmallFilesAreDocumented(t *testing.T) {
 		"`msgs/" + EndProofFile + "`", "`msgs/" + LostFile + "`",
 		"| 0 | 8 bytes `" + endProofMagic + "` |", "| 0 | 8 bytes `" + lostMagic + "` |",
 		fmt.Sprintf("number of ranges, at most %d", MostLostRanges),
-		fmt.Sprintf("| %d | u32 checksum |", endProofSize-4),
+		fmt.Sprintf("| %d | u64 first sequence", endProofSize-8),
 		fmt.Sprintf("| %d | ranges,", lostHeaderSize),
 	} {
 		require.Contains(t, string(text), want)

@@ -24,8 +24,9 @@ func (e *Engine) roomForBytes(bytes int64) error {
 	return nil
 }
 
-// roomForOne is roomFor and MaxMsgsPer for one message of a subject that has so much.
-func (e *Engine) roomForOne(bytes int64, before subjectNow) error {
+// roomForOne is roomFor and MaxMsgsPer for one message of a subject that has so much. One that takes the place
+// of others is let through where DiscardNewPer would refuse it.
+func (e *Engine) roomForOne(bytes int64, before subjectNow, rollsUp bool) error {
 	l := &e.cfg.Limits
 	if l.Discard != DiscardNew {
 		return nil
@@ -33,7 +34,7 @@ func (e *Engine) roomForOne(bytes int64, before subjectNow) error {
 	if !e.perLimited() || before.count < uint64(l.MaxMsgsPer) {
 		return e.roomFor(1, bytes)
 	}
-	if l.DiscardNewPer {
+	if l.DiscardNewPer && !rollsUp {
 		e.counts[countRefusedPer]++
 		return &LimitError{"messages of a subject", int64(before.count) + 1, l.MaxMsgsPer, ErrMaxMsgsPerSubject}
 	}
@@ -85,7 +86,7 @@ func (e *Engine) checkSequence(wanted uint64, p Precondition, n uint64) error {
 	case wanted != 0 && wanted != last+1:
 		err = &SequenceError{"next sequence", wanted, last + 1}
 	case p.HasExpectLast && p.ExpectLast != last:
-		err = &SequenceError{"expected last sequence", p.ExpectLast, last}
+		err = &SequenceError{expectedLast, p.ExpectLast, last}
 	case n >= maxSequence || last+n >= maxSequence:
 		err = &LimitError{"sequence", int64(min(last, maxSequence) + min(n, maxSequence)), int64(maxSequence - 1), ErrTooLarge}
 	default:

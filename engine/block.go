@@ -36,6 +36,7 @@ type block struct {
 	loading     bool
 	retryAt     int64 // a load failed; no other one before this time
 	used        int64 // when a command looked at the tables last
+	lent        bool  // scanned was loaded for a removal, see returnLent
 	// failed counts the loads in a row that failed while a limit waited for them. After
 	// mostLoads the block is unreadable for the limit, see unreadable.
 	failed int

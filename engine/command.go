@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -26,13 +27,24 @@ type Message struct {
 	Subject string
 	Header  []byte // a header block, or empty
 	Payload []byte
+	// Identified tells that whoever stores the message relies on its id: it is refused where none is remembered.
+	Identified bool
+	Rollup     Rollup         // which messages it takes the place of
+	Expect     []ExpectedLast // what refuses the message, and its batch, unless it holds
 }
 
 func (m *Message) clone() Message {
+	expect := slices.Clone(m.Expect)
+	for i := range expect {
+		expect[i] = expect[i].clone()
+	}
 	return Message{
-		Subject: strings.Clone(m.Subject),
-		Header:  bytes.Clone(m.Header),
-		Payload: bytes.Clone(m.Payload),
+		Subject:    strings.Clone(m.Subject),
+		Header:     bytes.Clone(m.Header),
+		Payload:    bytes.Clone(m.Payload),
+		Rollup:     m.Rollup,
+		Identified: m.Identified,
+		Expect:     expect,
 	}
 }
 
@@ -51,5 +63,7 @@ type Reply struct {
 	Sequence uint64 // store: the sequence; batch: of its last message; skip: the last skipped
 	Count    int    // messages stored
 	Time     int64
-	Err      error
+	// Duplicate tells that the messages were stored before, with these sequences. Their time is not told.
+	Duplicate bool
+	Err       error
 }

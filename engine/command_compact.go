@@ -25,9 +25,9 @@ func (c *Compact) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	case c.Sequence == 0:
-		n = e.purgeAll(last)
-	case c.Sequence > last && (c.Sequence > last+1 || !empty):
-		n = e.purgeAll(c.Sequence - 1)
+		n = e.purgeAll(last, NoticeCompacted)
+	case c.Sequence > last && (c.Sequence > last+1 || !empty || last == 0): // a new stream's first is 1 then
+		n = e.purgeAll(c.Sequence-1, NoticeCompacted)
 	case empty || c.Sequence <= first:
 		e.replyInOrder(Reply{Tag: tag, Sequence: last})
 		return true
@@ -43,12 +43,27 @@ func (c *Compact) apply(e *Engine, tag any) bool {
 	return true
 }
 
-// compact removes the live messages below a sequence that is between the first and the last. Blocks that
-// go as a whole are not looked into, but for the subjects of their messages.
+// compaction is what goes when all messages below a sequence do.
+type compaction struct {
+	below uint64
+	list  []match
+	whole []*block // of which none stays, and none was removed before
+}
+
+// compact removes the live messages below a sequence that is between the first and the last.
 func (e *Engine) compact(below uint64) (n int, outcome gathered) {
-	var list []match
+	c, outcome := e.prepareCompaction(below)
+	if outcome != gatheredAll {
+		return 0, outcome
+	}
+	return e.compactNow(&c), gatheredAll
+}
+
+// prepareCompaction finds the live messages below a sequence. Blocks that go as a whole are not looked into, but
+// for the subjects of their messages.
+func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered) {
+	c.below = below
 	everything := subject.Everything()
-	var whole []*block
 	for _, b := range e.blocks {
 		if b.msgs == 0 || b.firstLive >= below {
 			continue
@@ -56,31 +71,44 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 		if b.last < below && !b.thinned && b.appended == nil && b.scanned == nil {
 			_, state := e.find(WorkSubjects, b, nil)
 			outcome = max(outcome, state)
-			whole = append(whole, b)
+			c.whole = append(c.whole, b)
 			continue
 		}
-		part, state := e.gather(&everything, b.firstLive, min(below-1, b.last), false)
+		stays := b.last >= below // and a nats-server knows no floor
+		low := b.firstLive
+		if stays && e.perLimited() {
+			low = b.firstMsg
+		}
+		part, state := e.gather(&everything, low, min(below-1, b.last), stays && e.perLimited())
 		outcome = max(outcome, state)
-		list = append(list, part...)
+		c.list = append(c.list, part...)
 	}
-	if outcome != gatheredAll {
-		return 0, outcome
-	}
-	for _, b := range whole {
+	return c, outcome
+}
+
+// compactNow removes what was found, and writes that it is.
+func (e *Engine) compactNow(c *compaction) (n int) {
+	e.sumNotices()
+	for _, b := range c.whole {
 		t, _ := e.find(WorkSubjects, b, nil)
 		n += e.dropWhole(b, t)
 	}
-	var graves []Tombstone
-	for i := range list {
-		m := &list[i]
-		if m.block.last >= below { // a nats-server knows no floor
+	graves := e.evictedBelow(c.list)
+	for i := range c.list {
+		m := &c.list[i]
+		if !m.live() {
+			continue
+		}
+		if m.block.last >= c.below { // a nats-server knows no floor
 			graves = append(graves, m.tombstone())
 		}
 		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
+		n++
 	}
+	e.summedNotices(NoticeCompacted, false)
 	e.removed()
 	e.writeRemovals(e.counts[countFirst], graves)
-	return n + len(list), gatheredAll
+	return n
 }
 
 // dropWhole removes all messages of a block that has never lost one. t has the subjects of its records.
@@ -89,10 +117,10 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 	for i := range t.names.sums {
 		sum := &t.names.sums[i]
 		if id := t.names.lookUp(e.subjects, uint32(i)); id != noSubject {
-			e.current.removals = append(e.current.removals, removal{id, uint32(sum.count), sum.last})
-			e.stagedRemovals(id, uint32(sum.count))
+			e.removeMany(b, id, uint32(sum.count), sum.last)
 		}
 	}
+	e.noteMany(NoticeCompacted, n, b.bytes)
 	e.counts[countRemovedRequest] += n
 	e.counts[countMessages] -= n
 	e.counts[countBytes] -= b.bytes

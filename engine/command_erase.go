@@ -25,7 +25,7 @@ func (c *Erase) apply(e *Engine, tag any) bool {
 	if b == nil {
 		return (&Remove{c.Sequence}).apply(e, tag)
 	}
-	if b == e.compaction.out {
+	if b == e.compacting.out {
 		return false // the record is about to be elsewhere
 	}
 	switch available, unreadable := e.needTable(b, c.Sequence); {

@@ -34,7 +34,10 @@ func (c *Purge) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag})
 		return true
 	case all && c.Sequence == 0 && c.Keep == 0:
-		n := e.purgeAll(e.last())
+		n := e.purgeAll(e.last(), NoticePurged)
+		if n == 0 {
+			e.noteMany(NoticePurged, 0, 0)
+		}
 		e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: n})
 		return true
 	case all && c.Sequence > 1:
@@ -57,7 +60,7 @@ func (c *Purge) some(e *Engine, tag any) bool {
 	if settled, err := e.perSettled(); !settled {
 		return e.refuseUnreadable(tag, err)
 	}
-	list, outcome := e.gather(filter, 1, high, e.perLimited())
+	list, outcome := e.gather(filter, 1, high, e.holdsEvicted())
 	switch outcome {
 	case gatheredSome:
 		return false
@@ -104,11 +107,13 @@ func (e *Engine) purgeMatches(live, dead []match) int {
 	if len(live) > 0 {
 		e.protectHead()
 	}
+	e.sumNotices()
 	for i := range live {
 		m := &live[i]
 		graves = append(graves, m.tombstone())
 		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
 	}
+	e.summedNotices(NoticePurged, true)
 	if len(live) > 0 {
 		e.removed()
 		e.writeRemovals(0, graves)
@@ -117,7 +122,7 @@ func (e *Engine) purgeMatches(live, dead []match) int {
 }
 
 // purgeAll removes all messages, and makes last the last sequence. It returns how many there were.
-func (e *Engine) purgeAll(last uint64) int {
+func (e *Engine) purgeAll(last uint64, reason NoticeReason) int {
 	n := e.counts[countMessages]
 	old := e.last()
 	if last == 0 {
@@ -128,10 +133,14 @@ func (e *Engine) purgeAll(last uint64) int {
 	if len(e.blocks) == 0 || len(e.blocks) > 1 || e.blocks[0].firstMsg != 0 || last > old {
 		e.purgeBlocks(last)
 	}
+	if n > 0 {
+		e.noteMany(reason, n, e.counts[countBytes])
+	}
 	e.counts[countRemovedRequest] += n
 	e.counts[countMessages], e.counts[countBytes], e.counts[countLast] = 0, 0, last
 	e.refreshFirst()
 	e.armExpiry()
+	e.recount, e.counts[countRecounting] = recount{}, 0 // the subject index begins anew
 	e.current.removed, e.current.purged, e.fenced = true, true, true
 	return int(n)
 }

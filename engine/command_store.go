@@ -14,25 +14,43 @@ func (c *Store) clone() Command { return &Store{c.Message.clone(), c.Preconditio
 func (c *Store) subjectAhead() string { return c.Subject }
 
 func (c *Store) apply(e *Engine, tag any) bool {
+	if e.answerDuplicate(tag, &c.Message) {
+		return true
+	}
 	size := e.recordSize(&c.Message)
 	before, ready, err := e.perReady(c.Subject, 1)
 	if !ready {
 		return e.refuseUnreadable(tag, err)
 	}
-	if err := c.admit(e, size, before); err != nil {
+	kind, err := e.rollupOf(&c.Message)
+	if err == nil {
+		err = c.admit(e, size, before, kind != RollupNone)
+	}
+	if err != nil {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
+	}
+	if ready, err := e.checkExpectedOfOne(&c.Message); !ready || err != nil {
+		return e.refuseUnreadable(tag, err)
 	}
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}
-	e.storeOne(tag, &c.Message, e.stampNow(), size, before)
+	if kind == RollupNone {
+		e.storeOne(tag, &c.Message, e.stampNow(), size, before)
+		return true
+	}
+	r, ready, err := e.prepareRollup(kind, &c.Message)
+	if !ready {
+		return e.refuseUnreadable(tag, err)
+	}
+	e.storeRollup(tag, &c.Message, e.stampNow(), size, &r)
 	return true
 }
 
 // admit decides whether the message may enter, whose subject has so much. A refusal changes nothing.
-func (c *Store) admit(e *Engine, size int, before subjectNow) error {
-	if err := e.roomForOne(int64(size), before); err != nil {
+func (c *Store) admit(e *Engine, size int, before subjectNow, rollsUp bool) error {
+	if err := e.roomForOne(int64(size), before, rollsUp); err != nil {
 		return err
 	}
 	if err := e.checkHoldable(int64(size)); err != nil {
@@ -54,5 +72,6 @@ func (e *Engine) storeOne(tag any, m *Message, time int64, size int, before subj
 	id := e.add(m, sequence, time, size)
 	e.enforcePer(id, before, sequence, size)
 	e.enforce()
+	e.noteOrder(sequence)
 	e.current.reply(Reply{Tag: tag, Sequence: sequence, Count: 1, Time: time})
 }

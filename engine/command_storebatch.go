@@ -26,6 +26,9 @@ func (c *StoreBatch) clone() Command {
 func (*StoreBatch) subjectAhead() string { return "" }
 
 func (c *StoreBatch) apply(e *Engine, tag any) bool {
+	if c.answerDuplicate(e, tag) {
+		return true
+	}
 	if e.perLimited() {
 		for i := range c.Messages {
 			if _, ready, err := e.perReady(c.Messages[i].Subject, c.count(i)); !ready {
@@ -38,10 +41,13 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
+	if ready, err := e.checkExpected(c.Messages); !ready || err != nil {
+		return e.refuseUnreadable(tag, err)
+	}
 	if !e.tablesReady(uint64(len(c.Messages)), uint64(total)) {
 		return false
 	}
-	time := e.stampNow()
+	time, first := e.stampNow(), e.last()+1
 	e.beforePer()
 	if e.full(total) {
 		e.roll()
@@ -57,6 +63,7 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 		e.enforcePer(id, before, e.last(), size)
 	}
 	e.enforce()
+	e.noteOrder(first)
 	e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: len(c.Messages), Time: time})
 	return true
 }
@@ -66,6 +73,9 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 func (c *StoreBatch) admit(e *Engine) (total int, err error) {
 	if len(c.Messages) == 0 {
 		return 0, ErrEmptyBatch
+	}
+	if err := c.checkRollups(e); err != nil {
+		return 0, err
 	}
 	for i := range c.Messages {
 		total += e.recordSize(&c.Messages[i])
@@ -111,7 +121,7 @@ func (c *StoreBatch) room(e *Engine, bytes int64) error {
 	case l.Discard != DiscardNew:
 		return nil
 	case len(c.Messages) == 1 && c.Messages[0].Subject != "" && e.perLimited():
-		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject))
+		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject), false)
 	case !e.perLimited():
 		return e.roomFor(int64(len(c.Messages)), bytes)
 	}

@@ -6,6 +6,8 @@ type StoreRaw struct {
 	Message
 	Sequence uint64 // 0: the next one
 	Time     int64
+	// StampNow has the message get the time that a Store would get, in place of Time.
+	StampNow bool
 	// CheckDiscardNew applies the limits of DiscardNew. Replicas leave it false, so
 	// that they never refuse what the leader accepted.
 	CheckDiscardNew bool
@@ -35,14 +37,18 @@ func (c *StoreRaw) apply(e *Engine, tag any) bool {
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}
-	e.storeOne(tag, &c.Message, c.Time, size, before)
+	time := c.Time
+	if c.StampNow {
+		time = e.stampNow()
+	}
+	e.storeOne(tag, &c.Message, time, size, before)
 	return true
 }
 
 // admit decides whether the message may enter. A refusal changes nothing.
 func (c *StoreRaw) admit(e *Engine, size int, before subjectNow) error {
 	if c.CheckDiscardNew {
-		if err := e.roomForOne(int64(size), before); err != nil {
+		if err := e.roomForOne(int64(size), before, false); err != nil {
 			return err
 		}
 		if err := e.checkHoldable(int64(size)); err != nil {

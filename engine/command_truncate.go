@@ -83,7 +83,7 @@ func (e *Engine) quiet() (bool, error) {
 	if e.current.staged() || d.durable.group != d.written.group && len(d.unsealed) == 0 {
 		e.current.force = true
 	}
-	return e.inflight == nil && !e.current.staged() && !e.current.force && d.durable.group == d.written.group &&
+	return e.inflight == nil && e.change.step == changeNothing && !e.current.staged() && !e.current.force && d.durable.group == d.written.group &&
 		len(e.pending) == 0 && len(d.erasures) == 0 && len(d.evicted) == 0 && !d.removing && e.indexing.out == nil, nil
 }
 
@@ -158,6 +158,13 @@ func (e *Engine) HandOver(next *Engine) {
 	next.counts[countRemovedRequest] += uint64(t.reply.Count)
 	next.fillNumbers()
 	next.pub.publish(&next.numbers) // nothing else is staged
+	if x := &next.notices; e.notices.takers > 0 {
+		x.takers += e.notices.takers
+		next.noteInOrder(Notice{
+			Reason: NoticePurged, Messages: int64(next.counts[countMessages]) - x.before.messages,
+			Bytes: int64(next.counts[countBytes]) - x.before.bytes,
+		})
+	}
 	next.replyInOrder(t.reply)
 	next.parked = append(next.parked, e.parked...)
 	e.truncating, e.parked = nil, nil

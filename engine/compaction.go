@@ -2,12 +2,12 @@ package engine
 
 import "slices"
 
-// compaction has blocks written anew, with their live messages alone, that have few of them: WorkCompact, one
+// compacting has blocks written anew, with their live messages alone, that have few of them: WorkCompact, one
 // block at a time and beside the maintenance lane. Nobody waits for it.
 //
 // What a block is rid of is gone for good. So it goes by what readers have been shown to be removed, once all of
 // that is durable. The file is replaced at once; readers of views of before go on with the old one.
-type compaction struct {
+type compacting struct {
 	waiting    []*block
 	ready      *Compaction // of the first of waiting, until all that it goes by is durable
 	group      uint64      // is durable then
@@ -31,7 +31,7 @@ type Compaction struct {
 const retryCompaction = int64(10e9)
 
 // consider notes a block that has become worth compacting.
-func (x *compaction) consider(e *Engine, b *block) {
+func (x *compacting) consider(e *Engine, b *block) {
 	if b.queued || !b.sealed || b.allLost || b.msgs == 0 || !e.sparse(b) {
 		return
 	}
@@ -50,7 +50,7 @@ func (e *Engine) sparse(b *block) bool {
 }
 
 // next hands out the next compaction, unless one is out.
-func (x *compaction) next(e *Engine) {
+func (x *compacting) next(e *Engine) {
 	for x.out == nil && len(x.waiting) > 0 {
 		b := x.waiting[0]
 		if e.indexOf(b) < 0 || b.msgs == 0 || !e.sparse(b) || b.allLost {
@@ -89,7 +89,7 @@ func (x *compaction) next(e *Engine) {
 func (e *Engine) mayCompact(b *block) bool {
 	d := &e.durability
 	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
-	return !pending && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun && e.now >= e.compaction.retryAt &&
+	return !pending && e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun && e.now >= e.compacting.retryAt &&
 		!e.cfg.Buffers.Tight() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving &&
 		b != e.indexing.out && !d.erasing(b.id) && !e.erasingSoon(b) &&
 		!slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == b })
@@ -127,11 +127,11 @@ func (e *Engine) prepare(b *block) *Compaction {
 
 // compacted takes the completion of a WorkCompact. Without a scan the block is as it was.
 func (e *Engine) compacted(s *Scan) {
-	b := e.compaction.out
-	e.compaction.out = nil
+	b := e.compacting.out
+	e.compacting.out = nil
 	b.queued, b.compacted = false, int64(b.bytes)
 	if s == nil {
-		e.compaction.retryAt = e.now + retryCompaction
+		e.compacting.retryAt = e.now + retryCompaction
 		return
 	}
 	b.size, b.scannedSize, b.tailFrom = s.size, s.size, b.last+1
@@ -139,7 +139,7 @@ func (e *Engine) compacted(s *Scan) {
 	b.firstMsg, b.proves, b.markCRC = s.firstMsg, s.last, s.markCRC
 	b.tombstones, b.hasIndex = len(s.tombstones) > 0, false
 	old := b.view
-	b.view = newBlockView(b.id, e.compaction.generation, old.First, nil)
+	b.view = newBlockView(b.id, e.compacting.generation, old.First, nil)
 	b.view.deleted.Store(old.deleted.Load())
 	b.view.lastTime.Store(b.maxTime)
 	if e.indexOf(b) >= 0 {
@@ -150,7 +150,7 @@ func (e *Engine) compacted(s *Scan) {
 }
 
 // retryDue returns when a compaction is worth another attempt, or never.
-func (x *compaction) retryDue(now int64) int64 {
+func (x *compacting) retryDue(now int64) int64 {
 	if len(x.waiting) == 0 || x.retryAt <= now {
 		return never
 	}

@@ -11,6 +11,7 @@ const (
 	countSubjects
 	countLostMessages
 	countLostBytes
+	countRecounting
 	countBlocks
 	countStored
 	countRemovedMsgs
@@ -68,6 +69,7 @@ var counterTable = [counters]struct {
 	countSubjects:        {"subjects", ofState},
 	countLostMessages:    {"lost messages", ofState},
 	countLostBytes:       {"lost bytes", ofState},
+	countRecounting:      {"recounting", ofState},
 	countBlocks:          {"blocks", ofState},
 	countStored:          {"stored", ofTotal},
 	countRemovedMsgs:     {"removed by MaxMsgs", ofTotal},
@@ -121,7 +123,8 @@ func (n *numbers) state() State {
 		LastSequence: c[countLast], LastTime: n.lastTime,
 		Subjects:     c[countSubjects],
 		LostMessages: c[countLostMessages], LostBytes: c[countLostBytes],
-		Durable: c[countDurable],
+		Recounting: c[countRecounting],
+		Durable:    c[countDurable],
 	}
 	if s.Messages > 0 {
 		s.Deleted = s.LastSequence - s.FirstSequence + 1 - s.Messages

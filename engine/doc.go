@@ -39,6 +39,9 @@
 //     process may have left in the page cache, and their directory.
 //  8. The shell calls Tick at the time that NextTick names, also while the
 //     engine is opening. The clock may go back.
+//  9. If it wants notices of what is stored and removed (see Notify), the shell
+//     takes them from Notices before it delivers the replies of a Ready or of
+//     Settled, and from a failed engine before it lets another one take over.
 //
 // # Commands
 //

@@ -198,7 +198,7 @@ func (d *durability) settle(e *Engine) {
 	// next open evicts it again.
 	removed := len(d.evicted) == 0 || e.now < d.removeAt
 	indexing := e.indexing.next(e)
-	e.compaction.next(e)
+	e.compacting.next(e)
 	if d.stopping && e.idleMaintenance() && removed && len(d.erasures) == 0 && !indexing && d.stop.Tag != nil {
 		e.reply(d.stop)
 		d.stop = Reply{}
@@ -214,7 +214,7 @@ func (d *durability) removeEvicted(e *Engine) {
 	case e.indexing.out != nil && e.indexing.out.id == d.evicted[0].block:
 		// The lane is writing the block's index, and would leave it behind.
 	case d.erasing(d.evicted[0].block):
-	case e.compaction.out != nil && e.compaction.out.id == d.evicted[0].block:
+	case e.compacting.out != nil && e.compacting.out.id == d.evicted[0].block:
 	case d.evicted[0].group <= d.durable.group:
 		d.removing = true
 		e.schedule(WorkRemove, d.evicted[0].block, 0)

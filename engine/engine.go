@@ -26,6 +26,7 @@ type Engine struct {
 	stamp    int64           // highest time given to a message
 	staging  staging
 	per      perSubject
+	ids      idWindow
 	floor    floor             // the highest one in the log
 	emptied  []*block          // that have lost their last message and are still in the list
 	fenced   bool              // no command is carried out before the current group is published
@@ -42,13 +43,17 @@ type Engine struct {
 	parked      []parked // in order
 	derivedGone bool     // the files of Config.Derived are removed
 	viewChanged bool     // see setBlocks
+	viewEpoch   uint64   // goes up when readers may hold views of blocks
 	opening     *opening // what is left to do before the stream serves, or nil
 
 	durability durability
 	truncating *truncating // nil when no truncation waits or is out
 	expiry     expiry
+	change     change // of the limits, that is under way
 	indexing   indexing
-	compaction compaction
+	compacting compacting
+	notices    notices
+	recount    recount
 
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
@@ -56,7 +61,7 @@ type Engine struct {
 	lostAtOpen  uint64   // lost messages that recovery found
 	lost        lostList // what was lost, for readers; it is deleted, too
 	lostChanged bool     // since readers were shown it
-	lostUnknown uint64   // the highest lost sequence whose subject is not known, 0 when there is none
+	telling     telling
 
 	failed  error
 	stopped bool
@@ -93,9 +98,10 @@ func newEngine(cfg Config, pub *Published) *Engine {
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
 	}
+	e.ids = newIDWindow(&e.cfg)
 	e.staging.tracks, e.staging.deltas = e.perLimited(), make(map[uint32]delta)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
-	e.expiry.ran = math.MinInt64
+	e.expiry.ran, e.change.due = math.MinInt64, never
 	for _, c := range outliving {
 		e.counts[c] = pub.written.counts[c]
 	}
@@ -149,6 +155,9 @@ func (e *Engine) Done(d Done) {
 	case w.Kind == WorkFind || w.Kind == WorkSubjects:
 		e.found(w, d)
 		return
+	case w.Kind == WorkIDs:
+		e.tookIDs(w, d)
+		return
 	case w.Kind == WorkTombstones:
 		e.tombstonesMoved(w, d)
 		return
@@ -159,6 +168,9 @@ func (e *Engine) Done(d Done) {
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)
 		e.goOn()
+		return
+	case w.Kind == WorkTell:
+		e.told()
 		return
 	case w.Kind == WorkRemove && d.Err != nil:
 		// Nothing is lost by it: the removal is tried again, and until then the file stays.
@@ -215,6 +227,8 @@ func (e *Engine) fail(refusal, unknown error) {
 		answer(e.truncating.reply)
 		e.truncating = nil
 	}
+	answer(Reply{Tag: e.change.tag})
+	e.change = change{due: never}
 	for i := range e.parked {
 		e.reply(Reply{Tag: e.parked[i].tag, Err: refusal})
 	}
@@ -252,7 +266,9 @@ func (e *Engine) Ready() *Ready {
 	if e.failed == nil {
 		e.open()
 		if e.serving() && !e.held() {
+			e.goOnChanging()
 			e.dropAllEmptied()
+			e.goOnCounting()
 		}
 		if e.cfg.Level == SyncNever && e.serving() {
 			e.publishStaged()

@@ -39,7 +39,7 @@ var (
 
 // SequenceError is the detail of ErrSequenceMismatch.
 type SequenceError struct {
-	What string // "expected last sequence" or "next sequence"
+	What string // "expected last sequence", also of a subject or filter, or "next sequence"
 	Want uint64 // what the caller asked for
 	Have uint64 // what the stream has
 }

@@ -89,3 +89,23 @@ func (e *Engine) Tables() int {
 
 // Clone returns a command that shares no memory with another.
 func Clone(c Command) Command { return c.clone() }
+
+// SetMostLent bounds the records in tables that were loaded for removals, and returns what undoes that.
+func SetMostLent(n int) (restore func()) {
+	old := mostLent
+	mostLent = n
+	return func() { mostLent = old }
+}
+
+// LentRecords is how many records there are in tables that were loaded for removals, and in how many tables.
+func (e *Engine) LentRecords() (records, tables int) {
+	for _, b := range e.blocks {
+		if n := b.lentRecords(); n > 0 {
+			records, tables = records+n, tables+1
+		}
+	}
+	return records, tables
+}
+
+// ForgetIDsAbove is what a truncate does.
+func (e *Engine) ForgetIDsAbove(sequence uint64) { e.forgetIDsAbove(sequence) }

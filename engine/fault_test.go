@@ -179,6 +179,10 @@ func (mc *machine) adopt(state engine.State) *model {
 		}
 	}
 	slices.SortFunc(m.live, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
+	if mc.m.ids != nil {
+		m.ids = map[string]uint64{}
+	}
+	m.reopenIDs()
 	return m
 }
 

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
@@ -35,9 +37,22 @@ type find struct {
 
 // findKey names a find of the command that waits: in so many bytes of a block, which may grow while it waits.
 type findKey struct {
-	kind  WorkKind
-	block uint32
-	size  int64
+	kind   WorkKind
+	block  uint32
+	size   int64
+	filter string // see filterText; a command may look for several subjects
+}
+
+// filterText is a text that two filters have in common only if they select the same.
+func filterText(filter *subject.Set) string {
+	if filter == nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, p := range filter.Patterns() {
+		fmt.Fprintf(&text, "%t %q ", p.Exact(), p.String())
+	}
+	return text.String()
 }
 
 // gathered is how far gathering has come.
@@ -94,14 +109,15 @@ func (e *Engine) onDisk(b *block, filter *subject.Set) (*Table, gathered) {
 
 // find returns what the shell has found in the file of a block, and asks it to look when it has not.
 func (e *Engine) find(kind WorkKind, b *block, filter *subject.Set) (*Table, gathered) {
-	f, asked := e.finds[findKey{kind, b.id, b.scannedSize}]
+	key := findKey{kind, b.id, b.scannedSize, filterText(filter)}
+	f, asked := e.finds[key]
 	switch {
 	case !asked:
 		if e.finds == nil {
 			e.finds = make(map[findKey]*find)
 		}
 		id := e.schedule(kind, b.id, b.scannedSize)
-		e.finds[findKey{kind, b.id, b.scannedSize}] = &find{work: id}
+		e.finds[key] = &find{work: id}
 		w := &e.work[len(e.work)-1]
 		w.Filter = filter
 		e.pending[id] = *w
@@ -116,7 +132,7 @@ func (e *Engine) find(kind WorkKind, b *block, filter *subject.Set) (*Table, gat
 // found takes what the shell has found in a block. What an earlier command had asked for, and did not wait
 // for, is of no use to this one.
 func (e *Engine) found(w Work, d Done) {
-	if f := e.finds[findKey{w.Kind, w.Block, w.Size}]; f != nil && f.work == w.ID {
+	if f := e.finds[findKey{w.Kind, w.Block, w.Size, filterText(w.Filter)}]; f != nil && f.work == w.ID {
 		f.table, f.err, f.done = d.Table, d.Err, d.Err == nil
 	}
 	if e.serving() && !e.stopped {
@@ -126,14 +142,13 @@ func (e *Engine) found(w Work, d Done) {
 
 // findError returns why a block could not be looked through.
 func (e *Engine) findError() error {
-	for _, b := range e.blocks {
-		for _, kind := range [...]WorkKind{WorkFind, WorkSubjects} {
-			if f := e.finds[findKey{kind, b.id, b.scannedSize}]; f != nil && f.err != nil {
-				return fmt.Errorf("%w: block %d: %w", ErrUnreadable, b.id, f.err)
-			}
+	lowest, err := uint32(math.MaxUint32), ErrUnreadable
+	for key, f := range e.finds {
+		if f.err != nil && key.block < lowest {
+			lowest, err = key.block, fmt.Errorf("%w: block %d: %w", ErrUnreadable, key.block, f.err)
 		}
 	}
-	return ErrUnreadable
+	return err
 }
 
 // gatherer selects records from tables.
@@ -147,11 +162,7 @@ type gatherer struct {
 // add appends the selected records of a table. Where a table was scanned, the messages of the sequences
 // that the block has in memory are not taken from it.
 func (g *gatherer) add(list []match, b *block, t *Table, from, to uint64, dead bool) []match {
-	if t == b.appended {
-		from = max(from, b.tailFrom)
-	} else {
-		to = min(to, b.tailFrom-1)
-	}
+	from, to = b.within(t, from, to)
 	selects := g.selects(t)
 	for i := t.Search(from); i < t.n && t.Sequence(i) <= to; i++ {
 		if (dead || b.live(t.Sequence(i))) && selects(t.Subject(i)) {
@@ -159,6 +170,14 @@ func (g *gatherer) add(list []match, b *block, t *Table, from, to uint64, dead b
 		}
 	}
 	return list
+}
+
+// within returns which of the sequences from..to are those that a table of the block is asked for.
+func (b *block) within(t *Table, from, to uint64) (uint64, uint64) {
+	if t == b.appended {
+		return max(from, b.tailFrom), to
+	}
+	return from, min(to, b.tailFrom-1)
 }
 
 // selects returns a function that reports whether the subject with a number of the table is selected.

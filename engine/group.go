@@ -20,12 +20,13 @@ type group struct {
 	shown   bool
 	shownAt int64 // when readers were first shown something of the group
 
-	removals []removal
-	removed  bool     // messages were removed, with a record of that or without
-	purged   bool     // all messages that were before the group, or in it before now
-	lost     uint64   // messages up to here were lost, and no table lists them
-	evicted  []uint32 // blocks that were removed from the list
-	erasures []erasure
+	removals    []removal
+	corrections []correction
+	removed     bool     // messages were removed, with a record of that or without
+	purged      bool     // all messages that were before the group, or in it before now
+	evicted     []uint32 // blocks that were removed from the list
+	notices     []stagedNotice
+	erasures    []erasure
 	// deletedIn are blocks in which messages were deleted.
 	deletedIn []*block
 	release   []*block // blocks whose memory goes once the group is written
@@ -70,16 +71,6 @@ func (g *group) fixDeletions() {
 	}
 }
 
-// showDeletions shows readers what the group has deleted.
-func (g *group) showDeletions() {
-	for _, d := range g.deletions {
-		d.view.deleted.Store(d.set)
-		d.block.view.deleted.Store(d.set)
-	}
-	clear(g.deletions)
-	g.deletions = g.deletions[:0]
-}
-
 // piece is what a group writes to one block.
 type piece struct {
 	block    *block
@@ -119,8 +110,9 @@ func (g *group) reset() {
 	clear(g.deletions)
 	clear(g.commit.Ops)
 	*g = group{
-		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0],
-		pieces: g.pieces[:0], data: g.data[:0],
+		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0], corrections: g.corrections[:0],
+		notices: g.notices[:0],
+		pieces:  g.pieces[:0], data: g.data[:0],
 		replies: g.replies[:0], flushes: g.flushes[:0],
 		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0], deletedIn: g.deletedIn[:0],
 		deletions: g.deletions[:0],

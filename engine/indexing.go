@@ -26,7 +26,7 @@ const (
 
 // sealed notes that a block takes no more records, and is on stable storage.
 func (x *indexing) sealed(e *Engine, b *block) {
-	e.compaction.consider(e, b)
+	e.compacting.consider(e, b)
 	if b.msgs > 0 && b.size >= e.cfg.IndexFrom && e.cfg.IndexFrom >= 0 {
 		x.waiting = append(x.waiting, b)
 	}
@@ -109,5 +109,5 @@ func (e *Engine) Reindex(id uint32) {
 // written, and all compactions: the shell will not complete that work any more.
 func (e *Engine) LeaveIndexing() {
 	e.indexing.waiting, e.indexing.out = nil, nil
-	e.compaction = compaction{}
+	e.compacting = compacting{}
 }

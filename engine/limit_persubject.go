@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
@@ -57,20 +58,18 @@ func (e *Engine) perReady(name string, more uint64) (now subjectNow, ready bool,
 	if !e.perLimited() || name == "" {
 		return now, true, nil
 	}
-	if !e.track() {
-		return now, false, nil
-	}
+	e.track()
 	e.dropQueues()
 	now = e.subjectNow(name)
 	limit := uint64(e.cfg.Limits.MaxMsgsPer)
 	switch q := e.per.queues[now.id]; {
-	case now.count+more <= limit:
+	case now.count+more <= limit, e.thinning(now):
 		return now, true, nil
 	case now.known && q != nil:
 		if e.trimQueue(q); uint64(len(q.records)) >= now.count {
 			return now, true, nil
 		}
-	case limit == 1 && now.count <= 1 && (now.count == 0 || now.last > 0 && now.size > 0):
+	case limit == 1 && now.count <= 1 && !e.recount.running && (now.count == 0 || now.last > 0 && now.size > 0):
 		return now, true, nil
 	}
 	return e.findQueue(name, now)
@@ -91,14 +90,13 @@ func (e *Engine) findQueue(name string, now subjectNow) (_ subjectNow, ready boo
 		for i := range list {
 			q.records = append(q.records, sizedSequence{list[i].sequence(), list[i].table.slot(list[i].index).size})
 		}
-		e.finds = nil // the command may need the queue of another subject, too
 	}
 	if !now.known {
 		// The subject gets its number when the first message is stored, and the queue with it.
 		return now, true, nil
 	}
 	e.keepQueue(now.id, q)
-	return now, true, nil
+	return e.subjectNow(name), true, nil
 }
 
 // refuseUnreadable answers a command that cannot be carried out since a block cannot be read. Without an
@@ -164,6 +162,14 @@ func (e *Engine) trimQueue(q *subjectQueue) bool {
 	return len(q.records) > 0
 }
 
+// liveIn returns how many messages there are in a queue, from which it takes those that were removed.
+func (e *Engine) liveIn(q *subjectQueue) uint64 {
+	before := len(q.records)
+	q.records = slices.DeleteFunc(q.records, func(r sizedSequence) bool { return e.blockOf(r.sequence) == nil })
+	e.per.kept -= before - len(q.records)
+	return uint64(len(q.records))
+}
+
 // enforcePer removes the oldest message of a subject that has got one more than it may have. before is what
 // it had before that.
 func (e *Engine) enforcePer(id uint32, before subjectNow, sequence uint64, size int) {
@@ -178,7 +184,7 @@ func (e *Engine) enforcePer(id uint32, before subjectNow, sequence uint64, size 
 		q.records = append(q.records, sizedSequence{sequence, uint32(size)})
 		e.per.kept++
 	}
-	if before.count < limit {
+	if before.count < limit || e.thinning(before) {
 		return
 	}
 	oldest := sizedSequence{before.last, before.size}
@@ -219,7 +225,7 @@ func (e *Engine) removeKnown(b *block, id uint32, r sizedSequence) {
 func (e *Engine) perSettled() (settled bool, err error) {
 	d := &e.durability
 	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
-	if !e.perLimited() || !pending {
+	if !e.holdsEvicted() || !pending {
 		return true, nil
 	}
 	if e.now < d.removeAt {
@@ -232,7 +238,7 @@ func (e *Engine) perSettled() (settled bool, err error) {
 // hold, for one who is about to remove the message of a sequence. Without them they would come back when the
 // stream is opened, as the subject then has less messages than it may have.
 func (e *Engine) evictedOf(id uint32, before uint64) (graves []Tombstone, ready bool, err error) {
-	if !e.perLimited() || id == noSubject || !e.per.evicted.has(id) {
+	if !e.holdsEvicted() || id == noSubject || !e.per.evicted.has(id) {
 		return nil, true, nil
 	}
 	set := subject.NewSet(subject.Literal(string(e.subjects.AppendName(nil, id))))
@@ -249,4 +255,29 @@ func (e *Engine) evictedOf(id uint32, before uint64) (graves []Tombstone, ready 
 		}
 	}
 	return graves, true, nil
+}
+
+// stayBelow notes that the first message of a block, which a floor removes while the stream is opened, stays in
+// its file. It may be one that the limit had evicted, and a nats-server, which knows no floor, would bring it back.
+func (e *Engine) stayBelow(b *block) {
+	if t, i, ok := b.head(); ok && e.perLimited() {
+		if id := t.subjectOf(e.subjects, i); id != noSubject {
+			e.per.evicted.add(id)
+		}
+	}
+}
+
+// evictedBelow returns tombstones for the removed messages of a list that the limit may have evicted, for one who
+// removes all others with a floor: a nats-server knows no floor, and would bring them back.
+func (e *Engine) evictedBelow(list []match) (dead []Tombstone) {
+	for i := range list {
+		m := &list[i]
+		if m.live() {
+			continue
+		}
+		if id := m.table.subjectOf(e.subjects, m.index); id != noSubject && e.per.evicted.has(id) {
+			dead = append(dead, m.tombstone())
+		}
+	}
+	return dead
 }

@@ -6,6 +6,7 @@ import "slices"
 type LostRange struct {
 	SequenceRange
 	Block uint32
+	Bytes uint64 // how much was lost with them, as far as that is known
 }
 
 // Loss tells the engine of written messages of a block that a reader has found to be damaged or missing.
@@ -15,7 +16,6 @@ type Loss struct {
 	// Subject is that of the messages, if SubjectKnown; it may be empty.
 	Subject      string
 	SubjectKnown bool
-	Bytes        uint64 // accounted size of the messages; 0 when it is not known
 }
 
 // lostList is the lost ranges of a stream, ascending and disjoint. A list that readers have been shown does
@@ -33,7 +33,8 @@ func (l lostList) search(sequence uint64) int {
 	return i
 }
 
-// with returns the list with one more range, as far as it is not in the list already.
+// with returns the list with one more range, as far as it is not in the list already. The first part of it
+// that is not has its bytes.
 func (l lostList) with(r LostRange) lostList {
 	out := make(lostList, 0, len(l)+1)
 	i := 0
@@ -43,7 +44,8 @@ func (l lostList) with(r LostRange) lostList {
 	for next := r.First; ; {
 		if i < len(l) && l[i].First <= r.Last {
 			if next < l[i].First {
-				out = out.join(LostRange{SequenceRange{next, l[i].First - 1}, r.Block})
+				out = out.join(LostRange{SequenceRange{next, l[i].First - 1}, r.Block, r.Bytes})
+				r.Bytes = 0
 			}
 			out = out.join(l[i])
 			next = l[i].Last + 1
@@ -51,7 +53,7 @@ func (l lostList) with(r LostRange) lostList {
 			continue
 		}
 		if next <= r.Last {
-			out = out.join(LostRange{SequenceRange{next, r.Last}, r.Block})
+			out = out.join(LostRange{SequenceRange{next, r.Last}, r.Block, r.Bytes})
 		}
 		break
 	}
@@ -65,6 +67,7 @@ func (l lostList) with(r LostRange) lostList {
 func (l lostList) join(r LostRange) lostList {
 	if n := len(l); n > 0 && l[n-1].Block == r.Block && l[n-1].Last+1 == r.First {
 		l[n-1].Last = r.Last
+		l[n-1].Bytes += r.Bytes
 		return l
 	}
 	return append(l, r)
@@ -73,7 +76,41 @@ func (l lostList) join(r LostRange) lostList {
 // addLost notes lost sequences for readers. They are deleted as well.
 func (e *Engine) addLost(r LostRange) {
 	e.lost = e.lost.with(r)
-	e.lostChanged = true
+	e.lostChanged, e.telling.wanted = true, true
+}
+
+// telling says what of the losses is still to be written down.
+type telling struct {
+	wanted bool // something was lost since the last time
+	out    bool // a WorkTell is out
+}
+
+// tell has what readers are shown to be lost written down, once at a time.
+func (e *Engine) tell() {
+	if t := &e.telling; t.wanted && !t.out {
+		*t = telling{out: true}
+		e.schedule(WorkTell, 0, 0)
+	}
+}
+
+// told takes the completion of that.
+func (e *Engine) told() {
+	e.telling.out = false
+	e.tell()
+}
+
+// addLostBytes counts bytes that were lost with messages of a block which are known to be lost. The last range
+// of the block has them.
+func (e *Engine) addLostBytes(block uint32, bytes uint64) {
+	e.counts[countLostBytes] += bytes
+	for i := len(e.lost) - 1; i >= 0 && bytes > 0; i-- {
+		if e.lost[i].Block == block {
+			e.lost = slices.Clone(e.lost)
+			e.lost[i].Bytes += bytes
+			e.lostChanged, e.telling.wanted = true, true
+			return
+		}
+	}
 }
 
 // Lost returns what is lost, ascending and disjoint.
@@ -88,15 +125,6 @@ func (e *Engine) dropLost() {
 	if n := e.lost.search(first); n > 0 {
 		e.lost = slices.Clone(e.lost[n:])
 		e.lostChanged = true
-	}
-}
-
-// forgetUnknown takes subjects out of the subject index once the head of the stream has passed messages
-// that were lost and whose subjects are not known.
-func (e *Engine) forgetUnknown() {
-	if through := e.lostUnknown; through > 0 && through < e.counts[countFirst] {
-		e.lostUnknown = 0
-		e.current.lost = max(e.current.lost, through)
 	}
 }
 
@@ -145,6 +173,7 @@ func (e *Engine) showLost() {
 		e.lostChanged = false
 		list := e.lost
 		e.pub.lost.Store(&list)
+		e.tell()
 	}
 }
 
@@ -203,7 +232,7 @@ func (e *Engine) reconcile(b *block, t *Table) {
 	}
 	lose := func(first, last uint64) {
 		if first <= last {
-			e.Lose(Loss{LostRange: LostRange{SequenceRange{first, last}, b.id}, Generation: b.view.Generation})
+			e.Lose(Loss{LostRange: LostRange{SequenceRange: SequenceRange{first, last}, Block: b.id}, Generation: b.view.Generation})
 		}
 	}
 	next := b.firstLive
@@ -218,12 +247,12 @@ func (e *Engine) reconcile(b *block, t *Table) {
 // loseRange takes the live messages first..last, which have no deleted sequence between them, out of a block.
 func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	n := min(last-first+1, b.msgs)
-	bytes := l.Bytes
+	bytes, removals := l.Bytes, len(e.current.removals)
 	if listed, ok := e.loseListed(b, first, last); ok {
 		bytes = listed
 		l = &Loss{LostRange: l.LostRange, SubjectKnown: true}
 	} else if bytes == 0 || l.First != l.Last {
-		bytes = b.bytes / b.msgs * n
+		bytes = uint64(e.emptySize) * n // at least: see settleBytes
 	}
 	if bytes = min(bytes, b.bytes); n == b.msgs {
 		bytes = b.bytes
@@ -231,13 +260,14 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	if l.Subject != "" {
 		if id, ok := e.subjects.Lookup(l.Subject); ok {
 			for sequence := first; sequence <= last; sequence++ {
-				e.current.removals = append(e.current.removals, removal{id, 0, sequence})
+				e.remove(b, id, sequence)
 			}
 		}
 	}
 	if !l.SubjectKnown {
-		e.lostUnknown = max(e.lostUnknown, last)
+		e.countAnew(b)
 	}
+	e.noteLost(n, bytes, removals)
 	b.thinned = true
 	b.msgs -= n
 	b.bytes -= bytes
@@ -246,7 +276,7 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	e.counts[countLostMessages] += n
 	e.counts[countLostBytes] += bytes
 	b.deleted.add(first, last)
-	e.addLost(LostRange{SequenceRange{first, last}, b.id})
+	e.addLost(LostRange{SequenceRange{first, last}, b.id, bytes})
 	return n
 }
 
@@ -256,27 +286,17 @@ func (e *Engine) loseListed(b *block, first, last uint64) (bytes uint64, ok bool
 	if last-first >= b.msgs {
 		return 0, false
 	}
-	removals := len(e.current.removals)
 	for sequence := first; sequence <= last; sequence++ {
-		t, loaded := b.table(sequence)
-		if !loaded || t == nil {
-			return e.unlisted(removals)
+		if _, _, ok := b.record(sequence); !ok {
+			return 0, false
 		}
-		i := t.Search(sequence)
-		if i >= t.n || t.Sequence(i) != sequence {
-			return e.unlisted(removals)
-		}
-		r := t.At(i)
-		bytes += uint64(r.Size)
-		e.current.removals = append(e.current.removals, removal{t.subjectOf(e.subjects, i), 0, sequence})
+	}
+	for sequence := first; sequence <= last; sequence++ {
+		t, i, _ := b.record(sequence)
+		bytes += uint64(t.slot(i).size)
+		e.remove(b, t.subjectOf(e.subjects, i), sequence)
 	}
 	return bytes, true
-}
-
-// unlisted takes back the removals that loseListed has staged.
-func (e *Engine) unlisted(removals int) (uint64, bool) {
-	e.current.removals = e.current.removals[:removals]
-	return 0, false
 }
 
 // refreshFirstTime brings the time of a block's first live message up to date from the block's table. Until

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -149,8 +151,8 @@ func TestVeryManyLostRanges(t *testing.T) {
 	r := engine.NewRecovery(testConfig(), engine.NewPublished())
 	for pass, want := range []uint64{1, 0} { // what is known is not counted again
 		for i := range uint64(n) {
-			lost := engine.LostRange{SequenceRange: engine.SequenceRange{First: 2*i + 2, Last: 2*i + 2}, Block: 1}
-			if got := r.Lose(lost, 10); got != want {
+			lost := engine.LostRange{SequenceRange: engine.SequenceRange{First: 2*i + 2, Last: 2*i + 2}, Block: 1, Bytes: 10}
+			if got := r.Lose(lost); got != want {
 				t.Fatalf("pass %d, range %d: lost %d", pass, i, got)
 			}
 		}
@@ -159,7 +161,7 @@ func TestVeryManyLostRanges(t *testing.T) {
 		t.Fatalf("%d ranges", got)
 	}
 	// One that comes late finds its place.
-	if got := r.Lose(engine.LostRange{SequenceRange: engine.SequenceRange{First: 1, Last: 5}, Block: 1}, 10); got != 3 {
+	if got := r.Lose(engine.LostRange{SequenceRange: engine.SequenceRange{First: 1, Last: 5}, Block: 1, Bytes: 10}); got != 3 {
 		t.Fatalf("lost %d", got)
 	}
 	if got := r.Lost()[0]; got.First != 1 || got.Last != 6 {
@@ -167,5 +169,40 @@ func TestVeryManyLostRanges(t *testing.T) {
 	}
 	if got := r.Last(); got != 2*n {
 		t.Fatalf("last %d", got)
+	}
+}
+
+// TestLossIsWrittenDown once readers are shown it, one time after the other.
+func TestLossIsWrittenDown(t *testing.T) {
+	s := lostWorld(t)
+	var shown []uint64 // how much readers were shown to be lost when it was written down
+	told := func() {
+		s.turn()
+		for i, w := range s.work {
+			if w.Kind == engine.WorkTell {
+				s.work = append(s.work[:i], s.work[i+1:]...)
+				shown = append(shown, s.pub.State().LostMessages)
+				s.e.Done(engine.Done{ID: w.ID, Err: errors.New("it cannot be written")}) // which changes nothing
+				return
+			}
+		}
+	}
+	one := func(block uint32, sequence uint64) {
+		s.e.Lose(engine.Loss{Generation: s.e.Generation(), LostRange: engine.LostRange{
+			SequenceRange: engine.SequenceRange{First: sequence, Last: sequence}, Block: block}})
+	}
+	one(2, 10)
+	s.turn() // the work is handed out
+	one(2, 11)
+	one(3, 16)
+	s.turn() // there is one at a time
+	told()
+	told()
+	told()
+	if want := []uint64{3, 3}; !slices.Equal(shown, want) {
+		t.Fatalf("%v, want %v", shown, want)
+	}
+	if err := s.e.Failed(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 func TestLostListIsASetOfSequences(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var list, before lostList
+		bytes := uint64(0)
 		model, then := map[uint64]uint32{}, map[uint64]uint32{}
 		for range rapid.IntRange(1, 15).Draw(t, "ranges") {
 			before, then = list, map[uint64]uint32{}
@@ -19,12 +20,23 @@ func TestLostListIsASetOfSequences(t *testing.T) {
 				then[sequence] = block
 			}
 			first := rapid.Uint64Range(1, 60).Draw(t, "first")
-			r := LostRange{SequenceRange{first, first + rapid.Uint64Range(0, 12).Draw(t, "more")}, rapid.Uint32Range(1, 3).Draw(t, "block")}
+			r := LostRange{SequenceRange{first, first + rapid.Uint64Range(0, 12).Draw(t, "more")}, rapid.Uint32Range(1, 3).Draw(t, "block"), rapid.Uint64Range(0, 9).Draw(t, "bytes")}
 			list = list.with(r)
+			known := len(model)
 			for sequence := r.First; sequence <= r.Last; sequence++ {
 				if _, ok := model[sequence]; !ok {
 					model[sequence] = r.Block
 				}
+			}
+			if len(model) > known {
+				bytes += r.Bytes
+			}
+			var sum uint64
+			for _, r := range list {
+				sum += r.Bytes
+			}
+			if sum != bytes {
+				t.Fatalf("%d bytes, want %d", sum, bytes)
 			}
 		}
 		check := func(list lostList, model map[uint64]uint32) {

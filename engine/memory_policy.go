@@ -35,5 +35,6 @@ func (e *Engine) dropIdleMemory() {
 	e.spareSlots, e.chunkHint = nil, smallestChunk
 	e.shrink()
 	e.sent = nil
+	e.returnAllLent()
 	e.prefetch()
 }

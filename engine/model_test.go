@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/engine/duplicates"
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
@@ -42,6 +44,7 @@ type machine struct {
 	committing snapshot // what they should see after the commit
 	held       bool     // the commit in flight was held back
 	failure    error
+	changing   bool           // a change of the limits is under way
 	tamper     func(*machine) // a planted fault
 }
 
@@ -53,7 +56,11 @@ type snapshot struct {
 
 func newMachine(cfg engine.Config, d *disk) *machine {
 	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}}
+	if cfg.Duplicates.Entries > 0 {
+		mc.m.ids = map[string]uint64{}
+	}
 	mc.shell = newShell(cfg, d, engine.NewPublished(), start)
+	mc.listen()
 	mc.attach()
 	return mc
 }
@@ -182,8 +189,8 @@ func (mc *machine) observe() error {
 		}
 	}
 	mc.replies, mc.seenEvents = mc.replies[:0], mc.shown.events
-	if mc.failure != nil {
-		return mc.failure
+	if err := cmp.Or(mc.failure, mc.taker.wrong); err != nil {
+		return err
 	}
 	if err := mc.e.CheckInvariants(); err != nil {
 		return err
@@ -263,17 +270,20 @@ func (mc *machine) reopen() error {
 
 // resume recovers from the disk and compares with the model.
 func (mc *machine) resume(atLeast uint64) error {
-	// What fails then is a refused open, which is tried again.
-	for mc.recover(atLeast, 0); mc.e.Failed() != nil; mc.recover(atLeast, 0) {
-		if state := mc.pub.State(); !mc.e.Served() && state != engine.NewPublished().State() {
+	// What fails before the stream serves is a refused open, which is tried again.
+	for mc.recover(atLeast, 0); mc.e.Failed() != nil && !mc.e.Served(); mc.recover(atLeast, 0) {
+		if state := mc.pub.State(); state != engine.NewPublished().State() {
 			return fmt.Errorf("a refused open shows %+v", state)
 		}
 		mc.pub = engine.NewPublished()
 	}
 	mc.replies = nil
+	defer mc.m.reopenIDs()
 	mc.renewed()
 	mc.caps = nil
-	mc.shown = mc.snapshot()
+	if mc.shown = mc.snapshot(); mc.e.Failed() != nil {
+		return nil
+	}
 	return mc.quiesce()
 }
 
@@ -288,7 +298,7 @@ func drawMessage(t *rapid.T) engine.Message {
 	}
 	n := rapid.SampledFrom([]int{0, 1, 10, 50, 100, 200, 700, 1500}).Draw(t, "payload")
 	m.Payload = []byte(strings.Repeat(rapid.SampledFrom([]string{"p", "q"}).Draw(t, "byte"), n))
-	return m
+	return withID(t, m)
 }
 
 func drawCommand(t *rapid.T, mc *machine) engine.Command {
@@ -304,23 +314,26 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	}
 	switch k := rapid.IntRange(0, 99).Draw(t, "command"); {
 	case k < 55:
-		return &engine.Store{Message: drawMessage(t), Precondition: precondition()}
+		return &engine.Store{Message: rollingUp(t, 8, expecting(t, mc, drawMessage(t))), Precondition: precondition()}
 	case k < 67:
 		return &engine.StoreRaw{
 			Message: drawMessage(t), Sequence: near("sequence"),
 			Time:            rapid.SampledFrom([]int64{0, mc.now, mc.now - second, mc.now + second, start, -1}).Draw(t, "time"),
 			CheckDiscardNew: rapid.Bool().Draw(t, "check discard new"),
+			StampNow:        rapid.Bool().Draw(t, "stamp now"),
 		}
 	case k < 80:
 		c := &engine.StoreBatch{Precondition: precondition()}
 		for range rapid.IntRange(0, 5).Draw(t, "batch") {
-			c.Messages = append(c.Messages, drawMessage(t))
+			c.Messages = append(c.Messages, rollingUp(t, 40, expecting(t, mc, drawMessage(t))))
 		}
 		return c
 	case k < 90:
 		return &engine.Skip{
 			Sequence: near("sequence"),
 			Count:    rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count"),
+			HasTime:  rapid.Bool().Draw(t, "with a time"),
+			Time:     rapid.SampledFrom([]int64{mc.now, mc.now - second, start, -1}).Draw(t, "time of the skip"),
 		}
 	case k < 93:
 		return &engine.Flush{}
@@ -377,6 +390,9 @@ func drawConfig(t *rapid.T) engine.Config {
 		DiscardNewPer: rapid.Bool().Draw(t, "discard new of a subject"),
 		MaxMsgSize:    rapid.SampledFrom([]int{0, 0, 600}).Draw(t, "max message size"),
 		Discard:       rapid.SampledFrom([]engine.DiscardPolicy{engine.DiscardOld, engine.DiscardOld, engine.DiscardNew}).Draw(t, "discard"),
+	}
+	if rapid.Bool().Draw(t, "duplicates") {
+		cfg.Duplicates = duplicates.Limits{Entries: 1000, Age: idAge}
 	}
 	if rapid.Bool().Draw(t, "derived") {
 		cfg.Derived = []string{"index.db"}

@@ -15,6 +15,7 @@ type opening struct {
 	unwritten  bool   // no floor says so
 	per        perPass
 	limited    bool
+	ids        idScan
 	ready      bool // all is staged, and may be committed
 }
 
@@ -92,6 +93,9 @@ func (e *Engine) open() {
 			return
 		}
 	}
+	if !e.idsFound() {
+		return
+	}
 	if o.ready = e.current.staged(); !o.ready {
 		e.opened()
 	}
@@ -104,6 +108,9 @@ func (e *Engine) removeBelow(first uint64) bool {
 		if _, loaded := b.table(b.firstLive); !loaded {
 			e.request(b)
 			return false
+		}
+		if b.last >= first {
+			e.stayBelow(b)
 		}
 		if !e.removeHead(countRemovedMsgs, func(b *block) bool { return b.last < first }) {
 			return false
@@ -126,10 +133,12 @@ func (e *Engine) opened() {
 	e.counts[countUnindexed] = e.indexing.missing()
 	for _, b := range e.blocks {
 		b.publishDeleted()
-		e.compaction.consider(e, b)
+		e.compacting.consider(e, b)
 	}
 	e.setBlocks(e.blocks) // readers were shown none of the lists of groups until now
 	e.pub.turn.Add(1)
+	e.openedNotices()
+	e.telling.wanted = false // recovery has written down what it has found
 	e.showLost()
 	if e.last() < e.pub.Last() {
 		e.pub.publish(&e.numbers) // first: nobody looks for a message in a view that never had it

@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"github.com/seed-d8b58eba/millrace/engine/subjects"
-	"github.com/seed-d8b58eba/millrace/internal/subject"
-)
+import "github.com/seed-d8b58eba/millrace/engine/subjects"
 
 // publishStaged is called at SyncNever alone: it shows readers all that is staged, and
 // lets its replies leave, unless too much of it waits to be written.
@@ -33,15 +30,25 @@ func (e *Engine) publishStaged() {
 func (e *Engine) publish(g *group) {
 	if !e.serving() {
 		e.indexSubjects(g) // what opening removed
-		g.showDeletions()  // in views that no reader has been given yet
+		e.showDeletions(g, &View{})
 		return
 	}
 	e.pub.turn.Add(1)
-	if g.view != nil {
-		e.pub.view.Store(g.view)
+	if e.pub.held.Load() {
+		e.pub.held.Store(false)
+		e.subjects.Freeze()
+		e.viewEpoch++
 	}
+	shown := e.pub.view.Load()
+	list := shown
+	if g.view != nil {
+		list = g.view
+	}
+	// What is lost is shown before it is deleted.
 	e.showLost()
-	g.showDeletions()
+	if list = e.showDeletions(g, list); list != shown {
+		e.pub.view.Store(list)
+	}
 	for i := range g.pieces {
 		b := g.pieces[i].block
 		b.view.lastTime.Store(b.maxTime)
@@ -49,6 +56,7 @@ func (e *Engine) publish(g *group) {
 			b.memory.tail.visible.Store(int64(g.pieces[i].slots))
 		}
 	}
+	e.releaseNotices(g)
 	e.indexSubjects(g)
 	e.pub.showTree(e.subjects.Tree())
 	g.numbers.counts[countSubjects] = uint64(e.subjects.Tree().Len())
@@ -61,10 +69,6 @@ func (e *Engine) publish(g *group) {
 
 // indexSubjects brings the subject index up to date with a group.
 func (e *Engine) indexSubjects(g *group) {
-	if e.pub.held.Load() {
-		e.pub.held.Store(false)
-		e.subjects.Freeze()
-	}
 	for i := range g.pieces {
 		p := &g.pieces[i]
 		for ; p.counted < p.slots; p.counted++ {
@@ -80,10 +84,10 @@ func (e *Engine) indexSubjects(g *group) {
 		e.subjects.Removed(m.subject, m.sequence)
 	}
 	g.removals = g.removals[:0]
-	if g.lost > 0 {
-		e.forgetSubjects(g.lost)
-		g.lost = 0
+	for _, c := range g.corrections {
+		e.subjects.Lost(c.subject, c.excess)
 	}
+	g.corrections = g.corrections[:0]
 	e.subjects.Published(g.parity)
 	e.staging.published(g.parity)
 	if g.purged {
@@ -93,23 +97,6 @@ func (e *Engine) indexSubjects(g *group) {
 		e.staging.forget()
 		e.per = perSubject{}
 		g.purged, e.fenced = false, false
-	}
-}
-
-// forgetSubjects takes subjects out of the index all of whose messages were lost with
-// what no table lists any more. Where a subject has later messages too, it is not known
-// how many of it were lost: its count stays too high until the stream is opened again.
-func (e *Engine) forgetSubjects(through uint64) {
-	everything := subject.Everything()
-	var gone []subjects.Info
-	e.subjects.Tree().Walk(&everything, func(_ []byte, info subjects.Info) bool {
-		if info.Last <= through {
-			gone = append(gone, info)
-		}
-		return true
-	})
-	for _, info := range gone {
-		e.subjects.RemovedMany(info.ID, info.Count, info.Last)
 	}
 }
 

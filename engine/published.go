@@ -84,6 +84,9 @@ func (p *Published) View() *View { return p.view.Load() }
 // Last returns the highest sequence that readers may see.
 func (p *Published) Last() uint64 { return p.counts[countLast].Load() }
 
+// Messages returns the number of live messages.
+func (p *Published) Messages() uint64 { return p.counts[countMessages].Load() }
+
 // First returns the lowest sequence that may be live.
 func (p *Published) First() uint64 { return p.counts[countFirst].Load() }
 
@@ -105,9 +108,8 @@ func (p *Published) Durable() uint64 { return p.counts[countDurable].Load() }
 // Turn returns a number that changes whenever something is published.
 func (p *Published) Turn() uint64 { return p.turn.Load() }
 
-// Snapshot is a stream as of one instant. It never changes, whatever the engine does,
-// with two exceptions: the files of its blocks may be removed, and sequences behind the
-// last of the snapshot may be added to the deleted ones of its last block.
+// Snapshot is a stream as of one instant. It never changes, whatever the engine does, but that the files of its
+// blocks may be removed, or others take their place.
 type Snapshot struct {
 	State
 	View *View
@@ -146,7 +148,8 @@ func (p *Published) Subjects() *subjects.Tree {
 	}
 }
 
-// Extent is Snapshot without the subjects, at less cost for the engine.
+// Extent is Snapshot without the subjects, at less cost for the engine. What is removed later may be deleted in its
+// blocks: it is for who goes through them and wants to know.
 func (p *Published) Extent() Snapshot {
 	for {
 		s := p.instant()

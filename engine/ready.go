@@ -104,12 +104,20 @@ const (
 	// WorkCompact writes a sealed block of Size bytes anew, see Compaction, beside the lane as WorkIndex. When it
 	// is done without an error and without a scan, the block is as it was.
 	WorkCompact
+	// WorkIDs lists the ids of the messages in the first Size bytes of a block that are not older than Since.
+	WorkIDs
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
+	// WorkTell writes down what Published says is lost, so that it is known after a crash. An error of it
+	// changes nothing: what is lost is written down again with the next loss, and at a stop.
+	WorkTell
 )
 
-var workNames = [...]string{WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects", WorkTombstones: "tombstones", WorkErase: "erase", WorkTruncate: "truncate", WorkCompact: "compact", WorkIndex: "index"}
+var workNames = [...]string{
+	WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects",
+	WorkTombstones: "tombstones", WorkIDs: "ids", WorkErase: "erase", WorkTruncate: "truncate", WorkCompact: "compact", WorkIndex: "index", WorkTell: "tell",
+}
 
 // String returns the kind's name.
 func (k WorkKind) String() string {
@@ -133,6 +141,8 @@ type Work struct {
 	Compaction *Compaction
 	// Truncation is what WorkTruncate does.
 	Truncation *Truncation
+	// Since is the time that WorkIDs begins from, in nanoseconds since the epoch.
+	Since int64
 }
 
 // String prints the work in one line.
@@ -148,6 +158,8 @@ type Done struct {
 	Tombstones []Tombstone
 	// Scan is of the block that WorkCompact has left.
 	Scan *Scan
+	// IDs is what WorkIDs found, in order of sequence.
+	IDs []MessageID
 }
 
 // Ready is what has to happen outside: replies to send, then work to start. It

@@ -5,11 +5,14 @@ type Recovery struct {
 	e       *Engine
 	atLeast uint64 // least last sequence
 	first   uint64 // least first sequence
+	began   uint64 // sequence that the stream began with, 0 when nobody knows
 	empty   []uint32
 	kept    int // records in tables that are still in memory
 	pending []Tombstone
 	open    bool // the last block added may take records
 	found   []foundLost
+	// loose is the bytes of damage in blocks of which no message is known to be lost. They are counted.
+	loose map[uint32]uint64
 	// tombstoned are the sequences of pending, when somebody has asked for them.
 	tombstoned map[uint64]struct{}
 }
@@ -20,7 +23,7 @@ var keepRecords = 1 << 20
 
 // NewRecovery starts a recovery. The engine that comes out publishes into pub.
 func NewRecovery(cfg Config, pub *Published) *Recovery {
-	return &Recovery{e: newEngine(cfg, pub)}
+	return &Recovery{e: newEngine(cfg, pub), loose: make(map[uint32]uint64)}
 }
 
 // Generation returns the generation of the blocks of the engine that comes out.
@@ -50,10 +53,8 @@ func (r *Recovery) Add(s *Scan) {
 	if s.index == nil && !r.Fits(s) {
 		s.trim(last)
 	}
-	if len(s.lost) > 0 || s.lostHead || s.lostEnd {
-		r.found = append(r.found, foundLost{s.id, s.lost, s.lostHead, s.lostEnd, s.first == 0 && s.last == 0, uint64(s.lostBytes), s.unreadable, uint64(s.unnamedHead), uint64(s.unnamed), s.last})
-	} else {
-		e.counts[countLostBytes] += uint64(s.lostBytes)
+	if len(s.lost) > 0 || s.lostHead || s.lostEnd || s.lostBytes > 0 {
+		r.found = append(r.found, foundIn(s))
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	if s.floor > 0 && s.floor >= e.floor.first {
@@ -70,7 +71,7 @@ func (r *Recovery) Add(s *Scan) {
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
-		allLost: s.held || s.unreadable, tombstones: len(s.tombstones) > 0,
+		allLost: s.held || s.unreadable || s.msgs == 0 && s.lostBytes > 0, tombstones: len(s.tombstones) > 0,
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)

@@ -62,49 +62,87 @@ func (r *Recovery) Last() uint64 { return max(r.e.last(), r.atLeast) }
 type foundLost struct {
 	block       uint32
 	sequences   []uint64
-	head, end   bool // see Scan.Around
-	nothingElse bool // the block shows no sequence of a record that is whole
-	bytes       uint64
-	unreadable  bool // see Scan.Unreadable
+	head, end   bool   // see Scan.Around
+	last        uint64 // the highest sequence of a message or skip of the block, 0 when it has none
+	shown       uint64 // the highest sequence that the block shows, with those that its tombstones name
+	bytes       uint64 // of the damaged stretches
+	unreadable  bool   // see Scan.Unreadable
 	unnamedHead uint64
 	unnamed     uint64
-	last        uint64 // the highest sequence that the block shows
+}
+
+func foundIn(s *Scan) foundLost {
+	return foundLost{
+		block: s.id, sequences: s.lost, head: s.lostHead, end: s.lostEnd, last: s.lastRecord, shown: s.last,
+		bytes: uint64(s.lostBytes), unreadable: s.unreadable, unnamedHead: uint64(s.unnamedHead), unnamed: uint64(s.unnamed),
+	}
 }
 
 // mostUnnamed bounds how many sequences between two blocks are taken for lost because one of them begins or
 // ends with damage: with more, some of them were never stored.
 const mostUnnamed = 1 << 16
 
+// Began tells which sequence the stream began with, as far as anybody knows.
+func (r *Recovery) Began(sequence uint64) { r.began = sequence }
+
 // Settle tells which sequences the damage that was added has cost, once all blocks were added. A damaged
 // record is not believed to be of a sequence that other blocks leave no room for: the file may be a copy of
-// another block. Damage that reaches the edge of its block has cost what is missing to the next block, too.
-// Damage to messages that tombstones name has cost nothing: a crash can leave it where one was being erased.
+// another block. Damage that reaches the edge of its block has cost what is missing to the next block, too,
+// and behind the last message what something else shows to have been used. Damage to messages that tombstones
+// name has cost nothing: a crash can leave it where one was being erased.
 func (r *Recovery) Settle() {
 	found := r.found
 	r.found = nil
+	told := make(map[uint32]uint64) // bytes that are known to be lost with messages of a block
+	for _, l := range r.e.lost {
+		told[l.Block] += l.Bytes
+	}
 	for _, f := range found {
 		if r.removedBefore(&f) {
 			continue
 		}
-		r.e.counts[countLostBytes] += f.bytes
+		// What was told before is not counted again: it was of the same stretches.
+		bytes := f.bytes - min(told[f.block], f.bytes)
 		low, high := r.Room(f.block)
+		begin, end := low+1, high-1 // of what the block may have had
+		if low == 0 && r.began > 0 {
+			begin = max(r.began, r.e.floor.first)
+		} else if low == 0 {
+			begin = 0
+		}
+		if high == 0 {
+			end = r.Last()
+			if n := len(f.sequences); n > 0 { // as the next recovery will see it
+				end = max(end, f.sequences[n-1])
+			}
+		}
 		lose := func(first, last uint64) {
+			if f.last == 0 { // as above, a copy of another block
+				first = max(first, begin)
+			}
 			if first = max(first, low+1); high > 0 {
 				last = min(last, high-1)
 			}
 			if first <= last {
-				r.Lose(LostRange{SequenceRange{first, last}, f.block}, 0)
+				if r.Lose(LostRange{SequenceRange{first, last}, f.block, bytes}) > 0 {
+					bytes = 0 // all of them are of the first
+				}
+			}
+		}
+		unnamed := func(first, last uint64) {
+			if 0 < first && first <= last && last-first < mostUnnamed {
+				lose(first, last)
 			}
 		}
 		first, last := r.edges(f)
-		if f.head && low > 0 && first > low+1 && first-low-1 <= mostUnnamed {
-			lose(low+1, first-1)
+		if f.last == 0 { // nothing is left of it
+			unnamed(begin, end)
 		}
-		if f.end && high > 0 && last > 0 && last+1 < high && high-last-1 <= mostUnnamed {
-			lose(last+1, high-1)
+		if f.head && first > 0 {
+			unnamed(begin, first-1)
 		}
-		if f.nothingElse && low > 0 && high > 0 && high-low-1 <= mostUnnamed {
-			lose(low+1, high-1)
+		if f.end && last > 0 {
+			unnamed(last+1, end)
 		}
 		if f.unreadable {
 			r.settleUnreadable(&f, first, last, low, high, lose)
@@ -112,12 +150,17 @@ func (r *Recovery) Settle() {
 		for _, sequence := range f.sequences {
 			lose(sequence, sequence)
 		}
+		if told[f.block] == 0 && bytes > 0 {
+			r.e.counts[countLostBytes] += bytes
+			r.loose[f.block] = bytes
+		}
 	}
 }
 
 // removedBefore reports whether the damage in a block is of messages alone that tombstones name.
 func (r *Recovery) removedBefore(f *foundLost) bool {
-	return !f.head && !f.end && !slices.ContainsFunc(f.sequences, func(sequence uint64) bool { return !r.Tombstoned(sequence) })
+	return !f.head && !f.end && len(f.sequences) > 0 &&
+		!slices.ContainsFunc(f.sequences, func(sequence uint64) bool { return !r.Tombstoned(sequence) })
 }
 
 // settleUnreadable tells which sequences beyond first..last, which a block with unreadable parts shows, these have
@@ -129,7 +172,7 @@ func (r *Recovery) settleUnreadable(f *foundLost, first, last, low, high uint64,
 	if f.unnamedHead > 0 && low == 0 && whole && first > start {
 		lose(max(start, first+1-min(first, f.unnamedHead)), first-1)
 	}
-	shown := max(low, f.last)
+	shown := max(low, f.shown)
 	if high > 0 || shown == 0 && r.first == 0 {
 		return
 	}
@@ -151,27 +194,27 @@ func (r *Recovery) edges(f foundLost) (first, last uint64) {
 		first, last = f.sequences[0], f.sequences[n-1]
 	}
 	for _, b := range r.e.blocks {
-		if b.id == f.block && b.msgs > 0 {
-			if first == 0 || b.firstMsg < first {
-				first = b.firstMsg
-			}
-			last = max(last, b.last)
+		if b.id == f.block && b.msgs > 0 && (first == 0 || b.firstMsg < first) {
+			first = b.firstMsg
 		}
 	}
-	return first, last
+	return first, max(last, f.last)
 }
 
 // Lose notes messages as lost that no block has. All blocks were added. Those that are live, removed by a
-// tombstone, or known to be lost are passed over; bytes is of all. It returns how many were not.
-func (r *Recovery) Lose(lost LostRange, bytes uint64) (messages uint64) {
+// tombstone, or known to be lost are passed over; the bytes are of all. It returns how many were not.
+func (r *Recovery) Lose(lost LostRange) (messages uint64) {
 	e := r.e
+	bytes := lost.Bytes + r.loose[lost.Block]
 	for _, part := range r.unaccounted(lost.SequenceRange) {
 		messages += part.Last - part.First + 1
-		r.addLost(LostRange{part, lost.Block})
+		r.addLost(LostRange{part, lost.Block, bytes})
+		bytes = 0
 	}
 	e.counts[countLostMessages] += messages
 	if messages > 0 {
-		e.counts[countLostBytes] += bytes
+		e.counts[countLostBytes] += lost.Bytes
+		delete(r.loose, lost.Block)
 		r.AtLeast(lost.Last)
 	}
 	return messages
@@ -190,7 +233,7 @@ func (r *Recovery) addLost(lost LostRange) {
 }
 
 // unaccounted returns the parts of a range that are neither live nor known to be lost, nor named by a
-// tombstone.
+// tombstone, nor below a floor.
 func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 	parts := []SequenceRange{within}
 	cut := func(first, last uint64) {
@@ -209,6 +252,9 @@ func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 			parts = slices.Replace(parts, i, i+1, left...)
 		}
 	}
+	if first := r.e.floor.first; first > 1 {
+		cut(1, first-1) // removed
+	}
 	for i := r.e.lost.search(within.First); i < len(r.e.lost) && r.e.lost[i].First <= within.Last; i++ {
 		cut(r.e.lost[i].First, r.e.lost[i].Last)
 	}
@@ -220,9 +266,6 @@ func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 				cut(live.First, live.Last)
 			}
 		}
-	}
-	if floor := r.e.floor.first; floor > 1 {
-		cut(1, floor-1)
 	}
 	if n := within.Last - within.First; n < uint64(len(r.pending)) {
 		for sequence := within.First; sequence <= within.Last; sequence++ {

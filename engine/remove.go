@@ -42,6 +42,7 @@ func (e *Engine) needTable(b *block, sequence uint64) (available, unreadable boo
 		b.used = e.now
 		return true, false
 	}
+	b.lent = true
 	return false, !e.request(b)
 }
 

@@ -58,8 +58,7 @@ func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		e.current.removals = append(e.current.removals, removal{id, 0, sequence})
-		e.stagedRemovals(id, 1)
+		e.remove(b, id, sequence)
 	} else {
 		// An earlier engine removed it, and counted why.
 		e.subjects.Removed(id, sequence)
@@ -69,9 +68,10 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 	if b.msgs == 1 {
 		size = b.bytes
 	}
+	e.noteRemoved(id, sequence, size, reason)
 	b.msgs--
 	b.bytes -= size
-	e.compaction.consider(e, b)
+	e.compacting.consider(e, b)
 	e.counts[countMessages]--
 	e.counts[countBytes] -= size
 }
@@ -97,12 +97,13 @@ func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
 // loseRest counts the remaining messages of a block as lost: recovery counted them, and
 // a table that was read again does not list them.
 func (e *Engine) loseRest(b *block) {
+	e.noteMany(NoticeLost, b.msgs, b.bytes)
 	e.counts[countLostMessages] += b.msgs
 	e.counts[countLostBytes] += b.bytes
 	e.counts[countMessages] -= b.msgs
 	e.counts[countBytes] -= b.bytes
 	b.msgs, b.bytes = 0, 0
-	e.current.lost = max(e.current.lost, b.last)
+	e.countAnew(b)
 }
 
 // dropEmptied drops blocks without live messages from the head of the stream. It never
@@ -162,5 +163,4 @@ func (e *Engine) refreshFirst() {
 		n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
 	}
 	e.dropLost()
-	e.forgetUnknown()
 }

@@ -35,6 +35,7 @@ func (e *Engine) roll() {
 	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, codec: e.cfg.Codec.Block(e.lastID)}
 	b.startMemory(e.last() + 1)
 	b.view = newBlockView(b.id, e.generation, e.last()+1, b.memory.tail)
+	b.view.epoch = e.viewEpoch
 	e.addBlock(b)
 	e.tail = b
 	e.current.pieceFor(b).create = true

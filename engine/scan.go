@@ -11,6 +11,7 @@ type Scan struct {
 	table       *Table
 	first       uint64 // of the first message, or what follows the skips of a block without messages
 	last        uint64
+	lastRecord  uint64 // of the last message or skip; last may be shown by a tombstone
 	lastTime    int64
 	maxTime     int64
 	msgs        uint64
@@ -103,6 +104,7 @@ func (s *Scan) Floor(first uint64) {
 func (s *Scan) Finish(size int64, appendable bool, lost []uint64, lostBytes int64) {
 	s.size, s.appendable, s.lost, s.lostBytes = size, appendable, lost, lostBytes
 	s.table.names.scanned()
+	s.lastRecord = s.last
 	// A tombstone shows that its sequence had been used.
 	for _, t := range s.tombstones {
 		if t.Sequence > s.last || t.Sequence == s.last && s.timeless {

@@ -33,7 +33,7 @@ type indexedSubjects struct {
 func NewIndexedScan(id uint32, x IndexSummary) *Scan {
 	return &Scan{
 		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
-		last: x.Last, lastTime: x.LastTime, maxTime: x.MaxTime, timeless: x.Timeless,
+		last: x.Last, lastRecord: x.Last, lastTime: x.LastTime, maxTime: x.MaxTime, timeless: x.Timeless,
 		msgs: x.Messages, bytes: x.Bytes, deleted: x.Deleted, tombstones: x.Tombstones, floor: x.Floor,
 		lost: x.Lost, lostBytes: x.LostBytes, index: &indexedSubjects{},
 	}

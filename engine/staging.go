@@ -28,20 +28,43 @@ type subjectNow struct {
 	size uint32
 }
 
-// track begins to keep account. It is false while a group is staged that was not kept account of.
-func (e *Engine) track() bool {
+// track begins to keep account, with what the groups that are not published have done so far.
+func (e *Engine) track() {
 	s := &e.staging
 	if s.tracks {
-		return true
-	}
-	if e.inflight != nil || e.current.staged() {
-		return false
+		return
 	}
 	s.tracks, s.deltas = true, make(map[uint32]delta)
-	return true
+	for _, g := range [...]*group{e.inflight, e.current} {
+		if g == nil {
+			continue
+		}
+		for i := range g.pieces {
+			e.trackPiece(g, &g.pieces[i])
+		}
+		for _, r := range g.removals {
+			s.remove(g, r.subject, max(r.count, 1))
+		}
+	}
 }
 
-// now returns what a subject has. The engine tracks.
+// trackPiece takes account of the messages of a piece that are not published.
+func (e *Engine) trackPiece(g *group, p *piece) {
+	t := p.block.appended
+	if t == nil {
+		return
+	}
+	to := p.slots
+	if g == e.current && !p.seal {
+		to = t.n
+	}
+	for i := p.counted; i < to; i++ {
+		slot := t.slot(i)
+		e.staging.store(g, slot.subject, slot.sequence, slot.size)
+	}
+}
+
+// subjectNow returns what a subject has. The engine tracks.
 func (e *Engine) subjectNow(name string) subjectNow {
 	id, ok := e.subjects.Lookup(name)
 	if !ok {
@@ -56,6 +79,9 @@ func (e *Engine) subjectNow(name string) subjectNow {
 	}
 	d := e.staging.deltas[id]
 	n.count += uint64(d.stored[0]) + uint64(d.stored[1]) - uint64(d.removed[0]) - uint64(d.removed[1])
+	if q := e.per.queues[id]; q != nil && e.recount.running {
+		n.count = e.liveIn(q) // the subject index counts lost ones, too
+	}
 	if d.last > 0 {
 		n.last, n.size = d.last, d.size
 	}
@@ -67,19 +93,31 @@ func (e *Engine) subjectNow(name string) subjectNow {
 
 // stagedStore takes account of a message of the current group.
 func (e *Engine) stagedStore(id uint32, sequence uint64, size int) {
-	if s := &e.staging; s.tracks && id != noSubject {
-		d := s.touch(id, e.current.parity&1)
-		d.stored[e.current.parity&1]++
-		d.last, d.size = sequence, uint32(size)
-		s.deltas[id] = d
+	if e.staging.tracks {
+		e.staging.store(e.current, id, sequence, uint32(size))
 	}
 }
 
 // stagedRemovals takes account of so many messages that the current group removes.
 func (e *Engine) stagedRemovals(id uint32, n uint32) {
-	if s := &e.staging; s.tracks && id != noSubject {
-		d := s.touch(id, e.current.parity&1)
-		d.removed[e.current.parity&1] += n
+	if e.staging.tracks {
+		e.staging.remove(e.current, id, n)
+	}
+}
+
+func (s *staging) store(g *group, id uint32, sequence uint64, size uint32) {
+	if id != noSubject {
+		d := s.touch(id, g.parity&1)
+		d.stored[g.parity&1]++
+		d.last, d.size = sequence, size
+		s.deltas[id] = d
+	}
+}
+
+func (s *staging) remove(g *group, id uint32, n uint32) {
+	if id != noSubject {
+		d := s.touch(id, g.parity&1)
+		d.removed[g.parity&1] += n
 		s.deltas[id] = d
 	}
 }

@@ -6,7 +6,7 @@ import "slices"
 // many bytes, as far as that takes tables. It asks for the first table that is missing.
 func (e *Engine) tablesReady(n, bytes uint64) bool {
 	l := &e.cfg.Limits
-	if l.Discard != DiscardOld {
+	if l.Discard != DiscardOld || e.shrinking() {
 		return true
 	}
 	var msgs, size int64
@@ -24,7 +24,7 @@ func (e *Engine) tablesReady(n, bytes uint64) bool {
 			continue
 		}
 		if _, loaded := b.table(b.firstLive); loaded || b.unreadable() {
-			// It can be removed.
+			b.lent = false // it can be removed
 		} else if e.want(b) {
 			return false
 		} else {
@@ -80,10 +80,16 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 		e.expiry.retry = min(e.expiry.retry, b.retryAt)
 	case b.scanned == nil && w.Size == b.scannedSize:
 		b.scanned, b.inAppended, b.cursor, b.failed = d.Table, false, 0, 0
+		b.used = e.now
 		e.reconcile(b, d.Table)
+		if b.msgs > 0 && e.serving() {
+			e.settleBytes(b)
+		}
+		e.returnLent(b)
 		if b.msgs > 0 && b.firstLive < b.tailFrom {
 			e.refreshFirstTime(b)
 			e.refreshFirst()
+			e.armExpiry()
 		}
 	}
 	b.wanted = false

@@ -69,16 +69,18 @@ func (m *model) compact(below uint64, r engine.Reply) engine.Reply {
 	if below <= m.last {
 		return m.removeAll(gone, r)
 	}
-	if below > m.last+1 || len(gone) > 0 {
+	if m.last == 0 && below == 1 {
+		m.cleared = true
+	} else if below > m.last+1 || len(gone) > 0 {
 		m.add(event{removed: gone, last: below - 1, time: m.time})
 	}
 	r.Sequence, r.Count = m.last, len(gone)
 	return r
 }
 
-// hasRemoved reports whether a command has ever removed a message.
+// hasRemoved reports whether a command has ever removed a message, or changed the limits.
 func (m *model) hasRemoved() bool {
-	return slices.ContainsFunc(m.log, func(ev event) bool { return len(ev.removed) > 0 || ev.truncates })
+	return slices.ContainsFunc(m.log, func(ev event) bool { return len(ev.removed) > 0 || ev.truncates || ev.limits != nil })
 }
 
 // ofSubject returns the live messages of a subject.
@@ -118,7 +120,7 @@ func (m *model) refusalPer(messages []engine.Message, n, bytes *int) error {
 		if counts[msg.Subject] == 0 {
 			counts[msg.Subject] = len(m.ofSubject(msg.Subject))
 		}
-		if counts[msg.Subject]++; m.limits.DiscardNewPer && counts[msg.Subject] > per {
+		if counts[msg.Subject]++; m.limits.DiscardNewPer && msg.Rollup == engine.RollupNone && counts[msg.Subject] > per {
 			return engine.ErrMaxMsgsPerSubject
 		}
 		if counts[msg.Subject] > per {

@@ -27,6 +27,8 @@ type event struct {
 	removed  []uint64 // sequences
 	last     uint64   // sequence afterwards
 	time     int64    // last time afterwards
+	limits   *engine.Limits
+	opened   bool // limits are those of an open, which applies MaxMsgsPer first
 
 	truncates bool // all messages above a sequence are removed
 	above     uint64
@@ -36,7 +38,8 @@ type event struct {
 // summed up and cut from the front.
 type model struct {
 	limits engine.Limits
-	log    []event // everything that was ever accepted
+	begun  engine.Limits // the limits before the first event
+	log    []event       // everything that was ever accepted
 	live   []entry
 	last   uint64
 	time   int64 // of the last sequence
@@ -47,10 +50,11 @@ type model struct {
 	cleared bool
 	// discarded counts what MaxMsgs and MaxBytes removed.
 	discarded int
+	ids       map[string]uint64 // nil when none are remembered
 }
 
 func newModel(limits engine.Limits, first uint64) *model {
-	m := &model{limits: limits, time: engine.NoTime}
+	m := &model{limits: limits, begun: limits, time: engine.NoTime}
 	if first > 1 {
 		m.first, m.last = first, first-1
 	}
@@ -81,9 +85,16 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 	case *engine.Skip:
 		return m.skip(c, now, r)
 	case *engine.Store:
+		if m.duplicates([]engine.Message{c.Message}, &r) {
+			return r
+		}
 		return m.store(r, []engine.Message{c.Message}, true, 0, c.Precondition, m.later(now))
 	case *engine.StoreRaw:
-		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, func() int64 { return c.Time })
+		stamp := func() int64 { return c.Time }
+		if c.StampNow {
+			stamp = m.later(now)
+		}
+		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, stamp)
 	case *engine.Remove:
 		return m.remove(c, r)
 	case *engine.Erase:
@@ -97,6 +108,13 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 	case *engine.StoreBatch:
 		if len(c.Messages) == 0 {
 			r.Err = engine.ErrEmptyBatch
+			return r
+		}
+		if m.duplicates(c.Messages, &r) {
+			return r
+		}
+		if slices.ContainsFunc(c.Messages, func(m engine.Message) bool { return m.Rollup != engine.RollupNone }) {
+			r.Err = engine.ErrRollupInBatch
 			return r
 		}
 		return m.store(r, c.Messages, true, 0, c.Precondition, m.later(now))
@@ -116,6 +134,9 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 	if r.Err = m.refusal(messages, check); r.Err == nil {
 		r.Err = m.mismatch(wanted, p)
 	}
+	if r.Err == nil && check {
+		r.Err = m.unexpected(messages)
+	}
 	if r.Err != nil {
 		return r
 	}
@@ -123,6 +144,8 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 	ev := event{time: time}
 	for _, msg := range messages {
 		m.last++
+		m.remember(msg, m.last, time)
+		ev.removed = append(ev.removed, m.rolledUp(msg)...)
 		ev.messages = append(ev.messages, entry{m.last, time, msg.Subject, string(msg.Header), string(msg.Payload)})
 	}
 	ev.last = m.last
@@ -142,7 +165,15 @@ func (m *model) add(ev event) {
 		return gone || ev.truncates && e.sequence > ev.above
 	})
 	m.last, m.time = ev.last, ev.time
+	if ev.limits != nil {
+		if m.limits = *ev.limits; ev.opened {
+			m.thin()
+		}
+	}
 	m.enforce()
+	if ev.limits != nil {
+		m.thin()
+	}
 }
 
 // refusal returns why messages may not enter; check applies the limits of DiscardNew.
@@ -189,7 +220,10 @@ func (m *model) skip(c *engine.Skip, now int64, r engine.Reply) engine.Reply {
 		return r
 	}
 	time := m.time
-	if time == engine.NoTime {
+	switch {
+	case c.HasTime:
+		time = c.Time
+	case time == engine.NoTime:
 		time = now
 	}
 	m.add(event{last: m.last + c.Count, time: time})
@@ -266,7 +300,7 @@ func (m *model) deleted() []engine.SequenceRange {
 
 // prefix returns the model as it was after so many events.
 func (m *model) prefix(events int, first uint64) *model {
-	p := newModel(m.limits, first)
+	p := newModel(m.begun, first)
 	for _, ev := range m.log[:events] {
 		p.add(ev)
 	}
@@ -280,7 +314,7 @@ func matches(got, want engine.Reply) error {
 		return fmt.Errorf("reply to %v, want the one to %v", got.Tag, want.Tag)
 	case !errors.Is(got.Err, want.Err) || want.Err == nil && got.Err != nil:
 		return fmt.Errorf("%v: error %v, want %v", got.Tag, got.Err, want.Err)
-	case got.Err == nil && (got.Sequence != want.Sequence || got.Count != want.Count || got.Time != want.Time):
+	case got.Err == nil && (got.Sequence != want.Sequence || got.Count != want.Count || got.Time != want.Time || got.Duplicate != want.Duplicate):
 		return fmt.Errorf("%v: got %+v, want %+v", got.Tag, got, want)
 	}
 	return nil

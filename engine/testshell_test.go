@@ -78,6 +78,7 @@ type shell struct {
 	removeBelow uint64      // for the next recovery
 	planted     string      // a fault of the shell, see planted_test.go
 	owed        []engine.Op // by a shell that claims to have done them
+	taker       *taker      // of notices, or nil
 
 	// Hooks of the model test.
 	onReady  func(commit bool)
@@ -97,6 +98,10 @@ func newShell(cfg engine.Config, d *disk, pub *engine.Published, now int64) *she
 // recover scans the disk into a new engine and opens it.
 func (s *shell) recover(atLeast uint64, after uint32) {
 	s.mount(atLeast, after)
+	resumed := s.taker != nil && s.taker.pub == s.pub
+	if !resumed {
+		s.register()
+	}
 	for s.e.Opening() || s.busy() {
 		s.turn()
 		if !s.runAny() && s.e.Opening() {
@@ -109,6 +114,9 @@ func (s *shell) recover(atLeast uint64, after uint32) {
 		if s.e.Failed() != nil {
 			return
 		}
+	}
+	if resumed {
+		s.register()
 	}
 	s.settle()
 }
@@ -177,6 +185,7 @@ func (s *shell) tick(now int64) {
 // turn takes a Ready.
 func (s *shell) turn() {
 	ready := s.e.Ready()
+	s.hear()
 	s.replies = append(s.replies, ready.Replies...)
 	if ready.Commit != nil {
 		if s.commit != nil {
@@ -233,6 +242,7 @@ func (s *shell) runCommit() bool {
 	}
 	s.commit = nil
 	s.e.Done(engine.Done{ID: c.ID, Err: s.failing})
+	s.hear()
 	if s.failing == nil && s.onCommit != nil {
 		s.onCommit()
 	}
@@ -289,7 +299,7 @@ func (s *shell) runWork() bool {
 		if done.Err == nil {
 			done.Table = scan(w.Block, s.disk.current[w.Block][:w.Size], false).Table()
 		}
-	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones:
+	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones, engine.WorkIDs:
 		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {
 			s.lookInto(w, &done)
 		}
@@ -309,6 +319,7 @@ func (s *shell) runWork() bool {
 		done.Err = s.disk.run(w.String(), false, 0)
 	}
 	s.e.Done(done)
+	s.hear()
 	return true
 }
 

@@ -85,7 +85,10 @@ type State struct {
 	Subjects      uint64 // distinct non-empty subjects of live messages
 	LostMessages  uint64 // messages known to be lost through damage
 	LostBytes     uint64 // bytes of damaged records
-	Durable       uint64 // highest sequence known to be on stable storage
+	// Recounting is 1 while the subject index, and so Subjects, counts messages that were lost and whose
+	// subjects are not known: it is being found out which.
+	Recounting uint64
+	Durable    uint64 // highest sequence known to be on stable storage
 }
 
 // SequenceRange is a closed range of sequences.
@@ -167,6 +170,11 @@ type Config struct {
 	// CompactBelow is the percentage of a block's bytes that have to be live for it not to be compacted. With 0
 	// none is.
 	CompactBelow int
+	// RollupHeaders has the Nats-Rollup header of a message count as its Rollup. Raw messages are stored as
+	// they are.
+	RollupHeaders bool
+	// Duplicates is for how long, and of how many messages, ids are remembered.
+	Duplicates IDLimits
 	// Derived names files that describe the blocks and would be wrong after the
 	// first change; the first commit removes them.
 	Derived []string

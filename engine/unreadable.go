@@ -16,7 +16,7 @@ func (e *Engine) want(b *block) bool {
 	if !e.request(b) {
 		return false
 	}
-	b.wanted = true
+	b.wanted, b.lent = true, false
 	return true
 }
 
@@ -48,6 +48,7 @@ func (e *Engine) loseUnread(b *block) {
 		return
 	}
 	messages, size := b.msgs-min(kept, b.msgs), b.bytes-min(bytes, b.bytes)
+	e.noteMany(NoticeLost, messages, size)
 	e.counts[countLostMessages] += messages
 	e.counts[countLostBytes] += size
 	e.counts[countMessages] -= messages
@@ -55,5 +56,5 @@ func (e *Engine) loseUnread(b *block) {
 	b.msgs, b.bytes = b.msgs-messages, b.bytes-size
 	b.inAppended, b.cursor = true, first
 	b.firstLive, b.firstTime = b.appended.Sequence(first), b.appended.slot(first).time
-	e.current.lost = max(e.current.lost, b.firstLive-1)
+	e.countAnew(b)
 }

@@ -29,6 +29,8 @@ func unreadableHead(t *testing.T, limits engine.Limits) (s *shell, attempts *int
 		}
 		return nil
 	}
+	s.listen()
+	t.Cleanup(func() { require.NoError(t, s.taker.wrong, "notices") })
 	s.must(t, repeat(store("e", 100), 14)...)
 	return s, attempts, broken
 }
@@ -105,6 +107,7 @@ func TestATailThatCannotBeReadKeepsWhatIsInMemory(t *testing.T) {
 		}
 		return nil
 	}
+	s.listen()
 	for range 2 {
 		s.must(t, store("b", 100))
 	}
@@ -115,7 +118,10 @@ func TestATailThatCannotBeReadKeepsWhatIsInMemory(t *testing.T) {
 	}
 	state := s.pub.State()
 	require.Equal(t, uint64(4), state.LostMessages)
+	require.Zero(t, state.Recounting)
+	require.Equal(t, uint64(2), state.Subjects, "b and c")
 	require.LessOrEqual(t, state.Messages, uint64(18))
 	require.Equal(t, state.LastSequence-state.Messages+1, state.FirstSequence)
 	require.Equal(t, []uint64{state.FirstSequence}, s.live()[:1])
+	require.NoError(t, s.taker.wrong, "notices")
 }

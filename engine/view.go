@@ -67,6 +67,8 @@ type BlockView struct {
 	// no message. Of those below the stream's first sequence it need not have any.
 	deleted  atomic.Pointer[deletedSnapshot]
 	lastTime atomic.Int64
+	// epoch is that of the engine's views when this one was made, see Engine.showDeletions.
+	epoch uint64
 	// Attached is for the shell, which keeps there what it needs to read the
 	// block's file. The engine does not look at it.
 	Attached atomic.Pointer[any]

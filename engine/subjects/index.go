@@ -164,10 +164,24 @@ func (x *Index) Removed(id uint32, sequence uint64) { x.removed(id, 1, sequence,
 // With n of 1 it is Removed for a message that is known to be the first.
 func (x *Index) RemovedMany(id uint32, n, through uint64) { x.removed(id, n, through, true) }
 
+// Lost counts n messages of a subject that are gone, nobody knows which. First and Last become bounds.
+func (x *Index) Lost(id uint32, n uint64) {
+	if e := x.lower(id, n); e != nil {
+		e.set(e.first(), e.last(), false, false)
+	}
+}
+
 func (x *Index) removed(id uint32, n, sequence uint64, oldest bool) {
+	if e := x.lower(id, n); e != nil {
+		e.drop(sequence, oldest)
+	}
+}
+
+// lower lowers the count of a subject. It returns nil when the subject has no messages left, or had none.
+func (x *Index) lower(id uint32, n uint64) *entry {
 	l, e := x.live(id)
 	if e == nil || n == 0 {
-		return
+		return nil
 	}
 	t := x.header()
 	count := countOf(e, t.over)
@@ -176,8 +190,7 @@ func (x *Index) removed(id uint32, n, sequence uint64, oldest bool) {
 	l.sum -= n
 	t.messages -= n
 	if e.count > 0 {
-		e.drop(sequence, oldest)
-		return
+		return e
 	}
 	t.live--
 	l.zombies++
@@ -185,6 +198,7 @@ func (x *Index) removed(id uint32, n, sequence uint64, oldest bool) {
 		x.forget(id)
 		x.tidy()
 	}
+	return nil
 }
 
 // Add counts messages that were found in a block: count of them between first and

@@ -153,11 +153,22 @@ func holdsStream(dir string) (bool, error) {
 
 // Topic returns the stream's topic, opened. With create, a stream that is not there is made.
 func (b *Broker) Topic(ctx context.Context, name string, create bool) (*Topic, error) {
-	if err := validateStream(name); err != nil {
+	return b.topic(ctx, topicRequest{name: name, create: create})
+}
+
+// Create returns the stream's topic, opened. A stream that is not there is made, and keeps so many messages of each
+// subject (0: any number); one that is there stays as it is.
+func (b *Broker) Create(ctx context.Context, name string, maxMsgsPer int64) (*Topic, error) {
+	return b.topic(ctx, topicRequest{name: name, create: true, maxMsgsPer: maxMsgsPer})
+}
+
+func (b *Broker) topic(ctx context.Context, request topicRequest) (*Topic, error) {
+	if err := validateStream(request.name); err != nil {
 		return nil, err
 	}
 	answers := make(chan topicResult, 1)
-	b.system.Root.Send(b.pid, &topicRequest{name: name, create: create, done: answers})
+	request.done = answers
+	b.system.Root.Send(b.pid, &request)
 	answer, err := await(ctx, b.gone, answers)
 	if err != nil {
 		return nil, err
@@ -240,7 +251,7 @@ func (b *brokerActor) request(ctx actor.Context, m *topicRequest) {
 		m.done <- topicResult{err: fmt.Errorf("%w (%d)", errTooManyStreams, b.config.MaxStreams)}
 	default:
 		entry := &topicEntry{waiting: []chan<- topicResult{m.done}, gone: make(chan struct{})}
-		entry.pid = ctx.Spawn(topicProps(b.config, b.system, m.name, entry.gone, b.ending))
+		entry.pid = ctx.Spawn(topicProps(b.config, b.system, m, entry.gone, b.ending))
 		b.topics[m.name] = entry
 	}
 }

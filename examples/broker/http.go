@@ -43,7 +43,11 @@ func newHandler(broker *Broker, logger *slog.Logger, address net.Addr) (*handler
 	h := &handler{broker: broker, logger: logger, draining: make(chan struct{})}
 	routes := http.NewServeMux()
 	routes.HandleFunc("POST /streams/{stream}/{subject...}", h.post)
+	routes.HandleFunc("PUT /streams/{stream}", h.put)
 	routes.HandleFunc("GET /streams/{stream}/messages", h.messages)
+	routes.HandleFunc("GET /streams/{stream}/last/{subject...}", h.last)
+	routes.HandleFunc("DELETE /streams/{stream}/messages/{sequence}", h.removeMessage)
+	routes.HandleFunc("DELETE /streams/{stream}/messages", h.removeMessages)
 	routes.HandleFunc("GET /streams/{stream}", h.stream)
 	routes.HandleFunc("GET /streams", h.streams)
 	routes.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
@@ -59,7 +63,7 @@ func newHandler(broker *Broker, logger *slog.Logger, address net.Addr) (*handler
 	routes.HandleFunc("/", nothingHere(routes))
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusForbidden, "a page of another origin may not publish here")
+		refuse(w, http.StatusForbidden, "a page of another origin may not change anything here")
 	}))
 	h.Handler = h.logged(onlyLocalNames(address, origins.Handler(routes)))
 	return h, nil
@@ -69,7 +73,7 @@ func newHandler(broker *Broker, logger *slog.Logger, address net.Addr) (*handler
 func nothingHere(routes *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var allowed []string
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 			other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
 			if _, pattern := routes.Handler(other); pattern != "" && pattern != "/" {
 				allowed = append(allowed, method)
@@ -166,7 +170,7 @@ func statusOf(err error) int {
 		return http.StatusGatewayTimeout
 	case errors.Is(err, errBadName), errors.Is(err, errBadID):
 		return http.StatusBadRequest
-	case errors.Is(err, errNoStream):
+	case errors.Is(err, errNoStream), errors.Is(err, actors.ErrNotFound), errors.Is(err, actors.ErrEOF):
 		return http.StatusNotFound
 	case errors.Is(err, actors.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
@@ -175,7 +179,7 @@ func statusOf(err error) int {
 	case errors.Is(err, errTooManyStreams), errors.Is(err, errTooManySessions),
 		errors.Is(err, actors.ErrMaxMsgs), errors.Is(err, actors.ErrMaxBytes):
 		return http.StatusInsufficientStorage
-	case errors.Is(err, errClosing), errors.Is(err, actors.ErrStopped), errors.Is(err, actors.ErrFailed),
+	case errors.Is(err, errClosing), errors.Is(err, actors.ErrStopped), errors.Is(err, actors.ErrFailed), errors.Is(err, actors.ErrUnreadable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable
 	}

@@ -20,6 +20,8 @@ type streamInfo struct {
 	Messages      uint64     `json:"messages"`
 	Bytes         uint64     `json:"bytes"`
 	MaxBytes      int64      `json:"maxBytes"`
+	MaxMsgsPer    int64      `json:"maxMsgsPer,omitempty"` // messages of each subject
+	Subjects      uint64     `json:"subjects"`
 	FirstSequence uint64     `json:"firstSequence"`
 	FirstTime     *time.Time `json:"firstTime,omitempty"`
 	LastSequence  uint64     `json:"lastSequence"`
@@ -83,6 +85,7 @@ func (h *handler) describe(r *http.Request, topic *Topic) (streamInfo, error) {
 	}
 	info := streamInfo{
 		Name: topic.Name, Messages: state.Messages, Bytes: state.Bytes, MaxBytes: h.broker.config.MaxBytes,
+		MaxMsgsPer: max(topic.Store.Limits().MaxMsgsPer, 0), Subjects: state.Subjects,
 		FirstSequence: state.FirstSequence, LastSequence: state.LastSequence,
 		LostMessages: state.LostMessages, Failed: topic.Store.Stats().Failed,
 	}
@@ -233,11 +236,19 @@ func (l *lineWriter) writeBatch(batch Batch, end uint64) error {
 }
 
 func (l *lineWriter) write(message *actors.Message) error {
+	line, err := lineOf(message)
+	if err != nil {
+		return err
+	}
+	return l.line(line)
+}
+
+func lineOf(message *actors.Message) (messageLine, error) {
 	line := messageLine{Sequence: message.Sequence, Time: message.Time.UTC(), Subject: message.Subject}
 	if len(message.HeaderBlock) > 0 {
 		header, err := message.Header()
 		if err != nil {
-			return fmt.Errorf("sequence %d: reading the header: %w", message.Sequence, err)
+			return line, fmt.Errorf("sequence %d: reading the header: %w", message.Sequence, err)
 		}
 		line.Header = header
 	}
@@ -247,7 +258,7 @@ func (l *lineWriter) write(message *actors.Message) error {
 	} else {
 		line.PayloadBase64 = message.Payload
 	}
-	return l.line(line)
+	return line, nil
 }
 
 func (l *lineWriter) line(content any) error {

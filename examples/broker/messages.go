@@ -23,9 +23,10 @@ var (
 
 // topicRequest asks the broker actor for a topic, which it opens when it has to.
 type topicRequest struct {
-	name   string
-	create bool // or answer errNoStream
-	done   chan<- topicResult
+	name       string
+	create     bool  // or answer errNoStream
+	maxMsgsPer int64 // of a stream that is made
+	done       chan<- topicResult
 }
 
 type topicResult struct {
@@ -66,6 +67,13 @@ type publish struct {
 	header  actors.Header
 	payload []byte
 	done    chan<- publishResult // one slot
+}
+
+func (m *publish) fail(err error) { m.done <- publishResult{err: err} }
+
+// An asker is a request of a goroutine that waits for its answer.
+type asker interface {
+	fail(err error)
 }
 
 type publishResult struct {

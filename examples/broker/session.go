@@ -124,7 +124,7 @@ func (s *sessionActor) read(ctx actor.Context, m *actors.ReadReply) {
 		batch.Lost = damage.lost
 		ctx.Send(ctx.Parent(), damage)
 	}
-	if len(batch.Messages) > 0 || batch.Lost != nil {
+	if s.next > asked { // also without messages, where they were removed: a reader may wait for that place
 		s.unacked = append(s.unacked, batch.Through)
 		s.batches <- batch
 	}

@@ -51,27 +51,28 @@ func (t *Topic) Subscribe(ctx context.Context, from uint64) (*Subscription, erro
 // topicActor owns one store. It passes messages on to it and replies back, and bounds what is under
 // way; it never waits for either.
 type topicActor struct {
-	config   BrokerConfig
-	system   *actor.ActorSystem
-	name     string
-	logger   *slog.Logger
-	gone     chan struct{}
-	ending   *ending
-	store    *actors.Store // nil until it is open
-	pending  map[*publish]struct{}
-	sessions int
-	losses   lossLog
-	closing  bool
-	stopping bool // the store has been asked to stop
+	config     BrokerConfig
+	system     *actor.ActorSystem
+	name       string
+	maxMsgsPer int64 // of a new stream
+	logger     *slog.Logger
+	gone       chan struct{}
+	ending     *ending
+	store      *actors.Store // nil until it is open
+	pending    map[asker]struct{}
+	sessions   int
+	losses     lossLog
+	closing    bool
+	stopping   bool // the store has been asked to stop
 }
 
-func topicProps(config BrokerConfig, system *actor.ActorSystem, name string, gone chan struct{}, ending *ending) *actor.Props {
+func topicProps(config BrokerConfig, system *actor.ActorSystem, m *topicRequest, gone chan struct{}, ending *ending) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor {
 		return &topicActor{
-			config: config, system: system, name: name, gone: gone, ending: ending,
-			logger:  config.Logger.With("stream", name),
-			pending: map[*publish]struct{}{},
-			losses:  lossLog{logger: config.Logger.With("stream", name), told: map[damagedPlace]struct{}{}},
+			config: config, system: system, name: m.name, maxMsgsPer: m.maxMsgsPer, gone: gone, ending: ending,
+			logger:  config.Logger.With("stream", m.name),
+			pending: map[asker]struct{}{},
+			losses:  lossLog{logger: config.Logger.With("stream", m.name), told: map[damagedPlace]struct{}{}},
 		}
 	}, actor.WithSupervisor(stopOnPanic))
 }
@@ -89,6 +90,16 @@ func (t *topicActor) Receive(ctx actor.Context) {
 		t.forward(ctx, m)
 	case *actors.StoreReply:
 		t.stored(ctx, m)
+	case *removal:
+		t.remove(ctx, m)
+	case *actors.RemoveReply:
+		count := uint64(0)
+		if m.Removed {
+			count = 1
+		}
+		t.removed(ctx, m.Tag, count, m.Err)
+	case *actors.PurgeReply:
+		t.removed(ctx, m.Tag, m.Removed, m.Err)
 	case *subscribe:
 		t.subscribe(ctx, m)
 	case *damageFound:
@@ -115,6 +126,7 @@ func (t *topicActor) Receive(ctx actor.Context) {
 // open lets a goroutine open the store: recovery reads the disk, and an actor must not wait for that.
 func (t *topicActor) open(ctx actor.Context) {
 	system, self, config := t.system, ctx.Self(), streamConfig(t.config, t.name)
+	config.MaxMsgsPer = t.maxMsgsPer
 	go func() {
 		store, err := actors.Open(context.Background(), system, config)
 		system.Root.Send(self, &storeOpened{store: store, err: err})
@@ -133,15 +145,30 @@ func (t *topicActor) opened(ctx actor.Context, m *storeOpened) {
 
 // publish passes a goroutine's message on, unless too many are under way.
 func (t *topicActor) publish(ctx actor.Context, m *publish) {
-	switch {
-	case t.closing || t.store == nil:
-		m.done <- publishResult{err: errClosing}
-	case len(t.pending) >= t.config.MaxPending:
-		m.done <- publishResult{err: errBusy}
-	default:
-		t.pending[m] = struct{}{}
+	if t.take(m) {
 		sendToStore(ctx, t.store, &actors.StoreRequest{Subject: m.subject, Header: m.header, Payload: m.payload, Tag: m})
 	}
+}
+
+// take reports whether a goroutine's request is taken; if not, it has been answered.
+func (t *topicActor) take(m asker) bool {
+	switch {
+	case t.closing || t.store == nil:
+		m.fail(errClosing)
+	case len(t.pending) >= t.config.MaxPending:
+		m.fail(errBusy)
+	default:
+		t.pending[m] = struct{}{}
+		return true
+	}
+	return false
+}
+
+// answered reports whether a goroutine waits for the answer that has come.
+func (t *topicActor) answered(m asker) bool {
+	_, waiting := t.pending[m]
+	delete(t.pending, m)
+	return waiting
 }
 
 // forward passes an actor's message on as it is: the store replies to that actor, whose window bounds
@@ -156,12 +183,10 @@ func (t *topicActor) forward(ctx actor.Context, m *actors.StoreRequest) {
 
 func (t *topicActor) stored(ctx actor.Context, m *actors.StoreReply) {
 	asked, ours := m.Tag.(*publish)
-	if _, waiting := t.pending[asked]; !ours || !waiting {
-		return
+	if ours && t.answered(asked) {
+		asked.done <- publishResult{ack: m.Ack, err: m.Err}
+		t.closeWhenIdle(ctx)
 	}
-	delete(t.pending, asked)
-	asked.done <- publishResult{ack: m.Ack, err: m.Err}
-	t.closeWhenIdle(ctx)
 }
 
 func (t *topicActor) subscribe(ctx actor.Context, m *subscribe) {
@@ -198,7 +223,7 @@ func (t *topicActor) terminated(ctx actor.Context, who *actor.PID) {
 // message that reached it.
 func (t *topicActor) storeEnded(ctx actor.Context) {
 	for asked := range t.pending {
-		asked.done <- publishResult{err: fmt.Errorf("the store has ended: %w", actors.ErrStopped)}
+		asked.fail(fmt.Errorf("the store has ended: %w", actors.ErrStopped))
 		delete(t.pending, asked)
 	}
 	if !t.stopping {
@@ -213,7 +238,7 @@ func (t *topicActor) storeEnded(ctx actor.Context) {
 // The store may have taken their messages.
 func (t *topicActor) abandon(ctx actor.Context) {
 	for asked := range t.pending {
-		asked.done <- publishResult{err: fmt.Errorf("%w: the topic ended", actors.ErrOutcomeUnknown)}
+		asked.fail(fmt.Errorf("%w: the topic ended", actors.ErrOutcomeUnknown))
 		delete(t.pending, asked)
 	}
 	if t.store != nil && !t.stopping {

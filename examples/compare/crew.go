@@ -96,6 +96,11 @@ func startBackground(count int, work func(number int, over *atomic.Bool) error) 
 // stop ends the goroutines and returns their errors.
 func (b *background) stop() error {
 	b.over.Store(true)
+	return b.wait()
+}
+
+// wait waits for the goroutines, which end by themselves, and returns their errors.
+func (b *background) wait() error {
 	b.crew.Wait()
 	return errors.Join(b.errs...)
 }

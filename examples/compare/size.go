@@ -18,6 +18,12 @@ type size struct {
 	indexMessages  int
 	indexSubjects  int // of the row with many
 
+	kvKeys         int // fewer keys
+	durableKeys    int // of the row in which each store is synced
+	fullMessages   int // that a stream with MaxMsgs holds
+	removeMessages int
+	purgeMessages  int
+
 	fullBytes int64         // what a full stream holds
 	fullWarm  time.Duration // how long its scanners run before the run, at most
 
@@ -32,6 +38,7 @@ var (
 		scanMessages: 2_000_000, openMessages: 5_000_000, hotMessages: 40_000, loadMessages: 2_000_000,
 		filterMessages: 2_000_000, filterSubjects: 100_000, kvMessages: 1_000_000,
 		indexMessages: 2_000_000, indexSubjects: 1_000_000,
+		kvKeys: 100_000, durableKeys: 100_000, fullMessages: 200_000, removeMessages: 1_000_000, purgeMessages: 2_000_000,
 		fullBytes: 512 << 20, fullWarm: 500 * time.Millisecond, full: time.Second,
 		heapMessages: 1_000_000, heapIdle: 12 * time.Second,
 	}
@@ -40,6 +47,7 @@ var (
 		scanMessages: 200_000, openMessages: 300_000, hotMessages: 40_000, loadMessages: 200_000,
 		filterMessages: 200_000, filterSubjects: 10_000, kvMessages: 100_000,
 		indexMessages: 200_000, indexSubjects: 100_000,
+		kvKeys: 20_000, durableKeys: 2_000, fullMessages: 50_000, removeMessages: 100_000, purgeMessages: 200_000,
 		fullBytes: 64 << 20, fullWarm: 200 * time.Millisecond, full: 300 * time.Millisecond,
 		heapMessages: 100_000, heapIdle: 12 * time.Second,
 	}
@@ -48,6 +56,7 @@ var (
 		scanMessages: 2_000, openMessages: 3_000, hotMessages: 2_000, loadMessages: 2_000,
 		filterMessages: 2_000, filterSubjects: 1_000, kvMessages: 2_000,
 		indexMessages: 2_000, indexSubjects: 1_000,
+		kvKeys: 500, durableKeys: 20, fullMessages: 500, removeMessages: 2_000, purgeMessages: 4_000,
 		fullBytes: 1 << 20, fullWarm: 5 * time.Millisecond, full: 5 * time.Millisecond,
 		heapMessages: 2_000, heapIdle: time.Millisecond,
 	}

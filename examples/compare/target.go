@@ -93,7 +93,7 @@ func (t target) String() string {
 		return "no allocations"
 	case t.lower():
 		return fmt.Sprintf("%s %sx lower", name, short(1/t.bound))
-	case t.figure == timeFigure && !t.alone():
+	case t.figure == timeFigure && !t.alone() && t.bound <= 1:
 		return fmt.Sprintf("%sx faster", short(1/t.bound))
 	case t.figure == rateFigure || t.atLeast:
 		return fmt.Sprintf("%s >= %s", name, t.text(t.bound))

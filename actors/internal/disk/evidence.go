@@ -27,12 +27,14 @@ type missing struct {
 
 // evidence is what speaks for messages that are not there.
 type evidence struct {
-	missing []missing
-	orphans map[uint32]bool // numbers of indexes without a block
-	end     blockio.EndProof
-	hasEnd  bool
-	told    []engine.LostRange
-	stale   []uint32 // blocks whose indexes name messages that they do not have
+	missing   []missing
+	orphans   map[uint32]bool // numbers of indexes without a block
+	end       blockio.EndProof
+	hasEnd    bool
+	server    blockio.ServerState // what nats-server has written, if hasServer
+	hasServer bool
+	told      []engine.LostRange
+	stale     []uint32 // blocks whose indexes name messages that they do not have
 }
 
 // lackedBy returns the messages that the index of a block names and a scan of the block's records has not
@@ -97,13 +99,16 @@ func (r *Recovery) gather() error {
 	if r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof(); err != nil {
 		r.Log.Warn("cannot read the proof of the end", "error", err)
 	}
+	if r.evidence.server, r.evidence.hasServer, err = r.Blocks.ReadServerState(); err != nil {
+		r.Log.Warn("cannot read what nats-server has written of the stream", "error", err)
+	}
 	told, err := r.Blocks.ReadLost()
 	if err != nil {
 		r.Log.Warn("cannot read which messages are known to be lost", "error", err)
 	}
 	for _, l := range told {
 		r.evidence.told = append(r.evidence.told, engine.LostRange{
-			SequenceRange: engine.SequenceRange{First: l.First, Last: l.Last}, Block: l.Block})
+			SequenceRange: engine.SequenceRange{First: l.First, Last: l.Last}, Block: l.Block, Bytes: l.Bytes})
 	}
 	return nil
 }
@@ -112,7 +117,9 @@ func (r *Recovery) gather() error {
 // indexes without a block that are to stay, since they name messages that are lost.
 func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep map[uint32]bool) {
 	r.recall(rec, list) // first: nearly all that the damage names is in it, in order
+	rec.Began(r.began(list))
 	rec.Settle()
+	r.judgeServerEnd(rec, list)
 	keep = make(map[uint32]bool)
 	for _, m := range r.evidence.missing {
 		if n := len(r.evidence.stale); !r.evidence.orphans[m.block] && !r.unreadable[m.block] && (n == 0 || r.evidence.stale[n-1] != m.block) {
@@ -128,12 +135,11 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 	}
 	first := rec.First()
 	var run engine.LostRange
-	var bytes uint64
 	tell := func() {
 		if run.Block > 0 {
-			r.tellLost(rec, run, bytes)
+			r.tellLost(rec, run)
 		}
-		run, bytes = engine.LostRange{}, 0
+		run = engine.LostRange{}
 	}
 	var low, high uint64
 	for i, m := range r.evidence.missing {
@@ -156,7 +162,7 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 			run.Block, run.First = m.block, m.sequence
 		}
 		run.Last = m.sequence
-		bytes += uint64(m.size)
+		run.Bytes += uint64(m.size)
 	}
 	tell()
 	r.judgeEnd(rec, list)
@@ -164,12 +170,53 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 }
 
 // endsAsProven reports whether the last block is the one in which a clean stop has left the end, and has not
-// grown since. Then nothing in it is torn: what does not verify is damaged, and the rest of it is kept.
-func (r *Recovery) endsAsProven(list []blockio.BlockInfo) bool {
-	if n := len(list); n > 0 && r.evidence.hasEnd && !r.ServerWasHere {
-		return list[n-1].ID == r.evidence.end.Block && list[n-1].Size <= r.evidence.end.Size
+// grown since. Then nothing in it is torn: what does not verify is damaged, and the rest of it is kept. tail is
+// the last block with content.
+func (r *Recovery) endsAsProven(list []blockio.BlockInfo, tail int) bool {
+	n := len(list)
+	switch {
+	case tail < 0:
+		return false
+	case r.evidence.hasServer:
+		return r.serverKnowsAll(list[tail].ID)
 	}
-	return false
+	return r.evidence.hasEnd && !r.ServerWasHere && list[n-1].ID == r.evidence.end.Block && list[n-1].Size <= r.evidence.end.Size
+}
+
+// serverKnowsAll reports whether everything in the last block was there when nats-server wrote what it knows of
+// the stream. What it appended later may be torn.
+func (r *Recovery) serverKnowsAll(id uint32) bool {
+	data, unreadable, err := r.readAll(id, nil)
+	if err != nil {
+		return false // the scan says why
+	}
+	scan, found := r.scanAround(id, data, unreadable, false, false)
+	n := len(found.Lost)
+	return found.DamageCount > 0 && scan.Last() <= r.evidence.server.Last && (n == 0 || found.Lost[n-1] <= r.evidence.server.Last)
+}
+
+// began returns the sequence that the stream began with before the damage, 0 when nobody knows. What is below
+// it was removed.
+func (r *Recovery) began(list []blockio.BlockInfo) uint64 {
+	limits := &r.Config.Limits
+	switch {
+	case r.evidence.hasServer:
+		return r.evidence.server.First
+	case r.evidence.hasEnd && !r.ServerWasHere && r.evidence.end.First > 0:
+		return r.evidence.end.First
+	case len(list) > 0 && list[0].ID == 1 && !r.ServerWasHere && r.MaxMsgsPer <= 0 &&
+		limits.MaxMsgsPer <= 0 && limits.MaxMsgs <= 0 && limits.MaxBytes <= 0 && limits.MaxAge <= 0:
+		return max(1, r.Config.FirstSequence) // nothing removes what a stream begins with
+	}
+	return 0
+}
+
+// judgeServerEnd compares where the log ends with where nats-server has written that it does.
+func (r *Recovery) judgeServerEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
+	if last := rec.Last(); r.evidence.hasServer && last < r.evidence.server.Last && len(list) > 0 {
+		r.tellLost(rec, engine.LostRange{
+			SequenceRange: engine.SequenceRange{First: last + 1, Last: r.evidence.server.Last}, Block: list[len(list)-1].ID})
+	}
 }
 
 // judgeEnd compares where the log ends with where it ended at the last clean stop.
@@ -190,14 +237,15 @@ func (r *Recovery) judgeEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
 			bytes = max(0, end.Size-b.Size)
 		}
 	}
-	r.tellLost(rec, engine.LostRange{SequenceRange: engine.SequenceRange{First: last + 1, Last: end.Sequence}, Block: end.Block}, uint64(bytes))
+	r.tellLost(rec, engine.LostRange{
+		SequenceRange: engine.SequenceRange{First: last + 1, Last: end.Sequence}, Block: end.Block, Bytes: uint64(bytes)})
 }
 
 // tellLost notes a range of messages as lost.
-func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange, bytes uint64) {
-	if n := rec.Lose(lost, bytes); n > 0 {
+func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange) {
+	if n := rec.Lose(lost); n > 0 {
 		r.Log.Error("messages are lost: their block does not have them any more", "path", r.Blocks.Path(lost.Block),
-			"first", lost.First, "last", lost.Last, "messages", n, "bytes", bytes)
+			"first", lost.First, "last", lost.Last, "messages", n, "bytes", lost.Bytes)
 	}
 }
 
@@ -219,7 +267,7 @@ func (r *Recovery) recall(rec *engine.Recovery, list []blockio.BlockInfo) {
 			lost.Last = min(lost.Last, last)
 		}
 		if lost.First <= lost.Last {
-			rec.Lose(lost, 0)
+			rec.Lose(lost)
 		}
 	}
 }
@@ -231,11 +279,11 @@ func (f *Files) ProveEnd(last uint64) error {
 	if err != nil || len(list) == 0 || last == 0 {
 		return err
 	}
-	if err := f.Tell(f.Published.LostWithin(1, blockio.MaxSequence)); err != nil {
+	if err := f.TellPublished(); err != nil {
 		return err
 	}
 	b := list[len(list)-1]
-	return f.Blocks.WriteEndProof(blockio.EndProof{Block: b.ID, Size: b.Size, Sequence: last})
+	return f.Blocks.WriteEndProof(blockio.EndProof{Block: b.ID, Size: b.Size, Sequence: last, First: f.Published.Floor()})
 }
 
 // removeUnknown removes indexes that belong to no block and prove nothing.

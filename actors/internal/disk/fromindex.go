@@ -97,7 +97,8 @@ func lossesOf(x *blockindex.File, id uint32, damaged []blockindex.OrdinalRange) 
 			if err != nil {
 				return nil, err
 			}
-			l := engine.Loss{SubjectKnown: true, Bytes: uint64(entry.Size)}
+			l := engine.Loss{SubjectKnown: true}
+			l.Bytes = uint64(entry.Size)
 			l.Block, l.First, l.Last = id, sequence, sequence
 			if entry.Subject != blockindex.EmptySubject {
 				name, err := x.Subject(entry.Subject, nil)

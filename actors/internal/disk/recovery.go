@@ -31,6 +31,8 @@ type Recovery struct {
 	// ServerWasHere tells that a nats-server has had the directory since, or has limits that cannot be told
 	// from loss: messages that are gone are then taken for removed.
 	ServerWasHere bool
+	// Then, if not nil, has the limits that replace those of Config when the stream is open.
+	Then *NewLimits
 
 	evidence evidence
 	unshown  uint32        // the last block, when nothing that can be read of it shows a sequence
@@ -57,7 +59,7 @@ type Failure struct {
 func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	rec := engine.NewRecovery(r.Config, r.Published)
 	r.Generation = rec.Generation()
-	truncation, err := r.carryOut()
+	truncation, err := r.carryOutTruncation()
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +123,9 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		return e, err
 	}
 	if err := r.loseDamaged(ctx, e); err != nil {
+		return e, err
+	}
+	if err := r.setLimits(ctx, e); err != nil {
 		return e, err
 	}
 	if truncation != nil {
@@ -213,24 +218,34 @@ func (r *Recovery) finish(ctx context.Context, e *engine.Engine) error {
 		if ready.Commit == nil && len(ready.Maintenance) == 0 && !e.Opening() {
 			return nil
 		}
-		work := ready.Maintenance
-		if c := ready.Commit; c != nil {
-			err := r.Commit(c)
-			e.Done(engine.Done{ID: c.ID, Err: err})
-			if err != nil {
-				return err
-			}
+		if err := r.carryOut(e, ready); err != nil {
+			return err
 		}
-		for _, w := range work {
-			done := r.work(w)
-			e.Done(done)
-			switch {
-			case done.Err == nil:
-			case w.Kind == engine.WorkRemove:
-				r.Log.Error("cannot remove a block; it will be tried again", "path", r.Blocks.Path(w.Block), "error", done.Err)
-			default:
-				return done.Err
-			}
+	}
+	return nil
+}
+
+// carryOut does the work that the engine has ready.
+func (r *Recovery) carryOut(e *engine.Engine, ready *engine.Ready) error {
+	work := ready.Maintenance
+	if c := ready.Commit; c != nil {
+		err := r.Commit(c)
+		e.Done(engine.Done{ID: c.ID, Err: err})
+		if err != nil {
+			return err
+		}
+	}
+	for _, w := range work {
+		done := r.work(w)
+		e.Done(done)
+		switch {
+		case done.Err == nil:
+		case w.Kind == engine.WorkRemove:
+			r.Log.Error("cannot remove a block; it will be tried again", "path", r.Blocks.Path(w.Block), "error", done.Err)
+		case w.Kind == engine.WorkTell:
+			r.Log.Warn("cannot write down what is lost", "error", done.Err)
+		default:
+			return done.Err
 		}
 	}
 	return nil

@@ -37,7 +37,7 @@ func (r *Recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *e
 			tail = i
 		}
 	}
-	if r.endsAsProven(list) {
+	if r.endsAsProven(list, tail) {
 		tail = -1
 	}
 	workers := min(r.Scanners, len(list))

@@ -18,6 +18,17 @@ import (
 func (f *Files) Tell(lost []engine.LostRange) error {
 	f.telling.Lock()
 	defer f.telling.Unlock()
+	return f.tell(lost)
+}
+
+// TellPublished writes down what readers are shown to be lost.
+func (f *Files) TellPublished() error {
+	f.telling.Lock() // first: what is written later is not older
+	defer f.telling.Unlock()
+	return f.tell(f.Published.LostWithin(1, blockio.MaxSequence))
+}
+
+func (f *Files) tell(lost []engine.LostRange) error {
 	if !f.hasTold {
 		before, err := f.Blocks.ReadLost()
 		if blockio.Unreadable(err) != nil {
@@ -45,7 +56,7 @@ func (f *Files) toTell(lost []engine.LostRange) []blockio.LostRange {
 	ranges := make([]blockio.LostRange, 0, len(lost))
 	for _, l := range lost {
 		if !f.unreadable[l.Block] {
-			ranges = append(ranges, blockio.LostRange{Block: l.Block, First: l.First, Last: l.Last})
+			ranges = append(ranges, blockio.LostRange{Block: l.Block, First: l.First, Last: l.Last, Bytes: l.Bytes})
 		}
 	}
 	if len(f.unreadable) == 0 {
@@ -117,5 +128,5 @@ func (f *Files) isEvidence(id uint32, data []byte) (bool, error) {
 			return true, nil
 		}
 	}
-	return false, f.Tell(f.Published.LostWithin(1, blockio.MaxSequence))
+	return false, f.TellPublished()
 }

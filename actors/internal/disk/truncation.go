@@ -10,7 +10,7 @@ import (
 )
 
 // A truncation is written down first (IntendTruncation), and then carried out by a recovery: the one that begins
-// at once, or the next one, however often it takes (Recovery.carryOut).
+// at once, or the next one, however often it takes (Recovery.carryOutTruncation).
 
 // IntendTruncation writes down, durably, what a truncation is to leave of the blocks. begun tells that it may
 // have been written: if not, nothing was changed.
@@ -124,9 +124,9 @@ func (f *Files) tableOf(id uint32) (*engine.Table, error) {
 	return scan.Table(), nil
 }
 
-// carryOut carries out a truncation that was written down, as far as that is not done yet, and returns it; nil
+// carryOutTruncation carries out a truncation that was written down, as far as that is not done yet, and returns it; nil
 // if nothing was. Run forgets it in the end.
-func (r *Recovery) carryOut() (*blockio.Truncation, error) {
+func (r *Recovery) carryOutTruncation() (*blockio.Truncation, error) {
 	t, err := r.Blocks.ReadTruncation()
 	if errors.Is(err, blockio.ErrCorrupt) {
 		r.Log.Error("what a truncation was to leave is damaged, and forgotten: the stream may be cut in part", "error", err)

@@ -117,3 +117,19 @@ func TestABlockWithABadSectorIsNotWrittenAnew(t *testing.T) {
 	require.Equal(t, uint64(100), scan.Messages())
 	require.NoError(t, f.Blocks.Close())
 }
+
+// TestWhatASectorCostsIsNotWrittenDown, but what something else has cost.
+func TestWhatASectorCostsIsNotWrittenDown(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewFaultFS(blocktest.NewMemFS()))
+	writeBlock(t, f, 1, 1, 10, true)
+	lost := func(block uint32, first, last, bytes uint64) engine.LostRange {
+		return engine.LostRange{SequenceRange: engine.SequenceRange{First: first, Last: last}, Block: block, Bytes: bytes}
+	}
+	require.NoError(t, f.Tell([]engine.LostRange{lost(1, 3, 4, 70), lost(2, 20, 21, 90)}))
+	f.unreadable = map[uint32]bool{1: true}
+	require.NoError(t, f.Tell([]engine.LostRange{lost(1, 3, 7, 500), lost(2, 20, 22, 120)}))
+	told, err := f.Blocks.ReadLost()
+	require.NoError(t, err)
+	require.Equal(t, []blockio.LostRange{{Block: 1, First: 3, Last: 4, Bytes: 70}, {Block: 2, First: 20, Last: 22, Bytes: 120}}, told)
+	require.NoError(t, f.Blocks.Close())
+}

@@ -83,6 +83,8 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Table, done.Err = f.subjects(w.Block, w.Size)
 	case engine.WorkTombstones:
 		done.Tombstones, done.Err = f.tombstones(w.Block, w.Size)
+	case engine.WorkIDs:
+		done.IDs, done.Err = f.ids(w.Block, w.Size, w.Since)
 	case engine.WorkSync:
 		// A block that was sealed since the work was handed out is synced, and no longer open.
 		if err := f.Blocks.Sync(w.Block); !errors.Is(err, blockio.ErrNotOpen) {
@@ -96,6 +98,8 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Scan, _, done.Err = f.CompactFor(w)
 	case engine.WorkErase:
 		done.Err = f.Erase(w.Block, w.Sequence, w.Size, w.Length, rand.Reader)
+	case engine.WorkTell:
+		done.Err = f.TellPublished()
 	case engine.WorkIndex:
 		_, done.Err = f.WriteIndex(w.Block)
 	default:

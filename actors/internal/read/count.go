@@ -21,7 +21,7 @@ func (l *Lookup) State(from uint64) (state Matches, err error) {
 
 // firstFrom returns the sequence of the first match at or after one; there is one.
 func (l *Lookup) firstFrom(from uint64) (uint64, error) {
-	if name, ok := l.set.Exact(); ok {
+	if name, ok := l.set.Exact(); ok && l.now.Recounting == 0 {
 		if info, ok := l.now.Subjects.Get([]byte(name)); ok && info.FirstExact && info.First >= from {
 			return info.First, nil
 		}
@@ -38,6 +38,8 @@ func (l *Lookup) Pending(from uint64) (uint64, error) {
 		return 0, nil
 	case l.set.All():
 		return l.live(from), nil
+	case l.now.Recounting > 0: // the subject index counts messages that are lost
+		return l.countWithin(from, l.now.LastSequence)
 	case from == l.now.FirstSequence:
 		_, total := l.now.Subjects.Total(&l.set)
 		return total, nil

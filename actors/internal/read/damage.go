@@ -132,6 +132,23 @@ func (p *part) holesOf(from, to uint64) (holes []stretch, err error) {
 	return holes, err
 }
 
+// liveWithin returns the stretches of from..to that are live in a block.
+func liveWithin(b *engine.BlockView, from, to uint64) (live []engine.SequenceRange) {
+	if from > to {
+		return nil
+	}
+	b.EachDeleted(from, to, func(first, last uint64) {
+		if from < first {
+			live = append(live, engine.SequenceRange{First: from, Last: first - 1})
+		}
+		from = last + 1
+	})
+	if from <= to {
+		live = append(live, engine.SequenceRange{First: from, Last: to})
+	}
+	return live
+}
+
 // damaged returns what a scan of the sequences from..to, which are the records low..high-1, comes by: one
 // stretch for each place in the block, with the sequences that are known of it.
 func (p *part) damaged(from, to uint64, low, high int, set *subject.Set) ([]stretch, error) {

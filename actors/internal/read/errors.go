@@ -46,9 +46,12 @@ func vanished(sequence uint64, err error) error {
 	return fmt.Errorf("%w: message %d is indexed and cannot be found: %w", ErrCorrupt, sequence, err)
 }
 
-// missing is the error for a message whose block has no file.
-func (s *Source) missing(b *engine.BlockView, sequence uint64, err error) error {
-	return s.corrupt(b, 0, sequence, "block file is missing", fmt.Errorf("%w: %w", ErrCorrupt, err))
+// missing is the error for messages whose block has no file.
+func (s *Source) missing(b *engine.BlockView, messages engine.SequenceRange, err error) error {
+	return &blockio.CorruptionError{
+		Path: s.Path(b.ID), Block: b.ID, Sequence: messages.First, Last: messages.Last,
+		Reason: "block file is missing", Err: fmt.Errorf("%w: %w", ErrCorrupt, err),
+	}
 }
 
 // corrupt is the error for damage at a place in a block.

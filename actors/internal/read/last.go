@@ -8,7 +8,7 @@ import (
 
 // Newest returns the sequence of the newest message that the set selects, or 0.
 func (l *Lookup) Newest() (uint64, error) {
-	if name, ok := l.set.Exact(); ok {
+	if name, ok := l.set.Exact(); ok && l.now.Recounting == 0 {
 		if info, ok := l.now.Subjects.Get([]byte(name)); !ok {
 			return 0, nil
 		} else if info.LastExact {
@@ -26,7 +26,7 @@ func (l *Lookup) Oldest() (first uint64, err error) {
 	if !ok {
 		return 0, nil
 	}
-	if first = info.First; !info.FirstExact {
+	if first = info.First; !info.FirstExact || l.now.Recounting > 0 {
 		first, _, err = l.nextLive(info.First)
 	}
 	return first, err

@@ -54,9 +54,10 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 		switch {
 		case err == nil || !worthAnotherTry(err):
 			return err
-		case errors.Is(err, fs.ErrNotExist) && attempt > 0 && s.Published.View().Find(wanted) == b && wanted >= s.Published.First():
+		case errors.Is(err, fs.ErrNotExist) && attempt > 0 && sameBlock(s.Published.View().Find(wanted), b) && wanted >= s.Published.First():
 			// The view still has the block, so somebody else has removed its file.
-			return s.missing(b, wanted, err)
+			s.lose(b, wanted, wanted, nil)
+			return s.missing(b, engine.SequenceRange{First: wanted, Last: wanted}, err)
 		case attempt > mostAttempts:
 			return s.corrupt(b, 0, wanted, "cannot be read", err)
 		}

@@ -81,6 +81,9 @@ func refOf(b *engine.BlockView) blockio.BlockRef {
 	return blockio.BlockRef{ID: b.ID, Generation: b.Generation}
 }
 
+// sameBlock reports whether a view, which may be nil, is of the same file as another one.
+func sameBlock(a, b *engine.BlockView) bool { return a != nil && refOf(a) == refOf(b) }
+
 // isWhole reports whether the file of a block has all of its records: another block follows, and what
 // was in memory has been written.
 func (s *Source) isWhole(b *engine.BlockView) bool {

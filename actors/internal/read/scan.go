@@ -1,10 +1,12 @@
 package read
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -247,7 +249,12 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 		case err == errStopVisit:
 			return quit
 		case errors.Is(err, fs.ErrNotExist):
-			if sc.withoutFile(b, err) == quit {
+			if sc.Reverse {
+				to = min(to, sc.next)
+			} else {
+				from = max(from, sc.next)
+			}
+			if sc.withoutFile(b, from, to, err) == quit {
 				return quit
 			}
 		case err != nil && worthAnotherTry(err) && sc.attempts < mostAttempts:
@@ -271,16 +278,42 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 	return goOn
 }
 
-// withoutFile decides what it means that the file of a block is missing.
-func (sc *Scan) withoutFile(b *engine.BlockView, err error) outcome {
-	if now := sc.Published.Extent(); now.View.Find(sc.next) != b || sc.next < now.FirstSequence {
+// withoutFile decides what it means that the file of a block is missing, which has from..to.
+func (sc *Scan) withoutFile(b *engine.BlockView, from, to uint64, err error) outcome {
+	if now := sc.Published.Extent(); !sameBlock(now.View.Find(sc.next), b) || sc.next < now.FirstSequence {
 		return goOn // the block went, with its messages
 	}
 	// Like damage: it costs what the block holds, and the next block is read.
-	if sc.tell(sc.missing(b, sc.next, err)) != nil {
-		return quit
+	list := sc.Published.LostWithin(from, to)
+	for _, live := range liveWithin(b, max(from, sc.Published.First()), to) {
+		sc.lose(b, live.First, live.Last, nil)
+		list = append(list, engine.LostRange{SequenceRange: live, Block: b.ID})
+	}
+	slices.SortFunc(list, func(a, b engine.LostRange) int { return cmp.Compare(a.First, b.First) })
+	list = joined(list)
+	if sc.Reverse {
+		slices.Reverse(list)
+	}
+	for _, lost := range list {
+		if sc.tell(sc.missing(b, lost.SequenceRange, err)) != nil {
+			return quit
+		}
 	}
 	return goOn
+}
+
+// joined makes one of ranges that follow each other. It changes the list, which is ascending.
+func joined(list []engine.LostRange) []engine.LostRange {
+	n := 0
+	for _, r := range list {
+		if n > 0 && list[n-1].Last+1 == r.First {
+			list[n-1].Last = r.Last
+			continue
+		}
+		list[n] = r
+		n++
+	}
+	return list[:n]
 }
 
 // moveBehind goes on behind a sequence.

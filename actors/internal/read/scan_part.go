@@ -3,6 +3,7 @@ package read
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
@@ -47,7 +48,7 @@ func (sc *Scan) part(p *part, from, to uint64) error {
 			if damage, err = sc.tellBefore(p, damage, sc.batch.ordinals[at]); err != nil {
 				return err
 			}
-			if err := sc.one(p, at); err != nil {
+			if err := sc.one(p, at, damage); err != nil {
 				return err
 			}
 		}
@@ -178,8 +179,9 @@ func (sc *Scan) tell(err error) error {
 	return nil
 }
 
-// one hands out the message of one record of the batch, if it is still there and wanted.
-func (sc *Scan) one(p *part, at int) error {
+// one hands out the message of one record of the batch, if it is still there and wanted. damage is what is
+// still to be told of the part.
+func (sc *Scan) one(p *part, at int, damage []stretch) error {
 	var sequence uint64
 	damaged := error(nil)
 	if entry := &sc.batch.entries[at]; p.reader != nil && sc.unreadable.covers(entry.Offset, entry.Size) {
@@ -198,8 +200,8 @@ func (sc *Scan) one(p *part, at int) error {
 	switch {
 	case sequence < sc.Published.First() || p.block.Deleted(sequence):
 		sc.moveBehind(sequence)
-		if lost, ok := sc.Published.Lost(sequence); ok && (sequence < sc.told.First || sequence > sc.told.Last) {
-			// Another reader has found it damaged since the batch was gathered.
+		if lost, ok := sc.Published.Lost(sequence); ok && !sc.tells(sequence, damage) {
+			// Another reader has found it damaged since the damage was looked for.
 			if err := sc.tellUnread(); err != nil {
 				return err
 			}
@@ -208,12 +210,17 @@ func (sc *Scan) one(p *part, at int) error {
 		}
 		return nil
 	case errors.Is(damaged, blockio.ErrSector):
-		sc.moveBehind(sequence)
+		if sc.moveBehind(sequence); sc.tells(sequence, damage) {
+			return nil // as below
+		}
 		return sc.unread(p, at, sequence, damaged)
 	case damaged != nil:
 		sc.moveBehind(sequence)
 		if p.reader != nil {
 			p.reader.loseRecord(p.block, sequence)
+		}
+		if sc.tells(sequence, damage) {
+			return nil // the store is just about to show that it is deleted
 		}
 		return sc.tell(damaged)
 	case sc.tooEarly():
@@ -239,6 +246,13 @@ func (sc *Scan) one(p *part, at int) error {
 		return errStopVisit
 	}
 	return nil
+}
+
+// tells reports whether a lost sequence is in the damage that was handed out last, or in what is still to be: a
+// stretch is handed out before the first of its records, downwards behind that.
+func (sc *Scan) tells(sequence uint64, damage []stretch) bool {
+	return sc.told.First <= sequence && sequence <= sc.told.Last ||
+		slices.ContainsFunc(damage, func(d stretch) bool { return d.first <= sequence && sequence <= d.last })
 }
 
 // sound reports whether the current record can be one that the scan is looking for.

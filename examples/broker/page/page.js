@@ -11,7 +11,7 @@ const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const samplesOf = new Map(); // stream name -> [{at, last}], the newest at the end
 let chosen = "";
-let shown = ""; // which messages stand on the page: stream, last sequence, and how many are lost
+let shown = ""; // which messages stand on the page: stream, last sequence, how many there are, and how many are lost
 let paused = false;
 
 function size(bytes) {
@@ -62,7 +62,7 @@ function newRow(name) {
   button.addEventListener("click", () => { chosen = name; shown = ""; tick(); });
   head.append(button);
   row.append(head);
-  for (let i = 0; i < 2; i++) row.append(element("td", "", "number"));
+  for (let i = 0; i < 3; i++) row.append(element("td", "", "number"));
   const chart = document.createElementNS(svgSpace, "svg");
   chart.setAttribute("viewBox", `0 0 ${samples} 20`);
   chart.setAttribute("preserveAspectRatio", "none");
@@ -80,13 +80,14 @@ function fillRow(row, stream) {
   const rate = seen.length ? seen[seen.length - 1] : 0;
   const texts = {
     1: number.format(stream.messages),
-    2: stream.failed ? "disk failed" : number.format(Math.round(rate)),
-    4: `${size(stream.bytes)} of ${size(stream.maxBytes)}`,
-    5: number.format(stream.firstSequence),
-    6: number.format(stream.lastSequence),
+    2: number.format(stream.subjects) + (stream.maxMsgsPer ? `, ${number.format(stream.maxMsgsPer)} of each` : ""),
+    3: stream.failed ? "disk failed" : number.format(Math.round(rate)),
+    5: `${size(stream.bytes)} of ${size(stream.maxBytes)}`,
+    6: number.format(stream.firstSequence),
+    7: number.format(stream.lastSequence),
   };
   for (const [cell, text] of Object.entries(texts)) row.cells[cell].textContent = text;
-  row.cells[2].classList.toggle("failed", Boolean(stream.failed));
+  row.cells[3].classList.toggle("failed", Boolean(stream.failed));
   row.querySelector("button").setAttribute("aria-pressed", String(stream.name === chosen));
   const top = Math.max(1, ...seen);
   row.querySelector("polyline").setAttribute("points",
@@ -132,22 +133,52 @@ function messageItem(message) {
   const time = element("time", new Date(message.time).toLocaleString());
   time.dateTime = message.time;
   about.append(time);
+  const remove = element("button", "Remove");
+  remove.type = "button";
+  remove.setAttribute("aria-label", `Remove message ${message.sequence}`);
+  remove.addEventListener("click", () => removeMessages(chosen, `/${message.sequence}`));
+  about.append(remove);
   item.append(about);
   const text = message.payload ?? (message.payloadBase64 ? `base64: ${message.payloadBase64}` : "");
   item.append(element("pre", text.length > longestPayload ? `${text.slice(0, longestPayload)}…` : text));
   return item;
 }
 
-async function get(path) {
-  const response = await fetch(path, { signal: AbortSignal.timeout(10000) });
+async function get(path, method = "GET") {
+  const response = await fetch(path, { method, signal: AbortSignal.timeout(30000) });
   const text = await response.text();
   if (!response.ok) throw new Error(`${response.status} ${text.slice(0, 200)}`);
   return text;
 }
 
+// removeMessages takes messages out of a stream: what says which, behind the path of all of them.
+async function removeMessages(stream, what) {
+  try {
+    const { removed } = JSON.parse(await get(`/streams/${encodeURIComponent(stream)}/messages${what}`, "DELETE"));
+    byId("removed").textContent = `${number.format(removed)} removed from ${stream}`;
+  } catch (error) {
+    byId("removed").textContent = `Nothing is known to be removed: ${error.message}`;
+  }
+  tick();
+}
+
+byId("remove").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const subject = byId("remove-subject").value.trim();
+  const below = byId("remove-below").value;
+  const keep = byId("remove-keep").value;
+  const query = new URLSearchParams();
+  if (subject || !below) query.set("subject", subject || ">");
+  if (below) query.set("below", below);
+  if (keep) query.set("keep", keep);
+  const words = `Remove ${subject ? `messages of ${subject}` : "all messages"} of the stream ${chosen}` +
+    `${below ? ` below sequence ${below}` : ""}${keep ? `, but for the newest ${keep}` : ""}?`;
+  if (confirm(words)) removeMessages(chosen, `?${query}`);
+});
+
 async function showMessages(stream) {
   byId("messages-heading").textContent = stream ? `Last messages of ${stream.name}` : "Last messages";
-  const wanted = stream && stream.messages > 0 ? `${stream.name} ${stream.lastSequence} ${stream.lostMessages ?? 0}` : "";
+  const wanted = stream && stream.messages > 0 ? `${stream.name} ${stream.lastSequence} ${stream.messages} ${stream.lostMessages ?? 0}` : "";
   if (wanted === shown) return;
   if (wanted === "") { byId("messages").replaceChildren(); shown = wanted; return; }
   const from = Math.max(1, stream.firstSequence, stream.lastSequence - lastMessages + 1);

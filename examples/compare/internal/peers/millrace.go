@@ -34,6 +34,13 @@ func MillraceBounded(level Level, maxBytes int64) Peer {
 	return millracePeer(level, actors.Config{MaxBytes: maxBytes, Discard: actors.DiscardOld})
 }
 
+// MillraceLimited removes the oldest messages, of all or of a subject, to stay within limits.
+func MillraceLimited(level Level, limits Limits) Peer {
+	return millracePeer(level, actors.Config{
+		MaxMsgs: limits.MaxMsgs, MaxBytes: limits.MaxBytes, MaxMsgsPer: limits.MaxMsgsPer, Discard: actors.DiscardOld,
+	})
+}
+
 func millracePeer(level Level, config actors.Config) Peer {
 	config.Name = StreamName
 	config.Sync = map[Level]actors.SyncLevel{

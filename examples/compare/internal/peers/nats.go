@@ -57,23 +57,29 @@ type natsMessage struct {
 func NATSVersion() string { return server.VERSION }
 
 // NATS is the file store of nats-server.
-func NATS(mode NATSMode) Peer { return natsPeer(mode, server.NoCompression, -1) }
+func NATS(mode NATSMode) Peer { return natsPeer(mode, server.NoCompression, NoLimits) }
 
 // NATSBounded is the file store of nats-server for a stream that holds at most maxBytes, removes the
 // oldest messages to make room, and compresses the blocks that are full with S2.
 func NATSBounded(mode NATSMode, maxBytes int64) Peer {
-	return natsPeer(mode, server.S2Compression, maxBytes)
+	return natsPeer(mode, server.S2Compression, Limits{MaxMsgs: -1, MaxBytes: maxBytes, MaxMsgsPer: -1})
 }
 
-func natsPeer(mode NATSMode, compression server.StoreCompression, maxBytes int64) Peer {
+// NATSLimited is the file store of nats-server for a stream that removes the oldest messages, of all or
+// of a subject, to stay within limits.
+func NATSLimited(mode NATSMode, limits Limits) Peer {
+	return natsPeer(mode, server.NoCompression, limits)
+}
+
+func natsPeer(mode NATSMode, compression server.StoreCompression, limits Limits) Peer {
 	name := [...]string{"nats default", "nats async", "nats sync-always"}[mode]
 	return Peer{Name: name, Open: func(dir string) (Store, error) {
 		store, err := newFileStore(
 			server.FileStoreConfig{StoreDir: dir, AsyncFlush: mode == NATSAsync, SyncAlways: mode == NATSSyncAlways,
 				Compression: compression},
 			server.StreamConfig{Name: StreamName, Subjects: []string{">"}, Storage: server.FileStorage,
-				Retention: server.LimitsPolicy, Discard: server.DiscardOld, MaxMsgs: -1, MaxBytes: maxBytes,
-				MaxMsgsPer: -1, MaxConsumers: -1, MaxMsgSize: -1, Replicas: 1, Duplicates: 2 * time.Minute,
+				Retention: server.LimitsPolicy, Discard: server.DiscardOld, MaxMsgs: limits.MaxMsgs, MaxBytes: limits.MaxBytes,
+				MaxMsgsPer: limits.MaxMsgsPer, MaxConsumers: -1, MaxMsgSize: -1, Replicas: 1, Duplicates: 2 * time.Minute,
 				Compression: compression})
 		if err != nil {
 			return nil, err

@@ -1,0 +1,52 @@
+package actors_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// TestRollup takes the place of other messages by option, and by header where the stream's configuration says so.
+func TestRollup(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "S", MaxMsgs: 100}
+	s := open(t, config)
+	ctx := t.Context()
+	for range 3 {
+		mustStore(t, s, "a", "x")
+		mustStore(t, s, "b", "x")
+	}
+	_, err := s.StoreMsg(ctx, "a", nil, nil, actors.Rollup(actors.RollupSubject), actors.ExpectLastOfSubject("a", 5))
+	require.NoError(t, err)
+	state := stateOf(t, s)
+	require.EqualValues(t, 4, state.Messages)
+	require.EqualValues(t, 2, state.FirstSequence)
+	_, err = s.StoreBatch(ctx, []actors.BatchMessage{{Subject: "a", Options: []actors.StoreOption{actors.Rollup(actors.RollupAll)}}})
+	require.ErrorIs(t, err, actors.ErrRollupInBatch)
+
+	header := actors.Header{"Nats-Rollup": {"all"}}
+	_, err = s.StoreMsg(ctx, "b", header, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, stateOf(t, s).Messages, "the header means nothing")
+	require.NoError(t, s.Stop(ctx))
+
+	config.AllowRollup = true
+	s = open(t, config)
+	require.NoError(t, s.Stop(ctx))
+	meta, err := blockio.ReadMeta(blockio.OS, filepath.Join(config.Dir, "S"), "S")
+	require.NoError(t, err)
+	require.True(t, meta.AllowRollup)
+	config.AllowRollup = false // as stored
+	s = open(t, config)
+	_, err = s.StoreMsg(ctx, "b", actors.Header{"Nats-Rollup": {"none"}}, nil)
+	require.ErrorIs(t, err, actors.ErrBadHeader)
+	ack, err := s.StoreMsg(ctx, "b", header, nil)
+	require.NoError(t, err)
+	state = stateOf(t, s)
+	require.EqualValues(t, 1, state.Messages)
+	require.Equal(t, ack.Sequence, state.FirstSequence)
+	require.EqualValues(t, 1, state.Subjects)
+}

@@ -1,0 +1,136 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// TestSettleNamesWhatNobodyNames: what a damaged block may have had, as far as the blocks around it, the
+// beginning of the stream and what shows its end leave room for that.
+func TestSettleNamesWhatNobodyNames(t *testing.T) {
+	const block = 2
+	type sequences = engine.SequenceRange
+	messages := func(s *engine.Scan, first, last uint64) {
+		for sequence := first; sequence <= last; sequence++ {
+			s.Message(sequence, start, 0, 100, []byte("a"))
+		}
+	}
+	damaged := func(head, end bool, lost []uint64, fill func(*engine.Scan)) *engine.Scan {
+		s := engine.NewScan(block)
+		fill(s)
+		s.Around(head, end)
+		s.Finish(5000, false, lost, 500)
+		return s
+	}
+	whole := func(id uint32, first, last uint64) *engine.Scan {
+		s := engine.NewScan(id)
+		messages(s, first, last)
+		s.Finish(5000, false, nil, 0)
+		return s
+	}
+	floored := func(id uint32, first, last, floor uint64) *engine.Scan {
+		s := engine.NewScan(id)
+		messages(s, first, last)
+		s.Floor(floor)
+		s.Finish(5000, false, nil, 0)
+		return s
+	}
+	nothing := func(*engine.Scan) {}
+	for _, row := range []struct {
+		name  string
+		began uint64
+		scans []*engine.Scan
+		want  []sequences
+	}{
+		{"all of the first block, and nobody knows where it began", 0,
+			[]*engine.Scan{damaged(true, true, nil, nothing), whole(3, 16, 20)}, nil},
+		{"all of the first block", 4, []*engine.Scan{damaged(true, true, nil, nothing), whole(3, 16, 20)}, []sequences{{First: 4, Last: 15}}},
+		{"all of the first block, of which some was removed", 4, []*engine.Scan{
+			damaged(true, true, []uint64{5}, nothing), floored(3, 16, 20, 9)}, []sequences{{First: 9, Last: 15}}},
+		{"all of it, and its records say that they are others", 4,
+			[]*engine.Scan{damaged(true, true, []uint64{1, 2, 30}, nothing), whole(3, 16, 20)}, []sequences{{First: 4, Last: 15}}},
+		{"the beginning of the first block", 4, []*engine.Scan{
+			damaged(true, false, []uint64{7}, func(s *engine.Scan) { messages(s, 8, 15) }), whole(3, 16, 20)}, []sequences{{First: 4, Last: 7}}},
+		{"all but tombstones of others", 0, []*engine.Scan{
+			whole(1, 1, 5), damaged(true, true, nil, func(s *engine.Scan) { s.Tombstone(2, start) }), whole(3, 16, 20)},
+			[]sequences{{First: 6, Last: 15}}},
+		{"the end, where a tombstone shows how far it went", 0, []*engine.Scan{
+			whole(1, 1, 5), damaged(false, true, nil, func(s *engine.Scan) {
+				messages(s, 6, 8)
+				s.Tombstone(12, start)
+			})}, []sequences{{First: 9, Last: 11}}},
+		{"the end, and nothing shows how far it went", 0, []*engine.Scan{
+			whole(1, 1, 5), damaged(false, true, nil, func(s *engine.Scan) { messages(s, 6, 8) })}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			pub := engine.NewPublished()
+			r := engine.NewRecovery(testConfig(), pub)
+			for _, s := range row.scans {
+				r.Add(s)
+			}
+			r.Began(row.began)
+			r.Settle()
+			var got []sequences
+			bytes := uint64(0)
+			for _, l := range r.Lost() {
+				require.EqualValues(t, block, l.Block)
+				got, bytes = append(got, l.SequenceRange), bytes+l.Bytes
+			}
+			require.Equal(t, row.want, got)
+			if len(got) > 0 {
+				require.EqualValues(t, 500, bytes)
+			}
+			require.NotContains(t, r.EmptyBlocks(), uint32(block), "what is damaged is not removed")
+		})
+	}
+}
+
+// TestBytesOfALossAreCountedOnce: what was told of a block stands for its damaged stretches, unless these have
+// cost more.
+func TestBytesOfALossAreCountedOnce(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		told uint64 // bytes of 6
+		lost []uint64
+		want uint64
+	}{
+		{"nothing was told", 0, []uint64{6}, 500},
+		{"all was told", 320, []uint64{6}, 320},
+		{"some was told", 320, []uint64{6, 7}, 500},
+		{"more was told", 700, []uint64{6, 7}, 700},
+		{"no message is lost", 0, nil, 500},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			pub := engine.NewPublished()
+			r := engine.NewRecovery(testConfig(), pub)
+			s := engine.NewScan(1)
+			for sequence := uint64(1); sequence <= 5; sequence++ {
+				s.Message(sequence, start, 0, 100, []byte("a"))
+			}
+			s.Finish(5000, false, row.lost, 500)
+			r.Add(s)
+			if row.told > 0 {
+				r.Lose(engine.LostRange{SequenceRange: engine.SequenceRange{First: 6, Last: 6}, Block: 1, Bytes: row.told})
+			}
+			r.Settle()
+			e := r.Finish(start)
+			for e.Opening() {
+				ready := e.Ready()
+				if ready.Commit != nil {
+					e.Done(engine.Done{ID: ready.Commit.ID})
+				}
+			}
+			require.Equal(t, row.want, pub.State().LostBytes)
+			bytes := uint64(0)
+			for _, l := range pub.LostWithin(1, 100) {
+				bytes += l.Bytes
+			}
+			if len(row.lost) > 0 {
+				require.Equal(t, row.want, bytes, "in the list as well")
+			}
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
+
+// Rollup says which messages a message takes the place of. It is stored and they are removed in one frame of one
+// block, so that a crash leaves all of it or nothing; only of more than a million messages of a subject it may
+// leave some, behind the message.
+type Rollup uint8
+
+const (
+	// RollupNone: of none.
+	RollupNone Rollup = iota
+	// RollupSubject: of all of its subject; of all without a subject when it has none.
+	RollupSubject
+	// RollupAll: of all of the stream.
+	RollupAll
+)
+
+var (
+	// ErrBadHeader: a header that means something to the stream has a value that it cannot have.
+	ErrBadHeader = errors.New("engine: invalid header")
+	// ErrRollupInBatch: a message of a batch cannot take the place of others.
+	ErrRollupInBatch = errors.New("engine: roll-up in a batch")
+)
+
+// rollupOf returns what a message takes the place of. Its header counts if the configuration says so.
+func (e *Engine) rollupOf(m *Message) (Rollup, error) {
+	if m.Rollup != RollupNone || !e.cfg.RollupHeaders || len(m.Header) == 0 {
+		return m.Rollup, nil
+	}
+	value, _ := msgheader.Find(m.Header, msgheader.Rollup)
+	kind, err := msgheader.ParseRollup(value)
+	if err != nil {
+		return RollupNone, fmt.Errorf("%w: %w", ErrBadHeader, err)
+	}
+	return [...]Rollup{msgheader.RollupNone: RollupNone, msgheader.RollupSubject: RollupSubject, msgheader.RollupAll: RollupAll}[kind], nil
+}
+
+// checkRollups refuses a batch in which a message would take the place of others.
+func (c *StoreBatch) checkRollups(e *Engine) error {
+	for i := range c.Messages {
+		if kind, err := e.rollupOf(&c.Messages[i]); err != nil || kind != RollupNone {
+			if err == nil {
+				err = ErrRollupInBatch
+			}
+			return fmt.Errorf("message %d of the batch: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// rollup is what a message that was admitted takes the place of.
+type rollup struct {
+	kind       Rollup
+	live, dead []match    // of the subject
+	all        compaction // of the stream
+}
+
+// prepareRollup finds what a message takes the place of. It reports false when that has to be looked up or, with
+// an error, cannot be.
+func (e *Engine) prepareRollup(kind Rollup, m *Message) (r rollup, ready bool, err error) {
+	r.kind = kind
+	if kind == RollupNone || e.counts[countMessages] == 0 && !e.perLimited() {
+		return rollup{}, true, nil
+	}
+	if settled, err := e.perSettled(); !settled {
+		return r, false, err
+	}
+	var outcome gathered
+	switch {
+	case kind == RollupAll:
+		r.all, outcome = e.prepareCompaction(e.last() + 1)
+	case m.Subject == "":
+		set := subject.Everything()
+		r.live, outcome = e.gather(&set, 1, maxSequence, false)
+		r.live = withoutSubject(e, r.live)
+	default:
+		set := subject.NewSet(subject.Literal(m.Subject))
+		r.live, outcome = e.gather(&set, 1, maxSequence, e.perLimited())
+		r.live, r.dead = selectMatches(r.live, 0, 0)
+	}
+	switch outcome {
+	case gatheredSome:
+		return r, false, nil
+	case unreadableBlock:
+		return r, false, e.findError()
+	}
+	return r, true, nil
+}
+
+// withoutSubject returns those matches whose messages have no subject.
+func withoutSubject(e *Engine, list []match) (kept []match) {
+	for _, m := range list {
+		if m.table.subjectOf(e.subjects, m.index) == noSubject {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+// rollUp removes what a message of so many bytes takes the place of, and begins the frame into which the message
+// has to go next, before the tombstones that are returned.
+func (e *Engine) rollUp(r *rollup, size int) (graves []Tombstone) {
+	switch {
+	case r.kind == RollupAll && e.counts[countMessages] > 0:
+		// In a block of its own: a nats-server, which knows no floor, sees the old ones gone with their files.
+		e.roll()
+		e.compactNow(&r.all)
+	case r.kind == RollupSubject && len(r.live) > 0:
+		e.protectHead()
+		for i := range r.dead {
+			graves = append(graves, r.dead[i].tombstone())
+		}
+		for i := range r.live {
+			m := &r.live[i]
+			graves = append(graves, m.tombstone())
+			e.removeAt(m.block, m.table, m.index, countRemovedRequest)
+		}
+		e.removed()
+		if e.full(size + min(len(graves), mostTombstones)*e.emptySize) {
+			e.roll()
+		}
+	case e.full(size):
+		e.roll()
+	}
+	return graves
+}
+
+// storeRollup appends a message that was admitted, and answers its command.
+func (e *Engine) storeRollup(tag any, m *Message, time int64, size int, r *rollup) {
+	e.beforePer()
+	graves := e.rollUp(r, size)
+	var before subjectNow
+	if e.perLimited() && m.Subject != "" {
+		before = e.subjectNow(m.Subject)
+	}
+	sequence := e.last() + 1
+	id := e.add(m, sequence, time, size)
+	for n, t := range graves {
+		if n > 0 && n%mostTombstones == 0 {
+			e.roll()
+		}
+		e.openFrame(e.emptySize)
+		e.entombed(t)
+	}
+	e.enforcePer(id, before, sequence, size)
+	e.enforce()
+	e.current.reply(Reply{Tag: tag, Sequence: sequence, Count: 1, Time: time})
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/interop"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
+)
+
+const (
+	scriptStream    = "SCRIPT"
+	scriptBlockSize = 4 << 10
+)
+
+// scriptState is all that the stores say about a stream, in one form.
+type scriptState struct {
+	Messages, Bytes uint64
+	First, Last     uint64
+	FirstNanos      int64 // 0 for none
+	LastNanos       int64
+	Deleted         []uint64
+	Subjects        map[string]actors.SubjectState
+	Contents        map[uint64]uint64 // a hash of subject, header and payload by sequence
+}
+
+// whileOpen is the state without the times, which differ, as the message at each sequence was stored twice. It is
+// also without a mistake of the server's: when a compaction ends among skipped sequences, the first sequence
+// is one of those, until the stream is opened again, and its list of the deleted has others below it.
+func (s scriptState) whileOpen() scriptState {
+	s.FirstNanos, s.LastNanos = 0, 0
+	if s.Messages == 0 && s.Last > 0 {
+		s.First = s.Last + 1
+	}
+	for s.Messages > 0 && s.First < s.Last {
+		if _, live := s.Contents[s.First]; live {
+			break
+		}
+		s.First++
+	}
+	s.Deleted = slices.DeleteFunc(slices.Clone(s.Deleted), func(sequence uint64) bool { return sequence < s.First })
+	if len(s.Deleted) == 0 {
+		s.Deleted = nil
+	}
+	return s
+}
+
+func nanosOrNone(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func contentHash(subject string, header, payload []byte) uint64 {
+	h := fnv.New64a()
+	for _, part := range [][]byte{[]byte(subject), header, payload} {
+		_, _ = h.Write(part)
+		_, _ = h.Write([]byte{0xff, byte(len(part))})
+	}
+	return h.Sum64()
+}
+
+// theirs is the server's store.
+type theirs struct{ *oracle.LoneStore }
+
+func openTheirs(t *testing.T, streams string, maxPer int64) theirs {
+	t.Helper()
+	store, err := oracle.OpenLone(filepath.Join(streams, scriptStream), server.StreamConfig{
+		Name: scriptStream, Subjects: []string{"s.>"}, MaxMsgs: -1, MaxBytes: -1, MaxMsgsPer: maxPer,
+		Retention: server.LimitsPolicy, Discard: server.DiscardOld, Replicas: 1,
+	}, scriptBlockSize)
+	require.NoError(t, err)
+	return theirs{store}
+}
+
+func (s theirs) store(subject string, header, payload []byte) error {
+	_, err := s.Store(subject, header, payload)
+	return err
+}
+
+func (s theirs) batch(messages []scriptMessage) error {
+	for _, m := range messages {
+		if err := s.store(m.subject, nil, m.payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s theirs) skip(count uint64) error { return s.Skip(count) }
+
+// remove answers the errors of both stores in one form: false.
+func (s theirs) remove(sequence uint64) (bool, error) {
+	removed, err := s.Remove(sequence)
+	if errors.Is(err, server.ErrStoreMsgNotFound) || errors.Is(err, server.ErrStoreEOF) {
+		err = nil
+	}
+	return removed, err
+}
+
+func (s theirs) purge() (uint64, error) { return s.Purge() }
+
+func (s theirs) purgeEx(filter string, below, keep uint64) (uint64, error) {
+	return s.PurgeEx(filter, below, keep)
+}
+
+func (s theirs) compact(below uint64) (uint64, error) { return s.Compact(below) }
+
+func (s theirs) observe() (scriptState, error) {
+	state := s.State()
+	seen := scriptState{
+		Messages: state.Msgs, Bytes: state.Bytes, First: state.FirstSeq, Last: state.LastSeq,
+		FirstNanos: nanosOrNone(state.FirstTime), LastNanos: nanosOrNone(state.LastTime), Deleted: state.Deleted,
+		Subjects: map[string]actors.SubjectState{}, Contents: map[uint64]uint64{},
+	}
+	if state.LastSeq == 0 {
+		seen.Deleted = nil // it has sequence 0 for a new stream
+	}
+	for subject, of := range s.Subjects() {
+		seen.Subjects[subject] = actors.SubjectState{Messages: of.Msgs, First: of.First, Last: of.Last}
+	}
+	for sequence := max(state.FirstSeq, 1); sequence <= state.LastSeq; sequence++ {
+		m, err := s.Load(sequence)
+		if err != nil {
+			continue // removed: what is missing by mistake is missing from the contents
+		}
+		seen.Contents[sequence] = contentHash(m.Subject, m.Header, m.Payload)
+	}
+	return seen, nil
+}
+
+// ours is a store of this repository.
+type ours struct {
+	*actors.Store
+	ctx context.Context
+}
+
+func openOurs(t *testing.T, streams string, maxPer int64) ours {
+	t.Helper()
+	store, err := actors.Open(t.Context(), scriptSystem(t), actors.Config{
+		Dir: streams, Name: scriptStream, Subjects: []string{"s.>"}, BlockSize: scriptBlockSize, MaxMsgsPer: maxPer,
+	})
+	require.NoError(t, err)
+	return ours{store, t.Context()}
+}
+
+func (s ours) store(subject string, header, payload []byte) error {
+	_, err := s.StoreRaw(s.ctx, actors.RawMessage{Time: time.Now(), Subject: subject, HeaderBlock: header, Payload: payload})
+	return err
+}
+
+func (s ours) batch(messages []scriptMessage) error {
+	var batch []actors.BatchMessage
+	for _, m := range messages {
+		batch = append(batch, actors.BatchMessage{Subject: m.subject, Payload: m.payload})
+	}
+	_, err := s.StoreBatch(s.ctx, batch)
+	return err
+}
+
+func (s ours) skip(count uint64) error {
+	_, err := s.Skip(s.ctx, 0, count)
+	return err
+}
+
+func (s ours) remove(sequence uint64) (bool, error) {
+	removed, err := s.RemoveMsg(s.ctx, sequence)
+	if errors.Is(err, actors.ErrNotFound) || errors.Is(err, actors.ErrEOF) {
+		err = nil
+	}
+	return removed, err
+}
+
+func (s ours) purge() (uint64, error) { return s.Purge(s.ctx) }
+
+func (s ours) purgeEx(filter string, below, keep uint64) (uint64, error) {
+	return s.PurgeEx(s.ctx, actors.Filter(filter), below, keep)
+}
+
+func (s ours) compact(below uint64) (uint64, error) { return s.Compact(s.ctx, below) }
+
+func (s ours) observe() (scriptState, error) {
+	state, err := s.State(s.ctx)
+	if err != nil {
+		return scriptState{}, err
+	}
+	seen := scriptState{
+		Messages: state.Messages, Bytes: state.Bytes, First: state.FirstSequence, Last: state.LastSequence,
+		FirstNanos: nanosOrNone(state.FirstTime), LastNanos: nanosOrNone(state.LastTime), Contents: map[uint64]uint64{},
+	}
+	for sequence := range actors.Sequences(state.DeletedRanges) {
+		seen.Deleted = append(seen.Deleted, sequence)
+	}
+	if seen.Subjects, err = s.SubjectsState(s.ctx); err != nil {
+		return scriptState{}, err
+	}
+	if seen.Subjects == nil {
+		seen.Subjects = map[string]actors.SubjectState{}
+	}
+	for m, err := range s.Messages(s.ctx, actors.From(1)) {
+		if err != nil {
+			return scriptState{}, err
+		}
+		seen.Contents[m.Sequence] = contentHash(m.Subject, m.HeaderBlock, m.Payload)
+	}
+	return seen, nil
+}
+
+// scriptSystem is an actor system for the stores of one test.
+func scriptSystem(t *testing.T) *actor.ActorSystem {
+	system := interop.QuietSystem()
+	t.Cleanup(system.Shutdown)
+	return system
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
+)
+
+var (
+	scriptCount = flag.Int("scripts", 120, "how many scripts of removals are run")
+	scriptSeed  = flag.Uint64("script.seed", 1, "seed of the first script")
+)
+
+// TestScriptsOfRemovals has the server's file store and ours run the same random script, wants the same
+// answers and the same state of both, then opens each one's files with the other, after a stop or as a
+// crash leaves them, and has them go on there: three legs, and at last each opens what the other left.
+func TestScriptsOfRemovals(t *testing.T) {
+	for i := range *scriptCount {
+		seed := *scriptSeed + uint64(i)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			runScript(t, seed)
+		})
+	}
+}
+
+// scriptRun is a script that runs on two copies of a stream.
+type scriptRun struct {
+	maker   *scriptMaker
+	maxPer  int64
+	history []string
+}
+
+const scriptLegs, operationsPerLeg = 3, 45
+
+func runScript(t *testing.T, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 7))
+	run := &scriptRun{maker: &scriptMaker{random: random}, maxPer: []int64{-1, -1, 1, 3}[random.IntN(4)]}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("MaxMsgsPer %d\n%s", run.maxPer, strings.Join(run.history, "\n"))
+		}
+	})
+	ourDir, theirDir := t.TempDir(), t.TempDir()
+	var left map[string]scriptState
+	for range scriptLegs {
+		crash := random.IntN(2) == 0
+		ourDir, theirDir, left = run.leg(t, ourDir, theirDir, left, crash)
+		ourDir, theirDir = theirDir, ourDir
+	}
+	run.leg(t, ourDir, theirDir, left, false)
+}
+
+// leg opens both directories, wants of each the state that was left in it, and runs operations on both. It
+// returns where each left its files, and in which state.
+func (r *scriptRun) leg(t *testing.T, ourDir, theirDir string, left map[string]scriptState, crash bool,
+) (ourNext, theirNext string, leaves map[string]scriptState) {
+	var withoutIndex scriptState
+	if left != nil {
+		withoutIndex = r.withoutIndex(t, ourDir)
+	}
+	mine, other := openOurs(t, ourDir, r.maxPer), openTheirs(t, theirDir, r.maxPer)
+	if left != nil {
+		r.equal(t, "the server's files, opened by us", withoutIndex, r.observe(t, mine))
+		r.equal(t, "our files, opened by the server", left[theirDir], r.observe(t, other))
+		r.removeAgain(t, mine, left[ourDir])
+	}
+	for _, op := range r.maker.operations(operationsPerLeg) {
+		r.history = append(r.history, op.text)
+		ourAnswer, err := op.run(mine)
+		require.NoError(t, err, "%s, ours", op.text)
+		theirAnswer, err := op.run(other)
+		require.NoError(t, err, "%s, the server's", op.text)
+		require.Equal(t, theirAnswer, ourAnswer, "the server's answer and ours to: %s", op.text)
+		if op.removes {
+			r.equal(t, "after "+op.text, r.observe(t, other).whileOpen(), r.observe(t, mine).whileOpen())
+		}
+	}
+	ourState, theirState := r.observe(t, mine), r.observe(t, other)
+	ourNext, theirNext = ourDir, theirDir
+	if crash {
+		r.history = append(r.history, "crash")
+		awaitRemovedFiles(t, mine, ourDir)
+		ourNext, theirNext = quietCopy(t, ourDir), quietCopy(t, theirDir)
+	}
+	require.NoError(t, mine.Stop(t.Context()))
+	require.NoError(t, other.Stop())
+	r.history = append(r.history, "opened by the other")
+	return ourNext, theirNext, map[string]scriptState{ourNext: ourState, theirNext: theirState}
+}
+
+// withoutIndex is what the server itself makes of its files when there is no index.db, which we do not
+// read either: what a limit removed is not in the files, and can come back when newer messages of the
+// subject were removed.
+func (r *scriptRun) withoutIndex(t *testing.T, dir string) scriptState {
+	t.Helper()
+	alone := t.TempDir()
+	require.NoError(t, oracle.CopyStream(alone, dir))
+	require.NoError(t, oracle.RemoveIndexFile(filepath.Join(alone, scriptStream)))
+	store := openTheirs(t, alone, r.maxPer)
+	state := r.observe(t, store)
+	require.NoError(t, store.Stop())
+	return state
+}
+
+// removeAgain removes what came back, so that both streams are the same again.
+func (r *scriptRun) removeAgain(t *testing.T, store ours, want scriptState) {
+	t.Helper()
+	for sequence := range r.observe(t, store).Contents {
+		if _, there := want.Contents[sequence]; there {
+			continue
+		}
+		r.history = append(r.history, fmt.Sprintf("came back in the server's files without index.db: %d", sequence))
+		_, err := store.remove(sequence)
+		require.NoError(t, err)
+	}
+	r.equal(t, "with what came back removed again", want.whileOpen(), r.observe(t, store).whileOpen())
+}
+
+func (r *scriptRun) observe(t *testing.T, s removing) scriptState {
+	t.Helper()
+	state, err := s.observe()
+	require.NoError(t, err)
+	return state
+}
+
+func (r *scriptRun) equal(t *testing.T, when string, want, got scriptState) {
+	t.Helper()
+	require.Equal(t, want, got, when)
+}
+
+// awaitRemovedFiles waits until the files of removed blocks are gone. A crash before that would leave them to a
+// server that knows nothing of floors, which docs/format.md says.
+func awaitRemovedFiles(t *testing.T, store ours, dir string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		files, err := filepath.Glob(filepath.Join(dir, scriptStream, "msgs", "*.blk"))
+		require.NoError(t, err)
+		return uint64(len(files)) == store.Stats().Blocks
+	}, 20*time.Second, time.Millisecond)
+}
+
+// quietCopy copies the streams of a directory at an instant at which nothing in it changes.
+func quietCopy(t *testing.T, dir string) string {
+	t.Helper()
+	for {
+		target := t.TempDir()
+		before := listing(t, dir)
+		err := oracle.CopyStream(target, dir)
+		if err == nil && before != "" && before == listing(t, dir) {
+			return target
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			require.NoError(t, err)
+		}
+	}
+}
+
+// purgeFolder is where a server moves what it purges.
+const purgeFolder = "__msgs__"
+
+// listing is the names, sizes and times of all files, or empty if some went meanwhile.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	var list strings.Builder
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.Name() == purgeFolder {
+			return fs.ErrNotExist // a purge of the server's is still removing it
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(&list, path, info.Size(), info.ModTime().UnixNano())
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	require.NoError(t, err)
+	return list.String()
+}
