@@ -34,6 +34,7 @@ func (mc *machine) truncated(last uint64) {
 	mc.submitted = mc.submitted[1:]
 	mc.expected, mc.after = append(mc.expected, mc.m.apply(c, mc.now)), append(mc.after, len(mc.m.log))
 	mc.renewed()
+	mc.m.reopenIDs()
 	mc.shown, mc.between = mc.snapshot(), nil
 	mc.committing, mc.held = mc.shown, false
 	mc.caps = append(mc.caps, engine.Reply{Tag: c.tag, Sequence: mc.m.last})

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -37,6 +38,13 @@ func (s *shell) truncate(w engine.Work) {
 		}
 	}
 	s.onReady, s.onCommit, s.cutting, d.fault = ready, commit, nil, fault
+	if k := s.taker; k != nil {
+		for _, n := range old.Notices() {
+			k.take(n)
+		}
+		k.engine = s.e
+		maps.DeleteFunc(k.stored, func(sequence uint64, _ engine.Notice) bool { return sequence > t.Last })
+	}
 	old.HandOver(s.e)
 	if s.onTruncated != nil {
 		s.onTruncated(t.Last)
