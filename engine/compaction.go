@@ -23,8 +23,6 @@ type Compaction struct {
 	Live, KeepTombstone func(sequence uint64) bool
 	// KeepFloor reports whether a floor stays.
 	KeepFloor func(first uint64) bool
-	// ProvesLast is the sequence that the block is to account for.
-	ProvesLast uint64
 }
 
 // retryCompaction is how long after a failed attempt to compact a block the next one comes.
@@ -79,7 +77,7 @@ func (x *compacting) next(e *Engine) {
 		id := e.schedule(WorkCompact, b.id, b.size)
 		e.work[len(e.work)-1].Compaction = x.ready
 		e.pending[id] = e.work[len(e.work)-1]
-		x.generation = x.ready.Generation
+		x.generation, b.proves = x.ready.Generation, 0 // until it is known what is left of it
 		x.waiting, x.ready, x.out = shift(x.waiting, 1), nil, b
 	}
 }
@@ -91,8 +89,14 @@ func (e *Engine) mayCompact(b *block) bool {
 	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
 	return !pending && e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun && e.now >= e.compacting.retryAt &&
 		!e.cfg.Buffers.Tight() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving &&
-		b != e.indexing.out && !d.erasing(b.id) && !e.erasingSoon(b) &&
+		b != e.indexing.out && e.othersProveLast(b) && !d.erasing(b.id) && !e.erasingSoon(b) &&
 		!slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == b })
+}
+
+// othersProveLast reports whether another block shows what the last sequence is. One that does so alone is not
+// compacted: what would be left to show it has not the time of the message that did.
+func (e *Engine) othersProveLast(b *block) bool {
+	return slices.ContainsFunc(e.blocks, func(other *block) bool { return other != b && other.proves >= e.last() })
 }
 
 // erasingSoon reports whether a group that is not committed wants a record of a block overwritten.
@@ -114,7 +118,7 @@ func (e *Engine) prepare(b *block) *Compaction {
 	}
 	floor, here := e.floor.first, e.floor.block == b.id
 	keepFloor := func(first uint64) bool { return here && first == floor }
-	return &Compaction{Generation: e.pub.nextGeneration(), ProvesLast: b.proves, Live: live, KeepFloor: keepFloor, KeepTombstone: func(sequence uint64) bool {
+	return &Compaction{Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, KeepTombstone: func(sequence uint64) bool {
 		i, _ := slices.BinarySearchFunc(others, sequence, func(s span, sequence uint64) int {
 			if s.last < sequence {
 				return -1

@@ -13,17 +13,12 @@ func (s *shell) compact(w engine.Work) (*engine.Scan, error) {
 		panic(fmt.Sprintf("%v: the file has %d bytes, not %d", w, len(data), w.Size))
 	}
 	c, b := w.Compaction, rebuilt{id: w.Block}
-	proven, time := uint64(0), int64(0)
 	walk(w.Block, data, func(at int64, r record) {
-		if r.sequence <= c.ProvesLast && r.time != 0 && r.kind != 'g' && r.kind != 'f' {
-			time = r.time
-		}
 		switch r.kind {
 		case 'm':
 			if !c.Live(r.sequence) {
 				return
 			}
-			proven = r.sequence
 		case 't':
 			if !c.KeepTombstone(r.sequence) {
 				return
@@ -37,9 +32,6 @@ func (s *shell) compact(w engine.Work) (*engine.Scan, error) {
 		}
 		b.add(data[at : at+int64(r.size)])
 	})
-	if proven < c.ProvesLast {
-		b.add(blockCodec(w.Block).AppendSkip(nil, c.ProvesLast, time))
-	}
 	left := b.data()
 	if err := s.disk.run(w.String(), true, w.Block, change{kind: 'w', block: w.Block, data: left}); err != nil {
 		return nil, err

@@ -297,7 +297,7 @@ func (s *shell) runWork() bool {
 	case engine.WorkLoad:
 		done.Err = s.disk.run(w.String(), false, 0)
 		if done.Err == nil {
-			done.Table = scan(w.Block, s.disk.current[w.Block][:w.Size], false).Table()
+			done.Table = scan(w.Block, s.upTo(w), false).Table()
 		}
 	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones, engine.WorkIDs:
 		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {

@@ -42,7 +42,7 @@ func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction) (sca
 func (f *Files) CompactFor(w engine.Work) (scan *engine.Scan, kept, err error) {
 	c := w.Compaction
 	scan, err = f.Compact(w.Block, c.Generation, blockio.Compaction{
-		Live: c.Live, KeepTombstone: c.KeepTombstone, KeepFloor: c.KeepFloor, ProvesLast: c.ProvesLast,
+		Live: c.Live, KeepTombstone: c.KeepTombstone, KeepFloor: c.KeepFloor,
 	})
 	if err != nil && !errors.Is(err, blockio.ErrSync) && !errors.Is(err, blockio.ErrBroken) {
 		return nil, err, nil
