@@ -32,6 +32,7 @@ func (s *stream) engineConfig() engine.Config {
 		SyncEvery: s.config.SyncEvery, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
 		RollupHeaders: s.config.AllowRollup,
+		Duplicates:    engine.IDLimits{Entries: s.config.MaxDuplicates, Age: s.config.Duplicates},
 		Derived:       derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom,
 	}
 }

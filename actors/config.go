@@ -103,6 +103,14 @@ type Config struct {
 	MaxMsgSize int
 	// Discard chooses between removing old messages and refusing new ones.
 	Discard DiscardPolicy
+	// Duplicates is for how long the ids of messages are remembered, at least 100 ms: see MsgID. A message
+	// whose id is remembered is not stored again; whoever offers it is told the sequence that it has
+	// already. Ids are also those in the header Nats-Msg-Id. It is stored with the stream as its duplicate
+	// window, for a nats-server; what is stored there does not turn it on. Default 0: no id means anything.
+	Duplicates time.Duration
+	// MaxDuplicates bounds how many ids are remembered, the latest. Each takes about 45 bytes and its
+	// own. Default 100,000.
+	MaxDuplicates int
 	// AllowRollup has the header Nats-Rollup of a message mean the same as the option Rollup: with "sub" the
 	// message takes the place of those of its subject, with "all" of all. It is stored with the stream.
 	// Without it the header means nothing. Default: as stored, for a new stream false.
@@ -165,6 +173,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxInFlight, 16<<10)
 	def(&c.MaxInFlightBytes, 64<<20)
 	def(&c.MaxUnwritten, 16<<20)
+	def(&c.MaxDuplicates, 100_000)
 	def(&c.IndexFrom, 64<<10)
 	def(&c.RetryMin, 50*time.Millisecond)
 	def(&c.RetryMax, max(10*time.Second, c.RetryMin))
@@ -215,6 +224,12 @@ func (c *Config) Validate() error {
 	if c.MaxAge > 0 && c.MaxAge < 100*time.Millisecond {
 		bad("MaxAge %v is below 100ms", c.MaxAge)
 	}
+	if c.Duplicates != 0 && c.Duplicates < 100*time.Millisecond {
+		bad("Duplicates %v is below 100ms", c.Duplicates)
+	}
+	if c.MaxDuplicates > engine.MostIDs {
+		bad("MaxDuplicates %d is above %d", c.MaxDuplicates, engine.MostIDs)
+	}
 	if c.MaxMsgSize > blockio.MaxRecordSize {
 		bad("MaxMsgSize %d is above %d", c.MaxMsgSize, blockio.MaxRecordSize)
 	}
@@ -229,7 +244,7 @@ func (c *Config) Validate() error {
 		value int64
 	}{
 		{"MaxInFlight", int64(c.MaxInFlight)}, {"MaxInFlightBytes", c.MaxInFlightBytes},
-		{"MaxUnwritten", c.MaxUnwritten}, {"RetryMin", int64(c.RetryMin)}, {"RetryMax", int64(c.RetryMax)},
+		{"MaxUnwritten", c.MaxUnwritten}, {"MaxDuplicates", int64(c.MaxDuplicates)}, {"RetryMin", int64(c.RetryMin)}, {"RetryMax", int64(c.RetryMax)},
 	} {
 		if p.value < 0 {
 			bad("%s %d is negative", p.name, p.value)

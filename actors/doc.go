@@ -28,6 +28,8 @@
 //     ErrFailed alone, by which everything is refused from a failure until the
 //     store has recovered from its files (by itself, unless Config.NoRecovery),
 //     ErrStopped, and a context that ended while the operation waited for its turn.
+//     With Config.Duplicates a message that has an id (MsgID) can be stored again whatever
+//     the error was.
 //  6. Work in flight is bounded. A caller beyond Config.MaxInFlight waits until
 //     there is room or its context ends; an actor beyond it is answered with
 //     ErrOverloaded.

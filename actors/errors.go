@@ -35,6 +35,12 @@ var (
 	// ErrBadHeader: a header name or value that a header block cannot hold, or a value that a header
 	// which means something to the stream cannot have.
 	ErrBadHeader = engine.ErrBadHeader
+	// ErrBadMsgID: refused, a message id that is empty, begins with a space, or is longer than 256
+	// bytes; or the option MsgID in a store without Duplicates.
+	ErrBadMsgID = engine.ErrBadID
+	// ErrDuplicateInBatch: refused, a message of the batch was stored already, and not all of them
+	// were, as one batch; errors.As with *engine.DuplicateError says which, and what sequence it has.
+	ErrDuplicateInBatch = engine.ErrDuplicateInBatch
 	// ErrRollupInBatch: refused, a message of a batch cannot take the place of others.
 	ErrRollupInBatch = engine.ErrRollupInBatch
 

@@ -25,6 +25,9 @@ func (m *Message) Header() (Header, error) { return ParseHeader(m.HeaderBlock) }
 type Ack struct {
 	Sequence uint64
 	Time     time.Time // UTC; the message's time
+	// Duplicate tells that a message with the same id was stored before, and that this one was not: Sequence
+	// is that of the first. Its time is not told.
+	Duplicate bool
 }
 
 // BatchMessage is one message of a batch.
@@ -42,6 +45,8 @@ type BatchMessage struct {
 type BatchAck struct {
 	First, Last uint64
 	Time        time.Time
+	// Duplicate tells that the same batch was stored before, and is not stored again, as of Ack.
+	Duplicate bool
 }
 
 // RawMessage is a message with a sequence and a time of its own, as a replica, a
@@ -52,6 +57,8 @@ type RawMessage struct {
 	Subject     string
 	HeaderBlock []byte // stored as it is
 	Payload     []byte
+	// StampNow has the message get the store's time, as StoreMsg gives one, in place of Time.
+	StampNow bool
 	// CheckDiscardNew applies the limits of DiscardNew; without it a raw message
 	// is never refused for them.
 	CheckDiscardNew bool

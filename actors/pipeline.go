@@ -91,11 +91,10 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	}
 	index = p.submitted
 	o := &p.ring[index%uint64(len(p.ring))]
-	if err := o.own(subject, header, payload); err != nil {
+	if err := o.own(subject, header, payload, opts); err != nil {
 		o.disown()
 		return 0, false, err
 	}
-	o.setOptions(opts)
 	o.index, o.bytes = index, bytes
 	o.state.Store(opQueued)
 	if !p.store.mailbox.Post(o) {
@@ -107,7 +106,13 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 }
 
 // own copies a message into the op, which then owns it.
-func (o *op) own(subject string, header Header, payload []byte) (err error) {
+func (o *op) own(subject string, header Header, payload []byte, opts []StoreOption) error {
+	all, err := optionsOf(opts)
+	if err != nil {
+		return err
+	}
+	all.ofStore(&o.store)
+	header = all.header(header)
 	o.store.Subject, o.store.Header = subject, nil
 	o.scratch = o.scratch[:0]
 	if len(header) > 0 {

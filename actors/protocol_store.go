@@ -42,11 +42,11 @@ func (*StoreRequest) IgnoreDeadLetterLogging() {}
 func (*StoreRawRequest) IgnoreDeadLetterLogging() {}
 
 func (m *StoreRequest) fill(o *op) error {
-	o.setOptions(m.Options)
+	err := o.fillStore(m.Subject, m.Header, m.Payload, m.Options)
 	if m.ExpectLast != nil {
 		o.store.Precondition = engine.Precondition{ExpectLast: *m.ExpectLast, HasExpectLast: true}
 	}
-	return o.fillStore(m.Subject, m.Header, m.Payload)
+	return err
 }
 
 func (m *StoreRequest) answer(r engine.Reply) any {
@@ -60,8 +60,14 @@ func (m *StoreRawRequest) answer(r engine.Reply) any {
 }
 
 // fillStore makes an op store a message, which stays the caller's.
-func (o *op) fillStore(subject string, header Header, payload []byte) (err error) {
+func (o *op) fillStore(subject string, header Header, payload []byte, options []StoreOption) error {
 	o.command = &o.store
+	all, err := optionsOf(options)
+	if err != nil {
+		return err
+	}
+	all.ofStore(&o.store)
+	header = all.header(header)
 	if len(header) > 0 {
 		if o.scratch, err = header.AppendBlock(o.scratch[:0]); err != nil {
 			return err
@@ -78,7 +84,9 @@ func (o *op) fillRaw(m *RawMessage) (err error) {
 	o.command = c
 	c.Sequence, c.CheckDiscardNew = m.Sequence, m.CheckDiscardNew
 	c.Subject, c.Header, c.Payload = m.Subject, m.HeaderBlock, m.Payload
-	c.Time, err = nanoseconds(m.Time)
+	if c.StampNow = m.StampNow; !m.StampNow {
+		c.Time, err = nanoseconds(m.Time)
+	}
 	return err
 }
 

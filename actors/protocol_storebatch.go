@@ -31,21 +31,25 @@ func (m *StoreBatchRequest) answer(r engine.Reply) any {
 }
 
 // fillBatch makes an op store a batch, which stays the caller's.
-func (o *op) fillBatch(messages []BatchMessage) (err error) {
+func (o *op) fillBatch(messages []BatchMessage) error {
 	c := &o.batch
 	o.command = c
 	o.scratch = o.scratch[:0]
 	for i := range messages {
 		m := &messages[i]
 		own := engine.Message{Subject: m.Subject, Payload: m.Payload}
-		if len(m.Header) > 0 {
+		all, err := optionsOf(m.Options)
+		if err != nil {
+			return fmt.Errorf("message %d of the batch: %w", i, err)
+		}
+		all.ofMessage(&own)
+		if header := all.header(m.Header); len(header) > 0 {
 			start := len(o.scratch)
-			if o.scratch, err = m.Header.AppendBlock(o.scratch); err != nil {
+			if o.scratch, err = header.AppendBlock(o.scratch); err != nil {
 				return fmt.Errorf("message %d of the batch: %w", i, err)
 			}
 			own.Header = o.scratch[start:len(o.scratch):len(o.scratch)]
 		}
-		m.setOptions(&own)
 		c.Messages = append(c.Messages, own)
 	}
 	return nil

@@ -107,7 +107,7 @@ func (a *storeActor) onWorkDone(m *workDone) {
 			a.log.Error("cannot remove a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", err)
 		}
 	case err == nil:
-	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones:
+	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones, kind == engine.WorkIDs:
 		a.log.Error("cannot read a block to remove messages", "path", a.source.Path(m.work.Block), "error", err)
 	case kind == engine.WorkTell:
 		a.log.Warn("cannot write down what is lost; it is tried again at the next loss, and at a stop", "error", err)

@@ -1,9 +1,12 @@
 package actors
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 )
 
 // StoreOption changes what a store does.
@@ -14,6 +17,8 @@ type storeOptions struct {
 	last   engine.Precondition
 	expect []engine.ExpectedLast
 	rollup RollupKind
+	id     string
+	hasID  bool
 }
 
 // ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
@@ -61,42 +66,72 @@ func Rollup(kind RollupKind) StoreOption {
 	return func(o *storeOptions) { o.rollup = kind }
 }
 
-// setOptions applies the options of a single message.
-func (o *op) setOptions(options []StoreOption) {
-	if len(options) == 0 {
-		return
-	}
-	var all storeOptions
-	for _, option := range options {
-		option(&all)
-	}
-	o.store.Precondition, o.store.Expect, o.store.Rollup = all.last, all.expect, all.rollup
+// MsgID gives a message an id, with which it can be stored again safely when the outcome of a store is not
+// known: after ErrOutcomeUnknown, ErrFailed, the end of a context, or a crash. If a message with the same id
+// was stored within Config.Duplicates, the answer is its sequence, with Ack.Duplicate, once that message is
+// as durable as the sync level says; preconditions and limits do not count then. The id is stored as the header
+// Nats-Msg-Id, in the place of one that the message has.
+//
+// Ids are rebuilt from the messages when the stream is opened. That of a message which was removed is
+// remembered until then, and may be forgotten by it.
+func MsgID(id string) StoreOption {
+	return func(o *storeOptions) { o.id, o.hasID = id, true }
 }
 
-// setOptions applies the options of one message of a batch, for which ExpectLast is an expectation like others:
-// that of the sequence before its own.
-func (m *BatchMessage) setOptions(own *engine.Message) {
-	if len(m.Options) == 0 {
-		return
+// msgIDHeader is the header that has the id of a message.
+const msgIDHeader = msgheader.MsgID
+
+// optionsOf gathers what options say.
+func optionsOf(list []StoreOption) (all storeOptions, err error) {
+	if len(list) == 0 {
+		return all, nil
 	}
-	var all storeOptions
-	for _, option := range m.Options {
+	return gatherOptions(list)
+}
+
+func gatherOptions(list []StoreOption) (all storeOptions, err error) {
+	for _, option := range list {
 		option(&all)
 	}
+	if all.hasID && (all.id == "" || all.id[0] == ' ') {
+		return all, fmt.Errorf("%w: it is empty or begins with a space", ErrBadMsgID)
+	}
+	return all, nil
+}
+
+// header returns the headers of a message that has these.
+func (all *storeOptions) header(h Header) Header {
+	if !all.hasID {
+		return h
+	}
+	own := make(Header, len(h)+1)
+	maps.Copy(own, h)
+	own[msgIDHeader] = []string{all.id}
+	return own
+}
+
+// ofMessage sets what options say of a message of a batch, for which ExpectLast is an expectation like others: that
+// of the sequence before its own.
+func (all *storeOptions) ofMessage(m *engine.Message) {
 	if all.last.HasExpectLast {
 		all.expect = append(all.expect, engine.ExpectedLast{Stream: true, Sequence: all.last.ExpectLast})
 	}
-	own.Expect, own.Rollup = all.expect, all.rollup
+	m.Expect, m.Rollup, m.Identified = all.expect, all.rollup, all.hasID
+}
+
+// ofStore sets what options say of a single message.
+func (all *storeOptions) ofStore(c *engine.Store) {
+	c.Precondition, c.Expect, c.Rollup, c.Identified = all.last, all.expect, all.rollup, all.hasID
 }
 
 // setBatchOptions applies the options of a batch, which are looked at before its first message.
-func (o *op) setBatchOptions(options []StoreOption) {
-	if len(options) == 0 {
-		return
+func (o *op) setBatchOptions(options []StoreOption) error {
+	all, err := optionsOf(options)
+	if err != nil || len(options) == 0 {
+		return err
 	}
-	var all storeOptions
-	for _, option := range options {
-		option(&all)
+	if all.hasID {
+		return fmt.Errorf("%w: each message of a batch has its own", ErrBadMsgID)
 	}
 	o.batch.Precondition = all.last
 	if len(o.batch.Messages) > 0 {
@@ -104,4 +139,5 @@ func (o *op) setBatchOptions(options []StoreOption) {
 		first.Expect = slices.Concat(all.expect, first.Expect)
 		first.Rollup = max(first.Rollup, all.rollup)
 	}
+	return nil
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -17,11 +18,10 @@ import (
 // alone, and a context that ended before.
 func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (Ack, error) {
 	o := s.ops.get()
-	if err := o.fillStore(subject, header, payload); err != nil {
+	if err := o.fillStore(subject, header, payload, opts); err != nil {
 		o.recycle()
 		return Ack{}, err
 	}
-	o.setOptions(opts)
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
 }
@@ -50,11 +50,14 @@ func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 // acknowledged.)
 func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ...StoreOption) (BatchAck, error) {
 	o := s.ops.get()
-	if err := o.fillBatch(messages); err != nil {
+	err := o.fillBatch(messages)
+	if err == nil {
+		err = o.setBatchOptions(opts)
+	}
+	if err != nil {
 		o.recycle()
 		return BatchAck{}, err
 	}
-	o.setBatchOptions(opts)
 	r, err := s.run(ctx, o)
 	return batchAckOf(r), err
 }
@@ -65,6 +68,19 @@ func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ..
 func (s *Store) Skip(ctx context.Context, sequence, count uint64) (uint64, error) {
 	o := s.ops.get()
 	o.command = &engine.Skip{Sequence: sequence, Count: count}
+	r, err := s.run(ctx, o)
+	return r.Sequence, err
+}
+
+// SkipAt is Skip that makes a time the last time of the stream, as a server does for sequences that it uses up
+// without a message: whoever starts by time then starts behind them. The zero time, and that of 1970, are
+// refused with ErrBadTime.
+func (s *Store) SkipAt(ctx context.Context, sequence, count uint64, at time.Time) (uint64, error) {
+	o := s.ops.get()
+	if err := o.fillSkipAt(sequence, count, at); err != nil {
+		o.recycle()
+		return 0, err
+	}
 	r, err := s.run(ctx, o)
 	return r.Sequence, err
 }

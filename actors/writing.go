@@ -53,6 +53,9 @@ func ackOf(r engine.Reply) Ack {
 	if r.Err != nil {
 		return Ack{}
 	}
+	if r.Duplicate {
+		return Ack{Sequence: r.Sequence, Duplicate: true}
+	}
 	return Ack{Sequence: r.Sequence, Time: timeOf(r.Time)}
 }
 
@@ -60,5 +63,9 @@ func batchAckOf(r engine.Reply) BatchAck {
 	if r.Err != nil {
 		return BatchAck{}
 	}
-	return BatchAck{First: r.Sequence - uint64(r.Count) + 1, Last: r.Sequence, Time: timeOf(r.Time)}
+	ack := BatchAck{First: r.Sequence - uint64(r.Count) + 1, Last: r.Sequence, Duplicate: r.Duplicate}
+	if !r.Duplicate {
+		ack.Time = timeOf(r.Time)
+	}
+	return ack
 }

@@ -11,6 +11,7 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	e.appended(size)
 	e.stagedStore(id, sequence, size)
 	e.noteStored(id, sequence, size)
+	e.ids.remember(m, sequence, time)
 	b.remember(sequence, time, uint64(size))
 
 	n := &e.numbers

@@ -27,8 +27,10 @@ type Message struct {
 	Subject string
 	Header  []byte // a header block, or empty
 	Payload []byte
-	Rollup  Rollup         // which messages it takes the place of
-	Expect  []ExpectedLast // what refuses the message, and its batch, unless it holds
+	// Identified tells that whoever stores the message relies on its id: it is refused where none is remembered.
+	Identified bool
+	Rollup     Rollup         // which messages it takes the place of
+	Expect     []ExpectedLast // what refuses the message, and its batch, unless it holds
 }
 
 func (m *Message) clone() Message {
@@ -37,11 +39,12 @@ func (m *Message) clone() Message {
 		expect[i] = expect[i].clone()
 	}
 	return Message{
-		Subject: strings.Clone(m.Subject),
-		Header:  bytes.Clone(m.Header),
-		Payload: bytes.Clone(m.Payload),
-		Rollup:  m.Rollup,
-		Expect:  expect,
+		Subject:    strings.Clone(m.Subject),
+		Header:     bytes.Clone(m.Header),
+		Payload:    bytes.Clone(m.Payload),
+		Rollup:     m.Rollup,
+		Identified: m.Identified,
+		Expect:     expect,
 	}
 }
 
@@ -60,5 +63,7 @@ type Reply struct {
 	Sequence uint64 // store: the sequence; batch: of its last message; skip: the last skipped
 	Count    int    // messages stored
 	Time     int64
-	Err      error
+	// Duplicate tells that the messages were stored before, with these sequences. Their time is not told.
+	Duplicate bool
+	Err       error
 }

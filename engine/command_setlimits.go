@@ -79,7 +79,8 @@ const (
 	changeSecure             // tombstones are written for what the old limits have evicted
 	changeFiles              // files of evicted blocks, to which no tombstones were written, are removed
 	changeShrink             // MaxMsgs and MaxBytes are applied
-	changeThin               // MaxMsgsPer is applied
+	changeAge                // so is MaxAge
+	changeThin               // and MaxMsgsPer
 )
 
 // changePause is the longest time from one block of a change to the next, unless that has to be loaded.
@@ -100,7 +101,7 @@ func (e *Engine) goOnChanging() {
 		e.changed(ErrStopped)
 		return
 	}
-	steps := [...]func() (bool, error){changeSecure: e.secureEvicted, changeFiles: e.evictedGone, changeShrink: e.shrink, changeThin: e.thinSubjects}
+	steps := [...]func() (bool, error){changeSecure: e.secureEvicted, changeFiles: e.evictedGone, changeShrink: e.shrink, changeAge: e.agedGone, changeThin: e.thinSubjects}
 	for int(c.step) < len(steps) {
 		done, err := steps[c.step]()
 		if err != nil {
@@ -280,6 +281,9 @@ func (e *Engine) overLimit() bool {
 		(int64(e.counts[countMessages]) > l.evictsAt(l.MaxMsgs) || int64(e.counts[countBytes]) > l.evictsAt(l.MaxBytes))
 }
 
+// agedGone reports whether MaxAge, which was applied when the change began, waits for no table any more.
+func (e *Engine) agedGone() (bool, error) { return !e.expiry.waits, nil }
+
 // thinning reports whether the subject has more messages than it may have since MaxMsgsPer was lowered: the change
 // will remove the oldest. Where it has as many as it may have, the change has come past the oldest already.
 func (e *Engine) thinning(now subjectNow) bool {
@@ -343,10 +347,6 @@ func (e *Engine) thinBlock(b *block) (n int) {
 			id := t.subjectOf(e.subjects, i)
 			if id == noSubject || e.countOf(id) <= limit {
 				continue
-			}
-			if n == 0 {
-				// MaxMsgsPer is applied first when the stream is opened, and the other limits would leave more.
-				e.protectHead()
 			}
 			e.per.evicted.add(id)
 			e.removeAt(b, t, i, countRemovedPer)

@@ -4,6 +4,9 @@ package engine
 type Skip struct {
 	Sequence uint64 // the first of them; 0: the next one
 	Count    uint64 // how many
+	// Time, if HasTime, becomes the last time of the stream. It is not 0, which the log has for no time.
+	Time    int64
+	HasTime bool
 }
 
 // Size implements Command.
@@ -23,7 +26,10 @@ func (c *Skip) apply(e *Engine, tag any) bool {
 		return true
 	}
 	last := e.last() + c.Count
-	time := e.skipTime()
+	time := c.Time
+	if !c.HasTime {
+		time = e.skipTime()
+	}
 	e.skipTo(last, time)
 	e.current.reply(Reply{Tag: tag, Sequence: last, Time: time})
 	return true

@@ -14,6 +14,9 @@ func (c *Store) clone() Command { return &Store{c.Message.clone(), c.Preconditio
 func (c *Store) subjectAhead() string { return c.Subject }
 
 func (c *Store) apply(e *Engine, tag any) bool {
+	if e.answerDuplicate(tag, &c.Message) {
+		return true
+	}
 	size := e.recordSize(&c.Message)
 	before, ready, err := e.perReady(c.Subject, 1)
 	if !ready {

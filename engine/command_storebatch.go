@@ -26,6 +26,9 @@ func (c *StoreBatch) clone() Command {
 func (*StoreBatch) subjectAhead() string { return "" }
 
 func (c *StoreBatch) apply(e *Engine, tag any) bool {
+	if c.answerDuplicate(e, tag) {
+		return true
+	}
 	if e.perLimited() {
 		for i := range c.Messages {
 			if _, ready, err := e.perReady(c.Messages[i].Subject, c.count(i)); !ready {

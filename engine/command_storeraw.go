@@ -6,6 +6,8 @@ type StoreRaw struct {
 	Message
 	Sequence uint64 // 0: the next one
 	Time     int64
+	// StampNow has the message get the time that a Store would get, in place of Time.
+	StampNow bool
 	// CheckDiscardNew applies the limits of DiscardNew. Replicas leave it false, so
 	// that they never refuse what the leader accepted.
 	CheckDiscardNew bool
@@ -35,7 +37,11 @@ func (c *StoreRaw) apply(e *Engine, tag any) bool {
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}
-	e.storeOne(tag, &c.Message, c.Time, size, before)
+	time := c.Time
+	if c.StampNow {
+		time = e.stampNow()
+	}
+	e.storeOne(tag, &c.Message, time, size, before)
 	return true
 }
 

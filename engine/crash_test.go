@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 // clone returns a model that goes its own way.
 func (m *model) clone() *model {
 	own := *m
-	own.log, own.live = slices.Clone(m.log), slices.Clone(m.live)
+	own.log, own.live, own.ids = slices.Clone(m.log), slices.Clone(m.live), maps.Clone(m.ids)
 	return &own
 }
 

@@ -26,6 +26,7 @@ type Engine struct {
 	stamp    int64           // highest time given to a message
 	staging  staging
 	per      perSubject
+	ids      idWindow
 	floor    floor             // the highest one in the log
 	emptied  []*block          // that have lost their last message and are still in the list
 	fenced   bool              // no command is carried out before the current group is published
@@ -95,6 +96,7 @@ func newEngine(cfg Config, pub *Published) *Engine {
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
 	}
+	e.ids = newIDWindow(&e.cfg)
 	e.staging.tracks, e.staging.deltas = e.perLimited(), make(map[uint32]delta)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
 	e.expiry.ran, e.change.due = math.MinInt64, never
@@ -150,6 +152,9 @@ func (e *Engine) Done(d Done) {
 		return
 	case w.Kind == WorkFind || w.Kind == WorkSubjects:
 		e.found(w, d)
+		return
+	case w.Kind == WorkIDs:
+		e.tookIDs(w, d)
 		return
 	case w.Kind == WorkTombstones:
 		e.tombstonesMoved(w, d)

@@ -93,3 +93,6 @@ func (e *Engine) LentRecords() (records, tables int) {
 	}
 	return records, tables
 }
+
+// ForgetIDsAbove is what a truncate does.
+func (e *Engine) ForgetIDsAbove(sequence uint64) { e.forgetIDsAbove(sequence) }

@@ -172,6 +172,10 @@ func (mc *machine) adopt(state engine.State) *model {
 			}
 		}
 	}
+	if mc.m.ids != nil {
+		m.ids = map[string]uint64{}
+	}
+	m.reopenIDs()
 	return m
 }
 

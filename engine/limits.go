@@ -28,7 +28,8 @@ func (e *Engine) enforce() {
 		}
 	}
 	if n.counts[countFirst] != first {
-		if e.change.thins { // see thinBlock
+		if e.change.thins {
+			// MaxMsgsPer is applied first when the stream is opened, and the other limits would leave more.
 			e.protectHead()
 		}
 		e.armExpiry()

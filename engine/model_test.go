@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/engine/duplicates"
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
@@ -53,6 +54,9 @@ type snapshot struct {
 
 func newMachine(cfg engine.Config, d *disk) *machine {
 	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}}
+	if cfg.Duplicates.Entries > 0 {
+		mc.m.ids = map[string]uint64{}
+	}
 	mc.shell = newShell(cfg, d, engine.NewPublished(), start)
 	mc.listen()
 	mc.attach()
@@ -244,8 +248,8 @@ func (mc *machine) reopen() error {
 
 // resume recovers from the disk and compares with the model.
 func (mc *machine) resume(atLeast uint64) error {
-	// What fails then is a refused open, which is tried again.
-	for mc.recover(atLeast, 0); mc.e.Failed() != nil; mc.recover(atLeast, 0) {
+	// What fails before the stream serves is a refused open, which is tried again.
+	for mc.recover(atLeast, 0); mc.e.Failed() != nil && !mc.e.Served(); mc.recover(atLeast, 0) {
 		if state := mc.pub.State(); state != engine.NewPublished().State() {
 			return fmt.Errorf("a refused open shows %+v", state)
 		}
@@ -258,10 +262,13 @@ func (mc *machine) resume(atLeast uint64) error {
 		mc.m.stamp = last
 	}
 	mc.aged = mc.e.StagedCounts().RemovedAge
+	defer mc.m.reopenIDs()
 	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
 		mc.m.live = mc.m.live[1:]
 	}
-	mc.shown = mc.snapshot()
+	if mc.shown = mc.snapshot(); mc.e.Failed() != nil {
+		return nil
+	}
 	return mc.quiesce()
 }
 
@@ -276,7 +283,7 @@ func drawMessage(t *rapid.T) engine.Message {
 	}
 	n := rapid.SampledFrom([]int{0, 1, 10, 50, 100, 200, 700, 1500}).Draw(t, "payload")
 	m.Payload = []byte(strings.Repeat(rapid.SampledFrom([]string{"p", "q"}).Draw(t, "byte"), n))
-	return m
+	return withID(t, m)
 }
 
 func drawCommand(t *rapid.T, mc *machine) engine.Command {
@@ -298,6 +305,7 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 			Message: drawMessage(t), Sequence: near("sequence"),
 			Time:            rapid.SampledFrom([]int64{0, mc.now, mc.now - second, mc.now + second, start, -1}).Draw(t, "time"),
 			CheckDiscardNew: rapid.Bool().Draw(t, "check discard new"),
+			StampNow:        rapid.Bool().Draw(t, "stamp now"),
 		}
 	case k < 80:
 		c := &engine.StoreBatch{Precondition: precondition()}
@@ -309,6 +317,8 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 		return &engine.Skip{
 			Sequence: near("sequence"),
 			Count:    rapid.SampledFrom([]uint64{0, 1, 2, 1000, 5_000_000}).Draw(t, "count"),
+			HasTime:  rapid.Bool().Draw(t, "with a time"),
+			Time:     rapid.SampledFrom([]int64{mc.now, mc.now - second, start, -1}).Draw(t, "time of the skip"),
 		}
 	case k < 93:
 		return &engine.Flush{}
@@ -355,6 +365,9 @@ func drawConfig(t *rapid.T) engine.Config {
 		DiscardNewPer: rapid.Bool().Draw(t, "discard new of a subject"),
 		MaxMsgSize:    rapid.SampledFrom([]int{0, 0, 600}).Draw(t, "max message size"),
 		Discard:       rapid.SampledFrom([]engine.DiscardPolicy{engine.DiscardOld, engine.DiscardOld, engine.DiscardNew}).Draw(t, "discard"),
+	}
+	if rapid.Bool().Draw(t, "duplicates") {
+		cfg.Duplicates = duplicates.Limits{Entries: 1000, Age: idAge}
 	}
 	if rapid.Bool().Draw(t, "derived") {
 		cfg.Derived = []string{"index.db"}

@@ -15,6 +15,7 @@ type opening struct {
 	unwritten  bool   // no floor says so
 	per        perPass
 	limited    bool
+	ids        idScan
 	ready      bool // all is staged, and may be committed
 }
 
@@ -91,6 +92,9 @@ func (e *Engine) open() {
 		if b.loading {
 			return
 		}
+	}
+	if !e.idsFound() {
+		return
 	}
 	if o.ready = e.current.staged(); !o.ready {
 		e.opened()

@@ -95,6 +95,8 @@ const (
 	WorkSubjects
 	// WorkTombstones lists the tombstones in the first Size bytes of a block.
 	WorkTombstones
+	// WorkIDs lists the ids of the messages in the first Size bytes of a block that are not older than Since.
+	WorkIDs
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
@@ -105,7 +107,7 @@ const (
 
 var workNames = [...]string{
 	WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects",
-	WorkTombstones: "tombstones", WorkIndex: "index", WorkTell: "tell",
+	WorkTombstones: "tombstones", WorkIDs: "ids", WorkIndex: "index", WorkTell: "tell",
 }
 
 // String returns the kind's name.
@@ -124,6 +126,8 @@ type Work struct {
 	Size  int64
 	// Filter is what WorkFind selects by.
 	Filter *subject.Set
+	// Since is the time that WorkIDs begins from, in nanoseconds since the epoch.
+	Since int64
 }
 
 // String prints the work in one line.
@@ -137,6 +141,8 @@ type Done struct {
 	Table *Table
 	// Tombstones is what WorkTombstones found.
 	Tombstones []Tombstone
+	// IDs is what WorkIDs found, in order of sequence.
+	IDs []MessageID
 }
 
 // Ready is what has to happen outside: replies to send, then work to start. It

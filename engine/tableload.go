@@ -89,6 +89,7 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 		if b.msgs > 0 && b.firstLive < b.tailFrom {
 			e.refreshFirstTime(b)
 			e.refreshFirst()
+			e.armExpiry()
 		}
 	}
 	b.wanted = false

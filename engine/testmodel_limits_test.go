@@ -72,9 +72,10 @@ func (s *shell) setLimits(next engine.Limits, stored func()) error {
 }
 
 // openedInstead reports whether a crash came while a change of limits, which were stored already, was carried out, and
-// the open has applied them to what was left: MaxMsgsPer first, under which more may stay than by the change.
+// the open has applied them to what was left: MaxMsgsPer first, under which more may stay than by the change. What
+// readers saw go from the head of the stream has gone.
 func (mc *machine) openedInstead(s *shell, events int) bool {
-	if !mc.changing || events != len(mc.m.log) || mc.m.log[events-1].limits == nil {
+	if !mc.changing || s.pub.First() < mc.pub.First() || events != len(mc.m.log) || mc.m.log[events-1].limits == nil {
 		return false
 	}
 	least, most := mc.m.prefix(events, mc.first), mc.m.clone()

@@ -47,6 +47,7 @@ type model struct {
 	cleared bool
 	// discarded counts what MaxMsgs and MaxBytes removed.
 	discarded int
+	ids       map[string]uint64 // nil when none are remembered
 }
 
 func newModel(limits engine.Limits, first uint64) *model {
@@ -81,9 +82,16 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 	case *engine.Skip:
 		return m.skip(c, now, r)
 	case *engine.Store:
+		if m.duplicates([]engine.Message{c.Message}, &r) {
+			return r
+		}
 		return m.store(r, []engine.Message{c.Message}, true, 0, c.Precondition, m.later(now))
 	case *engine.StoreRaw:
-		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, func() int64 { return c.Time })
+		stamp := func() int64 { return c.Time }
+		if c.StampNow {
+			stamp = m.later(now)
+		}
+		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, stamp)
 	case *engine.Remove:
 		return m.remove(c, r)
 	case *engine.Purge:
@@ -93,6 +101,9 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 	case *engine.StoreBatch:
 		if len(c.Messages) == 0 {
 			r.Err = engine.ErrEmptyBatch
+			return r
+		}
+		if m.duplicates(c.Messages, &r) {
 			return r
 		}
 		if slices.ContainsFunc(c.Messages, func(m engine.Message) bool { return m.Rollup != engine.RollupNone }) {
@@ -126,6 +137,7 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 	ev := event{time: time}
 	for _, msg := range messages {
 		m.last++
+		m.remember(msg, m.last, time)
 		ev.removed = append(ev.removed, m.rolledUp(msg)...)
 		ev.messages = append(ev.messages, entry{m.last, time, msg.Subject, string(msg.Header), string(msg.Payload)})
 	}
@@ -201,7 +213,10 @@ func (m *model) skip(c *engine.Skip, now int64, r engine.Reply) engine.Reply {
 		return r
 	}
 	time := m.time
-	if time == engine.NoTime {
+	switch {
+	case c.HasTime:
+		time = c.Time
+	case time == engine.NoTime:
 		time = now
 	}
 	m.add(event{last: m.last + c.Count, time: time})
@@ -292,7 +307,7 @@ func matches(got, want engine.Reply) error {
 		return fmt.Errorf("reply to %v, want the one to %v", got.Tag, want.Tag)
 	case !errors.Is(got.Err, want.Err) || want.Err == nil && got.Err != nil:
 		return fmt.Errorf("%v: error %v, want %v", got.Tag, got.Err, want.Err)
-	case got.Err == nil && (got.Sequence != want.Sequence || got.Count != want.Count || got.Time != want.Time):
+	case got.Err == nil && (got.Sequence != want.Sequence || got.Count != want.Count || got.Time != want.Time || got.Duplicate != want.Duplicate):
 		return fmt.Errorf("%v: got %+v, want %+v", got.Tag, got, want)
 	}
 	return nil

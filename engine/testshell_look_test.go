@@ -1,6 +1,9 @@
 package engine_test
 
-import "github.com/seed-d8b58eba/millrace/engine"
+import (
+	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
+)
 
 // lookInto answers what a work asks of the records of a block.
 func (s *shell) lookInto(w engine.Work, done *engine.Done) {
@@ -13,6 +16,10 @@ func (s *shell) lookInto(w engine.Work, done *engine.Done) {
 		case r.kind == 't':
 			done.Tombstones = append(done.Tombstones, engine.Tombstone{Sequence: r.sequence, Time: r.time})
 		case r.kind != 'm':
+		case w.Kind == engine.WorkIDs:
+			if id, ok := msgheader.Find(r.header, msgheader.MsgID); ok && r.time >= w.Since {
+				done.IDs = append(done.IDs, engine.MessageID{Sequence: r.sequence, Time: r.time, ID: string(id)})
+			}
 		case w.Kind == engine.WorkSubjects && r.subject != "":
 			if sums[r.subject].count == 0 {
 				names = append(names, r.subject)

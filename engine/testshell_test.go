@@ -289,7 +289,7 @@ func (s *shell) runWork() bool {
 		if done.Err == nil {
 			done.Table = scan(w.Block, s.disk.current[w.Block][:w.Size], false).Table()
 		}
-	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones:
+	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones, engine.WorkIDs:
 		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {
 			s.lookInto(w, &done)
 		}

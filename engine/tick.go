@@ -8,6 +8,7 @@ func (e *Engine) Tick(now int64) {
 		e.clockWentBack(now)
 	}
 	e.now = now
+	e.ids.advance(now)
 	e.indexing.begun = true
 	if e.failed != nil || e.stopped {
 		return

@@ -170,6 +170,8 @@ type Config struct {
 	// RollupHeaders has the Nats-Rollup header of a message count as its Rollup. Raw messages are stored as
 	// they are.
 	RollupHeaders bool
+	// Duplicates is for how long, and of how many messages, ids are remembered.
+	Duplicates IDLimits
 	// Derived names files that describe the blocks and would be wrong after the
 	// first change; the first commit removes them.
 	Derived []string

@@ -97,7 +97,7 @@ func steadyRows(s size) []row {
 		},
 		{
 			name: "steady-msgs", title: fmt.Sprintf("append to a stream of %s messages, MaxMsgs, no sync", count(s.fullMessages)),
-			contestants: each(limited, func(p peers.Peer) contestant { return &overwriting{peer: p, keys: s.fullMessages} }),
+			contestants: each(limited, func(p peers.Peer) contestant { return &overwriting{peer: p, cycle: s.fullMessages} }),
 			targets:     []target{{against: "nats async", figure: rateFigure, bound: 1.5}},
 		},
 		{
@@ -109,10 +109,12 @@ func steadyRows(s size) []row {
 }
 
 // overwriting fills a store with a message for each key, and then goes on storing messages of random keys:
-// one caller that does not wait for each, or callers that do.
+// one caller that does not wait for each, or callers that do. With cycle there are no keys, but so many messages
+// whose subjects cycle, as those of the rows that store do.
 type overwriting struct {
 	peer    peers.Peer
 	keys    int
+	cycle   int
 	callers int
 }
 
@@ -122,15 +124,14 @@ func (o *overwriting) close() error { return nil }
 func (o *overwriting) run(ctx context.Context, place workplace) (measure.Run, error) {
 	ctx = context.WithoutCancel(ctx) // as in load.run
 	return withStore(place, o.peer, func(store peers.ScanStore) (run measure.Run, err error) {
-		if err := kvShape(o.keys, o.keys).fill(ctx, store); err != nil {
+		shape, key := kvShape(o.keys, o.keys), o.key()
+		if o.cycle > 0 {
+			shape, key = ordersShape(o.cycle, subjectCount), newSource(0).message
+		}
+		if err := shape.fill(ctx, store); err != nil {
 			return run, err
 		}
 		place.settle()
-		payload, order := newSource(0).payload, newPermutation(o.keys)
-		var at atomic.Int64
-		key := func() peers.Message {
-			return peers.Message{Subject: kvSubject(order.at(int(at.Add(1)) * 7 % o.keys)), Payload: payload}
-		}
 		return measure.Measure(func() (int64, *measure.Histogram, error) {
 			if o.callers > 0 {
 				hands := make([]hand, o.callers)
@@ -149,6 +150,18 @@ func (o *overwriting) run(ctx context.Context, place workplace) (measure.Run, er
 			return done[0].steps, nil, err
 		})
 	})
+}
+
+// key returns a function that makes messages of random keys. It may be called from any goroutine.
+func (o *overwriting) key() func() peers.Message {
+	if o.keys == 0 {
+		return nil
+	}
+	payload, order := newSource(0).payload, newPermutation(o.keys)
+	var at atomic.Int64
+	return func() peers.Message {
+		return peers.Message{Subject: kvSubject(order.at(int(at.Add(1)) * 7 % o.keys)), Payload: payload}
+	}
 }
 
 const (

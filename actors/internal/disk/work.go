@@ -82,6 +82,8 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Table, done.Err = f.subjects(w.Block, w.Size)
 	case engine.WorkTombstones:
 		done.Tombstones, done.Err = f.tombstones(w.Block, w.Size)
+	case engine.WorkIDs:
+		done.IDs, done.Err = f.ids(w.Block, w.Size, w.Since)
 	case engine.WorkSync:
 		// A block that was sealed since the work was handed out is synced, and no longer open.
 		if err := f.Blocks.Sync(w.Block); !errors.Is(err, blockio.ErrNotOpen) {
