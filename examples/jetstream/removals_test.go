@@ -99,6 +99,8 @@ func (r *scriptRun) leg(t *testing.T, ourDir, theirDir string, left map[string]s
 	}
 	require.NoError(t, mine.Stop(t.Context()))
 	require.NoError(t, other.Stop())
+	require.Eventually(t, func() bool { return listing(t, theirNext) != "" }, 20*time.Second, time.Millisecond,
+		"what the server has purged is removed behind its back")
 	r.history = append(r.history, "opened by the other")
 	return ourNext, theirNext, map[string]scriptState{ourNext: ourState, theirNext: theirState}
 }
@@ -195,7 +197,7 @@ func listing(t *testing.T, dir string) string {
 		if err != nil {
 			return err
 		}
-		if entry.Name() == purgeFolder {
+		if strings.HasPrefix(entry.Name(), purgeFolder) {
 			return fs.ErrNotExist // a purge of the server's is still removing it
 		}
 		info, err := entry.Info()
