@@ -207,7 +207,7 @@ func (e *Engine) changeTable(b *block) (ready, unreadable bool) {
 // leaveTable gives up a table that was loaded for the change, when it is of no other use.
 func (e *Engine) leaveTable(b *block) {
 	if e.change.loaded == b.id && !e.nearHead(b) {
-		b.scanned = nil
+		b.returnTable()
 	}
 }
 
