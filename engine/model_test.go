@@ -256,11 +256,7 @@ func (mc *machine) resume(atLeast uint64) error {
 		mc.pub = engine.NewPublished()
 	}
 	mc.replies = nil
-	mc.m.stamp, mc.m.ended, mc.m.cleared = 0, false, false
-	// Times do not go back behind the last message, unless it came from far ahead.
-	if last := mc.e.StagedState().LastTime; last < mc.now+24*3600*second {
-		mc.m.stamp = last
-	}
+	mc.m.stamp, mc.m.ended, mc.m.cleared = mc.e.StagedState().LastTime, false, false
 	mc.aged = mc.e.StagedCounts().RemovedAge
 	defer mc.m.reopenIDs()
 	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
