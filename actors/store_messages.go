@@ -43,8 +43,8 @@ func Reverse() ReadOption { return readOption(func(o *readOptions) { o.Reverse =
 // the store stops; that is then the error at the end. It cannot be had with Reverse.
 func Follow() ReadOption { return readOption(func(o *readOptions) { o.Follow = true }) }
 
-// FromTime begins at the first message whose time is not before t, given that times do
-// not go back. With From, at the later of the two.
+// FromTime begins at the first message whose time is not before t. Where times are out of order,
+// messages behind it may be earlier than t. With From, at the later of the two.
 func FromTime(t time.Time) ReadOption {
 	return readOption(func(o *readOptions) { o.Since, o.HasSince = t, true })
 }

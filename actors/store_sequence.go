@@ -23,9 +23,9 @@ func (s *Store) FirstSeqForSubject(ctx context.Context, subject string) (first u
 }
 
 // GetSeqFromTime returns the sequence of the first message whose time is not before t,
-// and LastSequence+1 when there is none. It takes for granted that times do not go
-// back. It costs time in proportion to the number of blocks, and looks into the index
-// of one of them.
+// and LastSequence+1 when there is none. Where times are out of order, messages behind it may be
+// earlier than t. It costs time in proportion to the number of blocks, and looks into the index of
+// one of them; where times are out of order, or late messages were removed, into all records of some.
 func (s *Store) GetSeqFromTime(ctx context.Context, t time.Time) (sequence uint64, err error) {
 	wanted, ok := read.ClampTime(t)
 	err = s.source.Ask(ctx, setOf(nil), func(l *read.Lookup) (err error) {

@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/seed-d8b58eba/millrace/engine/stamps"
+
 // roomFor applies MaxMsgs and MaxBytes if the stream discards new messages: n of them
 // whose records have so many bytes.
 func (e *Engine) roomFor(n, bytes int64) error {
@@ -97,8 +99,8 @@ func (e *Engine) checkSequence(wanted uint64, p Precondition, n uint64) error {
 }
 
 // stampNow returns the time for new messages, which does not go back when the clock
-// does.
+// does by a little.
 func (e *Engine) stampNow() int64 {
-	e.stamp = max(e.stamp, e.now)
+	e.stamp = stamps.Next(e.stamp, e.now)
 	return e.stamp
 }

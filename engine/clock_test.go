@@ -123,6 +123,36 @@ func TestAfterTheClockWentBackTheNextRunOfExpiryIsNear(t *testing.T) {
 	require.Zero(t, s.pub.State().Messages)
 }
 
+// TestOneWrongClockStampsOneMessage: a clock that shows ten years more for one message does not stamp
+// what comes after it.
+func TestOneWrongClockStampsOneMessage(t *testing.T) {
+	s := open(nil)
+	s.must(t, store("a", 0))
+	const ten = int64(10 * 365 * 24 * time.Hour)
+	s.tick(start + ten)
+	require.Equal(t, start+ten, s.must(t, store("a", 0))[0].Time)
+	s.now = start + second
+	s.e.Tick(s.now)
+	require.Equal(t, start+second, s.must(t, store("a", 0))[0].Time)
+	s.goBack()
+	require.Equal(t, start+second, s.must(t, store("a", 0))[0].Time, "an hour is not too much")
+}
+
+// TestASkipWithATimeMovesTheLastTime also for those who open the stream.
+func TestASkipWithATimeMovesTheLastTime(t *testing.T) {
+	s := open(nil)
+	s.must(t, raw(0, start))
+	r := s.must(t, sent{1, &engine.Skip{Count: 3, Time: start - 5*second, HasTime: true}})[0]
+	require.Equal(t, start-5*second, r.Time)
+	require.Equal(t, start-5*second, s.pub.State().LastTime)
+	s.must(t, sent{2, &engine.Skip{Count: 1}})
+	s.reopen()
+	state := s.pub.State()
+	require.Equal(t, start-5*second, state.LastTime)
+	require.Equal(t, start, state.FirstTime)
+	require.Equal(t, uint64(5), state.LastSequence)
+}
+
 func TestTimesOfMessagesDoNotGoBack(t *testing.T) {
 	s := open(nil)
 	first := s.must(t, store("a", 0))[0].Time

@@ -56,7 +56,7 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 	if outcome != gatheredAll {
 		return 0, outcome
 	}
-	return e.compactNow(&c), gatheredAll
+	return e.compactNow(&c, NoticeCompacted), gatheredAll
 }
 
 // prepareCompaction finds the live messages below a sequence. Blocks that go as a whole are not looked into, but
@@ -87,7 +87,7 @@ func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered
 }
 
 // compactNow removes what was found, and writes that it is.
-func (e *Engine) compactNow(c *compaction) (n int) {
+func (e *Engine) compactNow(c *compaction, reason NoticeReason) (n int) {
 	e.sumNotices()
 	for _, b := range c.whole {
 		t, _ := e.find(WorkSubjects, b, nil)
@@ -105,7 +105,7 @@ func (e *Engine) compactNow(c *compaction) (n int) {
 		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
 		n++
 	}
-	e.summedNotices(NoticeCompacted, false)
+	e.summedNotices(reason, false)
 	e.removed()
 	e.writeRemovals(e.counts[countFirst], graves)
 	return n

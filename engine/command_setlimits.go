@@ -101,7 +101,7 @@ func (e *Engine) goOnChanging() {
 		e.changed(ErrStopped)
 		return
 	}
-	steps := [...]func() (bool, error){changeSecure: e.secureEvicted, changeFiles: e.evictedGone, changeShrink: e.shrink, changeAge: e.agedGone, changeThin: e.thinSubjects}
+	steps := [...]func() (bool, error){changeSecure: e.secureEvicted, changeFiles: e.evictedGone, changeShrink: e.applyLowered, changeAge: e.agedGone, changeThin: e.thinSubjects}
 	for int(c.step) < len(steps) {
 		done, err := steps[c.step]()
 		if err != nil {
@@ -207,7 +207,7 @@ func (e *Engine) changeTable(b *block) (ready, unreadable bool) {
 // leaveTable gives up a table that was loaded for the change, when it is of no other use.
 func (e *Engine) leaveTable(b *block) {
 	if e.change.loaded == b.id && !e.nearHead(b) {
-		b.scanned = nil
+		b.returnTable()
 	}
 }
 
@@ -259,8 +259,8 @@ func (e *Engine) evictedFiles() []uint32 {
 // for that: they come on top of what is too much.
 func (e *Engine) shrinking() bool { return e.change.shrinks && e.change.step <= changeShrink }
 
-// shrink applies MaxMsgs and MaxBytes, block by block.
-func (e *Engine) shrink() (done bool, _ error) {
+// applyLowered applies MaxMsgs and MaxBytes, block by block.
+func (e *Engine) applyLowered() (done bool, _ error) {
 	for e.overLimit() {
 		b, before := e.head(), e.counts[countMessages]
 		if _, loaded := b.table(b.firstLive); !loaded && !b.unreadable() {

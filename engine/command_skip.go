@@ -35,7 +35,7 @@ func (c *Skip) apply(e *Engine, tag any) bool {
 	return true
 }
 
-// skipTime returns the time of a skip: the last time, which so stays as it is,
+// skipTime returns the time of a skip that has none: the last time, which so stays as it is,
 // or now when there is none.
 func (e *Engine) skipTime() int64 {
 	if time := e.lastTime; time != NoTime {

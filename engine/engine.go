@@ -23,7 +23,7 @@ type Engine struct {
 	numbers                  // state and totals, staged commands included
 	subjects *subjects.Index // of what is published; what is staged waits in it
 	now      int64           // time of this turn
-	stamp    int64           // highest time given to a message
+	stamp    int64           // the time given to the last message
 	staging  staging
 	per      perSubject
 	ids      idWindow
@@ -79,9 +79,6 @@ const (
 	// retryRemove is how long after a failed attempt to remove a block file the
 	// next one comes.
 	retryRemove = int64(time.Second)
-	// clockSlack bounds how far ahead of the clock the time of the last message
-	// may be for new messages not to go back behind it, in nanoseconds.
-	clockSlack = int64(24 * time.Hour)
 	// never is a time that does not come.
 	never = int64(math.MaxInt64)
 )

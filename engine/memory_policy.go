@@ -33,7 +33,7 @@ func (e *Engine) dropIdleMemory() {
 	b.memory.drop(b.appended, e.cfg.Buffers, &e.spareSlots, false)
 	b.forgetTables()
 	e.spareSlots, e.chunkHint = nil, smallestChunk
-	e.shrink()
+	e.groups.shrink()
 	e.sent = nil
 	e.returnAllLent()
 	e.prefetch()

@@ -76,6 +76,9 @@ func TestNoticesOfEachEvent(t *testing.T) {
 		{"compact to 0", engine.Limits{}, nil, compact(0), []string{"compacted -3 -300 0 "}},
 		{"compact nothing", engine.Limits{}, nil, compact(1), nil},
 		{"compact an empty stream", engine.Limits{}, []sent{skip(0, 3)}, compact(10), nil},
+		{"roll-up of a subject", engine.Limits{}, nil, rollsUp(engine.RollupSubject, "a", 69), []string{"purged -2 -200 0 ", "stored +1 +100 4 a"}},
+		{"roll-up of one message", engine.Limits{}, nil, rollsUp(engine.RollupSubject, "b", 69), []string{"purged -1 -100 2 b", "stored +1 +100 4 b"}},
+		{"roll-up of all", engine.Limits{}, nil, rollsUp(engine.RollupAll, "a", 69), []string{"purged -3 -300 0 ", "stored +1 +100 4 a"}},
 		{"skip", engine.Limits{}, nil, skip(0, 3), nil},
 		{"flush", engine.Limits{}, nil, sent{"flush", &engine.Flush{}}, nil},
 	} {

@@ -149,11 +149,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 	}
 	e.durability.durable, e.durability.synced, e.durability.written = found, found, found
 	e.opening = &opening{tombstones: e.targets(r.pending), first: max(r.first, e.floor.first), unwritten: r.first > e.floor.first && r.holdsBelow(r.first)}
-	// New messages are not stamped with times before the last one, even if the clock
-	// went back, unless the last one is from far ahead of the clock.
-	if time := e.lastTime; time < now+clockSlack {
-		e.stamp = time
-	}
+	e.stamp = e.lastTime // new messages get no earlier time, unless it is from far ahead of the clock
 	e.refreshFirst()
 	if last == 0 {
 		e.counts[countFirst] = 0

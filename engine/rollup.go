@@ -82,7 +82,7 @@ func (e *Engine) prepareRollup(kind Rollup, m *Message) (r rollup, ready bool, e
 		r.live = withoutSubject(e, r.live)
 	default:
 		set := subject.NewSet(subject.Literal(m.Subject))
-		r.live, outcome = e.gather(&set, 1, maxSequence, e.perLimited())
+		r.live, outcome = e.gather(&set, 1, maxSequence, e.holdsEvicted())
 		r.live, r.dead = selectMatches(r.live, 0, 0)
 	}
 	switch outcome {
@@ -111,17 +111,19 @@ func (e *Engine) rollUp(r *rollup, size int) (graves []Tombstone) {
 	case r.kind == RollupAll && e.counts[countMessages] > 0:
 		// In a block of its own: a nats-server, which knows no floor, sees the old ones gone with their files.
 		e.roll()
-		e.compactNow(&r.all)
+		e.compactNow(&r.all, NoticePurged)
 	case r.kind == RollupSubject && len(r.live) > 0:
 		e.protectHead()
 		for i := range r.dead {
 			graves = append(graves, r.dead[i].tombstone())
 		}
+		e.sumNotices()
 		for i := range r.live {
 			m := &r.live[i]
 			graves = append(graves, m.tombstone())
 			e.removeAt(m.block, m.table, m.index, countRemovedRequest)
 		}
+		e.summedNotices(NoticePurged, true)
 		e.removed()
 		if e.full(size + min(len(graves), mostTombstones)*e.emptySize) {
 			e.roll()

@@ -29,7 +29,9 @@ type slot struct {
 	offset   uint32
 	size     uint32
 	subject  uint32
-	_        uint32
+	// disorder is not 0 when the time of this record, or of one before it in the table, is earlier
+	// than that of the record before.
+	disorder uint32
 }
 
 // slotChunk is a stretch of a table.
@@ -94,17 +96,33 @@ func (t *Table) SearchOffset(offset int64) int {
 	return sort.Search(t.n, func(i int) bool { return int64(t.slot(i).offset) >= offset })
 }
 
-// SearchTime returns the index of the first record whose time is not before one,
-// given that times do not go back.
-func (t *Table) SearchTime(time int64) int {
-	return sort.Search(t.n, func(i int) bool { return t.slot(i).time >= time })
+// SearchTime returns the index of the first record, from one on, whose time is not before
+// a time. It looks at few records where times do not go back, and at each one behind the first
+// whose time does.
+func (t *Table) SearchTime(from int, time int64) int {
+	ordered := sort.Search(t.n, func(i int) bool { return t.slot(i).disorder != 0 })
+	if from < ordered {
+		from += sort.Search(ordered-from, func(i int) bool { return t.slot(from+i).time >= time })
+	}
+	if from < ordered {
+		return from
+	}
+	for from < t.n && t.slot(from).time < time {
+		from++
+	}
+	return from
 }
 
 // add appends a record; the chunk for it must exist.
 func (t *Table) add(sequence uint64, time int64, offset int64, size int, subject uint32) {
 	s := t.slot(t.n)
 	s.sequence, s.time = sequence, time
-	s.offset, s.size, s.subject = uint32(offset), uint32(size), subject
+	s.offset, s.size, s.subject, s.disorder = uint32(offset), uint32(size), subject, 0
+	if t.n > 0 {
+		if before := t.slot(t.n - 1); time < before.time || before.disorder != 0 {
+			s.disorder = 1
+		}
+	}
 	t.n++
 }
 

@@ -125,7 +125,9 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 // later returns what stamps messages at a time.
 func (m *model) later(now int64) func() int64 {
 	return func() int64 {
-		m.stamp = max(m.stamp, now)
+		if m.stamp = max(m.stamp, now); m.stamp > now+24*3600*second {
+			m.stamp = now
+		}
 		return m.stamp
 	}
 }

@@ -43,11 +43,7 @@ func (mc *machine) truncated(last uint64) {
 
 // renewed notes in the model what a new engine does differently.
 func (mc *machine) renewed() {
-	mc.m.stamp, mc.m.ended, mc.m.cleared = 0, false, false
-	// Times do not go back behind the last message, unless it came from far ahead.
-	if last := mc.m.time; last < mc.now+24*3600*second {
-		mc.m.stamp = last
-	}
+	mc.m.stamp, mc.m.ended, mc.m.cleared = mc.m.time, false, false
 	mc.aged = mc.e.StagedCounts().RemovedAge
 	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
 		mc.m.live = mc.m.live[1:]

@@ -27,6 +27,7 @@ type scriptMessage struct {
 type scriptOp struct {
 	text    string
 	removes bool
+	below   uint64 // of a compaction
 	run     func(removing) (done string, err error)
 }
 
@@ -85,10 +86,10 @@ func (m *scriptMaker) operation() scriptOp {
 	case p < 54:
 		count := uint64(1 + m.random.IntN(5))
 		m.last += count
-		return scriptOp{fmt.Sprintf("skip %d", count), false, func(s removing) (string, error) { return "", s.skip(count) }}
+		return scriptOp{text: fmt.Sprintf("skip %d", count), run: func(s removing) (string, error) { return "", s.skip(count) }}
 	case p < 84:
 		sequence := m.sequence()
-		return scriptOp{fmt.Sprintf("remove %d", sequence), true, func(s removing) (string, error) {
+		return scriptOp{text: fmt.Sprintf("remove %d", sequence), removes: true, run: func(s removing) (string, error) {
 			removed, err := s.remove(sequence)
 			return fmt.Sprint(removed), err
 		}}
@@ -97,7 +98,7 @@ func (m *scriptMaker) operation() scriptOp {
 	case p < 98:
 		return m.compacting()
 	}
-	return scriptOp{"purge", true, func(s removing) (string, error) { return counted(s.purge()) }}
+	return scriptOp{text: "purge", removes: true, run: func(s removing) (string, error) { return counted(s.purge()) }}
 }
 
 func (m *scriptMaker) storing() scriptOp {
@@ -107,7 +108,7 @@ func (m *scriptMaker) storing() scriptOp {
 		header = scriptHeader
 	}
 	m.last++
-	return scriptOp{"store " + message.subject, false, func(s removing) (string, error) {
+	return scriptOp{text: "store " + message.subject, run: func(s removing) (string, error) {
 		return "", s.store(message.subject, header, message.payload)
 	}}
 }
@@ -118,7 +119,7 @@ func (m *scriptMaker) batching() scriptOp {
 		messages = append(messages, m.message())
 	}
 	m.last += uint64(len(messages))
-	return scriptOp{fmt.Sprintf("batch of %d", len(messages)), false, func(s removing) (string, error) {
+	return scriptOp{text: fmt.Sprintf("batch of %d", len(messages)), run: func(s removing) (string, error) {
 		return "", s.batch(messages)
 	}}
 }
@@ -131,7 +132,7 @@ func (m *scriptMaker) purgingEx() scriptOp {
 	if m.random.IntN(2) == 0 {
 		keep = uint64(m.random.IntN(4))
 	}
-	return scriptOp{fmt.Sprintf("purge %s below %d keep %d", filter, below, keep), true, func(s removing) (string, error) {
+	return scriptOp{text: fmt.Sprintf("purge %s below %d keep %d", filter, below, keep), removes: true, run: func(s removing) (string, error) {
 		return counted(s.purgeEx(filter, below, keep))
 	}}
 }
@@ -142,9 +143,8 @@ func (m *scriptMaker) compacting() scriptOp {
 		below = m.last + 1 + uint64(m.random.IntN(20))
 	}
 	m.last = max(m.last, below-1)
-	return scriptOp{fmt.Sprintf("compact to %d", below), true, func(s removing) (string, error) {
-		return counted(s.compact(below))
-	}}
+	return scriptOp{text: fmt.Sprintf("compact to %d", below), removes: true, below: below,
+		run: func(s removing) (string, error) { return counted(s.compact(below)) }}
 }
 
 func counted(n uint64, err error) (string, error) { return fmt.Sprint(n), err }

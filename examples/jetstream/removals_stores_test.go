@@ -5,7 +5,6 @@ import (
 	"errors"
 	"hash/fnv"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -34,24 +33,9 @@ type scriptState struct {
 	Contents        map[uint64]uint64 // a hash of subject, header and payload by sequence
 }
 
-// whileOpen is the state without the times, which differ, as the message at each sequence was stored twice. It is
-// also without a mistake of the server's: when a compaction ends among skipped sequences, the first sequence
-// is one of those, until the stream is opened again, and its list of the deleted has others below it.
-func (s scriptState) whileOpen() scriptState {
+// withoutTimes is for two stores of which each has stored the message of each sequence at its own time.
+func (s scriptState) withoutTimes() scriptState {
 	s.FirstNanos, s.LastNanos = 0, 0
-	if s.Messages == 0 && s.Last > 0 {
-		s.First = s.Last + 1
-	}
-	for s.Messages > 0 && s.First < s.Last {
-		if _, live := s.Contents[s.First]; live {
-			break
-		}
-		s.First++
-	}
-	s.Deleted = slices.DeleteFunc(slices.Clone(s.Deleted), func(sequence uint64) bool { return sequence < s.First })
-	if len(s.Deleted) == 0 {
-		s.Deleted = nil
-	}
 	return s
 }
 

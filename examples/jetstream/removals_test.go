@@ -77,13 +77,17 @@ func (r *scriptRun) leg(t *testing.T, ourDir, theirDir string, left map[string]s
 	}
 	for _, op := range r.maker.operations(operationsPerLeg) {
 		r.history = append(r.history, op.text)
+		if op.below > 0 && r.endsAmongDeleted(t, mine, op.below) {
+			r.history = append(r.history, "left out")
+			continue
+		}
 		ourAnswer, err := op.run(mine)
 		require.NoError(t, err, "%s, ours", op.text)
 		theirAnswer, err := op.run(other)
 		require.NoError(t, err, "%s, the server's", op.text)
 		require.Equal(t, theirAnswer, ourAnswer, "the server's answer and ours to: %s", op.text)
 		if op.removes {
-			r.equal(t, "after "+op.text, r.observe(t, other).whileOpen(), r.observe(t, mine).whileOpen())
+			r.equal(t, "after "+op.text, r.observe(t, other).withoutTimes(), r.observe(t, mine).withoutTimes())
 		}
 	}
 	ourState, theirState := r.observe(t, mine), r.observe(t, other)
@@ -95,6 +99,8 @@ func (r *scriptRun) leg(t *testing.T, ourDir, theirDir string, left map[string]s
 	}
 	require.NoError(t, mine.Stop(t.Context()))
 	require.NoError(t, other.Stop())
+	require.Eventually(t, func() bool { return listing(t, theirNext) != "" }, 20*time.Second, time.Millisecond,
+		"what the server has purged is removed behind its back")
 	r.history = append(r.history, "opened by the other")
 	return ourNext, theirNext, map[string]scriptState{ourNext: ourState, theirNext: theirState}
 }
@@ -124,7 +130,21 @@ func (r *scriptRun) removeAgain(t *testing.T, store ours, want scriptState) {
 		_, err := store.remove(sequence)
 		require.NoError(t, err)
 	}
-	r.equal(t, "with what came back removed again", want.whileOpen(), r.observe(t, store).whileOpen())
+	r.equal(t, "with what came back removed again", want.withoutTimes(), r.observe(t, store).withoutTimes())
+}
+
+// endsAmongDeleted reports whether a compaction would find no message at or above its sequence, although that is not
+// above the last one. The server then leaves a first sequence that is no message's, and where those behind the last
+// message were skipped, removed messages come back when others are stored.
+func (r *scriptRun) endsAmongDeleted(t *testing.T, store ours, below uint64) bool {
+	t.Helper()
+	state := r.observe(t, store)
+	for sequence := range state.Contents {
+		if sequence >= below {
+			return false
+		}
+	}
+	return below <= state.Last
 }
 
 func (r *scriptRun) observe(t *testing.T, s removing) scriptState {
@@ -177,7 +197,7 @@ func listing(t *testing.T, dir string) string {
 		if err != nil {
 			return err
 		}
-		if entry.Name() == purgeFolder {
+		if strings.HasPrefix(entry.Name(), purgeFolder) {
 			return fs.ErrNotExist // a purge of the server's is still removing it
 		}
 		info, err := entry.Info()

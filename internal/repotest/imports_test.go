@@ -23,7 +23,7 @@ var allowedImports = map[string][]string{
 var walls = map[string][]string{
 	"blockio":                 {},
 	"blockio/blockindex":      {"blockio"},
-	"engine":                  {"engine/duplicates", "engine/subjects"},
+	"engine":                  {"engine/duplicates", "engine/stamps", "engine/subjects", "engine/wheel"},
 	"engine/duplicates":       {},
 	"engine/stamps":           {},
 	"engine/subjects":         {},

@@ -18,9 +18,8 @@ type table interface {
 	search(sequence uint64) (int, error)
 	// sequence returns the sequence of record i.
 	sequence(i int) (uint64, error)
-	// searchTime returns the first record whose time is not before one, provided that times do not go
-	// back.
-	searchTime(time int64) (int, error)
+	// searchTime returns the first record, from one on, whose time is not before a time.
+	searchTime(from int, time int64) (int, error)
 	// mark adds those of the records from..to-1 to members that a set selects.
 	mark(set *subject.Set, from, to int, members bitset) error
 	// count returns how many of the records from..to-1 a set selects.

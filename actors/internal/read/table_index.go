@@ -17,11 +17,12 @@ func (t *indexTable) search(sequence uint64) (int, error) {
 
 func (t *indexTable) sequence(i int) (uint64, error) { return t.index.Sequence(i) }
 
-func (t *indexTable) searchTime(time int64) (int, error) {
+func (t *indexTable) searchTime(from int, time int64) (int, error) {
 	if t.sum.TimesAscend {
-		return t.index.SearchTime(time)
+		i, err := t.index.SearchTime(time)
+		return max(i, from), err
 	}
-	for i := range t.index.Len() {
+	for i := from; i < t.index.Len(); i++ {
 		if r, err := t.index.Record(i); err != nil || r.Time >= time {
 			return i, err
 		}

@@ -27,8 +27,8 @@ func (t *tailTable) search(sequence uint64) (int, error) {
 
 func (t *tailTable) sequence(i int) (uint64, error) { return t.records.Sequence(t.first + i), nil }
 
-func (t *tailTable) searchTime(time int64) (int, error) {
-	return max(t.records.SearchTime(time)-t.first, 0), nil
+func (t *tailTable) searchTime(from int, time int64) (int, error) {
+	return t.records.SearchTime(from+t.first, time) - t.first, nil
 }
 
 // matcher tells which records a set selects. A subject keeps its number as long as it has messages, so a

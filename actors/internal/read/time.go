@@ -33,12 +33,8 @@ func (l *Lookup) AtTime(wanted int64) (sequence uint64, err error) {
 			continue
 		}
 		err := l.parts(i, l.now.FirstSequence, l.now.LastSequence, false, func(p *part, low, high int) error {
-			at, err := p.table.searchTime(wanted)
+			at, err := l.atTime(p, wanted, low, high)
 			if err != nil || at >= high {
-				return err
-			}
-			at, err = p.next(&l.set, max(at, low), high)
-			if err != nil || at == high {
 				return err
 			}
 			if sequence, err = p.table.sequence(at); err != nil {
@@ -51,4 +47,19 @@ func (l *Lookup) AtTime(wanted int64) (sequence uint64, err error) {
 		}
 	}
 	return sequence, nil
+}
+
+// atTime returns the first live one of the records low..high-1 whose time is not before one, or a record
+// behind them. The times of the records need not ascend: the next live one behind a record that is late
+// enough may be too early again.
+func (l *Lookup) atTime(p *part, wanted int64, low, high int) (int, error) {
+	for {
+		at, err := p.table.searchTime(low, wanted)
+		if err != nil || at >= high {
+			return high, err
+		}
+		if low, err = p.next(&l.set, at, high); err != nil || low == at {
+			return low, err
+		}
+	}
 }
