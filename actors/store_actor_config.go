@@ -62,7 +62,22 @@ func (a *storeActor) goOnUpdating(ctx actor.Context) {
 		a.endUpdate(fmt.Errorf("%w: %w", ErrOutcomeUnknown, a.engine.Failed()))
 		return
 	}
-	if u == nil || !u.ready || u.saving || u.saved {
+	a.saveUpdate(ctx)
+}
+
+// afterReplies goes on with a change of the configuration for which the engine has just answered. Nothing else
+// need happen that would begin another turn.
+func (a *storeActor) afterReplies(ctx actor.Context) {
+	a.saveUpdate(ctx)
+	if a.update == nil && len(a.updates) > 0 {
+		a.mailbox.PostUserMessage(&tick{})
+	}
+}
+
+// saveUpdate has the configuration stored, if it is ready for that.
+func (a *storeActor) saveUpdate(ctx actor.Context) {
+	u := a.update
+	if u == nil || !u.ready || u.saving || u.saved || a.failure.childless {
 		return
 	}
 	u.saving = true
