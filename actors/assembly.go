@@ -33,7 +33,7 @@ func (s *stream) engineConfig() engine.Config {
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
 		RollupHeaders: s.config.AllowRollup,
 		Duplicates:    engine.IDLimits{Entries: s.config.MaxDuplicates, Age: s.config.Duplicates},
-		Derived:       derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom,
+		Derived:       derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom, CompactBelow: max(s.config.CompactBelow, 0),
 	}
 }
 

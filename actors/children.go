@@ -71,6 +71,8 @@ func (*flusherActor) Receive(ctx actor.Context) {
 		ctx.Send(ctx.Parent(), &workDone{m.work, m.done})
 	case *metaWork:
 		ctx.Send(ctx.Parent(), m.run())
+	case *truncationWork:
+		ctx.Send(ctx.Parent(), m.run())
 	case *recoveryWork:
 		ctx.Send(ctx.Parent(), m.attempt())
 	}

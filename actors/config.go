@@ -151,6 +151,11 @@ type Config struct {
 	// when it is read. Default 64 KiB; below zero no block gets one.
 	IndexFrom int64
 
+	// CompactBelow is the percentage of a full block's bytes that have to be live: a
+	// block with less is written anew in the background. Default 50, at most 90; below
+	// zero none is.
+	CompactBelow int
+
 	// Runtime holds what stores of a process share. Default: one for all.
 	Runtime *Runtime
 	// Logger gets what operators should know. Default: the Runtime's.
@@ -175,6 +180,9 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxUnwritten, 16<<20)
 	def(&c.MaxDuplicates, 100_000)
 	def(&c.IndexFrom, 64<<10)
+	if c.CompactBelow == 0 {
+		c.CompactBelow = 50
+	}
 	def(&c.RetryMin, 50*time.Millisecond)
 	def(&c.RetryMax, max(10*time.Second, c.RetryMin))
 	if c.Runtime == nil {
@@ -232,6 +240,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxMsgSize > blockio.MaxRecordSize {
 		bad("MaxMsgSize %d is above %d", c.MaxMsgSize, blockio.MaxRecordSize)
+	}
+	if c.CompactBelow > 90 {
+		bad("CompactBelow %d is above 90", c.CompactBelow)
 	}
 	if c.FirstSequence >= 1<<62 {
 		bad("FirstSequence %d is not below 2^62", c.FirstSequence)

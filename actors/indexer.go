@@ -33,6 +33,8 @@ func (*indexerActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *indexWork:
 		ctx.Send(ctx.Parent(), m.run())
+	case *compactWork:
+		ctx.Send(ctx.Parent(), m.run())
 	case *renewWork:
 		ctx.Send(ctx.Parent(), m.run())
 	}
@@ -109,7 +111,7 @@ func (s *stream) renewIndex(now blockindex.Identity) {
 }
 
 func (a *storeActor) onRenew(ctx actor.Context, m *renewRequest) {
-	if a.ended || a.stopping || a.failure.childless || a.engine.Failed() != nil {
+	if a.ended || a.stopping || a.failure.childless || a.engine.Failed() != nil || a.truncation.work != nil {
 		return // the next reader that opens the index asks again
 	}
 	a.indexing++
@@ -122,6 +124,7 @@ func (a *storeActor) onRenewed(m *renewDone) {
 		return
 	}
 	a.indexing--
+	a.beginTruncation()
 	if m.err != nil {
 		a.log.Warn("cannot renew the index of a block; its block is checked again when it is opened next",
 			"path", blockindex.Path(a.source.Path(m.block)), "error", m.err)

@@ -70,12 +70,13 @@ type storeActor struct {
 	updates []*op         // of the configuration, that wait
 	update  *configUpdate // that is being carried out, or nil
 
-	failure  failure
-	stops    []*op // the stops that were asked for; all are answered at the end
-	stopping bool  // a stop was asked for
-	closed   bool  // the engine has completed the stop
-	whole    bool  // and everything was written and synced
-	ended    bool  // the actor library is stopping the actor: completions no longer count
+	failure    failure
+	truncation truncation
+	stops      []*op // the stops that were asked for; all are answered at the end
+	stopping   bool  // a stop was asked for
+	closed     bool  // the engine has completed the stop
+	whole      bool  // and everything was written and synced
+	ended      bool  // the actor library is stopping the actor: completions no longer count
 }
 
 // The control messages of the store actor.
@@ -140,6 +141,10 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRetry(ctx)
 	case *recovered:
 		a.onRecovered(ctx, m)
+	case *truncated:
+		a.onTruncated(m)
+	case *compactDone:
+		a.onCompacted(m)
 	case *indexDone:
 		a.onIndexDone(m)
 	case *reindexRequest:

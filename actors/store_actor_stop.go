@@ -113,7 +113,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 // without it, the next open cannot tell a last block that was cut from one that ended there.
 func (a *storeActor) proveEnd() {
 	defer a.survive()
-	if !a.whole && a.engine.Failed() != nil {
+	if !a.whole && a.engine.Failed() != nil || a.truncation.work != nil {
 		return
 	}
 	if err := a.files.ProveEnd(a.published.Last()); err != nil {

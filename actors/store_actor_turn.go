@@ -158,6 +158,14 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 		ctx.Send(a.indexer, &indexWork{a.runtime, a.files, w})
 		return
 	}
+	switch w.Kind {
+	case engine.WorkTruncate:
+		a.truncate(w)
+		return
+	case engine.WorkCompact:
+		a.compact(ctx, w)
+		return
+	}
 	a.works++
 	item := &maintenanceWork{files: a.files, work: w}
 	a.atFlusher = append(a.atFlusher, item)

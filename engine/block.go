@@ -60,7 +60,9 @@ type block struct {
 	markCRC uint32
 	view    *BlockView
 	// sealed blocks take no more records.
-	sealed bool
+	sealed    bool
+	queued    bool  // for a compaction
+	compacted int64 // live bytes when it was compacted last, or that failed; 0 before
 	// hasIndex tells that recovery found a block index that is of use.
 	hasIndex bool
 }

@@ -18,6 +18,7 @@ type durability struct {
 	evicted  []eviction
 	removing bool  // a WorkRemove is out
 	removeAt int64 // a removal failed; no other one before this time
+	erasures []erasure
 	waiting  []waitingReply
 	stop     Reply
 	stopping bool
@@ -121,6 +122,10 @@ func (d *durability) committed(e *Engine, g *group) {
 	for _, id := range g.evicted {
 		d.evicted = append(d.evicted, eviction{id, d.written.group})
 	}
+	for _, x := range g.erasures {
+		x.group = d.written.group
+		d.erasures = append(d.erasures, x)
+	}
 	for _, r := range g.flushes {
 		d.waiting = append(d.waiting, waitingReply{d.written.group, r})
 	}
@@ -173,6 +178,8 @@ func (e *Engine) maintained(w Work) {
 		d.unsealed = shift(d.unsealed, 1)
 	case WorkRemove:
 		d.removing = false
+	case WorkErase:
+		d.erased(e)
 	}
 	d.advance()
 }
@@ -185,12 +192,14 @@ func (d *durability) settle(e *Engine) {
 		n++
 	}
 	d.waiting = shift(d.waiting, n)
+	d.eraseNext(e)
 	d.removeEvicted(e)
 	// A stop does not wait for a block that cannot be removed at the moment: the
 	// next open evicts it again.
 	removed := len(d.evicted) == 0 || e.now < d.removeAt
 	indexing := e.indexing.next(e)
-	if d.stopping && e.idleMaintenance() && removed && !indexing && d.stop.Tag != nil {
+	e.compacting.next(e)
+	if d.stopping && e.idleMaintenance() && removed && len(d.erasures) == 0 && !indexing && d.stop.Tag != nil {
 		e.reply(d.stop)
 		d.stop = Reply{}
 	}
@@ -204,6 +213,8 @@ func (d *durability) removeEvicted(e *Engine) {
 	case len(d.evicted) == 0 || d.removing || e.now < d.removeAt:
 	case e.indexing.out != nil && e.indexing.out.id == d.evicted[0].block:
 		// The lane is writing the block's index, and would leave it behind.
+	case d.erasing(d.evicted[0].block):
+	case e.compacting.out != nil && e.compacting.out.id == d.evicted[0].block:
 	case d.evicted[0].group <= d.durable.group:
 		d.removing = true
 		e.schedule(WorkRemove, d.evicted[0].block, 0)

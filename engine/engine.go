@@ -47,9 +47,11 @@ type Engine struct {
 	opening     *opening // what is left to do before the stream serves, or nil
 
 	durability durability
+	truncating *truncating // nil when no truncation waits or is out
 	expiry     expiry
 	change     change // of the limits, that is under way
 	indexing   indexing
+	compacting compacting
 	notices    notices
 	recount    recount
 
@@ -156,8 +158,13 @@ func (e *Engine) Done(d Done) {
 	case w.Kind == WorkTombstones:
 		e.tombstonesMoved(w, d)
 		return
+	case w.Kind == WorkCompact && d.Err == nil:
+		e.compacted(d.Scan)
+		e.goOn()
+		return
 	case w.Kind == WorkIndex:
 		e.indexing.done(e, d.Err)
+		e.goOn()
 		return
 	case w.Kind == WorkTell:
 		e.told()
@@ -201,11 +208,22 @@ func (e *Engine) fail(refusal, unknown error) {
 		for _, r := range g.flushes {
 			answer(r)
 		}
+		for _, x := range g.erasures {
+			answer(x.reply)
+		}
 	}
+	for _, x := range e.durability.erasures {
+		answer(x.reply)
+	}
+	e.durability.erasures = nil
 	for _, w := range e.durability.waiting {
 		answer(w.reply)
 	}
 	answer(e.durability.stop)
+	if e.held() {
+		answer(e.truncating.reply)
+		e.truncating = nil
+	}
 	answer(Reply{Tag: e.change.tag})
 	e.change = change{due: never}
 	for i := range e.parked {
@@ -244,7 +262,7 @@ func (e *Engine) Ready() *Ready {
 	e.ready = Ready{}
 	if e.failed == nil {
 		e.open()
-		if e.serving() {
+		if e.serving() && !e.held() {
 			e.goOnChanging()
 			e.dropAllEmptied()
 			e.goOnCounting()

@@ -44,7 +44,20 @@ func (e *Engine) StagedState() State {
 func (e *Engine) Served() bool { return e.serving() }
 
 // Parked returns how many commands wait for a table.
-func (e *Engine) Parked() int { return len(e.parked) }
+func (e *Engine) Parked() int {
+	if e.held() {
+		return len(e.parked) + 1
+	}
+	return len(e.parked)
+}
+
+// Truncating returns the sequence that a truncation which is out leaves as the last one.
+func (e *Engine) Truncating() (sequence uint64, out bool) {
+	if e.held() {
+		return e.truncating.reply.Sequence, true
+	}
+	return 0, false
+}
 
 // Held reports whether SyncNever holds back what is staged or in flight, or the time of the first message does.
 func (e *Engine) Held() (current, inflight bool) {

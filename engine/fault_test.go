@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +79,9 @@ func (mc *machine) checkFailed() error {
 	for tag := range mc.late {
 		owed[tag] = true
 	}
+	for _, x := range mc.erasing {
+		owed[x.want.Tag] = true
+	}
 	for _, c := range mc.submitted {
 		owed[c.tag] = true
 	}
@@ -86,7 +91,7 @@ func (mc *machine) checkFailed() error {
 		}
 		delete(owed, r.Tag)
 		if r.Err == nil {
-			mc.acked = max(mc.acked, r.Sequence)
+			mc.acked = mc.cap(max(mc.acked, r.Sequence))
 		} else if r.Tag == "late" && !errors.Is(r.Err, engine.ErrFailed) {
 			return fmt.Errorf("a failed engine answers %w", r.Err)
 		}
@@ -156,7 +161,7 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 		}
 	}
 	mc.m = mc.adopt(state)
-	mc.expected, mc.submitted, mc.replies, mc.late = nil, nil, nil, map[any]engine.Reply{}
+	mc.expected, mc.submitted, mc.replies, mc.late, mc.erasing = nil, nil, nil, map[any]engine.Reply{}, nil
 	mc.shown = mc.snapshot()
 	return mc.quiesce()
 }
@@ -167,11 +172,13 @@ func (mc *machine) adopt(state engine.State) *model {
 	m.last, m.time = state.LastSequence, state.LastTime
 	for _, ev := range mc.m.log {
 		for _, e := range ev.messages {
-			if got, ok := mc.read(e.sequence); ok && string(got.payload) == e.payload {
+			there := slices.ContainsFunc(m.live, func(other entry) bool { return other.sequence == e.sequence })
+			if got, ok := mc.read(e.sequence); ok && !there && string(got.payload) == e.payload && got.time == e.time && got.subject == e.subject {
 				m.live = append(m.live, e)
 			}
 		}
 	}
+	slices.SortFunc(m.live, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
 	if mc.m.ids != nil {
 		m.ids = map[string]uint64{}
 	}

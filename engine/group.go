@@ -26,6 +26,7 @@ type group struct {
 	purged      bool     // all messages that were before the group, or in it before now
 	evicted     []uint32 // blocks that were removed from the list
 	notices     []stagedNotice
+	erasures    []erasure
 	// deletedIn are blocks in which messages were deleted.
 	deletedIn []*block
 	release   []*block // blocks whose memory goes once the group is written

@@ -26,6 +26,7 @@ const (
 
 // sealed notes that a block takes no more records, and is on stable storage.
 func (x *indexing) sealed(e *Engine, b *block) {
+	e.compacting.consider(e, b)
 	if b.msgs > 0 && b.size >= e.cfg.IndexFrom && e.cfg.IndexFrom >= 0 {
 		x.waiting = append(x.waiting, b)
 	}
@@ -35,7 +36,7 @@ func (x *indexing) sealed(e *Engine, b *block) {
 // whether one is. A stop waits for the index that is being written, and no other is
 // begun: the next open finds what is missing.
 func (x *indexing) next(e *Engine) (busy bool) {
-	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.serving() && e.now >= x.retryAt {
+	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.truncating == nil && e.serving() && e.now >= x.retryAt {
 		b := x.waiting[0]
 		x.waiting = shift(x.waiting, 1)
 		if slices.Contains(e.blocks, b) {
@@ -105,5 +106,8 @@ func (e *Engine) Reindex(id uint32) {
 }
 
 // LeaveIndexing gives up all indexes that are missing, also the one that is being
-// written: the shell will not complete that work any more.
-func (e *Engine) LeaveIndexing() { e.indexing.waiting, e.indexing.out = nil, nil }
+// written, and all compactions: the shell will not complete that work any more.
+func (e *Engine) LeaveIndexing() {
+	e.indexing.waiting, e.indexing.out = nil, nil
+	e.compacting = compacting{}
+}

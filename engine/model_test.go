@@ -27,6 +27,7 @@ type machine struct {
 	expected  []engine.Reply // in order of the commands
 	after     []int          // events of the model after each of them
 	late      map[any]engine.Reply
+	erasing   []erasing
 	tags      int
 	acked     uint64 // highest sequence in a reply without an error
 	// ackedEvents is how many events of the model were acknowledged.
@@ -36,7 +37,8 @@ type machine struct {
 	// between is what the model was at moments that the engine may publish before it goes on with commands that
 	// had to wait: after each purge, and before them.
 	between []snapshot
-	flushed uint64 // highest sequence in a reply to a flush or stop
+	flushed uint64         // highest sequence in a reply to a flush or stop
+	caps    []engine.Reply // to truncations that were carried out, and are not answered yet, with the last sequence then
 
 	shown      snapshot // what readers should see
 	committing snapshot // what they should see after the commit
@@ -85,6 +87,7 @@ func (mc *machine) attach() {
 			mc.committing, mc.held = mc.snapshot(), inflight
 		}
 	}
+	mc.onTruncated = mc.truncated
 	mc.onCommit = func() {
 		if mc.cfg.Level != engine.SyncNever || mc.held {
 			mc.shown, mc.between = mc.committing, nil
@@ -125,7 +128,10 @@ func (mc *machine) follow() {
 		want := mc.predict(c)
 		_, flush := c.command.(*engine.Flush)
 		_, stop := c.command.(*engine.Stop)
-		if (flush && mc.cfg.Level != engine.SyncAlways || stop) && want.Err == nil {
+		_, erase := c.command.(*engine.Erase)
+		if erase {
+			mc.erasing = append(mc.erasing, erasing{want, len(mc.m.log)})
+		} else if (flush && mc.cfg.Level != engine.SyncAlways || stop) && want.Err == nil {
 			mc.late[c.tag] = want
 		} else {
 			mc.expected, mc.after = append(mc.expected, want), append(mc.after, len(mc.m.log))
@@ -154,12 +160,18 @@ func (mc *machine) observe() error {
 		mc.tamper(mc)
 	}
 	for _, r := range mc.replies {
+		if found, err := mc.erased(r); found {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if want, ok := mc.late[r.Tag]; ok {
 			if err := matches(r, want); err != nil {
 				return err
 			}
 			delete(mc.late, r.Tag)
-			mc.flushed = max(mc.flushed, r.Sequence)
+			mc.flushed = mc.cap(max(mc.flushed, r.Sequence))
 			continue
 		}
 		if len(mc.expected) == 0 {
@@ -170,8 +182,10 @@ func (mc *machine) observe() error {
 		}
 		mc.ackedEvents = max(mc.ackedEvents, mc.after[0])
 		mc.expected, mc.after = mc.expected[1:], mc.after[1:]
-		if r.Err == nil && changes(r.Tag) {
-			mc.acked = max(mc.acked, r.Sequence)
+		if len(mc.caps) > 0 && mc.caps[0].Tag == r.Tag {
+			mc.caps = mc.caps[1:]
+		} else if r.Err == nil && changes(r.Tag) {
+			mc.acked = mc.cap(max(mc.acked, r.Sequence))
 		}
 	}
 	mc.replies, mc.seenEvents = mc.replies[:0], mc.shown.events
@@ -205,6 +219,14 @@ func (mc *machine) observe() error {
 	return nil
 }
 
+// cap lowers a sequence of a reply to what the truncations that come next have left.
+func (mc *machine) cap(sequence uint64) uint64 {
+	for _, r := range mc.caps {
+		sequence = min(sequence, r.Sequence)
+	}
+	return sequence
+}
+
 func (mc *machine) advance(by int64) {
 	mc.tick(mc.now + by)
 	mc.follow()
@@ -225,7 +247,7 @@ func (mc *machine) quiesce() error {
 	if err := mc.observe(); err != nil {
 		return err
 	}
-	if len(mc.expected) > 0 || len(mc.late) > 0 || len(mc.submitted) > 0 {
+	if len(mc.expected) > 0 || len(mc.late) > 0 || len(mc.erasing) > 0 || len(mc.submitted) > 0 {
 		return fmt.Errorf("idle, without replies to %v %v %v", mc.expected, mc.late, mc.submitted)
 	}
 	if err := sameState(mc.pub.State(), mc.m.state()); err != nil {
@@ -256,12 +278,9 @@ func (mc *machine) resume(atLeast uint64) error {
 		mc.pub = engine.NewPublished()
 	}
 	mc.replies = nil
-	mc.m.stamp, mc.m.ended, mc.m.cleared = mc.e.StagedState().LastTime, false, false
-	mc.aged = mc.e.StagedCounts().RemovedAge
 	defer mc.m.reopenIDs()
-	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
-		mc.m.live = mc.m.live[1:]
-	}
+	mc.renewed()
+	mc.caps = nil
 	if mc.shown = mc.snapshot(); mc.e.Failed() != nil {
 		return nil
 	}
@@ -319,14 +338,21 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	case k < 93:
 		return &engine.Flush{}
 	default:
-		return drawRemoval(t, last)
+		return drawRemoval(t, mc, last)
 	}
 }
 
 // drawRemoval draws a command that removes messages.
-func drawRemoval(t *rapid.T, last uint64) engine.Command {
+func drawRemoval(t *rapid.T, mc *machine, last uint64) engine.Command {
+	if n := len(mc.m.live); n > 0 && rapid.IntRange(0, 3).Draw(t, "erase") == 0 {
+		return &engine.Erase{Sequence: mc.m.live[rapid.IntRange(0, n-1).Draw(t, "message")].sequence}
+	} else if n > 0 && rapid.IntRange(0, 4).Draw(t, "truncate") == 0 {
+		return &engine.Truncate{Sequence: mc.m.live[rapid.IntRange(0, n-1).Draw(t, "message")].sequence + rapid.SampledFrom([]uint64{0, 0, 0, 1}).Draw(t, "behind")}
+	}
 	sequence := rapid.OneOf(rapid.Uint64Range(0, min(last, 1<<20)+2), rapid.Just(last), rapid.Just(last+1), rapid.Just(last+5))
-	switch rapid.IntRange(0, 9).Draw(t, "removal") {
+	switch rapid.IntRange(0, 10).Draw(t, "removal") {
+	case 10:
+		return &engine.Truncate{Sequence: sequence.Draw(t, "above")}
 	case 0:
 		return &engine.Purge{}
 	case 1, 2:
@@ -339,6 +365,8 @@ func drawRemoval(t *rapid.T, last uint64) engine.Command {
 			c.Filter = &set
 		}
 		return c
+	case 9:
+		return &engine.Erase{Sequence: sequence.Draw(t, "sequence")}
 	default:
 		return &engine.Remove{Sequence: sequence.Draw(t, "sequence")}
 	}
@@ -352,6 +380,7 @@ func drawConfig(t *rapid.T) engine.Config {
 	cfg.Level = rapid.SampledFrom([]engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever}).Draw(t, "level")
 	cfg.BlockSize = rapid.SampledFrom([]int64{100, 400, 1 << 10, 8 << 20}).Draw(t, "block size")
 	cfg.FirstSequence = rapid.SampledFrom([]uint64{0, 1, 1000}).Draw(t, "first sequence")
+	cfg.CompactBelow = rapid.SampledFrom([]int{0, 50, 90}).Draw(t, "compact below")
 	cfg.MaxUnwritten = rapid.SampledFrom([]int64{0, 300, 1 << 20}).Draw(t, "unwritten")
 	cfg.Limits = engine.Limits{
 		MaxMsgs:       rapid.SampledFrom([]int64{0, 1, 3, 10}).Draw(t, "max messages"),

@@ -133,12 +133,17 @@ func (e *Engine) opened() {
 	e.counts[countUnindexed] = e.indexing.missing()
 	for _, b := range e.blocks {
 		b.publishDeleted()
+		e.compacting.consider(e, b)
 	}
 	e.setBlocks(e.blocks) // readers were shown none of the lists of groups until now
 	e.pub.turn.Add(1)
 	e.openedNotices()
 	e.telling.wanted = false // recovery has written down what it has found
 	e.showLost()
+	if e.last() < e.pub.Last() {
+		e.pub.publish(&e.numbers) // first: nobody looks for a message in a view that never had it
+		e.pub.rewind(e.last())
+	}
 	e.pub.view.Store(e.changedView())
 	e.pub.showTree(e.subjects.Tree())
 	e.pub.publish(&e.numbers)

@@ -67,8 +67,8 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 				cfg := drawSmallConfig(t)
 				cfg.Level = engine.SyncAlways
 				if row.plant == "no removal" {
-					// Who removes messages of a subject relies on it that what its limit has evicted is gone.
-					cfg.Limits.MaxMsgsPer = 0
+					// Tombstones are written, and kept, for files that are there.
+					cfg.CompactBelow, cfg.Limits.MaxMsgsPer = 0, 0
 				}
 				mc := newMachine(cfg, newDisk())
 				mc.planted = row.plant

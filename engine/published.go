@@ -29,6 +29,8 @@ type Published struct {
 	// copies. Readers set it before they look at turn, and the engine makes turn
 	// odd before it looks at held, so one of the two notices the other.
 	held atomic.Bool
+	// rewinds says how the last sequence went back.
+	rewinds atomic.Pointer[rewinds]
 	// deleted is what Deleted returns after Close.
 	deleted atomic.Pointer[[]SequenceRange]
 	// version is odd while the counts and the times change.

@@ -95,6 +95,15 @@ const (
 	WorkSubjects
 	// WorkTombstones lists the tombstones in the first Size bytes of a block.
 	WorkTombstones
+	// WorkErase overwrites the message record of Sequence, Length bytes from Size on, in a sealed block, and
+	// what is kept of the message elsewhere. What describes the block is gone then. Readers find the record in
+	// no memory of the shell.
+	WorkErase
+	// WorkTruncate cuts the end of the log off, see Truncation.
+	WorkTruncate
+	// WorkCompact writes a sealed block of Size bytes anew, see Compaction, beside the lane as WorkIndex. When it
+	// is done without an error and without a scan, the block is as it was.
+	WorkCompact
 	// WorkIDs lists the ids of the messages in the first Size bytes of a block that are not older than Since.
 	WorkIDs
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
@@ -107,7 +116,7 @@ const (
 
 var workNames = [...]string{
 	WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects",
-	WorkTombstones: "tombstones", WorkIDs: "ids", WorkIndex: "index", WorkTell: "tell",
+	WorkTombstones: "tombstones", WorkIDs: "ids", WorkErase: "erase", WorkTruncate: "truncate", WorkCompact: "compact", WorkIndex: "index", WorkTell: "tell",
 }
 
 // String returns the kind's name.
@@ -120,12 +129,18 @@ func (k WorkKind) String() string {
 
 // Work is one item of the maintenance lane.
 type Work struct {
-	ID    WorkID
-	Kind  WorkKind
-	Block uint32
-	Size  int64
+	ID       WorkID
+	Kind     WorkKind
+	Block    uint32
+	Size     int64
+	Sequence uint64 // erase
+	Length   int    // erase
 	// Filter is what WorkFind selects by.
 	Filter *subject.Set
+	// Compaction is what WorkCompact does.
+	Compaction *Compaction
+	// Truncation is what WorkTruncate does.
+	Truncation *Truncation
 	// Since is the time that WorkIDs begins from, in nanoseconds since the epoch.
 	Since int64
 }
@@ -141,6 +156,8 @@ type Done struct {
 	Table *Table
 	// Tombstones is what WorkTombstones found.
 	Tombstones []Tombstone
+	// Scan is of the block that WorkCompact has left.
+	Scan *Scan
 	// IDs is what WorkIDs found, in order of sequence.
 	IDs []MessageID
 }

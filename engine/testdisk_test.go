@@ -22,10 +22,11 @@ type disk struct {
 }
 
 type change struct {
-	kind   byte // c create, w write, t truncate, r remove
+	kind   byte // c create, w write, t truncate, r remove, a all of parts
 	block  uint32
 	offset int64
 	data   []byte
+	parts  []change
 }
 
 func newDisk() *disk {
@@ -37,6 +38,10 @@ var errNoFile = errors.New("no such block")
 func (c change) apply(files map[uint32][]byte) {
 	data, ok := files[c.block]
 	switch {
+	case c.kind == 'a':
+		for _, part := range c.parts {
+			part.apply(files)
+		}
 	case c.kind == 'c':
 		files[c.block] = []byte{}
 	case !ok: // the file was not created, or is gone

@@ -29,6 +29,9 @@ type event struct {
 	time     int64    // last time afterwards
 	limits   *engine.Limits
 	opened   bool // limits are those of an open, which applies MaxMsgsPer first
+
+	truncates bool // all messages above a sequence are removed
+	above     uint64
 }
 
 // model is a stream done in the most obvious way: a slice that is searched,
@@ -94,10 +97,14 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 		return m.store(r, []engine.Message{c.Message}, c.CheckDiscardNew, c.Sequence, engine.Precondition{}, stamp)
 	case *engine.Remove:
 		return m.remove(c, r)
+	case *engine.Erase:
+		return m.erase(c, r)
 	case *engine.Purge:
 		return m.purge(c, r)
 	case *engine.Compact:
 		return m.compact(c.Sequence, r)
+	case *engine.Truncate:
+		return m.truncate(c.Sequence, r)
 	case *engine.StoreBatch:
 		if len(c.Messages) == 0 {
 			r.Err = engine.ErrEmptyBatch
@@ -157,7 +164,7 @@ func (m *model) add(ev event) {
 	}
 	m.live = slices.DeleteFunc(m.live, func(e entry) bool {
 		_, gone := slices.BinarySearch(ev.removed, e.sequence)
-		return gone
+		return gone || ev.truncates && e.sequence > ev.above
 	})
 	m.last, m.time = ev.last, ev.time
 	if ev.limits != nil {

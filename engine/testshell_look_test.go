@@ -11,7 +11,7 @@ func (s *shell) lookInto(w engine.Work, done *engine.Done) {
 	type sum struct{ count, last uint64 }
 	sums := map[string]sum{}
 	var names []string
-	walk(w.Block, s.disk.current[w.Block][:w.Size], func(offset int64, r record) {
+	walk(w.Block, s.upTo(w), func(offset int64, r record) {
 		switch {
 		case r.kind == 't':
 			done.Tombstones = append(done.Tombstones, engine.Tombstone{Sequence: r.sequence, Time: r.time})
@@ -37,4 +37,10 @@ func (s *shell) lookInto(w engine.Work, done *engine.Done) {
 			done.Table.AddSubject([]byte(name), sums[name].count, sums[name].last)
 		}
 	}
+}
+
+// upTo returns the bytes of a block that a work is about. It may have been compacted since.
+func (s *shell) upTo(w engine.Work) []byte {
+	data := s.disk.current[w.Block]
+	return data[:min(int64(len(data)), w.Size)]
 }

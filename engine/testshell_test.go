@@ -83,6 +83,9 @@ type shell struct {
 	// Hooks of the model test.
 	onReady  func(commit bool)
 	onCommit func()
+	// onTruncated is called when another engine has taken over after a truncation, which is cutting meanwhile.
+	onTruncated func(last uint64)
+	cutting     *engine.Truncation
 }
 
 // newShell opens a stream on d, which may hold blocks.
@@ -284,10 +287,17 @@ func (s *shell) runWork() bool {
 	s.work = s.work[1:]
 	done := engine.Done{ID: w.ID}
 	switch w.Kind {
+	case engine.WorkCompact:
+		done.Scan, done.Err = s.compact(w)
+	case engine.WorkErase:
+		done.Err = s.erase(w)
+	case engine.WorkTruncate:
+		s.truncate(w)
+		return true
 	case engine.WorkLoad:
 		done.Err = s.disk.run(w.String(), false, 0)
 		if done.Err == nil {
-			done.Table = scan(w.Block, s.disk.current[w.Block][:w.Size], false).Table()
+			done.Table = scan(w.Block, s.upTo(w), false).Table()
 		}
 	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones, engine.WorkIDs:
 		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {

@@ -31,6 +31,7 @@ func (e *Engine) clockWentBack(now int64) {
 	d.lastWrite = min(d.lastWrite, now)
 	d.removeAt = min(d.removeAt, now)
 	e.indexing.retryAt = min(e.indexing.retryAt, now)
+	e.compacting.retryAt = min(e.compacting.retryAt, now)
 	if x.due != never && x.ran > now {
 		x.due = now
 	}
@@ -48,7 +49,7 @@ func (e *Engine) NextTick() (int64, bool) {
 	if e.failed != nil || e.stopped {
 		return 0, false
 	}
-	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due)
+	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due, e.compacting.retryDue(e.now))
 	if e.inflight == nil && e.lingers() {
 		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
 	}

@@ -167,6 +167,9 @@ type Config struct {
 	// IndexFrom is the size from which on a sealed block gets a block index, in
 	// bytes. If it is below zero, no block gets one.
 	IndexFrom int64
+	// CompactBelow is the percentage of a block's bytes that have to be live for it not to be compacted. With 0
+	// none is.
+	CompactBelow int
 	// RollupHeaders has the Nats-Rollup header of a message count as its Rollup. Raw messages are stored as
 	// they are.
 	RollupHeaders bool

@@ -57,6 +57,15 @@ type Failure struct {
 
 // Run scans the blocks, mends the tail, and returns an engine that serves.
 func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
+	rec := engine.NewRecovery(r.Config, r.Published)
+	r.Generation = rec.Generation()
+	truncation, err := r.carryOutTruncation()
+	if err != nil {
+		return nil, err
+	}
+	if truncation != nil {
+		r.afterTruncation(truncation)
+	}
 	list, err := r.Blocks.List()
 	if err != nil {
 		return nil, err
@@ -73,14 +82,15 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if err := blockio.SyncDir(r.FS, r.Blocks.Dir()); err != nil {
 		return nil, err
 	}
-	rec := engine.NewRecovery(r.Config, r.Published)
-	r.Generation = rec.Generation()
 	if r.After != nil {
 		rec.AtLeast(r.After.Last)
 		rec.RemoveBelow(r.After.First)
 	}
 	if r.After != nil {
 		r.evidence.told = r.Published.LostWithin(1, blockio.MaxSequence)
+		if truncation != nil {
+			r.evidence.told = r.Published.LostWithin(1, truncation.Last)
+		}
 	} else if err := r.gather(); err != nil {
 		return nil, err
 	}
@@ -98,7 +108,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			return nil, err
 		}
 	}
-	if r.After != nil {
+	if r.After != nil || truncation != nil {
 		rec.NextBlockAfter(r.Highest)
 	}
 	r.keepTold(rec.Lost(), keep)
@@ -117,6 +127,11 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	}
 	if err := r.setLimits(ctx, e); err != nil {
 		return e, err
+	}
+	if truncation != nil {
+		if err := r.Blocks.RemoveTruncation(); err != nil {
+			return e, err
+		}
 	}
 	// Readers of the failed engine's blocks take a new snapshot from now on. Not before: as long as
 	// recovery can still fail, the old one is all that they have.

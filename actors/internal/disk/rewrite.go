@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -35,6 +36,18 @@ func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction) (sca
 		return nil, fmt.Errorf("actors: %s would not be read back as it was compacted", path)
 	}
 	return scan, f.rewrite(id, generation, left.Data)
+}
+
+// CompactFor does what a WorkCompact asks for. kept says why the block is as it was, if it is.
+func (f *Files) CompactFor(w engine.Work) (scan *engine.Scan, kept, err error) {
+	c := w.Compaction
+	scan, err = f.Compact(w.Block, c.Generation, blockio.Compaction{
+		Live: c.Live, KeepTombstone: c.KeepTombstone, KeepFloor: c.KeepFloor,
+	})
+	if err != nil && !errors.Is(err, blockio.ErrSync) && !errors.Is(err, blockio.ErrBroken) {
+		return nil, err, nil
+	}
+	return scan, nil, err
 }
 
 // Cut cuts a block that is not appended to behind the record that ends at end, as the block of a generation,

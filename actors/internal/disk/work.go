@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -93,6 +94,10 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Err = f.Blocks.Seal(w.Block, w.Size)
 	case engine.WorkRemove:
 		done.Err = f.Blocks.Remove(w.Block)
+	case engine.WorkCompact: // of a store that is opening or stopping
+		done.Scan, _, done.Err = f.CompactFor(w)
+	case engine.WorkErase:
+		done.Err = f.Erase(w.Block, w.Sequence, w.Size, w.Length, rand.Reader)
 	case engine.WorkTell:
 		done.Err = f.TellPublished()
 	case engine.WorkIndex:

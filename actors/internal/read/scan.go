@@ -53,6 +53,7 @@ type Scan struct {
 	all       bool
 	members   bitset
 
+	rewinds    uint64 // of the stream that the scan knows of
 	unreadable unreadStretch
 	told       engine.SequenceRange // the damage that was handed out last
 	attempts   int                  // at the same block
@@ -77,7 +78,8 @@ const (
 // NewScan returns a scan up to the message that is the last one now. emit gets each message, or an
 // error with a nil record, and reports whether to go on.
 func (s *Source) NewScan(ctx context.Context, o ScanOptions, emit func(*blockio.Record, error) bool) *Scan {
-	sc := &Scan{ScanOptions: o, Source: s, ctx: ctx, ended: ctx.Done(), emit: emit, last: s.Published.Last(), early: math.MinInt64}
+	sc := &Scan{ScanOptions: o, Source: s, ctx: ctx, ended: ctx.Done(), emit: emit, early: math.MinInt64}
+	sc.rewinds, sc.last = s.lastNow()
 	sc.next = max(sc.From, 1)
 	if sc.Reverse {
 		sc.next = sc.last
@@ -98,7 +100,13 @@ func (sc *Scan) End() uint64 { return sc.last }
 // been looked at. It reports whether there is more to look at.
 func (sc *Scan) Extend() bool {
 	sc.next = max(sc.next, sc.last+1)
-	sc.last = max(sc.last, sc.Published.Last())
+	rewinds, last := sc.lastNow()
+	for sc.rewound() {
+		rewinds, last = sc.lastNow()
+	}
+	if rewinds == sc.rewinds {
+		sc.last = max(sc.last, last)
+	}
 	return sc.last >= sc.next
 }
 
@@ -120,6 +128,9 @@ func (sc *Scan) Run() bool {
 			return false
 		}
 		now, floor := sc.instant(), sc.Published.Floor()
+		if sc.rewound() {
+			continue
+		}
 		if !sc.Reverse {
 			sc.next = max(sc.next, floor)
 		}

@@ -1,0 +1,126 @@
+package actors
+
+import (
+	"context"
+	"math"
+
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// Truncate removes all messages above a sequence, which becomes the last one: the next message gets the
+// sequence behind it. It returns how many there were, once that is durable at every sync level. A crash leaves
+// all of it or nothing.
+//
+// It waits for everything that was accepted before it, and what is asked for after it waits for it. The stream
+// is recovered from its files then, which takes about as long as Open. Reads go on meanwhile, as of before.
+// Whoever follows the stream and was further gets the new messages behind the sequence.
+//
+// With 0 the stream is as if it were new. A sequence below the first one leaves it empty: the first sequence is
+// then the one behind, and there is no last time. Above the last one the error is ErrEOF, with
+// ErrUnreadable a block that has to be looked at cannot be read at the moment, and nothing was changed. Other
+// errors are those of StoreMsg.
+func (s *Store) Truncate(ctx context.Context, sequence uint64) (removed uint64, err error) {
+	r, err := s.runCommand(ctx, &engine.Truncate{Sequence: sequence})
+	return uint64(r.Count), err
+}
+
+// truncation is the one that is out, or waits for the indexer.
+type truncation struct {
+	work  *truncationWork
+	begin func() // hands the work to the flusher; nil once that was done
+}
+
+// truncationWork asks the flusher for a truncation, and for the engine that takes over.
+type truncationWork struct {
+	files    *disk.Files // of the engine so far
+	work     engine.Work
+	recovery disk.Recovery
+}
+
+// truncated completes it.
+type truncated struct {
+	recovered
+	begun bool // if not, nothing was changed
+}
+
+func (m *truncationWork) run() *truncated {
+	begun, err := m.files.IntendTruncation(m.work.Truncation)
+	if err != nil {
+		return &truncated{recovered: recovered{err: err}, begun: begun}
+	}
+	// All that was written through these handles is synced.
+	_ = m.files.Blocks.Close()
+	e, err := m.recovery.Run(context.Background())
+	return &truncated{recovered: recovered{e, m.recovery.Files, m.recovery.Highest, err}, begun: true}
+}
+
+// truncate hands the work of a truncation to the flusher, once the indexer has none any more.
+func (a *storeActor) truncate(w engine.Work) {
+	a.works++
+	m := &truncationWork{a.files, w, disk.Recovery{
+		Files: a.newFiles(), Config: a.engineConfig(), Published: a.published, Now: a.runtime.now(), Scanners: a.runtime.scans,
+		Highest: a.failure.highest,
+	}}
+	flusher, root := a.flusher, a.system.Root
+	a.truncation = truncation{work: m, begin: func() { root.Send(flusher, m) }}
+	a.beginTruncation()
+}
+
+// beginTruncation begins a truncation that waits, if nobody is busy with indexes.
+func (a *storeActor) beginTruncation() {
+	if begin := a.truncation.begin; begin != nil && a.indexing == 0 && !a.ended {
+		a.truncation.begin = nil
+		begin()
+	}
+}
+
+// onTruncated goes on with the engine that was recovered, or with the old one if nothing was changed.
+func (a *storeActor) onTruncated(m *truncated) {
+	if a.ended {
+		if m.files != nil {
+			_ = m.files.Blocks.Close() // nothing was written through these handles, and nobody will
+		}
+		return
+	}
+	if a.failure.childless {
+		return
+	}
+	a.works--
+	a.truncation = truncation{}
+	switch {
+	case !m.begun:
+		a.log.Error("cannot read a block to truncate the stream", "error", m.err)
+		a.engine.LeaveTruncation(m.err)
+		return
+	case m.err != nil:
+		a.notTruncated(m)
+		return
+	}
+	a.tellTakers()
+	a.deliver(a.engine.Settled())
+	old := a.engine
+	a.engine, a.files, a.failure.highest = m.engine, m.files, m.highest
+	old.HandOver(a.engine)
+	a.tellTakers()
+	old.Release()
+	s := a.published.State()
+	a.log.Info("truncated", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
+	a.noticed = advance{math.MaxUint64, 0} // watches are told, whatever the last sequence is by then
+	a.engine.Tick(a.runtime.now())
+}
+
+// notTruncated fails the engine: recovery carries out what was begun.
+func (a *storeActor) notTruncated(m *truncated) {
+	a.engine.Fail(m.err)
+	a.failed(m.err)
+	f := &a.failure
+	if m.files != nil {
+		_ = a.files.Blocks.Close()
+		a.files, f.highest = m.files, m.highest
+	}
+	if m.engine != nil {
+		f.cut = safeAfter(m.engine, m.err)
+		m.engine.Release()
+	}
+}

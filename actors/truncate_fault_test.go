@@ -1,0 +1,63 @@
+package actors_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+)
+
+// TestATruncationThatFails at each of its file operations has happened or not, and the store goes on: what was
+// begun is carried out when it recovers.
+func TestATruncationThatFails(t *testing.T) {
+	errDisk := errors.New("the disk is on fire")
+	reached := true
+	for at := 0; reached; at++ {
+		s, files := faulty(t, actors.Config{BlockSize: 4 << 10})
+		for i := range 18 {
+			mustStore(t, s, "foo", fmt.Sprintf("%900d", i))
+		}
+		_, err := s.RemoveMsg(t.Context(), 3)
+		require.NoError(t, err)
+		var n atomic.Int64
+		var failed atomic.Bool
+		var what atomic.Value
+		files.SetHook(func(op blocktest.Op) blocktest.Fault {
+			if n.Add(1) != int64(at)+1 {
+				return blocktest.Fault{}
+			}
+			failed.Store(true)
+			what.Store(op)
+			return blocktest.Fault{Err: &fs.PathError{Op: op.Kind.String(), Path: op.Name, Err: errDisk}}
+		})
+		_, err = s.Truncate(t.Context(), 10)
+		files.SetHook(nil)
+		reached = failed.Load()
+		if err != nil && !errors.Is(err, actors.ErrUnreadable) {
+			require.ErrorIs(t, err, actors.ErrOutcomeUnknown, "%v", what.Load())
+			eventually(t, recovered(s))
+		}
+		last := stateOf(t, s).LastSequence
+		if err == nil {
+			require.Equal(t, uint64(10), last, "%v", what.Load())
+		}
+		want := []uint64{1, 2, 4, 5, 6, 7, 8, 9, 10}
+		if last != 10 {
+			require.Equal(t, uint64(18), last)
+			want = append(want, 11, 12, 13, 14, 15, 16, 17, 18)
+		}
+		got, _ := collect(t, s)
+		require.Equal(t, want, got, "%v", what.Load())
+		require.Equal(t, last+1, mustStore(t, s, "new", "x").Sequence)
+		require.NoError(t, s.Stop(t.Context()))
+		s = open(t, actors.Config{BlockSize: 4 << 10, FS: files, Dir: "streams", Name: "ORDERS"})
+		got, _ = collect(t, s)
+		require.Equal(t, append(want, last+1), got, "%v", what.Load())
+	}
+}

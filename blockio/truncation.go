@@ -1,0 +1,171 @@
+package blockio
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"path/filepath"
+)
+
+// TruncationFile is the name of the file, beside the blocks, that says how the end of the log is being cut off.
+// It is written, durably, before the first block is changed, and removed when all of it is done: whoever opens
+// the stream and finds it carries it out again, so that a crash leaves all of it or nothing.
+const TruncationFile = "millrace.truncate"
+
+// A Truncation is what is to become of the blocks when the end of the log is cut off.
+type Truncation struct {
+	Last uint64 // the last sequence that is left, 0 for none
+	// Cut is the block to cut behind the records of sequences up to Last, 0 for none.
+	Cut    uint32
+	Remove []uint32 // blocks that go as a whole
+	// Into is the number of a block to create with Content, 0 for none. One that is there is complete.
+	Into    uint32
+	Content []byte
+}
+
+const (
+	truncationMagic  = "MRTRUNCT"
+	truncationHeader = 36
+	// mostTruncation bounds the file, in bytes.
+	mostTruncation = MaxBlockFile + 1<<20
+)
+
+// Layout of the file (all integers little-endian):
+//
+//	0   8 bytes  the magic
+//	8   u32      version, 1
+//	12  u64      last sequence that is left
+//	20  u32      block to cut
+//	24  u32      block to create
+//	28  u32      number of blocks to remove
+//	32  u32      bytes of the block to create
+//	36  numbers of the blocks to remove, u32 each
+//	    bytes of the block to create
+//	    u32      CRC-32C of all before
+func (t *Truncation) encode() []byte {
+	data := make([]byte, 0, truncationHeader+4*len(t.Remove)+len(t.Content)+4)
+	data = append(data, truncationMagic...)
+	data = binary.LittleEndian.AppendUint32(data, 1)
+	data = binary.LittleEndian.AppendUint64(data, t.Last)
+	data = binary.LittleEndian.AppendUint32(data, t.Cut)
+	data = binary.LittleEndian.AppendUint32(data, t.Into)
+	data = binary.LittleEndian.AppendUint32(data, uint32(len(t.Remove)))
+	data = binary.LittleEndian.AppendUint32(data, uint32(len(t.Content)))
+	for _, id := range t.Remove {
+		data = binary.LittleEndian.AppendUint32(data, id)
+	}
+	data = append(data, t.Content...)
+	return binary.LittleEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
+}
+
+func decodeTruncation(data []byte) (t Truncation, ok bool) {
+	if len(data) < truncationHeader+4 || string(data[:8]) != truncationMagic || binary.LittleEndian.Uint32(data[8:]) != 1 {
+		return t, false
+	}
+	blocks, content := uint64(binary.LittleEndian.Uint32(data[28:])), uint64(binary.LittleEndian.Uint32(data[32:]))
+	if uint64(len(data)) != truncationHeader+4*blocks+content+4 ||
+		binary.LittleEndian.Uint32(data[len(data)-4:]) != crc32.Checksum(data[:len(data)-4], castagnoli) {
+		return t, false
+	}
+	t.Last = binary.LittleEndian.Uint64(data[12:])
+	t.Cut, t.Into = binary.LittleEndian.Uint32(data[20:]), binary.LittleEndian.Uint32(data[24:])
+	at := data[truncationHeader:]
+	for ; blocks > 0; blocks-- {
+		t.Remove = append(t.Remove, binary.LittleEndian.Uint32(at))
+		at = at[4:]
+	}
+	if content > 0 {
+		t.Content = at[:content:content]
+	}
+	return t, t.Last <= MaxSequence && t.Cut <= MaxBlockID && t.Into <= MaxBlockID
+}
+
+// WriteTruncation writes down what is to become of the blocks, durably.
+func (b *Blocks) WriteTruncation(t Truncation) error {
+	data := t.encode()
+	if len(data) > mostTruncation {
+		return fmt.Errorf("%w: %d bytes of records to keep behind a cut of %s", ErrTooLarge, len(t.Content), b.stream)
+	}
+	return ReplaceFile(b.fs, filepath.Join(b.Dir(), TruncationFile), data)
+}
+
+// ReadTruncation reads what is to become of the blocks, nil when nothing is. One that is damaged is
+// ErrCorrupt: nobody knows what of it was done. Other errors are of the file system.
+func (b *Blocks) ReadTruncation() (*Truncation, error) {
+	name := filepath.Join(b.Dir(), TruncationFile)
+	data, err := readFile(b.fs, name, mostTruncation, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil && !errors.Is(err, ErrTooLarge) {
+		return nil, fmt.Errorf("blockio: read %s: %w", name, err)
+	}
+	t, ok := decodeTruncation(data)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("%w: %s", ErrCorrupt, name)
+	}
+	return &t, nil
+}
+
+// RemoveTruncation forgets it, durably: all of it is done. What a crash has left of writing one goes, too.
+func (b *Blocks) RemoveTruncation() error {
+	return b.RemoveDerived(TruncationFile, TruncationFile+UnfinishedSuffix)
+}
+
+// CutEnd returns where a block is to be cut so that nothing of sequences above last is left: no message, no skip,
+// and no damage that is known to have held one. It is the length of the data when nothing is to be cut.
+func CutEnd(path string, id uint32, key *RecordCodec, data []byte, last uint64) int64 {
+	limit := int64(len(data))
+	scan := ScanBlock(path, id, key, data, false, func(offset int64, r Record) {
+		if (r.Kind == KindMessage || r.Kind == KindSkip || r.Kind == KindErased) && r.Sequence > last {
+			limit = min(limit, offset)
+		}
+	})
+	for _, d := range scan.Damage {
+		if max(d.Sequence, d.Last) > last {
+			limit = min(limit, d.Offset)
+		}
+	}
+	if limit == int64(len(data)) {
+		return limit
+	}
+	end := int64(0)
+	ScanBlock(path, id, key, data, false, func(offset int64, r Record) {
+		if to := offset + int64(r.Size); r.Kind != KindGroupMark && to <= limit {
+			end = max(end, to)
+		}
+	})
+	return end
+}
+
+// RemovalsBlock returns the bytes of a block with these records: a floor, if it is above 0, tombstones, and a
+// skip that uses up a sequence, if that is above 0.
+func RemovalsBlock(key *RecordCodec, floor uint64, tombstones []Tombstone, skip uint64, time int64) []byte {
+	w := frameWriter{key: key}
+	if floor > 0 {
+		w.add(key.AppendFloor(nil, floor))
+	}
+	var record []byte
+	for _, t := range tombstones {
+		record = key.AppendTombstone(record[:0], t.Sequence, t.Time)
+		w.add(record)
+	}
+	if skip > 0 {
+		w.add(key.AppendSkip(nil, skip, time))
+	}
+	return w.finish()
+}
+
+// CreateWith makes a block with that content, all or nothing. A block of that number that is there stays.
+func (b *Blocks) CreateWith(id uint32, content []byte) error {
+	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
+	if err == nil {
+		return b.wrap("create", id, file.Close())
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b.wrap("create", id, err)
+	}
+	return b.wrap("create", id, ReplaceFile(b.fs, b.Path(id), content))
+}

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Erase removes one message, and overwrites its record in the file. The reply counts 1 if there was a live
+// message, and comes when all of it is on stable storage, at every sync level. The record of a message that was
+// removed before is overwritten, too, if a file still has it; then the reply counts 0.
+//
+// First the tombstone is durable; a message of the tail begins a new block with it. Then WorkErase comes, and
+// until it is done the file of the block stays, whatever becomes of the block.
+type Erase struct{ Sequence uint64 }
+
+// Size implements Command.
+func (*Erase) Size() (pieces, bytes int) { return 1, 0 }
+
+func (c *Erase) clone() Command { own := *c; return &own }
+
+func (*Erase) subjectAhead() string { return "" }
+
+func (c *Erase) apply(e *Engine, tag any) bool {
+	b := e.holder(c.Sequence)
+	if b == nil {
+		return (&Remove{c.Sequence}).apply(e, tag)
+	}
+	if b == e.compacting.out {
+		return false // the record is about to be elsewhere
+	}
+	switch available, unreadable := e.needTable(b, c.Sequence); {
+	case unreadable:
+		e.replyInOrder(Reply{Tag: tag, Sequence: c.Sequence, Err: fmt.Errorf("%w: message %d", ErrUnreadable, c.Sequence)})
+		return true
+	case !available:
+		return false
+	}
+	t, i, ok := b.record(c.Sequence)
+	if !ok {
+		return (&Remove{c.Sequence}).apply(e, tag)
+	}
+	graves := []Tombstone{{c.Sequence, t.slot(i).time}}
+	live := b.live(c.Sequence)
+	if live {
+		if settled, err := e.perSettled(); !settled {
+			return e.refuseUnreadable(tag, err)
+		}
+		evicted, ready, err := e.evictedOf(t.subjectOf(e.subjects, i), c.Sequence)
+		if !ready {
+			return e.refuseUnreadable(tag, err)
+		}
+		graves = append(evicted, graves...)
+		e.protectHead()
+	}
+	r := Reply{Tag: tag, Sequence: c.Sequence}
+	work := erasure{block: b, offset: int64(t.slot(i).offset), size: t.slot(i).size}
+	if b == e.tail {
+		e.roll()
+	}
+	if live {
+		e.removeAt(b, t, i, countRemovedRequest)
+		r.Count = 1
+	}
+	e.writeRemovals(0, graves)
+	e.removed()
+	work.reply = r
+	e.current.force = true
+	e.current.erasures = append(e.current.erasures, work)
+	return true
+}
+
+// holder returns the block whose file may have the message of a sequence, live or removed, or nil.
+func (e *Engine) holder(sequence uint64) *block {
+	i, _ := slices.BinarySearchFunc(e.blocks, sequence, func(b *block, sequence uint64) int {
+		if b.last < sequence {
+			return -1
+		}
+		return 1
+	})
+	if i < len(e.blocks) && e.blocks[i].firstMsg > 0 && e.blocks[i].firstMsg <= sequence {
+		return e.blocks[i]
+	}
+	return nil
+}
+
+// erasure is a record that is to be overwritten once a group is durable.
+type erasure struct {
+	block  *block
+	offset int64
+	size   uint32
+	group  uint64
+	reply  Reply
+	work   WorkID // that overwrites it, 0 before that
+}
+
+// erasing reports whether a record of a block is still to be overwritten.
+func (d *durability) erasing(id uint32) bool {
+	return slices.ContainsFunc(d.erasures, func(x erasure) bool { return x.block.id == id })
+}
+
+// eraseNext asks for the next record to be overwritten, unless one is: when the group with its tombstone is
+// durable, the block is sealed and not in memory any more, and nobody writes its index, which would have it.
+func (d *durability) eraseNext(e *Engine) {
+	if len(d.erasures) == 0 || d.erasures[0].work != 0 || d.erasures[0].group > d.durable.group {
+		return
+	}
+	x := &d.erasures[0]
+	unsealed := slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == x.block })
+	if e.indexing.out == x.block || unsealed {
+		return
+	}
+	e.indexing.letGo(e, x.block)
+	x.work = e.schedule(WorkErase, x.block.id, x.offset)
+	w := &e.work[len(e.work)-1]
+	w.Sequence, w.Length = x.reply.Sequence, int(x.size)
+	e.pending[x.work] = *w
+}
+
+// erased takes the completion of a WorkErase.
+func (d *durability) erased(e *Engine) {
+	x := d.erasures[0]
+	d.erasures = d.erasures[1:]
+	e.reply(x.reply)
+	if e.indexOf(x.block) >= 0 {
+		e.Reindex(x.block.id)
+	}
+}

@@ -1,0 +1,162 @@
+package engine
+
+import "slices"
+
+// compacting has blocks written anew, with their live messages alone, that have few of them: WorkCompact, one
+// block at a time and beside the maintenance lane. Nobody waits for it.
+//
+// What a block is rid of is gone for good. So it goes by what readers have been shown to be removed, once all of
+// that is durable. The file is replaced at once; readers of views of before go on with the old one.
+type compacting struct {
+	waiting    []*block
+	ready      *Compaction // of the first of waiting, until all that it goes by is durable
+	group      uint64      // is durable then
+	out        *block
+	generation uint64 // of what out becomes
+	retryAt    int64  // the last one failed; no other one before this time
+}
+
+// Compaction is what is left of a block. Its functions may be called on another goroutine, at any time.
+type Compaction struct {
+	Generation uint64 // of the new bytes
+	// Live reports whether the message of a sequence stays, and KeepTombstone whether a tombstone does.
+	Live, KeepTombstone func(sequence uint64) bool
+	// KeepFloor reports whether a floor stays.
+	KeepFloor func(first uint64) bool
+}
+
+// retryCompaction is how long after a failed attempt to compact a block the next one comes.
+const retryCompaction = int64(10e9)
+
+// consider notes a block that has become worth compacting.
+func (x *compacting) consider(e *Engine, b *block) {
+	if b.queued || !b.sealed || b.allLost || b.msgs == 0 || !e.sparse(b) {
+		return
+	}
+	b.queued = true
+	x.waiting = append(x.waiting, b)
+}
+
+// sparse reports whether less than CompactBelow percent of a block are live, and less than that of what was when
+// it was compacted last.
+func (e *Engine) sparse(b *block) bool {
+	full := b.size
+	if b.compacted > 0 {
+		full = min(full, b.compacted)
+	}
+	return int64(b.bytes)*100 < full*int64(e.cfg.CompactBelow)
+}
+
+// next hands out the next compaction, unless one is out.
+func (x *compacting) next(e *Engine) {
+	for x.out == nil && len(x.waiting) > 0 {
+		b := x.waiting[0]
+		if e.indexOf(b) < 0 || b.msgs == 0 || !e.sparse(b) || b.allLost {
+			x.waiting, x.ready, b.queued = shift(x.waiting, 1), nil, false
+			continue
+		}
+		if !e.mayCompact(b) {
+			x.ready = nil
+			return
+		}
+		d := &e.durability
+		if x.ready == nil {
+			x.ready, x.group = e.prepare(b), d.written.group
+			for _, g := range [...]*group{e.inflight, e.current} {
+				if g != nil && g.staged() {
+					x.group++
+				}
+			}
+		}
+		if d.durable.group < x.group {
+			if e.inflight == nil {
+				e.syncInBackground()
+			}
+			return
+		}
+		id := e.schedule(WorkCompact, b.id, b.size)
+		e.work[len(e.work)-1].Compaction = x.ready
+		e.pending[id] = e.work[len(e.work)-1]
+		x.generation, b.proves = x.ready.Generation, 0 // until it is known what is left of it
+		x.waiting, x.ready, x.out = shift(x.waiting, 1), nil, b
+	}
+}
+
+// mayCompact reports whether a block can be compacted now: nothing else is going on with it, nor with the files
+// of evicted blocks, for which tombstones may still be needed.
+func (e *Engine) mayCompact(b *block) bool {
+	d := &e.durability
+	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
+	return !pending && e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun && e.now >= e.compacting.retryAt &&
+		!e.cfg.Buffers.Tight() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving &&
+		b != e.indexing.out && e.othersProveLast(b) && !d.erasing(b.id) && !e.erasingSoon(b) &&
+		!slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == b })
+}
+
+// othersProveLast reports whether another block shows what the last sequence is. One that does so alone is not
+// compacted: what would be left to show it has not the time of the message that did.
+func (e *Engine) othersProveLast(b *block) bool {
+	return slices.ContainsFunc(e.blocks, func(other *block) bool { return other != b && other.proves >= e.last() })
+}
+
+// erasingSoon reports whether a group that is not committed wants a record of a block overwritten.
+func (e *Engine) erasingSoon(b *block) bool {
+	of := func(x erasure) bool { return x.block == b }
+	return slices.ContainsFunc(e.current.erasures, of) || e.inflight != nil && slices.ContainsFunc(e.inflight.erasures, of)
+}
+
+// prepare fixes what is left of a block.
+func (e *Engine) prepare(b *block) *Compaction {
+	deleted, first := b.view.deleted.Load().stretches(), e.pub.First()
+	live := func(sequence uint64) bool { return sequence >= first && !deleted.contains(sequence) }
+	type span struct{ first, last uint64 }
+	var others []span
+	for _, other := range e.blocks {
+		if other != b && other.firstMsg > 0 {
+			others = append(others, span{other.firstMsg, other.last})
+		}
+	}
+	floor, here := e.floor.first, e.floor.block == b.id
+	keepFloor := func(first uint64) bool { return here && first == floor }
+	return &Compaction{Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, KeepTombstone: func(sequence uint64) bool {
+		i, _ := slices.BinarySearchFunc(others, sequence, func(s span, sequence uint64) int {
+			if s.last < sequence {
+				return -1
+			}
+			return 1
+		})
+		return i < len(others) && others[i].first <= sequence
+	}}
+}
+
+// compacted takes the completion of a WorkCompact. Without a scan the block is as it was.
+func (e *Engine) compacted(s *Scan) {
+	b := e.compacting.out
+	e.compacting.out = nil
+	b.queued, b.compacted = false, int64(b.bytes)
+	if s == nil {
+		e.compacting.retryAt = e.now + retryCompaction
+		return
+	}
+	b.size, b.scannedSize, b.tailFrom = s.size, s.size, b.last+1
+	b.scanned, b.appended, b.inAppended, b.cursor = nil, nil, false, 0
+	b.firstMsg, b.proves, b.markCRC = s.firstMsg, s.last, s.markCRC
+	b.tombstones, b.hasIndex = len(s.tombstones) > 0, false
+	old := b.view
+	b.view = newBlockView(b.id, e.compacting.generation, old.First, nil)
+	b.view.deleted.Store(old.deleted.Load())
+	b.view.lastTime.Store(b.maxTime)
+	if e.indexOf(b) >= 0 {
+		e.setBlocks(e.blocks)
+		e.current.removed = true // readers are shown the view with the group
+		e.Reindex(b.id)
+	}
+}
+
+// retryDue returns when a compaction is worth another attempt, or never.
+func (x *compacting) retryDue(now int64) int64 {
+	if len(x.waiting) == 0 || x.retryAt <= now {
+		return never
+	}
+	return x.retryAt
+}

@@ -1,0 +1,63 @@
+package engine_test
+
+import "github.com/seed-d8b58eba/millrace/engine"
+
+// truncate takes all messages above a sequence out.
+func (m *model) truncate(sequence uint64, r engine.Reply) engine.Reply {
+	r.Sequence = sequence
+	switch {
+	case sequence > m.last:
+		r.Err = engine.ErrBeyondLast
+		return r
+	case sequence == m.last:
+		return r
+	}
+	ev := event{truncates: true, above: sequence, last: sequence, time: engine.NoTime}
+	for _, e := range m.live {
+		if e.sequence > sequence {
+			r.Count++
+		} else {
+			ev.time = e.time
+		}
+	}
+	if sequence == 0 && m.first > 1 {
+		ev.last = m.first - 1
+	}
+	m.add(ev)
+	m.cleared = false
+	return r
+}
+
+// truncated brings the model up to date when the engine has been handed over.
+func (mc *machine) truncated(last uint64) {
+	c := mc.submitted[0]
+	mc.submitted = mc.submitted[1:]
+	mc.expected, mc.after = append(mc.expected, mc.m.apply(c, mc.now)), append(mc.after, len(mc.m.log))
+	mc.renewed()
+	mc.m.reopenIDs()
+	mc.shown, mc.between = mc.snapshot(), nil
+	mc.committing, mc.held = mc.shown, false
+	mc.caps = append(mc.caps, engine.Reply{Tag: c.tag, Sequence: mc.m.last})
+	mc.acked, mc.flushed = mc.cap(mc.acked), mc.cap(mc.flushed)
+}
+
+// renewed notes in the model what a new engine does differently.
+func (mc *machine) renewed() {
+	mc.m.stamp, mc.m.ended, mc.m.cleared = mc.m.time, false, false
+	mc.aged = mc.e.StagedCounts().RemovedAge
+	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
+		mc.m.live = mc.m.live[1:]
+	}
+}
+
+// isCut reports whether a recovered stream is what the truncation that is out leaves.
+func (mc *machine) isCut(s *shell) bool {
+	t := mc.cutting
+	if t == nil {
+		return false
+	}
+	p := mc.m.clone()
+	p.truncate(t.Last, engine.Reply{})
+	p.expireAll(mc.now)
+	return comparePrefix(s, p) == nil
+}
