@@ -42,7 +42,7 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 	opened.limits, s.meta = limitsOf(meta.StreamMeta), meta.StreamMeta
 	changed := mergeLimits(meta.StreamMeta, c)
 	changed = s.mergePublishing(meta.StreamMeta) || changed
-	s.limits = limitsOf(meta.StreamMeta)
+	s.setLimits(limitsOf(meta.StreamMeta))
 	if len(c.Subjects) > 0 && !slices.Equal(meta.Subjects, c.Subjects) {
 		meta.Subjects, changed = c.Subjects, true
 	}

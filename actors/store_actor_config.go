@@ -62,7 +62,22 @@ func (a *storeActor) goOnUpdating(ctx actor.Context) {
 		a.endUpdate(fmt.Errorf("%w: %w", ErrOutcomeUnknown, a.engine.Failed()))
 		return
 	}
-	if u == nil || !u.ready || u.saving || u.saved {
+	a.saveUpdate(ctx)
+}
+
+// afterReplies goes on with a change of the configuration for which the engine has just answered. Nothing else
+// need happen that would begin another turn.
+func (a *storeActor) afterReplies(ctx actor.Context) {
+	a.saveUpdate(ctx)
+	if a.update == nil && len(a.updates) > 0 {
+		a.mailbox.PostUserMessage(&tick{})
+	}
+}
+
+// saveUpdate has the configuration stored, if it is ready for that.
+func (a *storeActor) saveUpdate(ctx actor.Context) {
+	u := a.update
+	if u == nil || !u.ready || u.saving || u.saved || a.failure.childless {
 		return
 	}
 	u.saving = true
@@ -128,7 +143,8 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 	u.saving = false
 	switch {
 	case m.err == nil:
-		u.saved, a.meta, a.limits = true, u.meta, u.limits
+		u.saved, a.meta = true, u.meta
+		a.setLimits(u.limits)
 		a.engine.Step(u, &engine.SetLimits{Limits: u.limits})
 	case m.restored:
 		a.log.Error("cannot store the configuration; the old one stays in force", "error", m.err)
@@ -139,7 +155,7 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 	default:
 		// Nobody knows which one the next Open finds. Until there is a new one, nothing goes that could be back then.
 		a.log.Error("cannot store the configuration; the old one may be in force at the next open or the new one", "error", m.err)
-		a.limits = a.limits.Join(u.limits)
+		a.setLimits(a.limits.Join(u.limits))
 		a.engine.Step(nil, &engine.SetLimits{Limits: a.limits})
 		a.endUpdate(fmt.Errorf("%w: cannot store the configuration: %w", ErrOutcomeUnknown, m.err))
 	}

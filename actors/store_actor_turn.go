@@ -131,6 +131,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	a.goOnUpdating(ctx)
 	ready := a.engine.Ready()
 	a.deliver(ready.Replies)
+	a.afterReplies(ctx)
 	if c := ready.Commit; c != nil {
 		a.commits++
 		a.meters.group(c.Records, c.Bytes)

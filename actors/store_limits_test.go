@@ -10,7 +10,7 @@ import (
 
 // TestLimitsAreThoseOfTheStream, also where the configuration names none.
 func TestLimitsAreThoseOfTheStream(t *testing.T) {
-	config := actors.Config{Dir: t.TempDir(), MaxMsgsPer: 3}
+	config := actors.Config{Name: "ORDERS", Dir: t.TempDir(), MaxMsgsPer: 3}
 	s := open(t, config)
 	require.Equal(t, int64(3), s.Limits().MaxMsgsPer)
 	require.NoError(t, s.Stop(t.Context()))

@@ -18,7 +18,8 @@ type stream struct {
 	config Config
 	dir    string // Config.Dir/Config.Name
 	limits engine.Limits
-	meta   *blockio.StreamMeta // as it is stored; of the store actor
+	shown  atomic.Pointer[engine.Limits] // what Store.Limits returns
+	meta   *blockio.StreamMeta           // as it is stored; of the store actor
 	// serverLimits is what recovery has to know of a nats-server that had the directory.
 	serverLimits struct {
 		maxMsgsPer int64

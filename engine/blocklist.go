@@ -26,7 +26,7 @@ func (e *Engine) renewView(b *block) {
 	v := newBlockView(b.id, b.view.Generation, b.view.First, b.memory.tail)
 	v.deleted.Store(b.view.deleted.Load())
 	v.lastTime.Store(b.maxTime)
-	v.epoch = e.viewEpoch
+	v.epoch, v.origin = e.viewEpoch, b.view.Origin()
 	v.Attached.Store(b.view.Attached.Load())
 	b.view = v
 	e.setBlocks(e.blocks)

@@ -36,7 +36,7 @@ func (v *View) at(id uint32) (int, bool) {
 // with returns a copy of the view in which other sequences are deleted.
 func (b *BlockView) with(deleted *deletedSnapshot, epoch uint64) *BlockView {
 	v := newBlockView(b.ID, b.Generation, b.First, b.Tail)
-	v.epoch = epoch
+	v.epoch, v.origin = epoch, b.Origin()
 	v.deleted.Store(deleted)
 	v.lastTime.Store(b.lastTime.Load())
 	v.Attached.Store(b.Attached.Load())

@@ -19,6 +19,7 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 		return n
 	}
 	var taken []engine.Snapshot
+	origin := s.pub.View().Find(5).Origin()
 	for removed, sequence := range []uint64{5, 9, 3, 10, 4, 6, 2} {
 		taken = append(taken, s.pub.Snapshot())
 		s.must(t, sent{"r", &engine.Remove{Sequence: sequence}})
@@ -30,5 +31,8 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 				t.Fatalf("the snapshot before removal %d has %d messages", i, total)
 			}
 		}
+	}
+	if s.pub.View().Find(5).Origin() != origin || origin.Origin() != origin {
+		t.Fatal("the first view of a block is not what its copies come from")
 	}
 }

@@ -69,6 +69,8 @@ type BlockView struct {
 	lastTime atomic.Int64
 	// epoch is that of the engine's views when this one was made, see Engine.showDeletions.
 	epoch uint64
+	// origin is the first view of this generation of the block, nil in that itself.
+	origin *BlockView
 	// Attached is for the shell, which keeps there what it needs to read the
 	// block's file. The engine does not look at it.
 	Attached atomic.Pointer[any]
@@ -79,6 +81,14 @@ func newBlockView(id uint32, generation, first uint64, tail *Tail) *BlockView {
 	v := &BlockView{ID: id, Generation: generation, First: first, Tail: tail}
 	v.lastTime.Store(math.MinInt64)
 	return v
+}
+
+// Origin returns the first view of this generation of the block, which is reachable for as long as any is.
+func (b *BlockView) Origin() *BlockView {
+	if b.origin != nil {
+		return b.origin
+	}
+	return b
 }
 
 // LastTime returns the highest time of a message in the block, which is math.MinInt64

@@ -102,8 +102,8 @@ func (f *Files) Erase(id uint32, sequence uint64, offset int64, size int, random
 	})
 }
 
-// rewrite replaces the file of a block. The file that it had stays open for readers until the view that speaks
-// of it is gone.
+// rewrite replaces the file of a block. The file that it had stays open for readers until no view that speaks
+// of it is left.
 func (f *Files) rewrite(id uint32, generation uint64, content []byte) error {
 	before := f.Source.Current(blockio.BlockRef{ID: id, Generation: f.Generation})
 	err := f.change(id, func() error { return f.Blocks.Rewrite(id, generation, content, f.Derived...) })
@@ -116,7 +116,7 @@ func (f *Files) rewrite(id uint32, generation uint64, content []byte) error {
 		f.Source.Retire(before)
 		return nil
 	}
-	runtime.AddCleanup(blocks[i], f.Source.Retire, before)
+	runtime.AddCleanup(blocks[i].Origin(), f.Source.Retire, before)
 	return nil
 }
 
