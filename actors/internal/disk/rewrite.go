@@ -167,6 +167,7 @@ func (f *Files) checkIndexed(block *blockio.Block, data []byte) (indexed bool, e
 	}
 	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{})
 	if blockio.IsReadFailure(err) {
+		f.warnOfIndex(id, err)
 		return false, nil // isEvidence says for how long that matters
 	}
 	if err != nil {
