@@ -114,7 +114,7 @@ func TestTruncateToNothingBeginsAnew(t *testing.T) {
 // TestWhatWasRemovedStaysRemovedWhenItsTombstoneIsCutOff, and what a limit has evicted as well.
 func TestWhatWasRemovedStaysRemovedWhenItsTombstoneIsCutOff(t *testing.T) {
 	for name, config := range map[string]actors.Config{
-		"removed": {}, "limit": {MaxMsgs: 8}, "bytes": {MaxBytes: 10 << 10}, "subject": {MaxMsgsPer: 2},
+		"removed": {}, "limit": {MaxMsgs: 8}, "bytes": {MaxBytes: 10 << 10}, "subject": {MaxMsgsPer: 2}, "subject in one block": {MaxMsgsPer: 2, BlockSize: 64 << 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config.Dir = t.TempDir()

@@ -68,7 +68,9 @@ func (x *compacting) next(e *Engine) {
 				}
 			}
 		}
-		if d.durable.group < x.group {
+		// A group that writes nothing is not counted.
+		settled := e.inflight == nil && !e.current.staged() && d.durable.group == d.written.group
+		if d.durable.group < x.group && !settled {
 			if e.inflight == nil {
 				e.syncInBackground()
 			}
