@@ -30,7 +30,7 @@ const retryCompaction = int64(10e9)
 
 // consider notes a block that has become worth compacting.
 func (x *compacting) consider(e *Engine, b *block) {
-	if b.queued || !b.sealed || b.allLost || b.msgs == 0 || !e.sparse(b) {
+	if b.queued || !b.sealed || b.allLost || b.msgs == 0 || !e.sparse(b) || e.goesSoon(b) {
 		return
 	}
 	b.queued = true
@@ -47,11 +47,18 @@ func (e *Engine) sparse(b *block) bool {
 	return int64(b.bytes)*100 < full*int64(e.cfg.CompactBelow)
 }
 
+// goesSoon reports whether limits remove the messages of a block next, and the block with them: it is not worth
+// writing anew what is left until then.
+func (e *Engine) goesSoon(b *block) bool {
+	l := &e.cfg.Limits
+	return (l.MaxAge > 0 || l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0)) && b == e.head()
+}
+
 // next hands out the next compaction, unless one is out.
 func (x *compacting) next(e *Engine) {
 	for x.out == nil && len(x.waiting) > 0 {
 		b := x.waiting[0]
-		if e.indexOf(b) < 0 || b.msgs == 0 || !e.sparse(b) || b.allLost {
+		if e.indexOf(b) < 0 || b.msgs == 0 || !e.sparse(b) || b.allLost || e.goesSoon(b) {
 			x.waiting, x.ready, b.queued = shift(x.waiting, 1), nil, false
 			continue
 		}

@@ -167,8 +167,9 @@ func (f *Files) checkIndexed(block *blockio.Block, data []byte) (indexed bool, e
 	}
 	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{})
 	if blockio.IsReadFailure(err) {
-		f.warnOfIndex(id, err)
-		return false, nil // isEvidence says for how long that matters
+		// isEvidence says for how long that matters.
+		f.Log.Warn("the index of a block that is to be written anew cannot be read", "path", block.Path(), "error", err)
+		return false, nil
 	}
 	if err != nil {
 		return false, unlessItProvesNothing(err)
