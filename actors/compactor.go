@@ -47,7 +47,7 @@ func (a *storeActor) onCompacted(m *compactDone) {
 	a.engine.Done(m.done)
 	switch err := m.done.Err; {
 	case m.kept != nil:
-		a.log.Warn("a block is not compacted", "path", a.source.Path(m.work.Block), "error", m.kept)
+		a.log.Error("a block is not compacted", "path", a.source.Path(m.work.Block), "error", m.kept)
 	case err == nil:
 	case failed:
 		a.failedToo(err)

@@ -153,6 +153,7 @@ func (e *Engine) compacted(s *Scan) {
 	b.tombstones, b.hasIndex = len(s.tombstones) > 0, false
 	old := b.view
 	b.view = newBlockView(b.id, e.compacting.generation, old.First, nil)
+	b.view.epoch = e.viewEpoch
 	b.view.deleted.Store(old.deleted.Load())
 	b.view.lastTime.Store(b.maxTime)
 	if e.indexOf(b) >= 0 {
