@@ -150,6 +150,9 @@ func TestNoSubjectHasMoreThanItMayHaveAfterACrash(t *testing.T) {
 			if i%25 != 24 {
 				continue
 			}
+			if level == actors.SyncNever { // else a power loss may tear a block that is not synced, which is told as lost
+				require.NoError(t, s.Flush(t.Context()))
+			}
 			crashes(t, config, func(t *testing.T, s *actors.Store) {
 				totals, err := s.SubjectsTotals(t.Context())
 				require.NoError(t, err)
