@@ -113,7 +113,7 @@ func TestMillraceNoticesStaleIndexes(t *testing.T) {
 			t.Parallel()
 			storeDir := t.TempDir()
 			dir := oracle.StreamDir(storeDir, queryStream)
-			store := create(t, storeDir, actors.Config{BlockSize: c.block})
+			store := create(t, storeDir, actors.Config{BlockSize: c.block, CompactBelow: -1})
 			c.write(t, store)
 			finish(t, store, storeDir)
 			blocks, indexes := versions(t, dir, "*.blk"), versions(t, dir, "*.bix")

@@ -40,7 +40,7 @@ func naiveOf(t *testing.T, server *oracle.Server, stream string) *queries.Naive 
 func openIndexed(t *testing.T, dir, stream string, indexFrom int64) *actors.Store {
 	t.Helper()
 	system := interop.QuietSystem()
-	store, err := actors.Open(t.Context(), system, actors.Config{Dir: dir, Name: stream, IndexFrom: indexFrom})
+	store, err := actors.Open(t.Context(), system, actors.Config{Dir: dir, Name: stream, IndexFrom: indexFrom, CompactBelow: -1})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = store.Stop(context.Background()) // a test that failed early has not stopped it
