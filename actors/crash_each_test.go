@@ -78,6 +78,7 @@ func crashEach(t *testing.T, config actors.Config, prepare, act func(s *actors.S
 func takeImages(fs *blocktest.FaultFS, mem *blocktest.MemFS, rng *rand.Rand, like crashImage) (images *[]crashImage, stop func()) {
 	images = new([]crashImage)
 	var mu sync.Mutex
+	stopped := false
 	fs.SetHook(func(op blocktest.Op) blocktest.Fault {
 		switch op.Kind {
 		case blocktest.OpCreate, blocktest.OpWrite, blocktest.OpTruncate, blocktest.OpSync, blocktest.OpRemove,
@@ -87,6 +88,9 @@ func takeImages(fs *blocktest.FaultFS, mem *blocktest.MemFS, rng *rand.Rand, lik
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		if stopped {
+			return blocktest.Fault{}
+		}
 		for _, mode := range blocktest.CrashModes {
 			image := like
 			image.mem, image.op, image.mode = mem.CrashImage(mode, rng), op, mode
@@ -94,5 +98,10 @@ func takeImages(fs *blocktest.FaultFS, mem *blocktest.MemFS, rng *rand.Rand, lik
 		}
 		return blocktest.Fault{}
 	})
-	return images, func() { fs.SetHook(nil) }
+	return images, func() {
+		fs.SetHook(nil)
+		mu.Lock() // an operation may be in the hook still
+		stopped = true
+		mu.Unlock()
+	}
 }
