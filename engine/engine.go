@@ -282,7 +282,9 @@ func (e *Engine) Ready() *Ready {
 		}
 		if e.serving() {
 			e.durability.settle(e)
-			e.publishAtOnce()
+			if !e.held() { // else the engine that takes over publishes
+				e.publishAtOnce()
+			}
 		}
 	}
 	e.ready.Replies = e.Settled()
