@@ -80,8 +80,8 @@ func BenchmarkLife(b *testing.B) {
 				for _, e := range list[:min(len(list), b.N-done)] {
 					w.Add(e.sequence, e.due)
 				}
-				for now := start; w.Len() > 0; now += int64(100 * time.Millisecond) {
-					w.Expire(now, func(uint64, int64) bool { return true })
+				for tick := start; w.Len() > 0; tick += int64(100 * time.Millisecond) {
+					w.Expire(tick, func(uint64, int64) bool { return true })
 				}
 			}
 		})

@@ -90,12 +90,16 @@ func TestNextIsTheFirstInstantThatMatches(t *testing.T) {
 	field := func(t *rapid.T, values ...string) string { return rapid.SampledFrom(values).Draw(t, "field") }
 	rapid.Check(t, func(t *rapid.T) {
 		z := zone(t, rapid.SampledFrom(zones).Draw(t, "zone"))
+		day, month := field(t, "*", "29", "31", "1", "*/2", "4-10"), field(t, "*", "2", "3", "10-12", "*/2")
 		s, err := Parse(strings.Join([]string{
 			field(t, "0", "*", "59", "*/7"), field(t, "0", "30", "*", "15,45", "59"), field(t, "*", "0", "1", "2", "3", "23", "0-3"),
-			field(t, "*", "29", "31", "1", "*/2", "4-10"), field(t, "*", "2", "3", "10-12", "*/2"), field(t, "*", "0", "5", "*/2"),
+			day, month, field(t, "*", "0", "5", "*/2"),
 		}, " "), z)
 		if err != nil {
-			t.Skip("31 February")
+			if day != "31" || month != "2" { // the only day here that no year has
+				t.Fatal(err)
+			}
+			return
 		}
 		after := mustTime(rapid.SampledFrom(around).Draw(t, "around")) + rapid.Int64Range(-36e12, 36e12).Draw(t, "from")
 		got, ok := s.Next(after)

@@ -97,7 +97,7 @@ func of(sectors []blockio.SectorRange, offset int64, size int) []blockio.SectorR
 }
 
 // lostWithin tells the store of a stretch of the block that has no records. Where parts of the block could not
-// be read that may be for now only: the block is then read again for the next reader.
+// be read, they may be readable the next time: the block is then read again for the next reader.
 func (r *blockReader) lostWithin(b *engine.BlockView, first, last uint64) {
 	if r.unread {
 		enough := true
