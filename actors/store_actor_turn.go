@@ -74,6 +74,7 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 		return
 	}
 	a.commits--
+	a.atWriter = nil // which may hold the memory of its group
 	a.meters.sync(m.took)
 	a.engine.Tick(a.runtime.now())
 	failed := a.engine.Failed() != nil

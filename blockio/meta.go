@@ -61,6 +61,7 @@ func NewStreamMeta(stream string, created time.Time) *StreamMeta {
 		Retention: "limits", MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1,
 		Discard: "old", Storage: "file", Replicas: 1, DuplicateWindow: 2 * time.Minute, Compression: "none",
 	}
+	m.fields = make([]metaField, 0, 5)
 	add := func(key, value string) {
 		m.fields = append(m.fields, metaField{key: json.RawMessage(`"` + key + `"`), name: key, value: json.RawMessage(value)})
 	}
