@@ -114,8 +114,8 @@ func (e *Engine) compactNow(c *compaction, reason NoticeReason) (n int) {
 // dropWhole removes all messages of a block that has never lost one. t has the subjects of its records.
 func (e *Engine) dropWhole(b *block, t *Table) int {
 	n := b.msgs
-	for i := range t.names.sums {
-		sum := &t.names.sums[i]
+	for i := range t.names.list {
+		sum := &t.names.list[i]
 		if id := t.names.lookUp(e.subjects, uint32(i)); id != noSubject {
 			e.removeMany(b, id, uint32(sum.count), sum.last)
 		}

@@ -188,9 +188,9 @@ func (g *gatherer) selects(t *Table) func(number uint32) bool {
 	if t.names == nil {
 		return g.selectsID
 	}
-	known := make([]bool, len(t.names.names))
-	for i, name := range t.names.names {
-		known[i] = g.filter.Match([]byte(name))
+	known := make([]bool, len(t.names.list))
+	for i := range t.names.list {
+		known[i] = g.filter.Match([]byte(t.names.list[i].name))
 	}
 	return func(number uint32) bool { return number != noSubject && known[number] }
 }

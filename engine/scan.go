@@ -172,7 +172,7 @@ func (s *Scan) trim(last uint64) {
 		r := old.At(i)
 		var subject []byte
 		if r.Subject != noSubject {
-			subject = []byte(old.names.names[r.Subject])
+			subject = []byte(old.names.list[r.Subject].name)
 		}
 		if r.Sequence > last {
 			trimmed.Message(r.Sequence, r.Time, r.Offset, r.Size, subject)

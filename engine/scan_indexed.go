@@ -62,8 +62,8 @@ func (s *Scan) countSubjects(index *subjects.Index) {
 		s.index = &indexedSubjects{}
 		return
 	}
-	for i, name := range s.table.names.names {
-		sum := &s.table.names.sums[i]
-		index.Add(name, sum.count, sum.first, sum.last, true, sum.size)
+	for i := range s.table.names.list {
+		sum := &s.table.names.list[i]
+		index.Add(sum.name, sum.count, sum.first, sum.last, true, sum.size)
 	}
 }
