@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -23,7 +24,7 @@ func (*Erase) subjectAhead() string { return "" }
 func (c *Erase) apply(e *Engine, tag any) bool {
 	b := e.holder(c.Sequence)
 	if b == nil {
-		return (&Remove{c.Sequence}).apply(e, tag)
+		return e.eraseWithFile(c, tag)
 	}
 	if b == e.compacting.out {
 		return false // the record is about to be elsewhere
@@ -67,6 +68,52 @@ func (c *Erase) apply(e *Engine, tag any) bool {
 	e.current.force = true
 	e.current.erasures = append(e.current.erasures, work)
 	return true
+}
+
+// eraseWithFile carries out an erasure of a message of which no block has a record. The file of a block that went
+// as a whole may have it until it is removed: the reply comes after that.
+func (e *Engine) eraseWithFile(c *Erase, tag any) bool {
+	files := e.evictedFiles()
+	if len(files) == 0 || c.Sequence > e.last() {
+		return (&Remove{c.Sequence}).apply(e, tag)
+	}
+	going := going{files, Reply{Tag: tag, Sequence: c.Sequence, Err: (&Remove{c.Sequence}).absent(e)}}
+	if e.now < e.durability.removeAt {
+		e.replyInOrder(going.failed(errNotRemoved))
+		return true
+	}
+	e.durability.going = append(e.durability.going, going)
+	return true
+}
+
+// errNotRemoved: the last attempt to remove a file has failed, and the next one does not come yet.
+var errNotRemoved = errors.New("it cannot be removed at the moment")
+
+// going is the reply to an erasure that comes when some files are gone.
+type going struct {
+	files []uint32
+	reply Reply
+}
+
+// failed returns the reply when a file cannot be removed.
+func (g *going) failed(err error) Reply {
+	return Reply{Tag: g.reply.Tag, Sequence: g.reply.Sequence, Err: fmt.Errorf(
+		"%w: message %d was removed, and a file that may have its bytes is to go and is still there: %w", ErrUnreadable, g.reply.Sequence, err)}
+}
+
+// settleGoing answers the erasures whose files are gone.
+func (d *durability) settleGoing(e *Engine) {
+	if len(d.going) == 0 {
+		return
+	}
+	left := e.evictedFiles()
+	d.going = slices.DeleteFunc(d.going, func(g going) bool {
+		gone := !slices.ContainsFunc(g.files, func(id uint32) bool { return slices.Contains(left, id) })
+		if gone {
+			e.reply(g.reply)
+		}
+		return gone
+	})
 }
 
 // holder returns the block whose file may have the message of a sequence, live or removed, or nil.

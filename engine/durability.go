@@ -19,6 +19,7 @@ type durability struct {
 	removing bool  // a WorkRemove is out
 	removeAt int64 // a removal failed; no other one before this time
 	erasures []erasure
+	going    []going
 	waiting  []waitingReply
 	stop     Reply
 	stopping bool
@@ -194,12 +195,13 @@ func (d *durability) settle(e *Engine) {
 	d.waiting = shift(d.waiting, n)
 	d.eraseNext(e)
 	d.removeEvicted(e)
+	d.settleGoing(e)
 	// A stop does not wait for a block that cannot be removed at the moment: the
 	// next open evicts it again.
 	removed := len(d.evicted) == 0 || e.now < d.removeAt
 	indexing := e.indexing.next(e)
 	e.compacting.next(e)
-	if d.stopping && e.idleMaintenance() && removed && len(d.erasures) == 0 && !indexing && d.stop.Tag != nil {
+	if d.stopping && e.idleMaintenance() && removed && len(d.erasures)+len(d.going) == 0 && !indexing && d.stop.Tag != nil {
 		e.reply(d.stop)
 		d.stop = Reply{}
 	}
@@ -233,8 +235,12 @@ func (d *durability) retryDue(now int64) int64 {
 	return d.removeAt
 }
 
-// notRemoved takes the failure of a removal, which is tried again later.
-func (d *durability) notRemoved(e *Engine, block uint32) {
+// notRemoved takes the failure of a removal, which is tried again later. Nobody waits for that.
+func (d *durability) notRemoved(e *Engine, block uint32, err error) {
+	for i := range d.going {
+		e.reply(d.going[i].failed(err))
+	}
+	d.going = nil
 	d.removing = false
 	d.removeAt = e.now + retryRemove
 	d.evicted = append([]eviction{{block: block}}, d.evicted...)

@@ -171,7 +171,7 @@ func (e *Engine) Done(d Done) {
 		return
 	case w.Kind == WorkRemove && d.Err != nil:
 		// Nothing is lost by it: the removal is tried again, and until then the file stays.
-		e.durability.notRemoved(e, w.Block)
+		e.durability.notRemoved(e, w.Block, d.Err)
 		e.goOn()
 		return
 	}
@@ -215,7 +215,10 @@ func (e *Engine) fail(refusal, unknown error) {
 	for _, x := range e.durability.erasures {
 		answer(x.reply)
 	}
-	e.durability.erasures = nil
+	for i := range e.durability.going {
+		answer(e.durability.going[i].reply)
+	}
+	e.durability.erasures, e.durability.going = nil, nil
 	for _, w := range e.durability.waiting {
 		answer(w.reply)
 	}

@@ -173,7 +173,8 @@ func (mc *machine) adopt(state engine.State) *model {
 	for _, ev := range mc.m.log {
 		for _, e := range ev.messages {
 			there := slices.ContainsFunc(m.live, func(other entry) bool { return other.sequence == e.sequence })
-			if got, ok := mc.read(e.sequence); ok && !there && string(got.payload) == e.payload && got.time == e.time && got.subject == e.subject {
+			if got, ok := mc.read(e.sequence); ok && !there && got.time == e.time && got.subject == e.subject &&
+				string(got.header) == e.header && string(got.payload) == e.payload {
 				m.live = append(m.live, e)
 			}
 		}
