@@ -50,6 +50,7 @@ type storeActor struct {
 	writer, flusher, indexer *actor.PID // the indexer is nil until it is needed
 	commits, works, indexing int        // work items that are out with each
 	atWriter                 *commitWork
+	ticked                   bool               // in this turn
 	atFlusher                []*maintenanceWork // oldest first
 
 	watches map[*watch]struct{}

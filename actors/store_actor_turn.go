@@ -9,10 +9,16 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
+// tick tells the engine the time. The end of the turn does not do it again: what a turn does takes less time than
+// anybody can expect of a clock.
+func (a *storeActor) tick() {
+	a.engine.Tick(a.runtime.now())
+	a.ticked = true
+}
+
 // onBatch hands the data messages of a round to the engine.
 func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
-	now := a.runtime.now()
-	a.engine.Tick(now)
+	a.tick()
 	if n := len(b.Messages); a.engine.WantsFetch(n) {
 		a.engine.Fetch(n, func(i int) engine.Command { return commandOf(b.Messages[i]) })
 	}
@@ -76,7 +82,7 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 	a.commits--
 	a.atWriter = nil // which may hold the memory of its group
 	a.meters.sync(m.took)
-	a.engine.Tick(a.runtime.now())
+	a.tick()
 	failed := a.engine.Failed() != nil
 	a.engine.Done(m.done)
 	switch {
@@ -127,8 +133,10 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	if a.ended {
 		return
 	}
-	now := a.runtime.now()
-	a.engine.Tick(now)
+	if !a.ticked {
+		a.tick()
+	}
+	a.ticked = false
 	a.goOnUpdating(ctx)
 	ready := a.engine.Ready()
 	a.deliver(ready.Replies)
