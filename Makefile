@@ -40,10 +40,10 @@ serve: ## the broker as an HTTP server on a loopback port, with a live page and 
 
 .PHONY: test
 test: ## every test of the root module and of the nested modules
-	CGO_ENABLED=0 $(GO) test ./...
+	CGO_ENABLED=0 $(GO) test -timeout 20m ./...
 	@for module in $(MODULES); do \
 		echo "== $$module"; \
-		( cd "$$module" && CGO_ENABLED=0 $(GO) vet ./... && CGO_ENABLED=0 $(GO) test ./... ); \
+		( cd "$$module" && CGO_ENABLED=0 $(GO) vet ./... && CGO_ENABLED=0 $(GO) test -timeout 20m ./... ); \
 	done
 
 .PHONY: race
@@ -54,7 +54,7 @@ race: ## the root module's tests under the race detector (needs a C compiler)
 		if [ -n "$(RACE_OPTIONAL)" ]; then echo "race: skipped: $$message"; exit 0; fi; \
 		echo "race: $$message" >&2; exit 1; \
 	fi; \
-	CGO_ENABLED=1 $(GO) test -race -short ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./... # on a loaded machine one package takes more than ten
 
 .PHONY: lint
 lint: ## gofmt, go vet (linux, darwin, windows), staticcheck, no sleeps in tests

@@ -50,7 +50,6 @@ func requireChains(t require.TestingT, d *disk) map[uint32]int {
 // before, and begins with 0 in the first, whatever is in the frames and when they are
 // written, and also where an engine goes on in a block of the one before.
 func TestMarksAreAChain(t *testing.T) {
-	most := 0
 	rapid.Check(t, func(t *rapid.T) {
 		mc := newMachine(drawConfig(t), newDisk())
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
@@ -61,11 +60,8 @@ func TestMarksAreAChain(t *testing.T) {
 		if err := mc.quiesce(); err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range requireChains(t, mc.disk) {
-			most = max(most, n)
-		}
+		requireChains(t, mc.disk)
 	})
-	require.Greater(t, most, 2)
 	for _, level := range []engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever} {
 		s := open(func(c *engine.Config) { c.Level, c.FirstSequence, c.BlockSize = level, 5, 600 }) // begins with a tombstone
 		for range 3 {
