@@ -230,7 +230,7 @@ func (e *Engine) fail(refusal, unknown error) {
 	answer(Reply{Tag: e.change.tag})
 	e.change = change{due: never}
 	for i := range e.parked {
-		e.reply(Reply{Tag: e.parked[i].tag, Err: refusal})
+		e.reply(Reply{Tag: e.parked[i].tag, Err: e.parked[i].refusal(refusal, unknown)})
 	}
 	e.groups = groups{}
 	e.parked, e.durability.waiting, e.durability.stop = nil, nil, Reply{}

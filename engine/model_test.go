@@ -148,7 +148,7 @@ func (mc *machine) predict(c sent) engine.Reply {
 	}
 	want := mc.m.apply(c, mc.now)
 	switch c.command.(type) {
-	case *engine.Purge, *engine.Compact:
+	case *engine.Purge, *engine.Compact, *engine.SyncDeleted:
 		mc.between = append(mc.between, mc.snapshot())
 	}
 	return want
@@ -350,7 +350,9 @@ func drawRemoval(t *rapid.T, mc *machine, last uint64) engine.Command {
 		return &engine.Truncate{Sequence: mc.m.live[rapid.IntRange(0, n-1).Draw(t, "message")].sequence + rapid.SampledFrom([]uint64{0, 0, 0, 1}).Draw(t, "behind")}
 	}
 	sequence := rapid.OneOf(rapid.Uint64Range(0, min(last, 1<<20)+2), rapid.Just(last), rapid.Just(last+1), rapid.Just(last+5))
-	switch rapid.IntRange(0, 10).Draw(t, "removal") {
+	switch rapid.IntRange(0, 12).Draw(t, "removal") {
+	case 11, 12:
+		return drawSyncDeleted(t, mc)
 	case 10:
 		return &engine.Truncate{Sequence: sequence.Draw(t, "above")}
 	case 0:

@@ -28,6 +28,8 @@ const (
 	NoticeMaxMsgsPer
 	// NoticeMaxAge is a message that MaxAge has removed.
 	NoticeMaxAge
+	// NoticeSyncDeleted is messages that SyncDeleted has removed.
+	NoticeSyncDeleted
 	// NoticeLost is messages that were found to be lost through damage.
 	NoticeLost
 	// NoticeJoined is the sum of what a taker was too slow for.
@@ -38,7 +40,8 @@ var noticeNames = [...]string{
 	NoticeRegistered: "registered", NoticeStopped: "stopped", NoticeRecovered: "recovered", NoticeStored: "stored",
 	NoticeRemoved: "removed", NoticePurged: "purged", NoticeCompacted: "compacted", NoticeMaxMsgs: "max messages",
 	NoticeMaxBytes: "max bytes", NoticeMaxMsgsPer: "max messages of a subject", NoticeMaxAge: "max age", NoticeLost: "lost",
-	NoticeJoined: "joined",
+	NoticeSyncDeleted: "deleted elsewhere",
+	NoticeJoined:      "joined",
 }
 
 // String returns the reason in words.
@@ -75,7 +78,8 @@ type notices struct {
 
 	summing bool // removals are part of one sum
 	sum     stagedNotice
-	summed  int // removals in it
+	summed  int  // removals in it
+	synced  bool // removals are those of a SyncDeleted
 
 	before usage // what readers were shown before the stream was opened
 }
@@ -192,6 +196,9 @@ func (e *Engine) noteRemoved(id uint32, sequence, size uint64, reason counter) {
 		return
 	}
 	n := stagedNotice{Notice{noticeReasons[reason], -1, -int64(size), sequence, "", 0}, id}
+	if e.notices.synced {
+		n.Reason = NoticeSyncDeleted
+	}
 	if x := &e.notices; x.summing {
 		x.add(n)
 		return

@@ -103,6 +103,8 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 		return m.purge(c, r)
 	case *engine.Compact:
 		return m.compact(c.Sequence, r)
+	case *engine.SyncDeleted:
+		return m.syncDeleted(c, r)
 	case *engine.Truncate:
 		return m.truncate(c.Sequence, r)
 	case *engine.StoreBatch:

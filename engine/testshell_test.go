@@ -174,6 +174,8 @@ func (s *shell) step(c sent) {
 		own.ExpectLast++
 	case *engine.Skip:
 		own.Count++
+	case *engine.SyncDeleted:
+		clear(own.Ranges)
 	}
 }
 
