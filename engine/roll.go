@@ -30,6 +30,9 @@ func (e *Engine) roll() {
 		if n := len(old.memory.chunks); n > 0 {
 			e.chunkHint = len(old.memory.chunks[n-1].bytes)
 		}
+		if old.msgs == 0 && !old.tombstones && e.floor.block != old.id {
+			e.emptied = append(e.emptied, old) // what it has are skips
+		}
 	}
 	e.lastID++
 	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, codec: e.cfg.Codec.Block(e.lastID)}
