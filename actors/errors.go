@@ -19,6 +19,8 @@ var (
 	// ErrUnreadable: refused, a block that has to be looked at cannot be read at the
 	// moment. Nothing was changed.
 	ErrUnreadable = engine.ErrUnreadable
+	// ErrPredicate: refused, filters of Where are for queries alone. Nothing was changed.
+	ErrPredicate = errors.New("actors: a predicate on subjects cannot decide what is changed")
 	// ErrTooManyResults: there are more results than the caller allowed.
 	ErrTooManyResults = read.ErrTooManyResults
 	// ErrOverloaded: too much work is in flight for an actor that sends by PID.

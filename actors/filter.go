@@ -28,6 +28,40 @@ func Compile(filters ...Filters) Filters {
 	return Filters{compiled: &set}
 }
 
+// Where selects those of the messages that some filters select (without filters: of all) whose subject accept is
+// true for. Messages without a subject are not among them: accept is never asked about the empty subject.
+//
+// It is for queries: the methods that load, count, list or scan, and the requests that do. What changes a stream
+// refuses it with ErrPredicate: PurgeEx, PurgeRequest and ExpectLastOf.
+//
+// accept runs on the goroutine of whoever asks: of the caller of a method, also within the steps of an iteration,
+// or a worker's that reads for an actor. It never runs on the store actor, and holds nobody up but the query. Filters that
+// several goroutines use call it from all of them at once. It must always give the same answer for a subject: it
+// is called any number of times for one, or not at all where the answer makes no difference, and also for subjects
+// whose messages are not in the result. So all of its answers are one instant's, like the stream's. It should be
+// fast, and should not call the store. A panic of it goes on in the caller; an actor's request is answered with an
+// error then.
+//
+// It costs a call for each subject that the filters select, and in queries that look into blocks one for each such
+// subject of a block; filters of subjects without wildcards are asked about once, when Where is called.
+//
+// Damage counts as with any other filter: a message that is lost is passed over only if its subject is known, and
+// not accepted.
+func Where(accept func(subject string) bool, filters ...Filters) Filters {
+	set := setOf(filters)
+	set = set.Where(func(name []byte) bool { return accept(string(name)) })
+	return Filters{compiled: &set}
+}
+
+// setOfChange is setOf for what changes the stream.
+func setOfChange(filters []Filters) (subject.Set, error) {
+	set := setOf(filters)
+	if set.Selective() {
+		return subject.Set{}, ErrPredicate
+	}
+	return set, nil
+}
+
 // setOf compiles filters.
 func setOf(filters []Filters) subject.Set {
 	switch {
@@ -35,6 +69,11 @@ func setOf(filters []Filters) subject.Set {
 		return subject.Everything()
 	case len(filters) == 1 && filters[0].compiled != nil:
 		return *filters[0].compiled
+	}
+	for i := range filters {
+		if set := filters[i].compiled; set != nil && set.Selective() {
+			return unionOf(filters)
+		}
 	}
 	var few [4]subject.Pattern // mostly no more, which then need no memory of the heap
 	list := few[:0]
@@ -51,6 +90,15 @@ func setOf(filters []Filters) subject.Set {
 		}
 	}
 	return subject.NewSet(list...)
+}
+
+// unionOf is setOf where some filters do more than match patterns.
+func unionOf(filters []Filters) subject.Set {
+	sets := make([]subject.Set, len(filters))
+	for i := range filters {
+		sets[i] = setOf(filters[i : i+1])
+	}
+	return subject.Union(sets...)
 }
 
 func (f Filters) apply(o *readOptions) { o.filters = append(o.filters, f) }

@@ -2,18 +2,20 @@ package actors
 
 import (
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // Requests for the last messages of subjects, see Store.MultiLastSeqs and Store.MultiLastMsgs.
 type (
 	// LastSequencesRequest asks for the sequence of the last message at or before
 	// MaxSequence (0: of the last message) of each subject that matches a pattern,
-	// ascending. Without patterns there is none; > stands for every subject. See
+	// ascending, or that filters select, when there are any, in place of patterns. Without patterns there is none; > stands for every subject. See
 	// Store.MultiLastSeqs and Store.AllLastSeqs. When there are more than MaxAllowed
 	// (0: 65,536; no more than 1,048,576), it is ErrTooManyResults. It counts for
 	// 16 bytes each. Reply: *LastSequencesReply.
 	LastSequencesRequest struct {
 		Patterns    []string
+		Filters     []Filters
 		MaxSequence uint64
 		MaxAllowed  int
 		Tag         any
@@ -32,6 +34,7 @@ type (
 	// no message that is stored between two takes the place of another.
 	LastMessagesRequest struct {
 		Patterns      []string
+		Filters       []Filters
 		MaxSequence   uint64
 		From          uint64
 		Max, MaxBytes int
@@ -50,7 +53,7 @@ func (m *LastSequencesRequest) refuse(_ *stream, err error) any {
 }
 
 func (m *LastSequencesRequest) carryOut(s *stream) any {
-	sequences, err := s.handle().MultiLastSeqs(forever, m.Patterns, m.MaxSequence, m.allowed())
+	sequences, err := s.lastSeqs(forever, setOfLasts(m.Patterns, m.Filters), m.MaxSequence, m.allowed())
 	return &LastSequencesReply{sequences, err, m.Tag}
 }
 
@@ -62,7 +65,15 @@ func (m *LastMessagesRequest) refuse(_ *stream, err error) any {
 
 func (m *LastMessagesRequest) carryOut(s *stream) any {
 	reply := &ReadReply{Tag: m.Tag}
-	reply.Next, reply.Err = s.source.LastPage(forever, patternSet(m.Patterns), m.From, m.MaxSequence, pageSize(m.Max, m.MaxBytes),
+	reply.Next, reply.Err = s.source.LastPage(forever, setOfLasts(m.Patterns, m.Filters), m.From, m.MaxSequence, pageSize(m.Max, m.MaxBytes),
 		func(r *blockio.Record) { reply.Messages = append(reply.Messages, borrowMessage(r)) })
 	return reply
+}
+
+// setOfLasts is the set of filters or, when there are none, of patterns.
+func setOfLasts(patterns []string, filters []Filters) subject.Set {
+	if len(filters) > 0 {
+		return setOf(filters)
+	}
+	return patternSet(patterns)
 }

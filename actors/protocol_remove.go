@@ -46,9 +46,9 @@ func (m *RemoveRequest) answer(r engine.Reply) any {
 }
 
 func (m *PurgeRequest) fill(o *op) error {
-	set := setOf(m.Filters)
+	set, err := setOfChange(m.Filters)
 	o.command = &engine.Purge{Filter: &set, Sequence: m.Below, Keep: m.Keep}
-	return nil
+	return err
 }
 
 func (m *PurgeRequest) answer(r engine.Reply) any {

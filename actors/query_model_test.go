@@ -347,6 +347,13 @@ func (m *queryMachine) multi(t *rapid.T) question {
 func (m *queryMachine) drawPicks(t *rapid.T) picks {
 	pattern := rapid.SampledFrom(modelPatterns)
 	subject := rapid.SampledFrom(modelSubjects)
+	if rapid.IntRange(0, 4).Draw(t, "with a predicate") == 0 {
+		one := accepted(rapid.SampledFrom(predicates).Draw(t, "predicate"), matching(rapid.SliceOfN(pattern, 1, 3).Draw(t, "patterns")...))
+		if rapid.Bool().Draw(t, "alone") {
+			return one
+		}
+		return append(one, matching(pattern.Draw(t, "pattern"))...)
+	}
 	switch rapid.IntRange(0, 9).Draw(t, "filters") {
 	case 0, 1:
 		return none

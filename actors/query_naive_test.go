@@ -143,14 +143,15 @@ type (
 	pick struct {
 		literal  bool
 		patterns []string
+		where    *predicate // and only subjects that it accepts
 	}
 	picks []pick
 )
 
 // any selects what matches one of some patterns, and exactly what has one of some
 // subjects. none is a query without a filter, nothing one with an empty filter.
-func matching(patterns ...string) picks { return picks{{false, patterns}} }
-func exactly(subjects ...string) picks  { return picks{{true, subjects}} }
+func matching(patterns ...string) picks { return picks{{patterns: patterns}} }
+func exactly(subjects ...string) picks  { return picks{{literal: true, patterns: subjects}} }
 
 var (
 	none    picks
@@ -165,17 +166,23 @@ func (p picks) String() string {
 			name = "Literal"
 		}
 		text += fmt.Sprintf(", %s%q", name, one.patterns)
+		if one.where != nil {
+			text += " where it " + one.where.name
+		}
 	}
 	return text
 }
 
 func (p picks) filters() (f []actors.Filters) {
 	for _, one := range p {
+		next := actors.Filter(one.patterns...)
 		if one.literal {
-			f = append(f, actors.Literal(one.patterns...))
-		} else {
-			f = append(f, actors.Filter(one.patterns...))
+			next = actors.Literal(one.patterns...)
 		}
+		if one.where != nil {
+			next = actors.Where(one.where.asked, next)
+		}
+		f = append(f, next)
 	}
 	return f
 }
@@ -185,6 +192,9 @@ func (p picks) match(subject string) bool {
 		return true
 	}
 	for _, one := range p {
+		if one.where != nil && (subject == "" || !one.where.accept(subject)) {
+			continue
+		}
 		for _, pattern := range one.patterns {
 			if one.literal && (pattern == "" || pattern == subject) || !one.literal && matches(pattern, subject) {
 				return true
@@ -199,7 +209,7 @@ func (p picks) single() (pattern string, literal, ok bool) {
 	switch {
 	case len(p) == 0:
 		return ">", false, true
-	case len(p) == 1 && len(p[0].patterns) == 1:
+	case len(p) == 1 && len(p[0].patterns) == 1 && p[0].where == nil:
 		return p[0].patterns[0], p[0].literal || !hasWildcard(p[0].patterns[0]), true
 	}
 	return "", false, false

@@ -47,18 +47,37 @@ func patternSet(patterns []string) subject.Set {
 func (s *Store) MultiLastMsgs(ctx context.Context, patterns []string, maxSequence uint64, maxAllowed int) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		sequences, err := s.MultiLastSeqs(ctx, patterns, maxSequence, maxAllowed)
-		if err != nil {
-			yield(Message{}, err)
-			return
+		s.loadEach(ctx, sequences, err, yield)
+	}
+}
+
+// LastSeqs is MultiLastSeqs with filters, as other queries take them: for each subject that they select. Without
+// filters it is of every subject.
+func (s *Store) LastSeqs(ctx context.Context, maxSequence uint64, maxAllowed int, filters ...Filters) ([]uint64, error) {
+	return s.lastSeqs(ctx, setOf(filters), maxSequence, maxAllowed)
+}
+
+// LastMsgs gives the messages whose sequences LastSeqs returns, as MultiLastMsgs does.
+func (s *Store) LastMsgs(ctx context.Context, maxSequence uint64, maxAllowed int, filters ...Filters) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		sequences, err := s.LastSeqs(ctx, maxSequence, maxAllowed, filters...)
+		s.loadEach(ctx, sequences, err, yield)
+	}
+}
+
+// loadEach hands out the messages of sequences, or the error of finding them.
+func (s *Store) loadEach(ctx context.Context, sequences []uint64, err error, yield func(Message, error) bool) {
+	if err != nil {
+		yield(Message{}, err)
+		return
+	}
+	for _, sequence := range sequences {
+		m, err := s.LoadMsg(ctx, sequence)
+		if errors.Is(err, ErrNotFound) {
+			continue
 		}
-		for _, sequence := range sequences {
-			m, err := s.LoadMsg(ctx, sequence)
-			if errors.Is(err, ErrNotFound) {
-				continue
-			}
-			if !yield(m, err) || err != nil && !errors.Is(err, ErrCorrupt) {
-				return
-			}
+		if !yield(m, err) || err != nil && !errors.Is(err, ErrCorrupt) {
+			return
 		}
 	}
 }

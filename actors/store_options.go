@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ type storeOptions struct {
 	rollup RollupKind
 	id     string
 	hasID  bool
+	err    error // of an option
 }
 
 // ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
@@ -40,10 +42,11 @@ func ExpectLastOfSubject(subject string, sequence uint64) StoreOption {
 }
 
 // ExpectLastOf is ExpectLastOfSubject for the messages that filters select: the last of them all. It costs
-// as much as there are subjects that they select.
+// as much as there are subjects that they select. Filters of Where are refused with ErrPredicate.
 func ExpectLastOf(filters Filters, sequence uint64) StoreOption {
 	return func(o *storeOptions) {
-		set := setOf([]Filters{filters})
+		set, err := setOfChange([]Filters{filters})
+		o.err = cmp.Or(o.err, err)
 		o.expect = append(o.expect, engine.ExpectedLast{Filter: &set, Sequence: sequence})
 	}
 }
@@ -92,6 +95,9 @@ func optionsOf(list []StoreOption) (all storeOptions, err error) {
 func gatherOptions(list []StoreOption) (all storeOptions, err error) {
 	for _, option := range list {
 		option(&all)
+	}
+	if all.err != nil {
+		return all, all.err
 	}
 	if all.hasID && (all.id == "" || all.id[0] == ' ') {
 		return all, fmt.Errorf("%w: it is empty or begins with a space", ErrBadMsgID)

@@ -36,9 +36,12 @@ func (s *Store) Purge(ctx context.Context) (removed uint64, err error) {
 // What JetStream does in the corners, it does too: with below 1 nothing is removed; with filters that
 // select everything and a below above 1 it is Compact, and keep is of no meaning; without either
 // it is Purge. Errors are those of StoreMsg, and ErrUnreadable when a block that may have
-// such messages cannot be read at the moment: nothing was changed then.
+// such messages cannot be read at the moment, ErrPredicate for filters of Where: nothing was changed then.
 func (s *Store) PurgeEx(ctx context.Context, filters Filters, below, keep uint64) (removed uint64, err error) {
-	set := setOf([]Filters{filters})
+	set, err := setOfChange([]Filters{filters})
+	if err != nil {
+		return 0, err
+	}
 	r, err := s.runCommand(ctx, &engine.Purge{Filter: &set, Sequence: below, Keep: keep})
 	return uint64(r.Count), err
 }

@@ -20,6 +20,10 @@ func (x *Index) Walk(set *subject.Set, visit func(rank uint32, name []byte, info
 			return err
 		}
 	}
+	if set.Selective() {
+		all := visit
+		visit = func(rank uint32, name []byte, info SubjectInfo) bool { return !set.Match(name) || all(rank, name, info) }
+	}
 	var name []byte
 	return x.ranges(set, func(r rankRange) (more bool, err error) {
 		name, more, err = x.visitRange(r, name, visit)
@@ -33,6 +37,13 @@ func (x *Index) Walk(set *subject.Set, visit func(rank uint32, name []byte, info
 func (x *Index) Count(set *subject.Set) (messages uint64, err error) {
 	if set.All() {
 		return uint64(x.Len()), nil
+	}
+	if set.Selective() {
+		err = x.Walk(set, func(_ uint32, _ []byte, info SubjectInfo) bool {
+			messages += uint64(info.Count)
+			return true
+		})
+		return messages, err
 	}
 	err = x.ranges(set, func(r rankRange) (bool, error) {
 		from, err := x.postingsFrom(r.from)

@@ -18,6 +18,7 @@ type scan struct {
 	atLeast, decides bool
 
 	slots      [leafMax]uint8
+	accepted   [leafMax]uint8
 	name, next []byte
 }
 
@@ -33,6 +34,9 @@ type visitor struct {
 // each visits the matches of a set, each once.
 func (t *Tree) each(set *subject.Set, v visitor) {
 	s := scan{t: t}
+	if set.Selective() {
+		v = s.onlyAccepted(set, v)
+	}
 	patterns := set.Patterns()
 	for i := range patterns {
 		s.p = &patterns[i]
@@ -76,15 +80,21 @@ func (s *scan) onlyFirsts(set *subject.Set, i int, v visitor) visitor {
 		}
 		return len(kept) == 0 || v.some(l, kept)
 	}
-	whole := func(leaves []*leaf) bool {
-		for _, l := range leaves {
-			if !some(l, l.slots()) {
-				return false
+	return visitor{some: some}.leafByLeaf()
+}
+
+// onlyAccepted returns a visitor that passes on the matches of patterns that are in a selective set.
+func (s *scan) onlyAccepted(set *subject.Set, v visitor) visitor {
+	return visitor{some: func(l *leaf, slots []uint8) bool {
+		kept := s.accepted[:0]
+		for _, slot := range slots {
+			s.name = l.appendName(s.name[:0], slot)
+			if set.Match(s.name) {
+				kept = append(kept, slot)
 			}
 		}
-		return true
-	}
-	return visitor{whole, some}
+		return len(kept) == 0 || v.some(l, kept)
+	}}.leafByLeaf()
 }
 
 // pattern visits the matches of the pattern.

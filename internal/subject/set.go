@@ -6,12 +6,13 @@ import (
 )
 
 // Set is a set of patterns; it matches what any of them matches. The zero Set
-// matches nothing. It is immutable.
+// matches nothing. It is immutable. See Where for one that does more than match patterns.
 type Set struct {
 	all      bool
 	patterns []Pattern // sorted by text, none covered by another
 	literals map[string]struct{}
-	wild     []Pattern // those that are no literals
+	wild     []Pattern                 // those that are no literals
+	where    func(subject []byte) bool // what the patterns match has to be accepted by this, too; nil accepts all
 }
 
 // everything is shared by all who ask for it: nobody changes a set.
@@ -69,18 +70,19 @@ func leastCover(patterns []Pattern) []Pattern {
 }
 
 // All reports whether the set matches everything.
-func (s *Set) All() bool { return s.all }
+func (s *Set) All() bool { return s.all && s.where == nil }
 
 // None reports whether the set matches nothing.
 func (s *Set) None() bool { return len(s.patterns) == 0 }
 
 // Patterns returns the patterns, sorted, without those that others cover. Two of
-// them may still match the same subject. The slice must not be changed.
+// them may still match the same subject, and in a set that is Selective not all that
+// they match is in the set. The slice must not be changed.
 func (s *Set) Patterns() []Pattern { return s.patterns }
 
 // Exact returns the only subject that the set matches, if there is only one.
 func (s *Set) Exact() (string, bool) {
-	if len(s.patterns) == 1 && s.patterns[0].exact {
+	if len(s.patterns) == 1 && s.patterns[0].exact && s.where == nil {
 		return s.patterns[0].text, true
 	}
 	return "", false
@@ -88,6 +90,13 @@ func (s *Set) Exact() (string, bool) {
 
 // Match reports whether a subject matches.
 func (s *Set) Match(subject []byte) bool {
+	if s.where == nil {
+		return s.matchPatterns(subject)
+	}
+	return len(subject) > 0 && s.matchPatterns(subject) && s.where(subject)
+}
+
+func (s *Set) matchPatterns(subject []byte) bool {
 	if s.literals != nil {
 		if _, ok := s.literals[string(subject)]; ok {
 			return true
