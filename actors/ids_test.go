@@ -90,3 +90,40 @@ func TestIdsAreOffByDefault(t *testing.T) {
 	require.Equal(t, 30*time.Second, meta.DuplicateWindow)
 	require.ErrorIs(t, (&actors.Config{Dir: "d", Name: "n", Duplicates: time.Millisecond}).Validate(), actors.ErrConfig)
 }
+
+// TestIdsAboveATruncationAreForgotten: what has them is stored again, and is known then, also after a restart.
+func TestIdsAboveATruncationAreForgotten(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "S", Duplicates: time.Hour}
+	s := open(t, config)
+	ctx := t.Context()
+	put := func(id string) actors.Ack {
+		t.Helper()
+		ack, err := s.StoreMsg(ctx, "a", nil, []byte("x"), actors.MsgID(id))
+		require.NoError(t, err)
+		return ack
+	}
+	put("one")
+	put("two")
+	put("three")
+	h := listen(t, ctx, s)
+	h.take(t)
+	removed, err := s.Truncate(ctx, 1)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, removed)
+	require.Len(t, h.take(t), 1)
+	require.True(t, put("one").Duplicate)
+	ack := put("three")
+	require.False(t, ack.Duplicate)
+	require.EqualValues(t, 2, ack.Sequence)
+	require.NoError(t, s.Stop(ctx))
+	s = open(t, config)
+	require.EqualValues(t, 2, put("three").Sequence)
+	require.True(t, put("one").Duplicate)
+	require.False(t, put("two").Duplicate)
+	_, err = s.Truncate(ctx, 2)
+	require.NoError(t, err)
+	require.NoError(t, s.Stop(ctx))
+	s = open(t, config)
+	require.False(t, put("two").Duplicate)
+	require.EqualValues(t, 3, stateOf(t, s).Messages)
+}

@@ -39,6 +39,8 @@ const (
 	NoticeMaxMsgsPer = engine.NoticeMaxMsgsPer
 	// NoticeMaxAge is a message that MaxAge has removed.
 	NoticeMaxAge = engine.NoticeMaxAge
+	// NoticeTruncated is what Truncate has removed.
+	NoticeTruncated = engine.NoticeTruncated
 	// NoticeSyncDeleted is a message that SyncDeleted has removed, or what it has removed from the head of the
 	// stream with whole blocks.
 	NoticeSyncDeleted = engine.NoticeSyncDeleted
@@ -108,7 +110,8 @@ type NoticeTaker struct {
 
 // Notices has take called with all that is stored and removed from now on, in the order of what happened: with one
 // notice for each message that is stored, removed, lost, or removed by a limit or by its age, and with one sum for
-// what Purge, Compact, PurgeEx of more than one message, and SyncDeleted of whole blocks remove. Those about the messages that made room for a
+// what Purge, Compact, PurgeEx of more than one message, Truncate, and SyncDeleted of whole blocks
+// remove. Those about the messages that made room for a
 // new one come before its own. The first notice is NoticeRegistered with the bytes that are there; whoever adds up
 // Bytes from there on has the stream's Bytes. The last one is NoticeStopped, if there are any bytes to give back.
 //

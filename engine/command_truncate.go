@@ -10,7 +10,8 @@ import "fmt"
 //
 // It waits until all that was accepted before it is durable, and no other work is out. The files are cut then,
 // and another engine is recovered from them, which takes over: so nothing that an engine keeps by sequence
-// outlives the messages. See Truncation and HandOver.
+// outlives the messages, but for the ids of those that are left, also where they were removed. See Truncation and
+// HandOver.
 type Truncate struct{ Sequence uint64 }
 
 // Size implements Command.
@@ -28,6 +29,7 @@ func (c *Truncate) apply(e *Engine, tag any) bool {
 		e.replyInOrder(Reply{Tag: tag, Sequence: c.Sequence, Err: fmt.Errorf("%w: %d, the last is %d", ErrBeyondLast, c.Sequence, last)})
 		return true
 	case c.Sequence == last:
+		e.noteInOrder(Notice{Reason: NoticeTruncated})
 		e.replyInOrder(Reply{Tag: tag, Sequence: last})
 		return true
 	}
@@ -155,13 +157,18 @@ func (e *Engine) HandOver(next *Engine) {
 	if e.failed != nil || !e.held() {
 		return
 	}
+	if next.ids.on() && e.ids.on() {
+		e.forgetIDsAbove(t.reply.Sequence)
+		next.ids = e.ids
+		next.ids.advance(next.now)
+	}
 	next.counts[countRemovedRequest] += uint64(t.reply.Count)
 	next.fillNumbers()
 	next.pub.publish(&next.numbers) // nothing else is staged
 	if x := &next.notices; e.notices.takers > 0 {
 		x.takers += e.notices.takers
 		next.noteInOrder(Notice{
-			Reason: NoticePurged, Messages: int64(next.counts[countMessages]) - x.before.messages,
+			Reason: NoticeTruncated, Messages: int64(next.counts[countMessages]) - x.before.messages,
 			Bytes: int64(next.counts[countBytes]) - x.before.bytes,
 		})
 	}

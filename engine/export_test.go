@@ -107,9 +107,6 @@ func (e *Engine) LentRecords() (records, tables int) {
 	return records, tables
 }
 
-// ForgetIDsAbove is what a truncate does.
-func (e *Engine) ForgetIDsAbove(sequence uint64) { e.forgetIDsAbove(sequence) }
-
 // SetSyncStep makes the steps of a SyncDeleted small, and returns what undoes that.
 func SetSyncStep(messages, records uint64) (restore func()) {
 	old, oldRecords := syncMessages, syncRecords

@@ -151,12 +151,62 @@ func TestIdsAreForgotten(t *testing.T) {
 			reopen()
 			require.False(t, s.must(t, storeID("three"))[0].Duplicate, "a minute has passed")
 			require.True(t, s.must(t, storeID("three"))[0].Duplicate)
-			s.e.ForgetIDsAbove(4)
+			s.must(t, truncateTo(4))
 			require.False(t, s.must(t, storeID("three"))[0].Duplicate)
 		})
 	}
 	s := open(nil)
 	s.must(t, storeID("one"))
+	require.False(t, s.must(t, storeID("one"))[0].Duplicate)
+}
+
+// TestIdsOfWhatIsTruncated are forgotten: their messages can be stored again. Those of the messages that are left
+// are known as before, also of ones that were removed; and after a restart those that are there.
+func TestIdsOfWhatIsTruncated(t *testing.T) {
+	for _, level := range []engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever} {
+		s := open(func(cfg *engine.Config) {
+			remembers(100, time.Minute)(cfg)
+			cfg.Level = level
+		})
+		s.must(t, storeID("one"), storeID("two"), storeID("three"), storeID("four"), removal(2))
+		s.step(truncateTo(2))
+		s.step(storeID("three")) // it waits for the truncation
+		s.step(storeID("two"))
+		s.settle()
+		r := s.replies[len(s.replies)-3:]
+		require.Equal(t, 2, r[0].Count)
+		require.False(t, r[1].Duplicate)
+		require.EqualValues(t, 3, r[1].Sequence)
+		require.True(t, r[2].Duplicate, "its message was removed while the stream is open")
+		require.EqualValues(t, 2, r[2].Sequence)
+		for _, id := range []string{"one", "three"} {
+			require.True(t, s.must(t, storeID(id))[0].Duplicate)
+		}
+		s.must(t, truncateTo(3))
+		s.reopen()
+		for _, id := range []string{"one", "three"} {
+			require.True(t, s.must(t, storeID(id))[0].Duplicate)
+		}
+		for i, id := range []string{"four", "two"} {
+			r := s.must(t, storeID(id))[0]
+			require.False(t, r.Duplicate, id)
+			require.EqualValues(t, 4+i, r.Sequence)
+		}
+		require.Len(t, s.live(), 4)
+		s.must(t, truncateTo(0))
+		require.False(t, s.must(t, storeID("one"))[0].Duplicate)
+		require.EqualValues(t, 1, s.pub.Last())
+	}
+}
+
+// TestIdsGrowOldBehindATruncation as they did before it.
+func TestIdsGrowOldBehindATruncation(t *testing.T) {
+	s := open(remembers(100, time.Minute))
+	s.must(t, storeID("one"), storeID("two"))
+	s.tick(start + 59*second)
+	s.must(t, truncateTo(1))
+	require.True(t, s.must(t, storeID("one"))[0].Duplicate)
+	s.tick(start + 60*second)
 	require.False(t, s.must(t, storeID("one"))[0].Duplicate)
 }
 

@@ -28,6 +28,8 @@ const (
 	NoticeMaxMsgsPer
 	// NoticeMaxAge is a message that MaxAge has removed.
 	NoticeMaxAge
+	// NoticeTruncated is messages that a truncation has removed.
+	NoticeTruncated
 	// NoticeSyncDeleted is messages that SyncDeleted has removed.
 	NoticeSyncDeleted
 	// NoticeLost is messages that were found to be lost through damage.
@@ -40,8 +42,8 @@ var noticeNames = [...]string{
 	NoticeRegistered: "registered", NoticeStopped: "stopped", NoticeRecovered: "recovered", NoticeStored: "stored",
 	NoticeRemoved: "removed", NoticePurged: "purged", NoticeCompacted: "compacted", NoticeMaxMsgs: "max messages",
 	NoticeMaxBytes: "max bytes", NoticeMaxMsgsPer: "max messages of a subject", NoticeMaxAge: "max age", NoticeLost: "lost",
-	NoticeSyncDeleted: "deleted elsewhere",
-	NoticeJoined:      "joined",
+	NoticeSyncDeleted: "deleted elsewhere", NoticeTruncated: "truncated",
+	NoticeJoined: "joined",
 }
 
 // String returns the reason in words.

@@ -28,6 +28,8 @@ func purgeOf(filter string, below, keep uint64) sent {
 	return sent{"purge", &engine.Purge{Filter: &set, Sequence: below, Keep: keep}}
 }
 
+func truncateTo(sequence uint64) sent { return sent{"truncate", &engine.Truncate{Sequence: sequence}} }
+
 // TestNoticesOfEachEvent: what each kind of event tells. A record has 30 bytes more than subject and payload.
 func TestNoticesOfEachEvent(t *testing.T) {
 	remove := func(sequence uint64) sent { return sent{"remove", &engine.Remove{Sequence: sequence}} }
@@ -76,6 +78,10 @@ func TestNoticesOfEachEvent(t *testing.T) {
 		{"compact to 0", engine.Limits{}, nil, compact(0), []string{"compacted -3 -300 0 "}},
 		{"compact nothing", engine.Limits{}, nil, compact(1), nil},
 		{"compact an empty stream", engine.Limits{}, []sent{skip(0, 3)}, compact(10), nil},
+		{"truncate", engine.Limits{}, nil, truncateTo(1), []string{"truncated -2 -200 0 "}},
+		{"truncate at the last", engine.Limits{}, nil, truncateTo(3), []string{"truncated +0 +0 0 "}},
+		{"truncate to nothing", engine.Limits{}, nil, truncateTo(0), []string{"truncated -3 -300 0 "}},
+		{"truncate beyond the last", engine.Limits{}, nil, truncateTo(4), nil},
 		{"roll-up of a subject", engine.Limits{}, nil, rollsUp(engine.RollupSubject, "a", 69), []string{"purged -2 -200 0 ", "stored +1 +100 4 a"}},
 		{"roll-up of one message", engine.Limits{}, nil, rollsUp(engine.RollupSubject, "b", 69), []string{"purged -1 -100 2 b", "stored +1 +100 4 b"}},
 		{"roll-up of all", engine.Limits{}, nil, rollsUp(engine.RollupAll, "a", 69), []string{"purged -3 -300 0 ", "stored +1 +100 4 a"}},

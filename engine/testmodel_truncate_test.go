@@ -1,6 +1,10 @@
 package engine_test
 
-import "github.com/seed-d8b58eba/millrace/engine"
+import (
+	"maps"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
 
 // truncate takes all messages above a sequence out.
 func (m *model) truncate(sequence uint64, r engine.Reply) engine.Reply {
@@ -34,7 +38,7 @@ func (mc *machine) truncated(last uint64) {
 	mc.submitted = mc.submitted[1:]
 	mc.expected, mc.after = append(mc.expected, mc.m.apply(c, mc.now)), append(mc.after, len(mc.m.log))
 	mc.renewed()
-	mc.m.reopenIDs()
+	mc.m.forgetIDsAbove(last)
 	mc.shown, mc.between = mc.snapshot(), nil
 	mc.committing, mc.held = mc.shown, false
 	mc.caps = append(mc.caps, engine.Reply{Tag: c.tag, Sequence: mc.m.last})
@@ -60,4 +64,9 @@ func (mc *machine) isCut(s *shell) bool {
 	p.truncate(t.Last, engine.Reply{})
 	p.expireAll(mc.now)
 	return comparePrefix(s, p) == nil
+}
+
+// forgetIDsAbove forgets the ids of messages whose sequences others will get. Those of removed ones stay known.
+func (m *model) forgetIDsAbove(last uint64) {
+	maps.DeleteFunc(m.ids, func(_ string, sequence uint64) bool { return sequence > last })
 }
