@@ -43,7 +43,9 @@ func TestAMessageWithAnIdIsStoredOnce(t *testing.T) {
 			require.NoError(t, p.Wait(ctx))
 		}
 		again(true)
+		require.EqualValues(t, 2, s.Stats().Duplicates, "of the pipeline")
 		again(false)
+		require.EqualValues(t, 2+1+2+3, s.Stats().Duplicates)
 		r := newClient(t, 1).ask(t, s, &actors.StoreRequest{Header: actors.Header{"Nats-Msg-Id": {"four"}}}).(*actors.StoreReply)
 		require.NoError(t, r.Err)
 		require.Equal(t, actors.Ack{Sequence: 4, Duplicate: true}, r.Ack)

@@ -26,6 +26,8 @@ type Stats struct {
 	RefusedPer      uint64 // stores refused by MaxMsgsPer
 	RefusedSize     uint64 // stores refused for their size
 	RefusedSequence uint64 // stores refused for a sequence
+	// Duplicates counts messages that were offered again within Config.Duplicates, and were not stored again.
+	Duplicates uint64
 
 	Groups        Histogram // records in a group
 	SyncSeconds   Histogram // time that a group's commit took, in seconds
@@ -117,6 +119,7 @@ func (s *Store) Stats() Stats {
 		RemovedPer: c.RemovedPer, RemovedRequest: c.RemovedRequest,
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
 		RefusedPer: c.RefusedPer, RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
+		Duplicates:   c.Duplicates,
 		Groups:       s.meters.groups.histogram(groupBounds, 1),
 		SyncSeconds:  s.meters.syncs.histogram(syncBounds, time.Nanosecond.Seconds()),
 		MailboxDepth: s.mailbox.UserMessageCount(),

@@ -24,6 +24,7 @@ const (
 	countRefusedPer
 	countRefusedSize
 	countRefusedSequence
+	countDuplicates
 	countDurable
 	countUnacknowledged
 	countUnindexed
@@ -82,6 +83,7 @@ var counterTable = [counters]struct {
 	countRefusedPer:      {"refused by MaxMsgsPer", ofRefusal},
 	countRefusedSize:     {"refused for size", ofRefusal},
 	countRefusedSequence: {"refused for sequence", ofRefusal},
+	countDuplicates:      {"duplicates", ofRefusal},
 	countDurable:         {"durable", ofGauge},
 	countUnacknowledged:  {"unacknowledged", ofGauge},
 	countUnindexed:       {"unindexed", ofGauge},
@@ -147,6 +149,7 @@ type Counts struct {
 	RefusedPer      uint64 // refused by MaxMsgsPer
 	RefusedSize     uint64 // refused for their size
 	RefusedSequence uint64 // refused for a sequence that did not match
+	Duplicates      uint64 // not stored, since their ids were remembered
 	Unindexed       uint64 // sealed blocks that wait for an index, or get one
 	Unacknowledged  uint64 // bytes of records not yet acknowledged or, at SyncNever, not yet written
 }
@@ -159,6 +162,7 @@ func (n *numbers) toCounts() Counts {
 		RemovedPer: c[countRemovedPer], RemovedRequest: c[countRemovedRequest],
 		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],
 		RefusedPer: c[countRefusedPer], RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],
-		Unindexed: c[countUnindexed], Unacknowledged: c[countUnacknowledged],
+		Duplicates: c[countDuplicates],
+		Unindexed:  c[countUnindexed], Unacknowledged: c[countUnacknowledged],
 	}
 }

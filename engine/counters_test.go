@@ -68,7 +68,8 @@ func TestTotalsGoOnWhenAnEngineTakesOver(t *testing.T) {
 	for c := range counters {
 		switch c {
 		case countStored, countRemovedMsgs, countRemovedBytes, countRemovedAge, countRemovedPer, countRemovedRequest,
-			countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence:
+			countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence,
+			countDuplicates:
 			require.Equal(t, n.counts[c], e.counts[c], "%v", c)
 		default:
 			require.Zero(t, e.counts[c], "%v", c)
@@ -89,7 +90,7 @@ func TestRefusalsAndGaugesWaitForNoGroup(t *testing.T) {
 	got := pub.numbers()
 	for c := range counters {
 		switch c {
-		case countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence, countUnacknowledged:
+		case countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence, countDuplicates, countUnacknowledged:
 			require.Equal(t, 1000+uint64(c), got.counts[c], "%v", c)
 		default: // of these, durable and unindexed are kept elsewhere
 			require.Less(t, got.counts[c], uint64(1000), "%v", c)

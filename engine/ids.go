@@ -114,6 +114,7 @@ func (e *Engine) answerDuplicate(tag any, m *Message) bool {
 	}
 	sequence, known := e.ids.Look(id)
 	if known {
+		e.counts[countDuplicates]++
 		e.replyInOrder(Reply{Tag: tag, Sequence: sequence, Count: 1, Duplicate: true})
 	}
 	return known
@@ -127,6 +128,7 @@ func (c *StoreBatch) answerDuplicate(e *Engine, tag any) bool {
 	case err != nil:
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 	case last > 0:
+		e.counts[countDuplicates] += uint64(len(c.Messages))
 		e.replyInOrder(Reply{Tag: tag, Sequence: last, Count: len(c.Messages), Duplicate: true})
 	default:
 		return false

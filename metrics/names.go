@@ -48,6 +48,8 @@ var numbers = []number{
 		func(s *actors.Stats) float64 { return float64(s.Blocks) }),
 	total("stored_messages_total", "Messages stored.",
 		func(s *actors.Stats) float64 { return float64(s.Stored) }),
+	total("duplicate_messages_total", "Messages that were offered again, and were not stored again.",
+		func(s *actors.Stats) float64 { return float64(s.Duplicates) }),
 	gauge("mailbox_depth", "Operations that wait for the store actor.",
 		func(s *actors.Stats) float64 { return float64(s.MailboxDepth) }),
 	gauge("in_flight_operations", "Operations that were not answered yet.",
