@@ -31,9 +31,8 @@ func (s *stream) engineConfig() engine.Config {
 		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
 		SyncEvery: s.config.SyncEvery, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
-		RollupHeaders: s.config.AllowRollup,
-		Duplicates:    engine.IDLimits{Entries: s.config.MaxDuplicates, Age: s.config.Duplicates},
-		Derived:       derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom, CompactBelow: max(s.config.CompactBelow, 0),
+		RollupHeaders: s.publishing.rollups, Duplicates: s.publishing.ids,
+		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom, CompactBelow: max(s.config.CompactBelow, 0),
 	}
 }
 

@@ -106,15 +106,16 @@ type Config struct {
 	// Duplicates is for how long the ids of messages are remembered, at least 100 ms: see MsgID. A message
 	// whose id is remembered is not stored again; whoever offers it is told the sequence that it has
 	// already. Ids are also those in the header Nats-Msg-Id. It is stored with the stream as its duplicate
-	// window, for a nats-server; what is stored there does not turn it on. Default 0: no id means anything.
+	// window, for a nats-server; what is stored there does not turn it on. Default 0, or below it: no id means
+	// anything. For UpdateConfig 0 is what is in force.
 	Duplicates time.Duration
 	// MaxDuplicates bounds how many ids are remembered, the latest. Each takes about 45 bytes and its
 	// own. Default 100,000.
 	MaxDuplicates int
-	// AllowRollup has the header Nats-Rollup of a message mean the same as the option Rollup: with "sub" the
+	// AllowRollup, if On, has the header Nats-Rollup of a message mean the same as the option Rollup: with "sub" the
 	// message takes the place of those of its subject, with "all" of all. It is stored with the stream.
-	// Without it the header means nothing. Default: as stored, for a new stream false.
-	AllowRollup bool
+	// Without it the header means nothing.
+	AllowRollup Switch
 	// FirstSequence is the sequence of the first message of a new stream.
 	// Default 1. An existing stream ignores it.
 	FirstSequence uint64
@@ -232,7 +233,10 @@ func (c *Config) Validate() error {
 	if c.MaxAge > 0 && c.MaxAge < 100*time.Millisecond {
 		bad("MaxAge %v is below 100ms", c.MaxAge)
 	}
-	if c.Duplicates != 0 && c.Duplicates < 100*time.Millisecond {
+	if c.AllowRollup > Off {
+		bad("AllowRollup %d is not a switch", c.AllowRollup)
+	}
+	if c.Duplicates > 0 && c.Duplicates < 100*time.Millisecond {
 		bad("Duplicates %v is below 100ms", c.Duplicates)
 	}
 	if c.MaxDuplicates > engine.MostIDs {

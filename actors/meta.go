@@ -41,7 +41,9 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 	s.noteServerLimits(meta)
 	opened.limits, s.meta = limitsOf(meta.StreamMeta), meta.StreamMeta
 	changed := mergeLimits(meta.StreamMeta, c)
-	changed = s.mergePublishing(meta.StreamMeta) || changed
+	var means bool
+	s.publishing, means = mergePublishing(meta.StreamMeta, c, publishing{})
+	changed = means || changed
 	s.setLimits(limitsOf(meta.StreamMeta))
 	if len(c.Subjects) > 0 && !slices.Equal(meta.Subjects, c.Subjects) {
 		meta.Subjects, changed = c.Subjects, true

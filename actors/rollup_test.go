@@ -33,13 +33,13 @@ func TestRollup(t *testing.T) {
 	require.EqualValues(t, 5, stateOf(t, s).Messages, "the header means nothing")
 	require.NoError(t, s.Stop(ctx))
 
-	config.AllowRollup = true
+	config.AllowRollup = actors.On
 	s = open(t, config)
 	require.NoError(t, s.Stop(ctx))
 	meta, err := blockio.ReadMeta(blockio.OS, filepath.Join(config.Dir, "S"), "S")
 	require.NoError(t, err)
 	require.True(t, meta.AllowRollup)
-	config.AllowRollup = false // as stored
+	config.AllowRollup = actors.AsStored
 	s = open(t, config)
 	_, err = s.StoreMsg(ctx, "b", actors.Header{"Nats-Rollup": {"none"}}, nil)
 	require.ErrorIs(t, err, actors.ErrBadHeader)

@@ -19,10 +19,12 @@ type configUpdate struct {
 	op     *op
 	meta   *blockio.StreamMeta
 	limits engine.Limits // the new ones
-	joined bool          // the limits in force are those of Join
-	saving bool          // the flusher is writing the meta files
-	saved  bool          // they are written
-	ready  bool          // to be written
+	// publishing is the new meaning of headers.
+	publishing publishing
+	joined     bool // the limits in force are those of Join
+	saving     bool // the flusher is writing the meta files
+	saved      bool // they are written
+	ready      bool // to be written
 }
 
 // metaWork writes the meta files on the flusher.
@@ -105,10 +107,12 @@ func (a *storeActor) beginUpdate(o *op) error {
 	if list := o.config.Subjects; len(list) > 0 && !slices.Equal(meta.Subjects, list) {
 		meta.Subjects, changed = slices.Clone(list), true
 	}
-	if !changed {
+	next, means := mergePublishing(&meta, o.config, a.publishing)
+	if !changed && !means {
+		a.publish(next)
 		return nil
 	}
-	u := &configUpdate{op: o, meta: &meta, limits: limitsOf(&meta)}
+	u := &configUpdate{op: o, meta: &meta, limits: limitsOf(&meta), publishing: next}
 	a.update = u
 	if u.ready = !a.limits.Brings(u.limits); !u.ready {
 		u.joined = true
@@ -144,6 +148,7 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 	switch {
 	case m.err == nil:
 		u.saved, a.meta = true, u.meta
+		a.publish(u.publishing)
 		a.setLimits(u.limits)
 		a.engine.Step(u, &engine.SetLimits{Limits: u.limits})
 	case m.restored:
@@ -158,6 +163,14 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 		a.setLimits(a.limits.Join(u.limits))
 		a.engine.Step(nil, &engine.SetLimits{Limits: a.limits})
 		a.endUpdate(fmt.Errorf("%w: cannot store the configuration: %w", ErrOutcomeUnknown, m.err))
+	}
+}
+
+// publish gives headers another meaning, if it is another one.
+func (a *storeActor) publish(next publishing) {
+	if next != a.publishing {
+		a.publishing = next
+		a.engine.Step(nil, &engine.SetPublishing{RollupHeaders: next.rollups, Duplicates: next.ids})
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 )
 
 // UpdateConfig changes the stream's limits, and its subjects, while it is open: MaxMsgs, MaxBytes, MaxMsgsPer,
-// MaxAge, MaxMsgSize, Discard, DiscardNewPer and Subjects, each as Open takes them: zero keeps what is stored.
+// MaxAge, MaxMsgSize, Discard, DiscardNewPer and Subjects, each as Open takes them: zero keeps what is stored. And what
+// headers mean: AllowRollup, Duplicates and MaxDuplicates, zero of which keeps what is in force; ids of messages that
+// were stored while none were remembered, or that a narrower window had forgotten, are known from the next Open on.
 // Whatever else config has is not looked at, but for Name, which has to be that of the stream, and for what
 // Validate refuses.
 //

@@ -18,8 +18,10 @@ type stream struct {
 	config Config
 	dir    string // Config.Dir/Config.Name
 	limits engine.Limits
-	shown  atomic.Pointer[engine.Limits] // what Store.Limits returns
-	meta   *blockio.StreamMeta           // as it is stored; of the store actor
+	// publishing is what headers mean, like limits of the store actor once it runs.
+	publishing publishing
+	shown      atomic.Pointer[engine.Limits] // what Store.Limits returns
+	meta       *blockio.StreamMeta           // as it is stored; of the store actor
 	// serverLimits is what recovery has to know of a nats-server that had the directory.
 	serverLimits struct {
 		maxMsgsPer int64
