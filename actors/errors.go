@@ -43,7 +43,7 @@ var (
 	// ErrDuplicateInBatch: refused, a message of the batch was stored already, and not all of them
 	// were, as one batch; errors.As with *engine.DuplicateError says which, and what sequence it has.
 	ErrDuplicateInBatch = engine.ErrDuplicateInBatch
-	// ErrRollupInBatch: refused, a message of a batch cannot take the place of others.
+	// ErrRollupInBatch: refused, a message of a batch that is not its first one cannot take the place of all.
 	ErrRollupInBatch = engine.ErrRollupInBatch
 
 	// ErrStopped: the store was stopped before it accepted the operation. Nothing was

@@ -24,13 +24,21 @@ func TestRollup(t *testing.T) {
 	state := stateOf(t, s)
 	require.EqualValues(t, 4, state.Messages)
 	require.EqualValues(t, 2, state.FirstSequence)
-	_, err = s.StoreBatch(ctx, []actors.BatchMessage{{Subject: "a", Options: []actors.StoreOption{actors.Rollup(actors.RollupAll)}}})
+	rollup := func(kind actors.RollupKind) []actors.StoreOption { return []actors.StoreOption{actors.Rollup(kind)} }
+	_, err = s.StoreBatch(ctx, []actors.BatchMessage{{Subject: "a"}, {Subject: "a", Options: rollup(actors.RollupAll)}})
 	require.ErrorIs(t, err, actors.ErrRollupInBatch)
+	require.EqualValues(t, 4, stateOf(t, s).Messages)
+	batch, err := s.StoreBatch(ctx, []actors.BatchMessage{{Subject: "a"}, {Subject: "b"}, {Subject: "a", Options: rollup(actors.RollupSubject)}})
+	require.NoError(t, err)
+	require.Equal(t, [2]uint64{8, 10}, [2]uint64{batch.First, batch.Last})
+	states, err := s.SubjectsState(ctx)
+	require.NoError(t, err)
+	require.Equal(t, map[string]actors.SubjectState{"a": {Messages: 1, First: 10, Last: 10}, "b": {Messages: 4, First: 2, Last: 9}}, states)
 
 	header := actors.Header{"Nats-Rollup": {"all"}}
 	_, err = s.StoreMsg(ctx, "b", header, nil)
 	require.NoError(t, err)
-	require.EqualValues(t, 5, stateOf(t, s).Messages, "the header means nothing")
+	require.EqualValues(t, 6, stateOf(t, s).Messages, "the header means nothing")
 	require.NoError(t, s.Stop(ctx))
 
 	config.AllowRollup = actors.On

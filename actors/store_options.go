@@ -62,9 +62,10 @@ const (
 
 // Rollup stores a message and removes the ones whose place it takes, as one: a crash leaves all of it or
 // nothing (of more than a million messages of a subject perhaps some, with the message). Readers see all of it
-// or nothing. Where new messages of a full subject are refused (DiscardNewPer), such a message is not. It
-// is refused in a batch, with ErrRollupInBatch; when a block that may have such messages cannot be read at the
-// moment, with ErrUnreadable.
+// or nothing. Where new messages of a full subject are refused (DiscardNewPer), such a message is not. In a batch it
+// also takes the place of the messages of its subject that come before it there, and all that goes does so with the
+// batch, as one; only the first message of a batch may take the place of all (ErrRollupInBatch). When a block that may
+// have such messages cannot be read at the moment, it is refused with ErrUnreadable.
 func Rollup(kind RollupKind) StoreOption {
 	return func(o *storeOptions) { o.rollup = kind }
 }

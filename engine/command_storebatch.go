@@ -36,66 +36,58 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 			}
 		}
 	}
-	total, err := c.admit(e)
+	total, kinds, err := c.admit(e)
 	if err != nil {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
-	if ready, err := e.checkExpected(c.Messages); !ready || err != nil {
+	if ready, err := e.checkExpected(c.Messages, rollsUpAll(kinds)); !ready || err != nil {
 		return e.refuseUnreadable(tag, err)
 	}
 	if !e.tablesReady(uint64(len(c.Messages)), uint64(total)) {
 		return false
 	}
+	r, ready, err := e.prepareRollups(kinds, c.Messages)
+	if !ready {
+		return e.refuseUnreadable(tag, err)
+	}
 	time, first := e.stampNow(), e.last()+1
 	e.beforePer()
-	if e.full(total) {
-		e.roll()
-	}
-	for i := range c.Messages {
-		m := &c.Messages[i]
-		size := e.recordSize(m)
-		var before subjectNow
-		if e.perLimited() && m.Subject != "" {
-			before = e.subjectNow(m.Subject)
-		}
-		id := e.add(m, e.last()+1, time, size)
-		e.enforcePer(id, before, e.last(), size)
-	}
+	c.store(e, total, time, kinds, &r)
 	e.enforce()
 	e.noteOrder(first)
 	e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: len(c.Messages), Time: time})
 	return true
 }
 
-// admit decides whether the batch may enter, and returns the bytes of its records. A
-// refusal changes nothing.
-func (c *StoreBatch) admit(e *Engine) (total int, err error) {
+// admit decides whether the batch may enter, and returns the bytes of its records, and what they take the place
+// of. A refusal changes nothing.
+func (c *StoreBatch) admit(e *Engine) (total int, kinds []Rollup, err error) {
 	if len(c.Messages) == 0 {
-		return 0, ErrEmptyBatch
+		return 0, nil, ErrEmptyBatch
 	}
-	if err := c.checkRollups(e); err != nil {
-		return 0, err
+	if kinds, err = c.rollups(e); err != nil {
+		return 0, nil, err
 	}
 	for i := range c.Messages {
 		total += e.recordSize(&c.Messages[i])
 	}
-	if err := c.room(e, int64(total)); err != nil {
-		return 0, err
+	if err := c.room(e, int64(total), kinds); err != nil {
+		return 0, nil, err
 	}
 	for i := range c.Messages {
 		if err := e.checkHoldable(int64(e.recordSize(&c.Messages[i]))); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		if err := e.checkSize(&c.Messages[i]); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
 	if total > MaxBatchBytes {
 		e.counts[countRefusedSize]++
-		return 0, &LimitError{"bytes of a batch", int64(total), MaxBatchBytes, ErrTooLarge}
+		return 0, nil, &LimitError{"bytes of a batch", int64(total), MaxBatchBytes, ErrTooLarge}
 	}
-	return total, e.checkSequence(0, c.Precondition, uint64(len(c.Messages)))
+	return total, kinds, e.checkSequence(0, c.Precondition, uint64(len(c.Messages)))
 }
 
 // count returns how many messages of the subject of message i the batch has, up to that one.
@@ -115,18 +107,19 @@ func (c *StoreBatch) count(i int) (n uint64) {
 const manyInBatch = 256
 
 // room applies the limits if the stream discards new messages.
-func (c *StoreBatch) room(e *Engine, bytes int64) error {
+func (c *StoreBatch) room(e *Engine, bytes int64, kinds []Rollup) error {
 	l := &e.cfg.Limits
 	switch {
 	case l.Discard != DiscardNew:
 		return nil
 	case len(c.Messages) == 1 && c.Messages[0].Subject != "" && e.perLimited():
-		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject), false)
+		return e.roomForOne(bytes, e.subjectNow(c.Messages[0].Subject), kinds != nil)
 	case !e.perLimited():
 		return e.roomFor(int64(len(c.Messages)), bytes)
 	}
 	counts := make(map[string]uint64)
-	more := int64(0) // messages that take no other one's place
+	since := make(map[string]uint64) // the last message that takes the place of others, with it
+	more := int64(0)                 // messages that take no other one's place
 	for i := range c.Messages {
 		name := c.Messages[i].Subject
 		if name == "" {
@@ -136,11 +129,22 @@ func (c *StoreBatch) room(e *Engine, bytes int64) error {
 		if _, known := counts[name]; !known {
 			counts[name] = e.subjectNow(name).count
 		}
-		if counts[name]++; counts[name] <= uint64(l.MaxMsgsPer) {
+		have := counts[name] + 1
+		counts[name] = have
+		if have <= uint64(l.MaxMsgsPer) {
 			more++
-		} else if l.DiscardNewPer {
+		}
+		if kinds != nil && kinds[i] != RollupNone {
+			since[name] = 1
+		} else if n, rolled := since[name]; rolled || rollsUpAll(kinds) {
+			since[name] = n + 1
+		}
+		if n, rolled := since[name]; rolled {
+			have = n
+		}
+		if l.DiscardNewPer && have > uint64(l.MaxMsgsPer) {
 			e.counts[countRefusedPer]++
-			return &LimitError{"messages of a subject", int64(counts[name]), l.MaxMsgsPer, ErrMaxMsgsPerSubject}
+			return &LimitError{"messages of a subject", int64(have), l.MaxMsgsPer, ErrMaxMsgsPerSubject}
 		}
 	}
 	if more == 0 {

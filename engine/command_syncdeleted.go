@@ -206,13 +206,13 @@ func (c *SyncDeleted) remove(e *Engine, list, dead []match) {
 		graves = append(graves, dead[i].tombstone())
 	}
 	e.protectHead()
-	e.notices.synced = true
+	e.notices.as = NoticeSyncDeleted
 	for i := range list {
 		m := &list[i]
 		graves = append(graves, m.tombstone())
 		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
 	}
-	e.notices.synced = false
+	e.notices.as = 0
 	c.count(len(list))
 	e.removed()
 	e.writeRemovals(0, graves)

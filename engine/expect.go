@@ -55,8 +55,9 @@ func (x *ExpectedLast) what() string {
 const expectedLast = "expected last sequence"
 
 // checkExpected refuses messages that expect something else of subjects than what is there when their turn
-// comes. ready is false, without an error, when that has to be looked up; with one it cannot be.
-func (e *Engine) checkExpected(messages []Message) (ready bool, err error) {
+// comes. With alone, everything from before them is gone once the first one is stored. ready is false, without an
+// error, when something has to be looked up; with one it cannot be.
+func (e *Engine) checkExpected(messages []Message, alone bool) (ready bool, err error) {
 	var batch map[string]uint64 // the last sequences of subjects in the batch so far
 	ready = true
 	for i := range messages {
@@ -67,7 +68,7 @@ func (e *Engine) checkExpected(messages []Message) (ready bool, err error) {
 			switch {
 			case x.Stream:
 				have = e.last() + uint64(i)
-			case have == 0:
+			case have == 0 && (i == 0 || !alone):
 				have, outcome = e.lastOf(x)
 			}
 			switch {
@@ -98,7 +99,7 @@ func (e *Engine) checkExpectedOfOne(m *Message) (ready bool, err error) {
 	if len(m.Expect) == 0 {
 		return true, nil
 	}
-	return e.checkExpected([]Message{*m})
+	return e.checkExpected([]Message{*m}, false)
 }
 
 // expectsMore reports whether one of some messages expects something of subjects.

@@ -33,6 +33,9 @@ func (m *model) unexpected(messages []engine.Message) error {
 				return engine.ErrSequenceMismatch
 			}
 		}
+		if messages[i].Rollup == engine.RollupAll {
+			live = nil
+		}
 		live = append(live, entry{sequence: m.last + 1 + uint64(i), subject: messages[i].Subject})
 	}
 	return nil

@@ -325,7 +325,7 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 	case k < 80:
 		c := &engine.StoreBatch{Precondition: precondition()}
 		for range rapid.IntRange(0, 5).Draw(t, "batch") {
-			c.Messages = append(c.Messages, rollingUp(t, 40, expecting(t, mc, drawMessage(t))))
+			c.Messages = append(c.Messages, rollingUp(t, 10, expecting(t, mc, drawMessage(t))))
 		}
 		return c
 	case k < 90:

@@ -80,8 +80,8 @@ type notices struct {
 
 	summing bool // removals are part of one sum
 	sum     stagedNotice
-	summed  int  // removals in it
-	synced  bool // removals are those of a SyncDeleted
+	summed  int          // removals in it
+	as      NoticeReason // why messages are removed, where that is not what counts them; 0 where it is
 
 	before usage // what readers were shown before the stream was opened
 }
@@ -198,8 +198,8 @@ func (e *Engine) noteRemoved(id uint32, sequence, size uint64, reason counter) {
 		return
 	}
 	n := stagedNotice{Notice{noticeReasons[reason], -1, -int64(size), sequence, "", 0}, id}
-	if e.notices.synced {
-		n.Reason = NoticeSyncDeleted
+	if as := e.notices.as; as != 0 {
+		n.Reason = as
 	}
 	if x := &e.notices; x.summing {
 		x.add(n)

@@ -25,7 +25,7 @@ const (
 var (
 	// ErrBadHeader: a header that means something to the stream has a value that it cannot have.
 	ErrBadHeader = errors.New("engine: invalid header")
-	// ErrRollupInBatch: a message of a batch cannot take the place of others.
+	// ErrRollupInBatch: a message of a batch that is not the first one cannot take the place of all others.
 	ErrRollupInBatch = errors.New("engine: roll-up in a batch")
 )
 
@@ -40,19 +40,6 @@ func (e *Engine) rollupOf(m *Message) (Rollup, error) {
 		return RollupNone, fmt.Errorf("%w: %w", ErrBadHeader, err)
 	}
 	return [...]Rollup{msgheader.RollupNone: RollupNone, msgheader.RollupSubject: RollupSubject, msgheader.RollupAll: RollupAll}[kind], nil
-}
-
-// checkRollups refuses a batch in which a message would take the place of others.
-func (c *StoreBatch) checkRollups(e *Engine) error {
-	for i := range c.Messages {
-		if kind, err := e.rollupOf(&c.Messages[i]); err != nil || kind != RollupNone {
-			if err == nil {
-				err = ErrRollupInBatch
-			}
-			return fmt.Errorf("message %d of the batch: %w", i, err)
-		}
-	}
-	return nil
 }
 
 // rollup is what a message that was admitted takes the place of.
@@ -104,7 +91,7 @@ func withoutSubject(e *Engine, list []match) (kept []match) {
 	return kept
 }
 
-// rollUp removes what a message of so many bytes takes the place of, and begins the frame into which the message
+// rollUp removes what a message, or a batch, of so many bytes takes the place of, and begins the frame into which it
 // has to go next, before the tombstones that are returned.
 func (e *Engine) rollUp(r *rollup, size int) (graves []Tombstone) {
 	switch {
@@ -144,12 +131,8 @@ func (e *Engine) storeRollup(tag any, m *Message, time int64, size int, r *rollu
 	}
 	sequence := e.last() + 1
 	id := e.add(m, sequence, time, size)
-	for n, t := range graves {
-		if n > 0 && n%mostTombstones == 0 {
-			e.roll()
-		}
-		e.openFrame(e.emptySize)
-		e.entombed(t)
+	if len(graves) > 0 {
+		e.buryReplaced(graves)
 	}
 	e.enforcePer(id, before, sequence, size)
 	e.enforce()

@@ -112,7 +112,7 @@ func (m *model) refusalPer(messages []engine.Message, n, bytes *int) error {
 	if per <= 0 {
 		return nil
 	}
-	counts := map[string]int{}
+	counts, since, all := map[string]int{}, map[string]int{}, false
 	for _, msg := range messages {
 		if msg.Subject == "" {
 			continue
@@ -120,7 +120,18 @@ func (m *model) refusalPer(messages []engine.Message, n, bytes *int) error {
 		if counts[msg.Subject] == 0 {
 			counts[msg.Subject] = len(m.ofSubject(msg.Subject))
 		}
-		if counts[msg.Subject]++; m.limits.DiscardNewPer && msg.Rollup == engine.RollupNone && counts[msg.Subject] > per {
+		counts[msg.Subject]++
+		have := counts[msg.Subject]
+		if msg.Rollup == engine.RollupAll {
+			all = true
+		}
+		if _, rolled := since[msg.Subject]; rolled || all || msg.Rollup != engine.RollupNone {
+			if since[msg.Subject]++; msg.Rollup != engine.RollupNone {
+				since[msg.Subject] = 1
+			}
+			have = since[msg.Subject]
+		}
+		if m.limits.DiscardNewPer && have > per {
 			return engine.ErrMaxMsgsPerSubject
 		}
 		if counts[msg.Subject] > per {

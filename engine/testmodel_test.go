@@ -115,7 +115,7 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 		if m.duplicates(c.Messages, &r) {
 			return r
 		}
-		if slices.ContainsFunc(c.Messages, func(m engine.Message) bool { return m.Rollup != engine.RollupNone }) {
+		if slices.ContainsFunc(c.Messages[1:], func(m engine.Message) bool { return m.Rollup == engine.RollupAll }) {
 			r.Err = engine.ErrRollupInBatch
 			return r
 		}
@@ -149,10 +149,11 @@ func (m *model) store(r engine.Reply, messages []engine.Message, check bool, wan
 	for _, msg := range messages {
 		m.last++
 		m.remember(msg, m.last, time)
-		ev.removed = append(ev.removed, m.rolledUp(msg)...)
+		ev.removed = append(ev.removed, m.rolledUp(msg, ev.messages)...)
 		ev.messages = append(ev.messages, entry{m.last, time, msg.Subject, string(msg.Header), string(msg.Payload)})
 	}
 	ev.last = m.last
+	slices.Sort(ev.removed)
 	m.add(ev)
 	r.Sequence, r.Count, r.Time = m.last, len(messages), time
 	return r
