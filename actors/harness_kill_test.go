@@ -50,7 +50,7 @@ func killAgainAndAgain(t *testing.T, level SyncLevel) {
 		if round%4 == 3 {
 			count = 0
 		}
-		if err := killOnce(dir, level, round, count, acked); err != nil {
+		if err := killOnce("TestKillChild", dir, level, round, count, acked); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		if n := len(acked) - before; n < count {
@@ -63,16 +63,16 @@ func killAgainAndAgain(t *testing.T, level SyncLevel) {
 	t.Logf("%d kills, %d messages acknowledged (seed %d)", killRounds, len(acked), *crashSeed)
 }
 
-// killOnce runs a child until it has acknowledged count messages, or begins to open the
-// stream when count is 0, and kills it. The test waits for that however long it takes: how
-// fast the machine is, is not its business.
-func killOnce(dir string, level SyncLevel, round, count int, acked map[uint64]string) error {
+// killOnce runs a child, which is a test of this name, until it has acknowledged count messages, or begins to open the
+// stream when count is 0, and kills it. The test waits for that however long it takes: how fast the machine is, is not
+// its business.
+func killOnce(name, dir string, level SyncLevel, round, count int, acked map[uint64]string) error {
 	reports, child, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = reports.Close() }()
-	command := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
+	command := exec.Command(os.Args[0], "-test.run=^"+name+"$")
 	command.Env = append(os.Environ(), killDirVariable+"="+dir,
 		killRoundVariable+"="+strconv.Itoa(round)+" "+strconv.Itoa(int(level)))
 	command.Stdout, command.Stderr = child, os.Stderr
@@ -86,6 +86,35 @@ func killOnce(dir string, level SyncLevel, round, count int, acked map[uint64]st
 		err = errors.Join(fmt.Errorf("the child ended by itself: %v", waited), err)
 	}
 	return errors.Join(err, closed)
+}
+
+// beKilled is what a child does: it opens the stream of its environment, and has writers store and report until it is
+// killed. Each gets what its ids begin with. Without the environment it does nothing.
+func beKilled(t *testing.T, config func(dir string, level SyncLevel) Config, writers int, write func(store *Store, writer int, prefix string) error) {
+	dir := os.Getenv(killDirVariable)
+	if dir == "" {
+		return
+	}
+	var round, level int
+	if _, err := fmt.Sscan(os.Getenv(killRoundVariable), &round, &level); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stdout.WriteString(killOpening); err != nil {
+		t.Fatal(err)
+	}
+	store, err := Open(t.Context(), faultSystem, config(dir, SyncLevel(level)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	for writer := range writers {
+		running.Go(func() {
+			if err := write(store, writer, fmt.Sprintf("%d-%d-", round, writer)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
 }
 
 // killOpening is what the child reports before it opens the stream.
@@ -166,35 +195,15 @@ func verifyKilled(config Config, acked map[uint64]string) (err error) {
 	return nil
 }
 
-// TestKillChild is the child. Without its environment there is nothing to do.
+// TestKillChild is the child.
 func TestKillChild(t *testing.T) {
-	dir := os.Getenv(killDirVariable)
-	if dir == "" {
-		return
-	}
-	var round, level int
-	if _, err := fmt.Sscan(os.Getenv(killRoundVariable), &round, &level); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stdout.WriteString(killOpening); err != nil {
-		t.Fatal(err)
-	}
-	store, err := Open(t.Context(), faultSystem, killConfig(dir, SyncLevel(level)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	for writer := range killWriters {
-		running.Go(func() {
-			for n := 0; ; n++ {
-				if err := storeAndReport(store, fmt.Sprintf("%d-%d-%d", round, writer, n), n%7 == 0); err != nil {
-					t.Error(err)
-					return
-				}
+	beKilled(t, killConfig, killWriters, func(store *Store, _ int, prefix string) error {
+		for n := 0; ; n++ {
+			if err := storeAndReport(store, prefix+strconv.Itoa(n), n%7 == 0); err != nil {
+				return err
 			}
-		})
-	}
-	running.Wait()
+		}
+	})
 }
 
 // storeAndReport stores a message, or a batch of two, and reports its

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +17,6 @@ const (
 	idKillWriters = 5
 	idKillAcks    = 300
 	idKillWindow  = 8 // of the writer with a pipeline
-	// The variables that make the test binary a child.
-	idKillDirVariable   = "MILLRACE_KILL_IDS_DIR"
-	idKillRoundVariable = "MILLRACE_KILL_IDS_ROUND"
 )
 
 func idKillConfig(dir string, level SyncLevel) Config {
@@ -41,34 +36,12 @@ func TestRetriesAfterAKillAreStoredOnce(t *testing.T) {
 			want := map[string]bool{}
 			for round := range idKillRounds {
 				acked := map[uint64]string{}
-				require.NoError(t, idKillOnce(dir, level, round, 1+rng.Intn(idKillAcks), acked))
+				require.NoError(t, killOnce("TestIDKillChild", dir, level, round, 1+rng.Intn(idKillAcks), acked))
 				require.NoError(t, idRetry(dir, level, round, acked, want))
 			}
 			t.Logf("%d kills, %d messages", idKillRounds, len(want))
 		})
 	}
-}
-
-func idKillOnce(dir string, level SyncLevel, round, count int, acked map[uint64]string) error {
-	reports, child, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = reports.Close() }()
-	command := exec.Command(os.Args[0], "-test.run=^TestIDKillChild$")
-	command.Env = append(os.Environ(), idKillDirVariable+"="+dir,
-		idKillRoundVariable+"="+strconv.Itoa(round)+" "+strconv.Itoa(int(level)))
-	command.Stdout, command.Stderr = child, os.Stderr
-	if err := command.Start(); err != nil {
-		return errors.Join(err, child.Close())
-	}
-	closed := child.Close() // the pipe ends with the child
-	killed, err := readReports(reports, count, command.Process.Kill, acked)
-	waited := command.Wait()
-	if !killed {
-		err = errors.Join(fmt.Errorf("the child ended by itself: %v", waited), err)
-	}
-	return errors.Join(err, closed)
 }
 
 // idRetry stores all messages of a round again that were acknowledged or may have been on their way, and looks
@@ -121,33 +94,14 @@ func idRetry(dir string, level SyncLevel, round int, acked map[uint64]string, wa
 	return nil
 }
 
-// TestIDKillChild is the child. Without its environment there is nothing to do.
+// TestIDKillChild is the child.
 func TestIDKillChild(t *testing.T) {
-	dir := os.Getenv(idKillDirVariable)
-	if dir == "" {
-		return
-	}
-	var round, level int
-	if _, err := fmt.Sscan(os.Getenv(idKillRoundVariable), &round, &level); err != nil {
-		t.Fatal(err)
-	}
-	store, err := Open(t.Context(), faultSystem, idKillConfig(dir, SyncLevel(level)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	for writer := range idKillWriters {
-		running.Go(func() {
-			write := idWriteEach
-			if writer == 0 {
-				write = idWritePipelined
-			}
-			if err := write(store, fmt.Sprintf("%d-%d-", round, writer)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	running.Wait()
+	beKilled(t, idKillConfig, idKillWriters, func(store *Store, writer int, prefix string) error {
+		if writer == 0 {
+			return idWritePipelined(store, prefix)
+		}
+		return idWriteEach(store, prefix)
+	})
 }
 
 // idWriteEach stores one message after the other, and now and then a batch of two.
