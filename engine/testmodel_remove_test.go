@@ -114,6 +114,7 @@ func (m *model) refusalPer(messages []engine.Message, n, bytes *int) error {
 	}
 	counts, since, all := map[string]int{}, map[string]int{}, false
 	for _, msg := range messages {
+		all = all || msg.Rollup == engine.RollupAll
 		if msg.Subject == "" {
 			continue
 		}
@@ -122,9 +123,6 @@ func (m *model) refusalPer(messages []engine.Message, n, bytes *int) error {
 		}
 		counts[msg.Subject]++
 		have := counts[msg.Subject]
-		if msg.Rollup == engine.RollupAll {
-			all = true
-		}
 		if _, rolled := since[msg.Subject]; rolled || all || msg.Rollup != engine.RollupNone {
 			if since[msg.Subject]++; msg.Rollup != engine.RollupNone {
 				since[msg.Subject] = 1

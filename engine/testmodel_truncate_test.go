@@ -47,6 +47,11 @@ func (mc *machine) truncated(last uint64) {
 
 // renewed notes in the model what a new engine does differently.
 func (mc *machine) renewed() {
+	if mc.m.time == 0 {
+		// A record without a message that shows the last sequence has time 0 then, and is taken for an erased one, whose
+		// time another record has, if any.
+		mc.m.time = mc.pub.State().LastTime
+	}
 	mc.m.stamp, mc.m.ended, mc.m.cleared = mc.m.time, false, false
 	mc.aged = mc.e.StagedCounts().RemovedAge
 	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
