@@ -37,8 +37,11 @@ func (c *Erase) apply(e *Engine, tag any) bool {
 		return false
 	}
 	t, i, ok := b.record(c.Sequence)
-	if !ok {
+	switch {
+	case !ok && b.live(c.Sequence):
 		return (&Remove{c.Sequence}).apply(e, tag)
+	case !ok: // the block has taken over the sequence from one that went
+		return e.eraseWithFile(c, tag)
 	}
 	graves := []Tombstone{{c.Sequence, t.slot(i).time}}
 	live := b.live(c.Sequence)

@@ -92,12 +92,12 @@ func (c *SyncDeleted) step(e *Engine) (more, ready bool, err error) {
 	}
 	var head compaction
 	outcome := gatheredAll
-	whole := e.head().last < below
+	whole, from := e.head().last < below, c.from
 	if whole {
-		c.from = max(c.from, below)
+		from = max(from, below)
 		head, outcome = e.prepareCompaction(below)
 	}
-	list, next, state := c.gather(e)
+	list, next, state := c.gather(e, from)
 	outcome = max(outcome, state)
 	var dead []match
 	if outcome == gatheredAll {
@@ -163,9 +163,9 @@ func (c *SyncDeleted) namedIn(b *block, from uint64) (n, first, last uint64) {
 	return n, first, last
 }
 
-// gather returns the records of the messages that the step removes, and the sequence from which on the next step
-// looks.
-func (c *SyncDeleted) gather(e *Engine) (list []match, next uint64, outcome gathered) {
+// gather returns the records of the messages from a sequence on that the step removes, and the sequence from which on
+// the next step looks.
+func (c *SyncDeleted) gather(e *Engine, from uint64) (list []match, next uint64, outcome gathered) {
 	everything := subject.Everything()
 	most := syncMessages
 	if e.holdsEvicted() {
@@ -173,10 +173,10 @@ func (c *SyncDeleted) gather(e *Engine) (list []match, next uint64, outcome gath
 	}
 	messages, records, blocks := uint64(0), uint64(0), 0
 	for _, b := range e.blocks {
-		if b.msgs == 0 || b.last < c.from {
+		if b.msgs == 0 || b.last < from {
 			continue
 		}
-		n, first, last := c.namedIn(b, c.from)
+		n, first, last := c.namedIn(b, from)
 		if n == 0 {
 			continue
 		}
