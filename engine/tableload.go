@@ -91,6 +91,8 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 			e.refreshFirst()
 			e.armExpiry()
 		}
+	case b.scanned == nil && b.timeStale:
+		e.request(b) // the block was compacted meanwhile
 	}
 	b.wanted = false
 }

@@ -81,7 +81,8 @@ func (s *shell) truncation(t *engine.Truncation) (changes []change) {
 		cut, data := rebuilt{id: id}, s.disk.current[id]
 		behind := false
 		walk(id, data, func(at int64, r record) {
-			behind = behind || (r.kind == 'm' || r.kind == 's') && r.sequence > t.Last
+			above := r.kind != 'g' && r.kind != 'f' && r.sequence > t.Last
+			behind = behind || above || r.kind == 'f' && r.sequence > t.Last+1
 			if behind {
 				keep(r)
 			} else if r.kind != 'g' {
