@@ -23,7 +23,7 @@ func syncOf(ends ...uint64) sent {
 
 const far = uint64(1) << 61
 
-// TestSyncDeletedRows: what goes of the messages 3 to 14, in blocks of three, of which 6 and 7 are removed.
+// TestSyncDeletedRows: what goes of the messages 3 to 14, in blocks of four, of which 6 and 7 are removed.
 func TestSyncDeletedRows(t *testing.T) {
 	all := []uint64{3, 4, 5, 8, 9, 10, 11, 12, 13, 14}
 	for _, row := range []struct {
@@ -56,7 +56,7 @@ func TestSyncDeletedRows(t *testing.T) {
 	} {
 		for _, level := range []engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever} {
 			t.Run(fmt.Sprintf("%s/%d", row.name, level), func(t *testing.T) {
-				s := open(func(c *engine.Config) { c.BlockSize, c.Level, c.FirstSequence = 250, level, 3 })
+				s := open(func(c *engine.Config) { c.BlockSize, c.Level, c.FirstSequence = 400, level, 3 })
 				for range 12 {
 					s.must(t, store("a", 30))
 				}
