@@ -18,6 +18,8 @@ type Purge struct {
 	Sequence uint64
 	// Keep is how many of the messages that the filter selects stay, the newest of them.
 	Keep uint64
+
+	atOnce bool // it was found not to be one for pieces
 }
 
 // Size implements Command.
@@ -26,6 +28,11 @@ func (*Purge) Size() (pieces, bytes int) { return 1, 0 }
 func (c *Purge) clone() Command { own := *c; return &own }
 
 func (*Purge) subjectAhead() string { return "" }
+
+// whole reports whether the purge removes all messages, up to a sequence if it has one.
+func (c *Purge) whole() bool {
+	return (c.Filter == nil || c.Filter.All()) && (c.Sequence > 1 || c.Sequence == 0 && c.Keep == 0)
+}
 
 func (c *Purge) apply(e *Engine, tag any) bool {
 	all := c.Filter == nil || c.Filter.All()
@@ -60,6 +67,11 @@ func (c *Purge) some(e *Engine, tag any) bool {
 	if settled, err := e.perSettled(); !settled {
 		return e.refuseUnreadable(tag, err)
 	}
+	if !c.atOnce && e.piecemeal(filter, high) {
+		e.beginPurge(tag, filter, c)
+		return true
+	}
+	c.atOnce = true
 	list, outcome := e.gather(filter, 1, high, e.holdsEvicted())
 	switch outcome {
 	case gatheredSome:

@@ -177,6 +177,7 @@ func TestAcknowledgedSurvivesCrash(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keep := rapid.SampledFrom([]int{0, 1 << 20}).Draw(t, "keep records")
 		defer engine.SetKeepRecords(keep)()
+		defer drawPurgePieces(t)()
 		mc := newMachine(drawSmallConfig(t), newDisk())
 		n := mc.crashPoints()
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {

@@ -31,6 +31,7 @@ type Engine struct {
 	emptied  []*block          // that have lost their last message and are still in the list
 	fenced   bool              // no command is carried out before the current group is published
 	finds    map[findKey]*find // by block, for the command that waits for them
+	purges   purges            // that are under way
 
 	groups
 	out   []Reply // for the next Ready
@@ -232,6 +233,8 @@ func (e *Engine) fail(refusal, unknown error) {
 	for i := range e.parked {
 		e.reply(Reply{Tag: e.parked[i].tag, Err: e.parked[i].refusal(refusal, unknown)})
 	}
+	e.failPurges(refusal, unknown)
+	e.tellParts()
 	e.groups = groups{}
 	e.parked, e.durability.waiting, e.durability.stop = nil, nil, Reply{}
 	e.work = e.work[:0]
@@ -264,6 +267,7 @@ func (e *Engine) Release() {
 func (e *Engine) Ready() *Ready {
 	e.ready = Ready{}
 	if e.failed == nil {
+		e.goOnPurging()
 		e.open()
 		if e.serving() && !e.held() {
 			e.goOnChanging()

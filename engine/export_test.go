@@ -113,3 +113,37 @@ func SetSyncStep(messages, records uint64) (restore func()) {
 	syncMessages, syncRecords = messages, records
 	return func() { syncMessages, syncRecords = old, oldRecords }
 }
+
+// SetPurgePieces has a purge of more than so many messages, or for which more than so many blocks have to be looked
+// through, carried out in pieces, of so many. It returns what undoes that.
+func SetPurgePieces(messages, blocks, piece int) (restore func()) {
+	old := [...]int{mostPurged, mostLooked, purgePiece}
+	mostPurged, mostLooked, purgePiece = messages, blocks, piece
+	return func() { mostPurged, mostLooked, purgePiece = old[0], old[1], old[2] }
+}
+
+// Purging is a purge under way.
+type Purging struct {
+	Tag     any
+	Removed int
+	Keeps   bool // those that stay are not all found
+}
+
+// Purges returns those that are under way.
+func (e *Engine) Purges() (list []Purging) {
+	for _, p := range e.purges.list {
+		list = append(list, Purging{p.tag, p.removed, p.keep > 0})
+	}
+	return list
+}
+
+// PurgeWaits reports whether a purge waits for the time of its next piece.
+func (e *Engine) PurgeWaits() bool { return e.purgeDue() != never }
+
+// Untold is what the sums of notices that have not come to their end come to.
+func (e *Engine) Untold() (messages, bytes int64) {
+	for _, p := range e.notices.parts {
+		messages, bytes = messages+p.messages, bytes+p.bytes
+	}
+	return messages, bytes
+}

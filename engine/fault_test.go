@@ -26,6 +26,7 @@ type outcome struct {
 // goes on with a recovered engine. at 0 fails nothing.
 func faultScenario(at int) *rapid.Generator[outcome] {
 	return rapid.Custom(func(t *rapid.T) outcome {
+		defer drawPurgePieces(t)()
 		mc := newMachine(drawSmallConfig(t), newDisk())
 		var o outcome
 		mc.disk.calls = 0
@@ -77,6 +78,12 @@ func (mc *machine) checkFailed() error {
 		owed[r.Tag] = true
 	}
 	for tag := range mc.late {
+		owed[tag] = true
+	}
+	for _, p := range mc.purging {
+		owed[p.tag] = true
+	}
+	for tag := range mc.purged {
 		owed[tag] = true
 	}
 	for _, x := range mc.erasing {
@@ -162,6 +169,7 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 	}
 	mc.m = mc.adopt(state)
 	mc.expected, mc.submitted, mc.replies, mc.late, mc.erasing = nil, nil, nil, map[any]engine.Reply{}, nil
+	mc.purging, mc.purged = nil, map[any]purged{}
 	mc.shown = mc.snapshot()
 	return mc.quiesce()
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -74,22 +75,9 @@ func (e *Engine) gather(filter *subject.Set, low, high uint64, dead bool) ([]mat
 		if b.firstMsg == 0 || b.last < low || b.firstMsg > high || !dead && b.msgs == 0 {
 			continue
 		}
-		from := max(low, b.firstMsg)
-		if !dead {
-			from = max(from, b.firstLive)
-		}
-		if from < b.tailFrom && b.scannedSize > 0 {
-			t, state := e.onDisk(b, filter)
-			if state != gatheredAll {
-				outcome = max(outcome, state)
-				continue
-			}
-			if outcome == gatheredAll {
-				list = g.add(list, b, t, from, high, dead)
-			}
-		}
-		if b.appended != nil && outcome == gatheredAll {
-			list = g.add(list, b, b.appended, from, high, dead)
+		more, state := g.in(b, list, low, high, dead, &e.finds)
+		if outcome = max(outcome, state); outcome == gatheredAll {
+			list = more
 		}
 	}
 	if outcome != gatheredAll {
@@ -98,26 +86,51 @@ func (e *Engine) gather(filter *subject.Set, low, high uint64, dead bool) ([]mat
 	return list, outcome
 }
 
+// in adds to a list the selected records of a block. finds are those of whoever asks.
+func (g *gatherer) in(b *block, list []match, low, high uint64, dead bool, finds *map[findKey]*find) ([]match, gathered) {
+	from := max(low, b.firstMsg)
+	if !dead {
+		from = max(from, b.firstLive)
+	}
+	if from < b.tailFrom && b.scannedSize > 0 {
+		t, state := g.e.onDisk(b, g.filter, finds)
+		if state != gatheredAll {
+			return list, state
+		}
+		list = g.add(list, b, t, from, high, dead)
+	}
+	if b.appended != nil {
+		list = g.add(list, b, b.appended, from, high, dead)
+	}
+	return list, gatheredAll
+}
+
 // onDisk returns a table with at least the records in the file of a block that a filter selects.
-func (e *Engine) onDisk(b *block, filter *subject.Set) (*Table, gathered) {
+func (e *Engine) onDisk(b *block, filter *subject.Set, finds *map[findKey]*find) (*Table, gathered) {
 	if b.scanned != nil {
 		b.used = e.now
 		return b.scanned, gatheredAll
 	}
-	return e.find(WorkFind, b, filter)
+	return e.findIn(finds, WorkFind, b, filter)
 }
 
-// find returns what the shell has found in the file of a block, and asks it to look when it has not.
+// find returns what the shell has found in the file of a block for the command that waits, and asks it to look when
+// it has not.
 func (e *Engine) find(kind WorkKind, b *block, filter *subject.Set) (*Table, gathered) {
+	return e.findIn(&e.finds, kind, b, filter)
+}
+
+// findIn is find for whoever keeps finds.
+func (e *Engine) findIn(finds *map[findKey]*find, kind WorkKind, b *block, filter *subject.Set) (*Table, gathered) {
 	key := findKey{kind, b.id, b.scannedSize, filterText(filter)}
-	f, asked := e.finds[key]
+	f, asked := (*finds)[key]
 	switch {
 	case !asked:
-		if e.finds == nil {
-			e.finds = make(map[findKey]*find)
+		if *finds == nil {
+			*finds = make(map[findKey]*find)
 		}
 		id := e.schedule(kind, b.id, b.scannedSize)
-		e.finds[key] = &find{work: id}
+		(*finds)[key] = &find{work: id}
 		w := &e.work[len(e.work)-1]
 		w.Filter = filter
 		e.pending[id] = *w
@@ -132,8 +145,15 @@ func (e *Engine) find(kind WorkKind, b *block, filter *subject.Set) (*Table, gat
 // found takes what the shell has found in a block. What an earlier command had asked for, and did not wait
 // for, is of no use to this one.
 func (e *Engine) found(w Work, d Done) {
-	if f := e.finds[findKey{w.Kind, w.Block, w.Size, filterText(w.Filter)}]; f != nil && f.work == w.ID {
-		f.table, f.err, f.done = d.Table, d.Err, d.Err == nil
+	key := findKey{w.Kind, w.Block, w.Size, filterText(w.Filter)}
+	take := func(finds map[findKey]*find) {
+		if f := finds[key]; f != nil && f.work == w.ID {
+			f.table, f.err, f.done = d.Table, d.Err, d.Err == nil
+		}
+	}
+	take(e.finds)
+	for _, p := range e.purges.list {
+		take(p.finds)
 	}
 	if e.serving() && !e.stopped {
 		e.unpark()
@@ -141,9 +161,12 @@ func (e *Engine) found(w Work, d Done) {
 }
 
 // findError returns why a block could not be looked through.
-func (e *Engine) findError() error {
-	lowest, err := uint32(math.MaxUint32), ErrUnreadable
-	for key, f := range e.finds {
+func (e *Engine) findError() error { return cmp.Or(findError(e.finds), ErrUnreadable) }
+
+// findError returns why the first block of some could not be looked through, or nil if none could not.
+func findError(finds map[findKey]*find) (err error) {
+	lowest := uint32(math.MaxUint32)
+	for key, f := range finds {
 		if f.err != nil && key.block < lowest {
 			lowest, err = key.block, fmt.Errorf("%w: block %d: %w", ErrUnreadable, key.block, f.err)
 		}

@@ -23,6 +23,7 @@ type group struct {
 	removals    []removal
 	corrections []correction
 	removed     bool     // messages were removed, with a record of that or without
+	piece       bool     // a purge has removed a piece
 	purged      bool     // all messages that were before the group, or in it before now
 	evicted     []uint32 // blocks that were removed from the list
 	notices     []stagedNotice

@@ -28,6 +28,8 @@ type machine struct {
 	after     []int          // events of the model after each of them
 	late      map[any]engine.Reply
 	erasing   []erasing
+	purging   []*purging
+	purged    map[any]purged
 	tags      int
 	acked     uint64 // highest sequence in a reply without an error
 	// ackedEvents is how many events of the model were acknowledged.
@@ -55,7 +57,7 @@ type snapshot struct {
 }
 
 func newMachine(cfg engine.Config, d *disk) *machine {
-	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}}
+	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}, purged: map[any]purged{}}
 	if cfg.Duplicates.Entries > 0 {
 		mc.m.ids = map[string]uint64{}
 	}
@@ -119,12 +121,16 @@ func (mc *machine) follow() {
 	aged := mc.e.StagedCounts().RemovedAge
 	mc.m.expire(mc.now, aged-mc.aged)
 	mc.aged = aged
+	mc.followPurges()
 	if len(mc.submitted) > mc.e.Parked() {
 		mc.between = append(mc.between, mc.snapshot())
 	}
 	for len(mc.submitted) > mc.e.Parked() {
 		c := mc.submitted[0]
 		mc.submitted = mc.submitted[1:]
+		if mc.accepted(c) {
+			continue
+		}
 		want := mc.predict(c)
 		_, flush := c.command.(*engine.Flush)
 		_, stop := c.command.(*engine.Stop)
@@ -161,6 +167,12 @@ func (mc *machine) observe() error {
 	}
 	for _, r := range mc.replies {
 		if found, err := mc.erased(r); found {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if found, err := mc.answered(r); found {
 			if err != nil {
 				return err
 			}
@@ -247,8 +259,8 @@ func (mc *machine) quiesce() error {
 	if err := mc.observe(); err != nil {
 		return err
 	}
-	if len(mc.expected) > 0 || len(mc.late) > 0 || len(mc.erasing) > 0 || len(mc.submitted) > 0 {
-		return fmt.Errorf("idle, without replies to %v %v %v", mc.expected, mc.late, mc.submitted)
+	if len(mc.expected) > 0 || len(mc.late) > 0 || len(mc.erasing) > 0 || len(mc.submitted) > 0 || len(mc.purging)+len(mc.purged) > 0 {
+		return fmt.Errorf("idle, without replies to %v %v %v %v %v", mc.expected, mc.late, mc.submitted, mc.purging, mc.purged)
 	}
 	if err := sameState(mc.pub.State(), mc.m.state()); err != nil {
 		return fmt.Errorf("idle: %w", err)
@@ -277,7 +289,7 @@ func (mc *machine) resume(atLeast uint64) error {
 		}
 		mc.pub = engine.NewPublished()
 	}
-	mc.replies = nil
+	mc.replies, mc.purging, mc.purged = nil, nil, map[any]purged{}
 	defer mc.m.reopenIDs()
 	mc.renewed()
 	mc.caps = nil
@@ -402,6 +414,14 @@ func drawConfig(t *rapid.T) engine.Config {
 	return cfg
 }
 
+// drawPurgePieces draws which purges are carried out in pieces.
+func drawPurgePieces(t *rapid.T) (restore func()) {
+	if rapid.Bool().Draw(t, "purge in pieces") {
+		return engine.SetPurgePieces(rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "more than"), 1, rapid.SampledFrom([]int{1, 2, 5}).Draw(t, "piece"))
+	}
+	return func() {}
+}
+
 // act takes one step of a random schedule.
 func (mc *machine) act(t *rapid.T) error {
 	switch k := rapid.IntRange(0, 99).Draw(t, "step"); {
@@ -434,6 +454,7 @@ func TestEngineEqualsTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keep := rapid.SampledFrom([]int{0, 0, 1 << 20}).Draw(t, "keep records")
 		defer engine.SetKeepRecords(keep)()
+		defer drawPurgePieces(t)()
 		mc := newMachine(drawConfig(t), newDisk())
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			if err := mc.act(t); err != nil {

@@ -83,6 +83,8 @@ type notices struct {
 	summed  int          // removals in it
 	as      NoticeReason // why messages are removed, where that is not what counts them; 0 where it is
 
+	parts []*noticeSum // of which something was published, and nothing told
+
 	before usage // what readers were shown before the stream was opened
 }
 
@@ -92,6 +94,7 @@ type usage struct{ messages, bytes int64 }
 type stagedNotice struct {
 	Notice
 	subject uint32
+	part    *noticeSum // that it is a part of, or nil
 }
 
 // mostSpareNotices bounds the memory that a group keeps for the notices of the next one.
@@ -148,10 +151,13 @@ func (e *Engine) noteInOrder(n Notice) {
 	switch {
 	case e.failed != nil || !e.noting():
 	case e.current.staged():
-		e.current.notices = append(e.current.notices, stagedNotice{n, noSubject})
+		e.current.notices = append(e.current.notices, stagedNotice{n, noSubject, nil})
 	case e.inflight != nil && (e.cfg.Level != SyncNever || e.inflight.held):
-		e.inflight.notices = append(e.inflight.notices, stagedNotice{n, noSubject})
+		e.inflight.notices = append(e.inflight.notices, stagedNotice{n, noSubject, nil})
 	default:
+		if n.Reason == NoticeRegistered {
+			e.tellParts()
+		}
 		e.notices.out = append(e.notices.out, n)
 	}
 }
@@ -159,7 +165,7 @@ func (e *Engine) noteInOrder(n Notice) {
 // noteStored notes a message that the current group stores.
 func (e *Engine) noteStored(id uint32, sequence uint64, size int) {
 	if e.noting() {
-		e.current.notices = append(e.current.notices, stagedNotice{Notice{NoticeStored, 1, int64(size), sequence, "", 0}, id})
+		e.current.notices = append(e.current.notices, stagedNotice{Notice{NoticeStored, 1, int64(size), sequence, "", 0}, id, nil})
 	}
 }
 
@@ -197,7 +203,7 @@ func (e *Engine) noteRemoved(id uint32, sequence, size uint64, reason counter) {
 	if !e.noting() {
 		return
 	}
-	n := stagedNotice{Notice{noticeReasons[reason], -1, -int64(size), sequence, "", 0}, id}
+	n := stagedNotice{Notice{noticeReasons[reason], -1, -int64(size), sequence, "", 0}, id, nil}
 	if as := e.notices.as; as != 0 {
 		n.Reason = as
 	}
@@ -213,7 +219,7 @@ func (e *Engine) noteMany(reason NoticeReason, messages, bytes uint64) {
 	if !e.noting() {
 		return
 	}
-	n := stagedNotice{Notice{reason, -int64(messages), -int64(bytes), 0, "", 0}, noSubject}
+	n := stagedNotice{Notice{reason, -int64(messages), -int64(bytes), 0, "", 0}, noSubject, nil}
 	if x := &e.notices; x.summing && reason != NoticeLost {
 		x.add(n)
 		return
@@ -227,7 +233,7 @@ func (e *Engine) noteLost(messages, bytes uint64, removals int) {
 	if !e.noting() {
 		return
 	}
-	n := stagedNotice{Notice{NoticeLost, -int64(messages), -int64(bytes), 0, "", 0}, noSubject}
+	n := stagedNotice{Notice{NoticeLost, -int64(messages), -int64(bytes), 0, "", 0}, noSubject, nil}
 	if messages == 1 {
 		if known := e.current.removals[removals:]; len(known) == 1 {
 			n.Sequence, n.subject = known[0].sequence, known[0].subject
@@ -285,6 +291,13 @@ func (e *Engine) releaseNotices(g *group) {
 	for i := range g.notices {
 		n := g.notices[i].Notice
 		n.Subject, from = all[from:ends[i]], ends[i]
+		if p := g.notices[i].part; p != nil {
+			out = e.takePart(out, p, n)
+			continue
+		}
+		if n.Reason == NoticeRegistered {
+			out = e.appendParts(out)
+		}
 		out = append(out, n)
 	}
 	if e.notices.out = out; cap(g.notices) > mostSpareNotices {

@@ -38,19 +38,7 @@ func (m *model) purge(c *engine.Purge, r engine.Reply) engine.Reply {
 	if all && c.Sequence > 1 {
 		return m.compact(c.Sequence, r)
 	}
-	var matching []uint64
-	for _, e := range m.live {
-		if all || c.Filter.Match([]byte(e.subject)) && e.subject != "" {
-			matching = append(matching, e.sequence)
-		}
-	}
-	if c.Keep > 0 {
-		matching = matching[:max(0, len(matching)-int(min(c.Keep, 1<<20)))]
-	}
-	if c.Sequence > 1 {
-		matching = slices.DeleteFunc(matching, func(sequence uint64) bool { return sequence >= c.Sequence })
-	}
-	if r = m.removeAll(matching, r); m.last == 0 && all && c.Keep == 0 {
+	if r = m.removeAll(m.selected(c, m.last), r); m.last == 0 && all && c.Keep == 0 {
 		m.cleared = true
 	}
 	return r

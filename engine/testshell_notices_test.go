@@ -56,7 +56,8 @@ func (s *shell) hear() {
 		k.take(n)
 	}
 	k.list = append(k.list, list...)
-	if state := s.pub.State(); k.messages != int64(state.Messages) || k.bytes != int64(state.Bytes) {
+	messages, bytes := s.e.Untold()
+	if state := s.pub.State(); k.messages+messages != int64(state.Messages) || k.bytes+bytes != int64(state.Bytes) {
 		k.fail("the notices add up to %d messages and %d bytes, readers are shown %d and %d: %v",
 			k.messages, k.bytes, state.Messages, state.Bytes, list)
 	}

@@ -334,10 +334,10 @@ func (s *shell) settle() {
 	}
 }
 
-// linger ticks when SyncNever is about to write.
+// linger ticks when SyncNever is about to write, or a purge to go on.
 func (s *shell) linger(tick func(int64)) bool {
 	at, ok := s.e.NextTick()
-	if s.cfg.Level != engine.SyncNever || !ok || at > s.now+millisecond {
+	if s.cfg.Level != engine.SyncNever && !s.e.PurgeWaits() || !ok || at > s.now+2*millisecond {
 		return false
 	}
 	tick(max(at, s.now))

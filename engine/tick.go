@@ -36,6 +36,9 @@ func (e *Engine) clockWentBack(now int64) {
 		x.due = now
 	}
 	x.ran = min(x.ran, now)
+	for _, p := range e.purges.list {
+		p.due = min(p.due, now+purgePause)
+	}
 	for _, b := range e.blocks {
 		b.retryAt = min(b.retryAt, now)
 	}
@@ -49,7 +52,7 @@ func (e *Engine) NextTick() (int64, bool) {
 	if e.failed != nil || e.stopped {
 		return 0, false
 	}
-	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due, e.compacting.retryDue(e.now))
+	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due, e.compacting.retryDue(e.now), e.purgeDue())
 	if e.inflight == nil && e.lingers() {
 		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
 	}

@@ -130,3 +130,19 @@ func atLeast(a, b uint64) uint64 {
 	_, less := bits.Sub64(a, b, 0)
 	return 1 - less
 }
+
+// More reports whether the live subjects that a set matches have more than so many messages. It looks at no more of
+// them than it takes to say so.
+func (t *Tree) More(set *subject.Set, than uint64) bool {
+	if set.All() {
+		return t.messages > than
+	}
+	var messages uint64
+	t.each(set, visitor{some: func(l *leaf, slots []uint8) bool {
+		for _, slot := range slots {
+			messages += countOf(&l.entries[slot], t.over)
+		}
+		return messages <= than
+	}}.leafByLeaf())
+	return messages > than
+}
