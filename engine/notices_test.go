@@ -16,10 +16,14 @@ func (s *shell) heard(t *testing.T) (list []string) {
 	t.Helper()
 	require.NoError(t, s.taker.wrong)
 	for _, n := range s.taker.list {
-		list = append(list, fmt.Sprintf("%v %+d %+d %d %s", n.Reason, n.Messages, n.Bytes, n.Sequence, n.Subject))
+		list = append(list, inShort(n))
 	}
 	s.taker.list = nil
 	return list
+}
+
+func inShort(n engine.Notice) string {
+	return fmt.Sprintf("%v %+d %+d %d %s", n.Reason, n.Messages, n.Bytes, n.Sequence, n.Subject)
 }
 
 // purgeOf purges a subject.
