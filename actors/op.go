@@ -27,10 +27,11 @@ const (
 // it is done. Somebody waits for it: a caller on the channel done, a pipeline, or an actor that has sent a
 // request.
 type op struct {
-	// command is what the engine is to do. The commands that store messages are
-	// part of the op, so that they need no memory of their own.
+	// command is what the engine is to do. The commands that store messages, or remove
+	// one, are part of the op, so that they need no memory of their own.
 	command engine.Command
 	store   engine.Store
+	remove  engine.Remove
 	raw     engine.StoreRaw
 	batch   engine.StoreBatch
 

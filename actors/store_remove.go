@@ -17,7 +17,10 @@ import (
 //
 // The bytes of the message stay in the file until the space is used again.
 func (s *Store) RemoveMsg(ctx context.Context, sequence uint64) (removed bool, err error) {
-	r, err := s.runCommand(ctx, &engine.Remove{Sequence: sequence})
+	o := s.ops.get()
+	o.remove.Sequence = sequence
+	o.command = &o.remove
+	r, err := s.run(ctx, o)
 	return r.Count > 0, err
 }
 

@@ -52,9 +52,13 @@ func (c *Remove) apply(e *Engine, tag any) bool {
 		return e.refuseUnreadable(tag, err)
 	}
 	e.protectHead()
-	graves = append(graves, Tombstone{c.Sequence, t.slot(i).time})
+	time := t.slot(i).time
 	e.removeAt(b, t, i, countRemovedRequest)
-	e.writeRemovals(0, graves)
+	if len(graves) == 0 {
+		e.tombstone(c.Sequence, time)
+	} else {
+		e.writeRemovals(0, append(graves, Tombstone{c.Sequence, time}))
+	}
 	e.removed()
 	e.current.reply(Reply{Tag: tag, Sequence: c.Sequence, Count: 1})
 	return true

@@ -14,10 +14,18 @@ import "slices"
 // snapshot. A range behind all others, which is all that storing messages adds, is
 // appended to the list, and copies nothing.
 //
+// Sequences that are removed one by one, from anywhere, would copy that for each of them
+// if each is shown to readers by itself. So they are kept apart for a while, as they
+// come, in a short list of which a snapshot has a part, and are put into the stretches
+// many at a time.
+//
 // docs/decisions/0009-deleted-sets.md has the reasons and the alternatives.
 type deletedSet struct {
-	list  stretches
-	count uint64 // sequences in the set
+	list stretches
+	// recent are sequences of the set that are not in the list yet. Snapshots have the
+	// first of them.
+	recent []uint64
+	count  uint64 // sequences in the set
 	// Stretches from index open on are as they were appended: there may be any
 	// number of runs in their last window.
 	open int
@@ -34,8 +42,65 @@ type deletedSet struct {
 // as 17 of them; above some ten it is faster to change.
 const maxRuns = 8
 
+// mostRecent is how many sequences are kept apart at most. Looking one up goes through
+// them all, which at this number takes as long as looking it up in the list.
+const mostRecent = 64
+
 // add puts the sequences first..last into the set, whether they are there or not.
 func (s *deletedSet) add(first, last uint64) {
+	if len(s.recent) > 0 && (first != last || len(s.recent) == mostRecent) {
+		s.settle()
+	}
+	if first == last && s.addRecent(first) {
+		return
+	}
+	s.addToList(first, last)
+}
+
+// addRecent puts a sequence among the recent ones, if the list and its bitmap would have to
+// be copied for it. It reports false when it is to be put into the list.
+func (s *deletedSet) addRecent(sequence uint64) bool {
+	n := len(s.list)
+	if slices.Contains(s.recent, sequence) {
+		return true
+	}
+	if n == 0 || sequence > s.list[n-1].last {
+		return false
+	}
+	i := s.list.search(sequence)
+	switch e := &s.list[i]; {
+	case i >= s.frozen && (e.bits == nil || e.bits.edit == s.edit):
+		return false // nothing is copied
+	case sequence >= e.first && (e.bits == nil || e.bits.contains(sequence-e.first)):
+		return true // it is there
+	}
+	if s.recent == nil {
+		s.recent = make([]uint64, 0, mostRecent)
+	}
+	s.recent = append(s.recent, sequence)
+	s.count++
+	s.changed = true
+	return true
+}
+
+// settle puts the recent sequences into the list.
+func (s *deletedSet) settle() {
+	recent := s.recent
+	s.recent = nil // snapshots have it
+	s.count -= uint64(len(recent))
+	for _, sequence := range recent {
+		s.addToList(sequence, sequence)
+	}
+}
+
+// settled returns the list, with all sequences in it.
+func (s *deletedSet) settled() stretches {
+	s.settle()
+	return s.list
+}
+
+// addToList puts the sequences first..last into the list.
+func (s *deletedSet) addToList(first, last uint64) {
 	n := len(s.list)
 	if n == 0 || first > s.list[n-1].last {
 		s.append(first, last)
@@ -52,7 +117,7 @@ func (s *deletedSet) add(first, last uint64) {
 
 // contains reports whether a sequence is in the set.
 func (s *deletedSet) contains(sequence uint64) bool {
-	return len(s.list) > 0 && s.list.contains(sequence)
+	return len(s.list) > 0 && (s.list.contains(sequence) || slices.Contains(s.recent, sequence))
 }
 
 // append adds a range behind all others.
@@ -153,51 +218,8 @@ func (s *deletedSet) snapshot() *deletedSnapshot {
 			s.list[i].before = s.list[i-1].before + s.list[i-1].size()
 		}
 	}
-	n := len(s.list)
+	n, k := len(s.list), len(s.recent)
 	s.summed, s.frozen, s.changed = n, n, false
 	s.edit++
-	return &deletedSnapshot{s.list[:n:n], s.count}
-}
-
-// deletedSnapshot is a deletedSet at one instant. It never changes. A nil snapshot
-// is that of an empty set.
-type deletedSnapshot struct {
-	list  stretches // each of which knows how much is deleted before it
-	count uint64
-}
-
-// stretches returns the stretches of the snapshot.
-func (d *deletedSnapshot) stretches() stretches {
-	if d == nil {
-		return nil
-	}
-	return d.list
-}
-
-// within returns how many of the sequences from..to are deleted.
-func (d *deletedSnapshot) within(from, to uint64) uint64 {
-	if d == nil || from > to {
-		return 0
-	}
-	through := d.count
-	if n := len(d.list); n > 0 && to < d.list[n-1].last {
-		through = d.below(to + 1)
-	}
-	return through - d.below(from)
-}
-
-// below returns how many sequences below one are deleted.
-func (d *deletedSnapshot) below(sequence uint64) uint64 {
-	i := d.list.search(sequence)
-	if i == len(d.list) {
-		return d.count
-	}
-	e := &d.list[i]
-	switch {
-	case sequence <= e.first:
-		return e.before
-	case e.bits == nil:
-		return e.before + sequence - e.first
-	}
-	return e.before + e.bits.below(sequence-e.first)
+	return &deletedSnapshot{list: s.list[:n:n], count: s.count - uint64(k), recent: s.recent[:k:k]}
 }

@@ -158,7 +158,7 @@ func (e *Engine) lastOf(x *ExpectedLast) (last uint64, outcome gathered) {
 func (e *Engine) lastLive() uint64 {
 	for i := len(e.blocks) - 1; i >= 0; i-- {
 		if b := e.blocks[i]; b.msgs > 0 {
-			return b.deleted.list.liveBefore(b.last)
+			return b.deleted.settled().liveBefore(b.last)
 		}
 	}
 	return 0

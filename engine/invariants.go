@@ -1,6 +1,9 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // CheckInvariants returns what is wrong with the engine's state, or nil. It is
 // for tests, and costs time in proportion to the number of blocks and to the
@@ -134,7 +137,12 @@ func (s *deletedSet) check(last uint64) error {
 		}
 		n += e.size()
 	}
-	if n != s.count {
+	for i, sequence := range s.recent {
+		if s.list.contains(sequence) || slices.Contains(s.recent[:i], sequence) {
+			return fmt.Errorf("%d is kept apart, and is in the list, or twice", sequence)
+		}
+	}
+	if n += uint64(len(s.recent)); n != s.count {
 		return fmt.Errorf("%d sequences, counted %d", n, s.count)
 	}
 	if s.frozen > len(s.list) || s.open > len(s.list) || s.summed > len(s.list) {

@@ -201,7 +201,7 @@ func (e *Engine) Lose(l Loss) (lost uint64) {
 		b.allLost = true
 		e.dropEmptied()
 	} else if b.deleted.contains(b.firstLive) {
-		b.firstLive = b.deleted.list.liveAfter(b.firstLive)
+		b.firstLive = b.deleted.settled().liveAfter(b.firstLive)
 		e.refreshFirstTime(b)
 	}
 	e.refreshFirst()
@@ -212,7 +212,7 @@ func (e *Engine) Lose(l Loss) (lost uint64) {
 // liveWithin returns the ranges of the sequences first..last that are not deleted.
 func (b *block) liveWithin(first, last uint64) (live []SequenceRange) {
 	next := first
-	b.deleted.list.each(first, last, func(from, to uint64) {
+	b.deleted.settled().each(first, last, func(from, to uint64) {
 		if next < from {
 			live = append(live, SequenceRange{next, from - 1})
 		}

@@ -181,7 +181,7 @@ func (e *Engine) Deleted() []SequenceRange {
 	state := e.numbers.state()
 	deleted := newDeletedRanges(&state)
 	for _, b := range e.blocks {
-		deleted.add(b.deleted.list)
+		deleted.add(b.deleted.settled())
 	}
 	return deleted.ranges
 }

@@ -73,7 +73,7 @@ func (e *Engine) moveFirstLive(b *block) {
 		}
 		return
 	}
-	b.firstLive = b.deleted.list.liveAfter(b.firstLive)
+	b.firstLive = b.deleted.settled().liveAfter(b.firstLive)
 	if t, i, ok := b.head(); ok {
 		b.firstTime, b.timeStale = t.slot(i).time, false
 		return

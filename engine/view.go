@@ -98,7 +98,7 @@ func (b *BlockView) LastTime() int64 { return b.lastTime.Load() }
 // Deleted reports whether a sequence that the block spans has no message. There may be
 // one in the file all the same, which was removed.
 func (b *BlockView) Deleted(sequence uint64) bool {
-	return b.deleted.Load().stretches().contains(sequence)
+	return b.deleted.Load().contains(sequence)
 }
 
 // DeletedWithin returns how many of the sequences from..to are deleted, of those

@@ -20,7 +20,7 @@ var pureImports = []string{
 
 // sharedFiles hold what readers on other goroutines look at while the engine goes on. They alone may use
 // atomics.
-var sharedFiles = []string{"engine/published.go", "engine/view.go", "engine/tail.go"}
+var sharedFiles = []string{"engine/published.go", "engine/view.go", "engine/deletedsnapshot.go", "engine/tail.go"}
 
 // clockUses are the names of package time that read a clock, start a timer or depend on the machine's
 // zone; its types and arithmetic are welcome.
