@@ -34,12 +34,18 @@ func (s *Store) Purge(ctx context.Context) (removed uint64, err error) {
 
 // PurgeEx removes messages by subject and returns how many: those that filters select and whose
 // sequence is below below (0: any), but for the newest keep of all that the filters select. A
-// crash leaves all of them or none, as long as there are not more than a million.
+// crash leaves all of them or none, as long as there are not more than 2,048.
+//
+// More than that may go in pieces, from the oldest to the newest, while other operations are carried out: what is
+// removed is what there was of it when the purge came. Readers see it going on, a crash may leave the newest, and with
+// an error some may be gone: as many as are returned. Stores wait for none of it, unless a limit needs the
+// room that it makes, or they expect something of a subject; other purges of everything, compactions, truncations and
+// changes of the limits wait for all of it.
 //
 // What JetStream does in the corners, it does too: with below 1 nothing is removed; with filters that
 // select everything and a below above 1 it is Compact, and keep is of no meaning; without either
 // it is Purge. Errors are those of StoreMsg, and ErrUnreadable when a block that may have
-// such messages cannot be read at the moment, ErrPredicate for filters of Where: nothing was changed then.
+// such messages cannot be read at the moment. ErrPredicate, for filters of Where, has changed nothing.
 func (s *Store) PurgeEx(ctx context.Context, filters Filters, below, keep uint64) (removed uint64, err error) {
 	set, err := setOfChange([]Filters{filters})
 	if err != nil {

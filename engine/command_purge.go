@@ -6,7 +6,8 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// Purge removes messages by subject. The reply counts them.
+// Purge removes messages by subject. The reply counts them. Very many of them are removed in pieces, while other
+// commands are carried out: see purging.go.
 //
 // With a filter that selects everything and neither Sequence nor Keep it removes all messages, whatever
 // their number, with one record. With such a filter and a Sequence above 1 it is Compact. A Sequence of

@@ -31,9 +31,9 @@
 //     if it fails before, readers have what the old one published, whole.
 //  5. A command, with its byte slices, belongs to the engine until Step returns.
 //     Byte slices of a Commit belong to the engine and must not be changed.
-//  6. Replies leave in the order of their commands. Those to a Stop, and to a
-//     Flush at SyncInterval and SyncNever, are the exception: they wait for the
-//     maintenance lane, and replies to later commands overtake them.
+//  6. Replies leave in the order of their commands. Those to a Stop, to a Flush at
+//     SyncInterval and SyncNever, and to a Purge that goes in pieces are the exception:
+//     replies to later commands overtake them.
 //  7. What recovery scans has to be on stable storage before Recovery.Finish: the
 //     engine takes it for durable. The shell syncs the files that a crashed
 //     process may have left in the page cache, and their directory.
@@ -48,7 +48,8 @@
 // Store, StoreRaw, StoreBatch, Skip, Flush and Stop are the commands. Each is in a
 // file of its own, which has all that it does. A command that is refused has changed
 // nothing. One that needs a table which is not in memory waits for it, and so do all
-// commands behind it.
+// commands behind it. A Purge of very many messages is accepted and goes on while commands behind it are carried
+// out; its reply comes behind theirs.
 //
 // # Blocks
 //

@@ -14,15 +14,15 @@ func (e *Engine) Step(tag any, c Command) {
 	}
 }
 
-// parked is a command that waits for a table, or for the stream to serve, or behind
-// another one that does.
+// parked is a command that waits for a table, or for a purge, or for the stream to serve, or
+// behind another one that does.
 type parked struct {
 	tag     any
 	command Command
 }
 
 // apply carries out one command, or reports false when a table is missing that
-// it needs; nothing has changed then.
+// it needs, or a purge is going on that it waits for; nothing has changed then.
 func (e *Engine) apply(tag any, c Command) bool {
 	if e.stopped {
 		e.replyInOrder(Reply{Tag: tag, Err: ErrStopped})
