@@ -10,7 +10,8 @@
 //
 //  1. One actor owns all mutable state of a stream. Operations take effect one
 //     after another, in the order in which they reach its mailbox; two calls of
-//     one goroutine keep their order.
+//     one goroutine keep their order. (Store.PurgeEx of very many messages takes
+//     effect in pieces, between other operations.)
 //  2. A store is acknowledged when it is as durable as Config.Sync says. With
 //     SyncAlways, the default, that is after fdatasync: it survives power loss.
 //     Callers that arrive while one sync runs share the next one.
@@ -24,7 +25,7 @@
 //     may not have happened: it was on its way when a write or a sync failed (the
 //     error is ErrFailed, too), when the store was stopped from outside (it is not
 //     ErrStopped then), or when the caller's context ended (it wraps the cause).
-//     Every other error changed nothing: a refusal (ErrMaxMsgs, ErrTooLarge, ...),
+//     Every other error changed nothing, but for those of Store.PurgeEx: a refusal (ErrMaxMsgs, ErrTooLarge, ...),
 //     ErrFailed alone, by which everything is refused from a failure until the
 //     store has recovered from its files (by itself, unless Config.NoRecovery),
 //     ErrStopped, and a context that ended while the operation waited for its turn.

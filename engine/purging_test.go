@@ -150,7 +150,7 @@ func TestAPurgeInPiecesIsOneNotice(t *testing.T) {
 			want = []string{"purged -4 -400 0 ", "registered +0 +1600 0 ", "purged -6 -600 0 "}
 		}
 		var told []string
-		for len(told) < len(want) {
+		for range 100 {
 			s.goOn()
 			for _, n := range s.taker.list {
 				told = append(told, inShort(n))
@@ -211,4 +211,29 @@ func TestAPurgeInPiecesLeavesRoomForCommands(t *testing.T) {
 	s.tick(at)
 	s.turn()
 	require.Equal(t, 4, s.e.Purges()[0].Removed)
+}
+
+// TestAPurgeInPiecesRemovesWhatOneStepDoes, whatever stays.
+func TestAPurgeInPiecesRemovesWhatOneStepDoes(t *testing.T) {
+	for _, filter := range []string{"a", "b", "*", ">", "c"} {
+		for _, below := range []uint64{0, 1, 2, 9, 20, 30} {
+			for _, keep := range []uint64{0, 1, 2, 7, 10, 11} {
+				s := inPieces(t, engine.Limits{})
+				want := s.purged(t, 100, purgeOf(filter, below, keep))
+				one := s.live()
+				s = inPieces(t, engine.Limits{})
+				got := s.purged(t, 0, purgeOf(filter, below, keep))
+				require.Equal(t, want, got, "%s below %d, keep %d", filter, below, keep)
+				require.Equal(t, one, s.live(), "%s below %d, keep %d", filter, below, keep)
+				s.reopen()
+				require.Equal(t, one, s.live(), "%s below %d, keep %d, reopened", filter, below, keep)
+			}
+		}
+	}
+}
+
+// purged carries out a purge, in pieces if more than so many messages go, and returns how many it has removed.
+func (s *shell) purged(t *testing.T, most int, purge sent) int {
+	defer engine.SetPurgePieces(most, 64, 2)()
+	return s.must(t, purge)[0].Count
 }
