@@ -48,8 +48,9 @@ type purge struct {
 	next, before uint32
 
 	finds   map[findKey]*find
-	list    []match // found, ascending, and not removed yet
-	all     bool    // no more is to be found
+	found   []match // ascending; those from taken on are not removed yet
+	taken   int
+	all     bool // no more is to be found
 	removed int
 	began   bool // a piece was removed
 	sum     *noticeSum
@@ -62,7 +63,8 @@ type purge struct {
 // purges are those that are under way.
 type purges struct {
 	list     []*purge
-	commands uint64 // that have come while there were any
+	commands uint64      // that have come while there were any
+	graves   []Tombstone // memory for those of a piece
 }
 
 // piecemeal reports whether a purge is to be carried out in pieces.
@@ -153,7 +155,9 @@ func (e *Engine) goOnPurging() {
 		moved = moved || removed || done
 		switch {
 		case done:
-			e.purges.list = slices.Delete(e.purges.list, i, i+1)
+			if e.purges.list = slices.Delete(e.purges.list, i, i+1); len(e.purges.list) == 0 {
+				e.purges.graves = nil
+			}
 		case removed: // the others come first next time
 			e.purges.list = append(slices.Delete(e.purges.list, i, i+1), p)
 		default:
@@ -172,7 +176,7 @@ func (e *Engine) goOnPurging() {
 func (e *Engine) lookThrough(p *purge) {
 	for p.keep > 0 && e.keepNewest(p) {
 	}
-	for p.keep == 0 && !p.all && len(p.list) < purgePiece && e.lookIntoNext(p) {
+	for p.keep == 0 && !p.all && p.left() < purgePiece && e.lookIntoNext(p) {
 	}
 }
 
@@ -220,7 +224,10 @@ func (e *Engine) lookIntoNext(p *purge) bool {
 			p.all = p.all || ahead == 0
 			return false
 		}
-		list, state := e.matchesIn(p, b, p.list, high, e.holdsEvicted())
+		if p.taken == len(p.found) { // as many as in the block before
+			p.found, p.taken = p.found[:0], 0
+		}
+		list, state := e.matchesIn(p, b, p.found, high, e.holdsEvicted())
 		if state != gatheredAll {
 			if ahead++; ahead > purgeAhead {
 				return false
@@ -228,7 +235,7 @@ func (e *Engine) lookIntoNext(p *purge) bool {
 			continue
 		}
 		if ahead == 0 {
-			p.list, p.next = list, b.id+1
+			p.found, p.next = list, b.id+1
 			p.forget(b)
 			return true
 		}
@@ -236,6 +243,9 @@ func (e *Engine) lookIntoNext(p *purge) bool {
 	p.all = p.all || ahead == 0
 	return false
 }
+
+// left is how many messages are found and not removed yet.
+func (p *purge) left() int { return len(p.found) - p.taken }
 
 // highest returns the highest sequence of a message that the purge may remove.
 func (p *purge) highest() uint64 {
@@ -274,12 +284,9 @@ func (e *Engine) purgeNext(p *purge) (removed, done bool) {
 		if !ready {
 			return removed, false
 		}
-		n := min(len(p.list), purgePiece)
-		removed = e.removePiece(p, p.list[:n])
-		if p.list = p.list[n:]; len(p.list) == 0 {
-			p.list = nil
-		}
-		if p.all && len(p.list) == 0 {
+		n := min(p.left(), purgePiece)
+		removed = e.removePiece(p, p.found[p.taken:p.taken+n])
+		if p.taken += n; p.all && p.left() == 0 {
 			e.endPurge(p, nil)
 			return removed, true
 		}
@@ -294,10 +301,10 @@ func (e *Engine) pieceReady(p *purge) (bool, error) {
 	if err := findError(p.finds); err != nil {
 		return false, err
 	}
-	if len(p.list) < purgePiece && !p.all {
+	if p.left() < purgePiece && !p.all {
 		return false, nil
 	}
-	if len(p.list) == 0 {
+	if p.left() == 0 {
 		return true, nil
 	}
 	if busy := e.purges.commands - p.commands; p.began && busy > 0 && busy < commandsBetween && e.now < p.due {
@@ -313,7 +320,7 @@ func (e *Engine) pieceReady(p *purge) (bool, error) {
 // removePiece removes messages, and writes for those that are removed already that they are: see purgeMatches. It
 // reports false when there was nothing to do.
 func (e *Engine) removePiece(p *purge, list []match) bool {
-	graves := make([]Tombstone, 0, len(list))
+	graves := e.purges.graves[:0]
 	evicted, before := e.holdsEvicted(), p.removed
 	if slices.ContainsFunc(list, func(m match) bool { return m.live() }) {
 		e.protectHead()
@@ -330,6 +337,7 @@ func (e *Engine) removePiece(p *purge, list []match) bool {
 			graves = append(graves, m.tombstone())
 		}
 	}
+	e.purges.graves = graves
 	e.summedPart(p.sum)
 	if len(graves) == 0 {
 		return false
