@@ -282,7 +282,11 @@ func (r *removingAtOnce) run(ctx context.Context, place workplace) (run measure.
 	})
 }
 
-const p99Ratio = "p99 over idle"
+const (
+	p99Ratio      = "p99 over idle"
+	longestIdle   = "longest idle"
+	longestBeside = "longest"
+)
 
 // appendingBeside has one caller that appends, first alone, and then while half of the messages are purged.
 type appendingBeside struct{ peer peers.Peer }
@@ -303,6 +307,7 @@ func (a *appendingBeside) run(ctx context.Context, place workplace) (measure.Run
 		if err != nil {
 			return run, err
 		}
+		var longest *measure.Histogram
 		run, err = measure.Measure(func() (int64, *measure.Histogram, error) {
 			purge := startBackground(1, func(int, *atomic.Bool) error {
 				_, err := store.PurgeSubject(ctx, orderSubject(1))
@@ -314,11 +319,15 @@ func (a *appendingBeside) run(ctx context.Context, place workplace) (measure.Run
 			if err == nil {
 				err = purge.wait()
 			}
+			longest = done.latencies
 			return done.steps, done.latencies, err
 		})
-		run.Extras = []measure.Extra{{
-			Name: p99Ratio, Value: divide(float64(run.P99), float64(alone[0].latencies.Quantile(0.99))), Unit: measure.Times,
-		}}
+		idle := alone[0].latencies
+		run.Extras = []measure.Extra{
+			{Name: p99Ratio, Value: divide(float64(run.P99), float64(idle.Quantile(0.99))), Unit: measure.Times},
+			{Name: longestIdle, Value: idle.Quantile(1).Seconds() * 1000, Unit: measure.Milliseconds},
+			{Name: longestBeside, Value: longest.Quantile(1).Seconds() * 1000, Unit: measure.Milliseconds},
+		}
 		return run, err
 	})
 }

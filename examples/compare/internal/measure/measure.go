@@ -29,10 +29,11 @@ type Unit string
 
 // The units of extras.
 const (
-	PerSecond   Unit = "/s"
-	Times       Unit = "x"
-	MiB         Unit = " MiB"
-	Nanoseconds Unit = " ns"
+	PerSecond    Unit = "/s"
+	Times        Unit = "x"
+	MiB          Unit = " MiB"
+	Nanoseconds  Unit = " ns"
+	Milliseconds Unit = " ms"
 )
 
 // Extra returns the extra figure with the given name, or 0.
