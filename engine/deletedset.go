@@ -22,9 +22,9 @@ import "slices"
 // docs/decisions/0009-deleted-sets.md has the reasons and the alternatives.
 type deletedSet struct {
 	list stretches
-	// recent are sequences of the set that are not in the list yet. Snapshots have the
-	// first of them.
-	recent []uint64
+	// recent has apart sequences of the set that are not in the list yet, from the
+	// beginning. Snapshots have the first of them. It is nil when there is none.
+	recent *[mostRecent]uint64
 	count  uint64 // sequences in the set
 	// Stretches from index open on are as they were appended: there may be any
 	// number of runs in their last window.
@@ -36,6 +36,7 @@ type deletedSet struct {
 	// summed is how many stretches know how much is deleted before them.
 	summed  int
 	changed bool // since the last snapshot
+	apart   uint8
 }
 
 // maxRuns is the most runs that a window is kept as. A bitmap takes as much memory
@@ -48,7 +49,7 @@ const mostRecent = 64
 
 // add puts the sequences first..last into the set, whether they are there or not.
 func (s *deletedSet) add(first, last uint64) {
-	if len(s.recent) > 0 && (first != last || len(s.recent) == mostRecent) {
+	if s.apart > 0 && (first != last || s.apart == mostRecent) {
 		s.settle()
 	}
 	if first == last && s.addRecent(first) {
@@ -61,7 +62,7 @@ func (s *deletedSet) add(first, last uint64) {
 // be copied for it. It reports false when it is to be put into the list.
 func (s *deletedSet) addRecent(sequence uint64) bool {
 	n := len(s.list)
-	if slices.Contains(s.recent, sequence) {
+	if slices.Contains(s.keptApart(), sequence) {
 		return true
 	}
 	if n == 0 || sequence > s.list[n-1].last {
@@ -75,18 +76,27 @@ func (s *deletedSet) addRecent(sequence uint64) bool {
 		return true // it is there
 	}
 	if s.recent == nil {
-		s.recent = make([]uint64, 0, mostRecent)
+		s.recent = new([mostRecent]uint64)
 	}
-	s.recent = append(s.recent, sequence)
+	s.recent[s.apart] = sequence
+	s.apart++
 	s.count++
 	s.changed = true
 	return true
 }
 
+// keptApart returns the sequences that are not in the list.
+func (s *deletedSet) keptApart() []uint64 {
+	if s.recent == nil {
+		return nil
+	}
+	return s.recent[:s.apart:s.apart]
+}
+
 // settle puts the recent sequences into the list.
 func (s *deletedSet) settle() {
-	recent := s.recent
-	s.recent = nil // snapshots have it
+	recent := s.keptApart()
+	s.recent, s.apart = nil, 0 // snapshots have it
 	s.count -= uint64(len(recent))
 	for _, sequence := range recent {
 		s.addToList(sequence, sequence)
@@ -117,7 +127,7 @@ func (s *deletedSet) addToList(first, last uint64) {
 
 // contains reports whether a sequence is in the set.
 func (s *deletedSet) contains(sequence uint64) bool {
-	return len(s.list) > 0 && (s.list.contains(sequence) || slices.Contains(s.recent, sequence))
+	return len(s.list) > 0 && (s.list.contains(sequence) || slices.Contains(s.keptApart(), sequence))
 }
 
 // append adds a range behind all others.
@@ -218,8 +228,8 @@ func (s *deletedSet) snapshot() *deletedSnapshot {
 			s.list[i].before = s.list[i-1].before + s.list[i-1].size()
 		}
 	}
-	n, k := len(s.list), len(s.recent)
+	n, recent := len(s.list), s.keptApart()
 	s.summed, s.frozen, s.changed = n, n, false
 	s.edit++
-	return &deletedSnapshot{list: s.list[:n:n], count: s.count - uint64(k), recent: s.recent[:k:k]}
+	return &deletedSnapshot{list: s.list[:n:n], count: s.count - uint64(len(recent)), recent: recent}
 }

@@ -31,7 +31,7 @@ type Engine struct {
 	emptied  []*block          // that have lost their last message and are still in the list
 	fenced   bool              // no command is carried out before the current group is published
 	finds    map[findKey]*find // by block, for the command that waits for them
-	purges   purges            // that are under way
+	purges   *purges           // that are under way, nil when there are none
 
 	groups
 	out   []Reply // for the next Ready

@@ -131,7 +131,7 @@ type Purging struct {
 
 // Purges returns those that are under way.
 func (e *Engine) Purges() (list []Purging) {
-	for _, p := range e.purges.list {
+	for _, p := range e.underWay() {
 		list = append(list, Purging{p.tag, p.removed, p.keep > 0})
 	}
 	return list

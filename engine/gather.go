@@ -152,7 +152,7 @@ func (e *Engine) found(w Work, d Done) {
 		}
 	}
 	take(e.finds)
-	for _, p := range e.purges.list {
+	for _, p := range e.underWay() {
 		take(p.finds)
 	}
 	if e.serving() && !e.stopped {

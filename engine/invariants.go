@@ -137,12 +137,12 @@ func (s *deletedSet) check(last uint64) error {
 		}
 		n += e.size()
 	}
-	for i, sequence := range s.recent {
-		if s.list.contains(sequence) || slices.Contains(s.recent[:i], sequence) {
+	for i, sequence := range s.keptApart() {
+		if s.list.contains(sequence) || slices.Contains(s.keptApart()[:i], sequence) {
 			return fmt.Errorf("%d is kept apart, and is in the list, or twice", sequence)
 		}
 	}
-	if n += uint64(len(s.recent)); n != s.count {
+	if n += uint64(s.apart); n != s.count {
 		return fmt.Errorf("%d sequences, counted %d", n, s.count)
 	}
 	if s.frozen > len(s.list) || s.open > len(s.list) || s.summed > len(s.list) {

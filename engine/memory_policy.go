@@ -12,10 +12,43 @@ func (e *Engine) trimMemory() {
 	}
 }
 
-// releaseMemory drops the memory of a block that takes no more records. Its tables
-// stay when a limit may soon remove messages from the block.
+// mostKept bounds the records of blocks whose tables stay until a limit reaches them, which takes 32
+// bytes each.
+const mostKept = 1 << 18
+
+// keepsTable reports whether the table of a block that takes no more records stays in memory: a
+// limit may soon remove messages from the block, or will before much else, so that the table would
+// only be loaded again.
+func (e *Engine) keepsTable(b *block) bool {
+	if !e.cfg.Limits.evicts() {
+		return false
+	}
+	if e.nearHead(b) {
+		return true
+	}
+	if !e.fillsUp() || e.cfg.Buffers.Tight() {
+		return false
+	}
+	records := uint64(0)
+	for _, other := range e.blocks {
+		if records += other.msgs; records > mostKept || other == b {
+			break
+		}
+	}
+	return records <= mostKept
+}
+
+// fillsUp reports whether MaxMsgs or MaxBytes removes messages, or soon will.
+func (e *Engine) fillsUp() bool {
+	l := &e.cfg.Limits
+	return l.Discard == DiscardOld &&
+		(l.MaxMsgs > 0 && int64(e.counts[countMessages]) >= l.MaxMsgs/2 ||
+			l.MaxBytes > 0 && int64(e.counts[countBytes]) >= l.MaxBytes/2)
+}
+
+// releaseMemory drops the memory of a block that takes no more records, and perhaps its tables.
 func (e *Engine) releaseMemory(b *block) {
-	keep := e.cfg.Limits.evicts() && e.nearHead(b)
+	keep := e.keepsTable(b)
 	b.memory.drop(b.appended, e.cfg.Buffers, &e.spareSlots, keep)
 	if !keep {
 		b.forgetTables()
@@ -36,5 +69,10 @@ func (e *Engine) dropIdleMemory() {
 	e.groups.shrink()
 	e.sent = nil
 	e.returnAllLent()
+	for _, other := range e.blocks {
+		if other.sealed && other.appended != nil && other.memory.tail == nil && !e.nearHead(other) {
+			other.forgetTables()
+		}
+	}
 	e.prefetch()
 }

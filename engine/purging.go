@@ -60,7 +60,7 @@ type purge struct {
 	waits    bool   // for that
 }
 
-// purges are those that are under way.
+// purges are those that are under way, one at least.
 type purges struct {
 	list     []*purge
 	commands uint64      // that have come while there were any
@@ -69,7 +69,7 @@ type purges struct {
 
 // piecemeal reports whether a purge is to be carried out in pieces.
 func (e *Engine) piecemeal(filter *subject.Set, high uint64) bool {
-	if e.change.step != changeNothing || len(e.purges.list) >= mostPurges {
+	if e.change.step != changeNothing || len(e.underWay()) >= mostPurges {
 		return false
 	}
 	looked := 0
@@ -89,7 +89,18 @@ func (e *Engine) beginPurge(tag any, filter *subject.Set, c *Purge) {
 	if c.Sequence > 1 {
 		p.below = c.Sequence
 	}
+	if e.purges == nil {
+		e.purges = &purges{}
+	}
 	e.purges.list = append(e.purges.list, p)
+}
+
+// underWay returns the purges that are under way.
+func (e *Engine) underWay() []*purge {
+	if e.purges == nil {
+		return nil
+	}
+	return e.purges.list
 }
 
 // waitsForPurge reports whether a command waits for a purge that is under way: one that asks for what the purge
@@ -145,27 +156,29 @@ func selects(filter *subject.Set, name string) bool {
 
 // goOnPurging does what it can of the purges under way: it removes one piece at most, and that once a group.
 func (e *Engine) goOnPurging() {
-	if len(e.purges.list) == 0 || !e.serving() || e.stopped || e.fenced {
+	if e.purges == nil || !e.serving() || e.stopped || e.fenced {
 		return
 	}
 	moved := false
-	for i := 0; i < len(e.purges.list); {
-		p := e.purges.list[i]
+	x := e.purges
+	for i := 0; i < len(x.list); {
+		p := x.list[i]
 		removed, done := e.purgeNext(p)
 		moved = moved || removed || done
 		switch {
 		case done:
-			if e.purges.list = slices.Delete(e.purges.list, i, i+1); len(e.purges.list) == 0 {
-				e.purges.graves = nil
-			}
+			x.list = slices.Delete(x.list, i, i+1)
 		case removed: // the others come first next time
-			e.purges.list = append(slices.Delete(e.purges.list, i, i+1), p)
+			x.list = append(slices.Delete(x.list, i, i+1), p)
 		default:
 			i++
 		}
 		if removed {
 			break
 		}
+	}
+	if len(x.list) == 0 {
+		e.purges = nil
 	}
 	if moved {
 		e.goOn()
@@ -359,20 +372,20 @@ func (e *Engine) endPurge(p *purge, err error) {
 
 // failPurges answers the purges under way when the engine fails: with unknown if they have changed something.
 func (e *Engine) failPurges(refusal, unknown error) {
-	for _, p := range e.purges.list {
+	for _, p := range e.underWay() {
 		err := refusal
 		if p.began {
 			err = unknown
 		}
 		e.reply(Reply{Tag: p.tag, Err: err})
 	}
-	e.purges.list = nil
+	e.purges = nil
 }
 
 // purgeDue returns when a purge goes on whatever commands come, or never.
 func (e *Engine) purgeDue() int64 {
 	due := never
-	for _, p := range e.purges.list {
+	for _, p := range e.underWay() {
 		if p.waits {
 			due = min(due, max(p.due, e.now+1))
 		}

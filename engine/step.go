@@ -3,7 +3,7 @@ package engine
 // Step takes one command. Its tag comes back in the reply; a nil tag asks for none.
 // Step never blocks: what follows from the command is in the next Ready.
 func (e *Engine) Step(tag any, c Command) {
-	if len(e.purges.list) > 0 {
+	if e.purges != nil {
 		e.purges.commands++
 	}
 	switch {
@@ -28,7 +28,7 @@ func (e *Engine) apply(tag any, c Command) bool {
 		e.replyInOrder(Reply{Tag: tag, Err: ErrStopped})
 		return true
 	}
-	if len(e.purges.list) > 0 && e.waitsForPurge(c) || !c.apply(e, tag) {
+	if e.purges != nil && e.waitsForPurge(c) || !c.apply(e, tag) {
 		return false
 	}
 	e.finds = nil // what it has looked for is of no use to the next one

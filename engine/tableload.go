@@ -115,11 +115,7 @@ func (e *Engine) nearHead(b *block) bool {
 
 // prefetch asks for the tables of the next blocks that a limit reaches.
 func (e *Engine) prefetch() {
-	l := &e.cfg.Limits
-	full := l.Discard == DiscardOld &&
-		(l.MaxMsgs > 0 && int64(e.counts[countMessages]) >= l.MaxMsgs/2 ||
-			l.MaxBytes > 0 && int64(e.counts[countBytes]) >= l.MaxBytes/2)
-	if !full {
+	if !e.fillsUp() {
 		return
 	}
 	seen := 0

@@ -36,7 +36,7 @@ func (e *Engine) clockWentBack(now int64) {
 		x.due = now
 	}
 	x.ran = min(x.ran, now)
-	for _, p := range e.purges.list {
+	for _, p := range e.underWay() {
 		p.due = min(p.due, now+purgePause)
 	}
 	for _, b := range e.blocks {
