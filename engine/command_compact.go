@@ -94,16 +94,16 @@ func (e *Engine) compactNow(c *compaction, reason NoticeReason) (n int) {
 		n += e.dropWhole(b, t)
 	}
 	graves := e.evictedBelow(c.list)
-	for i := range c.list {
-		m := &c.list[i]
-		if !m.live() {
-			continue
+	for list := c.list; len(list) > 0; {
+		b, k := list[0].block, 0
+		for k < len(list) && list[k].block == b {
+			if list[k].live() && b.last >= c.below { // a nats-server knows no floor
+				graves = append(graves, list[k].tombstone())
+			}
+			k++
 		}
-		if m.block.last >= c.below { // a nats-server knows no floor
-			graves = append(graves, m.tombstone())
-		}
-		e.removeAt(m.block, m.table, m.index, countRemovedRequest)
-		n++
+		n += e.removeFirstOf(b, list[:k], c.below)
+		list = list[k:]
 	}
 	e.summedNotices(reason, false)
 	e.removed()
@@ -128,5 +128,52 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 	b.msgs, b.bytes, b.thinned = 0, 0, true
 	e.emptied = append(e.emptied, b)
 	e.current.deletes(b)
+	return int(n)
+}
+
+// removeFirstOf removes all messages of a block below a sequence: those that are live of a list. It returns how many
+// they were.
+func (e *Engine) removeFirstOf(b *block, list []match, below uint64) int {
+	var subjects []removal // each subject's, in order of its first message
+	at := make(map[uint32]int)
+	n, bytes := uint64(0), uint64(0)
+	for i := range list {
+		m := &list[i]
+		if !m.live() {
+			continue
+		}
+		n, bytes = n+1, bytes+uint64(m.table.slot(m.index).size)
+		id := m.table.subjectOf(e.subjects, m.index)
+		k, known := at[id]
+		if !known {
+			k, at[id] = len(subjects), len(subjects)
+			subjects = append(subjects, removal{subject: id})
+		}
+		subjects[k].count, subjects[k].sequence = subjects[k].count+1, m.sequence()
+	}
+	if n == 0 {
+		return 0
+	}
+	for _, r := range subjects {
+		e.removeMany(b, r.subject, r.count, r.sequence)
+	}
+	// A table that was read again may not agree with what was counted.
+	n, bytes = min(n, b.msgs), min(bytes, b.bytes)
+	if n == b.msgs {
+		bytes = b.bytes
+	}
+	e.noteMany(NoticeCompacted, n, bytes)
+	e.counts[countRemovedRequest] += n
+	e.counts[countMessages] -= n
+	e.counts[countBytes] -= bytes
+	b.msgs, b.bytes, b.thinned = b.msgs-n, b.bytes-bytes, true
+	b.deleted.add(b.firstLive, min(below-1, b.last))
+	e.current.deletes(b)
+	if b.msgs == 0 {
+		e.emptied = append(e.emptied, b)
+		return int(n)
+	}
+	e.compacting.consider(e, b)
+	e.moveFirstLive(b)
 	return int(n)
 }

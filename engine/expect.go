@@ -229,7 +229,7 @@ func (e *Engine) newest(filter *subject.Set, low, high uint64) (sequence uint64,
 		if from >= b.tailFrom || b.scannedSize == 0 {
 			continue
 		}
-		switch t, state := e.onDisk(b, filter, &e.finds); {
+		switch t, state := e.onDisk(b, filter, 0, &e.finds); {
 		case state == unreadableBlock && asked == 0:
 			return 0, unreadableBlock
 		case state != gatheredAll:

@@ -41,6 +41,7 @@ type findKey struct {
 	kind   WorkKind
 	block  uint32
 	size   int64
+	to     uint64 // the highest sequence that is asked for, 0 for any
 	filter string // see filterText; a command may look for several subjects
 }
 
@@ -93,7 +94,11 @@ func (g *gatherer) in(b *block, list []match, low, high uint64, dead bool, finds
 		from = max(from, b.firstLive)
 	}
 	if from < b.tailFrom && b.scannedSize > 0 {
-		t, state := g.e.onDisk(b, g.filter, finds)
+		to := high
+		if b.last <= high {
+			to = 0
+		}
+		t, state := g.e.onDisk(b, g.filter, to, finds)
 		if state != gatheredAll {
 			return list, state
 		}
@@ -105,24 +110,25 @@ func (g *gatherer) in(b *block, list []match, low, high uint64, dead bool, finds
 	return list, gatheredAll
 }
 
-// onDisk returns a table with at least the records in the file of a block that a filter selects.
-func (e *Engine) onDisk(b *block, filter *subject.Set, finds *map[findKey]*find) (*Table, gathered) {
+// onDisk returns a table with at least the records in the file of a block, up to a sequence (0: all of them), that a
+// filter selects.
+func (e *Engine) onDisk(b *block, filter *subject.Set, to uint64, finds *map[findKey]*find) (*Table, gathered) {
 	if b.scanned != nil {
 		b.used = e.now
 		return b.scanned, gatheredAll
 	}
-	return e.findIn(finds, WorkFind, b, filter)
+	return e.findIn(finds, WorkFind, b, to, filter)
 }
 
 // find returns what the shell has found in the file of a block for the command that waits, and asks it to look when
 // it has not.
 func (e *Engine) find(kind WorkKind, b *block, filter *subject.Set) (*Table, gathered) {
-	return e.findIn(&e.finds, kind, b, filter)
+	return e.findIn(&e.finds, kind, b, 0, filter)
 }
 
 // findIn is find for whoever keeps finds.
-func (e *Engine) findIn(finds *map[findKey]*find, kind WorkKind, b *block, filter *subject.Set) (*Table, gathered) {
-	key := findKey{kind, b.id, b.scannedSize, filterText(filter)}
+func (e *Engine) findIn(finds *map[findKey]*find, kind WorkKind, b *block, to uint64, filter *subject.Set) (*Table, gathered) {
+	key := findKey{kind, b.id, b.scannedSize, to, filterText(filter)}
 	f, asked := (*finds)[key]
 	switch {
 	case !asked:
@@ -132,7 +138,7 @@ func (e *Engine) findIn(finds *map[findKey]*find, kind WorkKind, b *block, filte
 		id := e.schedule(kind, b.id, b.scannedSize)
 		(*finds)[key] = &find{work: id}
 		w := &e.work[len(e.work)-1]
-		w.Filter = filter
+		w.Filter, w.Sequence = filter, to
 		e.pending[id] = *w
 	case f.err != nil:
 		return nil, unreadableBlock
@@ -145,7 +151,7 @@ func (e *Engine) findIn(finds *map[findKey]*find, kind WorkKind, b *block, filte
 // found takes what the shell has found in a block. What an earlier command had asked for, and did not wait
 // for, is of no use to this one.
 func (e *Engine) found(w Work, d Done) {
-	key := findKey{w.Kind, w.Block, w.Size, filterText(w.Filter)}
+	key := findKey{w.Kind, w.Block, w.Size, w.Sequence, filterText(w.Filter)}
 	take := func(finds map[findKey]*find) {
 		if f := finds[key]; f != nil && f.work == w.ID {
 			f.table, f.err, f.done = d.Table, d.Err, d.Err == nil
@@ -155,9 +161,21 @@ func (e *Engine) found(w Work, d Done) {
 	for _, p := range e.underWay() {
 		take(p.finds)
 	}
-	if e.serving() && !e.stopped {
+	if e.serving() && !e.stopped && !looking(e.finds) {
 		e.unpark()
 	}
+}
+
+// looking reports whether the shell is still looking for some of what was asked for, and has failed to find none:
+// until then it is of no use to try again.
+func looking(finds map[findKey]*find) (some bool) {
+	for _, f := range finds {
+		if f.err != nil {
+			return false
+		}
+		some = some || !f.done
+	}
+	return some
 }
 
 // findError returns why a block could not be looked through.

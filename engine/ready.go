@@ -88,7 +88,8 @@ const (
 	WorkSeal
 	// WorkRemove removes a block's file and syncs the directory.
 	WorkRemove
-	// WorkFind lists the records in the first Size bytes of a block whose subjects Filter selects.
+	// WorkFind lists the records in the first Size bytes of a block whose subjects Filter selects. Those above
+	// Sequence, if it is not 0, are not needed.
 	WorkFind
 	// WorkSubjects lists the subjects of the message records in the first Size bytes of a block, each with
 	// how many there are.
@@ -133,7 +134,7 @@ type Work struct {
 	Kind     WorkKind
 	Block    uint32
 	Size     int64
-	Sequence uint64 // erase
+	Sequence uint64 // erase, find
 	Length   int    // erase
 	// Filter is what WorkFind selects by.
 	Filter *subject.Set

@@ -43,19 +43,33 @@ func NewScan(id uint32) *Scan {
 // Message adds a message record. A record whose sequence is not above those of all
 // records before it is no message of the stream, and is passed over.
 func (s *Scan) Message(sequence uint64, time int64, offset int64, size int, subject []byte) {
+	if s.message(sequence, time, size) {
+		s.table.addScanned(sequence, time, offset, size, subject)
+	}
+}
+
+// MessageOf is Message for one who has numbered the subjects of the block, from 0.
+func (s *Scan) MessageOf(sequence uint64, time int64, offset int64, size int, number uint32, subject []byte) {
+	if s.message(sequence, time, size) {
+		s.table.addNumbered(sequence, time, offset, size, number, subject)
+	}
+}
+
+// message accounts a message record. It reports false when it is to be passed over.
+func (s *Scan) message(sequence uint64, time int64, size int) bool {
 	if sequence <= s.last || sequence >= maxSequence {
-		return
+		return false
 	}
 	if s.msgs == 0 {
 		s.first, s.firstMsg, s.firstTime = sequence, sequence, time
 	} else if sequence > s.last+1 {
 		s.addDeleted(s.last+1, sequence-1)
 	}
-	s.table.addScanned(sequence, time, offset, size, subject)
 	s.msgs++
 	s.bytes += uint64(size)
 	s.last, s.lastTime, s.timeless = sequence, time, false
 	s.maxTime = max(s.maxTime, time)
+	return true
 }
 
 // Skip adds a record that uses up its sequence, and those before it back to the

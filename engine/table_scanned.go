@@ -13,6 +13,8 @@ type tableNames struct {
 	// for.
 	ids    []uint32
 	lookup *nameLookup // while the block is being scanned
+	// given has, by the numbers that whoever scans has given the subjects, one more than those of this table.
+	given []uint32
 }
 
 // scannedName is a subject of a block, and what the block holds of it. A scan goes from record to
@@ -47,8 +49,42 @@ func (t *Table) addScanned(sequence uint64, time int64, offset int64, size int, 
 	t.add(sequence, time, offset, size, number)
 }
 
+// addNumbered is addScanned for a record of which whoever scans has numbered the subject.
+func (t *Table) addNumbered(sequence uint64, time int64, offset int64, size int, given uint32, subject []byte) {
+	if t.n == len(t.chunks)*slotsPerChunk {
+		t.chunks = append(t.chunks, new(slotChunk))
+	}
+	number := noSubject
+	if len(subject) > 0 {
+		number = t.names.addNumbered(given, subject, sequence, size)
+	}
+	t.add(sequence, time, offset, size, number)
+}
+
+// addNumbered is add that finds the subject by the number that it was given.
+func (n *tableNames) addNumbered(given uint32, subject []byte, sequence uint64, size int) uint32 {
+	for uint32(len(n.given)) <= given {
+		n.given = append(n.given, 0)
+	}
+	if n.given[given] == 0 {
+		n.given[given] = n.number(subject, sequence) + 1
+	}
+	number := n.given[given] - 1
+	sum := &n.list[number]
+	sum.count, sum.last, sum.size = sum.count+1, sequence, uint32(size)
+	return number
+}
+
 // add counts a record of a subject, and returns the subject's number.
 func (n *tableNames) add(subject []byte, sequence uint64, size int) uint32 {
+	number := n.number(subject, sequence)
+	sum := &n.list[number]
+	sum.count, sum.last, sum.size = sum.count+1, sequence, uint32(size)
+	return number
+}
+
+// number returns the number of a subject, a new one when it has none; sequence is that of its first record then.
+func (n *tableNames) number(subject []byte, sequence uint64) uint32 {
 	hash := seedhash.Sum(0, subject)
 	number, known := n.lookup.find(n.list, hash, subject)
 	if !known {
@@ -56,13 +92,11 @@ func (n *tableNames) add(subject []byte, sequence uint64, size int) uint32 {
 		n.list = append(n.list, scannedName{n.lookup.text(subject), nameSum{first: sequence}, hash})
 		n.lookup.added(n.list)
 	}
-	sum := &n.list[number]
-	sum.count, sum.last, sum.size = sum.count+1, sequence, uint32(size)
 	return number
 }
 
 // scanned ends the scan: no more records will be added.
-func (n *tableNames) scanned() { n.lookup = nil }
+func (n *tableNames) scanned() { n.lookup, n.given = nil, nil }
 
 // unresolved marks a subject that was not looked up in the subject index yet.
 const unresolved = noSubject - 1

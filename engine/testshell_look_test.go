@@ -25,7 +25,7 @@ func (s *shell) lookInto(w engine.Work, done *engine.Done) {
 				names = append(names, r.subject)
 			}
 			sums[r.subject] = sum{sums[r.subject].count + 1, r.sequence}
-		case w.Kind == engine.WorkFind && (w.Filter.All() || r.subject != "" && w.Filter.Match([]byte(r.subject))):
+		case w.Kind == engine.WorkFind && (w.Sequence == 0 || r.sequence <= w.Sequence) && (w.Filter.All() || r.subject != "" && w.Filter.Match([]byte(r.subject))):
 			found.Message(r.sequence, r.time, offset, r.size, []byte(r.subject))
 		}
 	})

@@ -11,17 +11,17 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// find lists the message records in the first size bytes of a block that a filter selects: from its index,
-// of which that takes the pages with these subjects, or else from a scan of the block.
-func (f *Files) find(id uint32, size int64, filter *subject.Set) (*engine.Table, error) {
-	table, err := f.findInIndex(id, size, filter)
+// find lists the message records in the first size bytes of a block that a filter selects, up to a sequence (0: all of
+// them): from its index, of which that takes the pages with these subjects, or else from a scan of the block.
+func (f *Files) find(id uint32, size int64, to uint64, filter *subject.Set) (*engine.Table, error) {
+	table, err := f.findInIndex(id, size, to, filter)
 	if err == nil {
 		return table, nil
 	}
 	f.warnOfIndex(id, err)
 	scan := engine.NewScan(id)
 	err = f.eachRecord(id, size, func(offset int64, r *blockio.Record) {
-		if r.Kind == blockio.KindMessage && selects(filter, r.Subject) {
+		if r.Kind == blockio.KindMessage && (to == 0 || r.Sequence <= to) && selects(filter, r.Subject) {
 			scan.Message(r.Sequence, r.Time, offset, r.Size, r.Subject)
 		}
 	})
@@ -39,9 +39,9 @@ func selects(filter *subject.Set, name []byte) bool {
 }
 
 // findInIndex is find from the index alone.
-func (f *Files) findInIndex(id uint32, size int64, filter *subject.Set) (*engine.Table, error) {
+func (f *Files) findInIndex(id uint32, size int64, to uint64, filter *subject.Set) (*engine.Table, error) {
 	if filter.All() {
-		return f.tableFromIndex(id, size)
+		return f.tableFromIndex(id, size, to)
 	}
 	x, err := f.indexOf(id, size)
 	if err != nil {
@@ -59,7 +59,7 @@ func (f *Files) findInIndex(id uint32, size int64, filter *subject.Set) (*engine
 			return err
 		}
 		sequence, err := x.Sequence(ordinal)
-		if err == nil {
+		if err == nil && (to == 0 || sequence <= to) {
 			scan.Message(sequence, r.Time, r.Offset, r.Size, name)
 		}
 		return err

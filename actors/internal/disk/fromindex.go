@@ -188,8 +188,8 @@ func eachSubject(x *blockindex.File, visit func(name []byte, info blockindex.Sub
 }
 
 // tableFromIndex returns the message records of a sealed block, from the block's index alone. size is
-// where the records end that are asked for.
-func (f *Files) tableFromIndex(id uint32, size int64) (*engine.Table, error) {
+// where the records end that are asked for, and to the highest sequence, 0 for any.
+func (f *Files) tableFromIndex(id uint32, size int64, to uint64) (*engine.Table, error) {
 	x, _, err := f.openIndex(id)
 	if err != nil {
 		return nil, err
@@ -198,16 +198,18 @@ func (f *Files) tableFromIndex(id uint32, size int64) (*engine.Table, error) {
 	if x.Summary().End != size {
 		return nil, errNoUse // the engine has the block's later records in memory
 	}
-	x.Populate()
+	if to == 0 {
+		x.Populate()
+	}
 	scan := engine.NewScan(id)
-	if err := fillTable(scan, x); err != nil {
+	if err := fillTable(scan, x, to); err != nil {
 		return nil, err
 	}
 	return scan.Table(), nil
 }
 
-// fillTable adds the message records of an index to a scan.
-func fillTable(scan *engine.Scan, x *blockindex.File) error {
+// fillTable adds the message records of an index, up to a sequence (0: all of them), to a scan.
+func fillTable(scan *engine.Scan, x *blockindex.File, to uint64) error {
 	names := make([][]byte, 0, x.Summary().Subjects)
 	if err := eachSubject(x, func(name []byte, _ blockindex.SubjectInfo, _, _ uint64) {
 		names = append(names, append([]byte(nil), name...))
@@ -223,6 +225,9 @@ func fillTable(scan *engine.Scan, x *blockindex.File) error {
 		if err != nil {
 			return err
 		}
+		if to > 0 && sequence > to {
+			return nil
+		}
 		var name []byte
 		if r.Subject != blockindex.EmptySubject {
 			if int(r.Subject) >= len(names) {
@@ -230,7 +235,7 @@ func fillTable(scan *engine.Scan, x *blockindex.File) error {
 			}
 			name = names[r.Subject]
 		}
-		scan.Message(sequence, r.Time, r.Offset, r.Size, name)
+		scan.MessageOf(sequence, r.Time, r.Offset, r.Size, r.Subject, name)
 	}
 	return nil
 }

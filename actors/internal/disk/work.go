@@ -78,7 +78,7 @@ func (f *Files) Work(w engine.Work) engine.Done {
 			f.loads.done(w.Block)
 		}
 	case engine.WorkFind:
-		done.Table, done.Err = f.find(w.Block, w.Size, w.Filter)
+		done.Table, done.Err = f.find(w.Block, w.Size, w.Sequence, w.Filter)
 	case engine.WorkSubjects:
 		done.Table, done.Err = f.subjects(w.Block, w.Size)
 	case engine.WorkTombstones:
@@ -112,7 +112,7 @@ func (f *Files) Work(w engine.Work) engine.Done {
 // has, or else those that a scan of the block finds. With patience, a block with sectors that cannot be
 // read is an error: it is worth another attempt.
 func (f *Files) loadTable(id uint32, size int64, patience bool) (*engine.Table, error) {
-	table, err := f.tableFromIndex(id, size)
+	table, err := f.tableFromIndex(id, size, 0)
 	if err == nil {
 		return table, nil
 	}
