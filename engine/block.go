@@ -60,9 +60,11 @@ type block struct {
 	markCRC uint32
 	view    *BlockView
 	// sealed blocks take no more records.
-	sealed    bool
-	queued    bool  // for a compaction
-	compacted int64 // live bytes when it was compacted last, or that failed; 0 before
+	sealed bool
+	queued bool // for a compaction
+	// passedOver tells that the block has no index since it was queued when its turn came.
+	passedOver bool
+	compacted  int64 // live bytes when it was compacted last, or that failed; 0 before
 	// hasIndex tells that recovery found a block index that is of use.
 	hasIndex bool
 }

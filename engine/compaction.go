@@ -59,7 +59,8 @@ func (x *compacting) next(e *Engine) {
 	for x.out == nil && len(x.waiting) > 0 {
 		b := x.waiting[0]
 		if e.indexOf(b) < 0 || b.msgs == 0 || !e.sparse(b) || b.allLost || e.goesSoon(b) {
-			x.waiting, x.ready, b.queued = shift(x.waiting, 1), nil, false
+			x.waiting, x.ready = shift(x.waiting, 1), nil
+			e.leaveQueue(b)
 			continue
 		}
 		if !e.mayCompact(b) {
@@ -78,7 +79,8 @@ func (x *compacting) next(e *Engine) {
 		// A group that writes nothing is not counted.
 		settled := e.inflight == nil && !e.current.staged() && d.durable.group == d.written.group
 		if d.durable.group < x.group && !settled {
-			if e.inflight == nil {
+			// In a stream that is always writing something is always in flight.
+			if e.inflight == nil || d.written.group >= x.group {
 				e.syncInBackground()
 			}
 			return
@@ -142,11 +144,13 @@ func (e *Engine) prepare(b *block) *Compaction {
 func (e *Engine) compacted(s *Scan) {
 	b := e.compacting.out
 	e.compacting.out = nil
-	b.queued, b.compacted = false, int64(b.bytes)
+	b.compacted = int64(b.bytes)
 	if s == nil {
+		e.leaveQueue(b)
 		e.compacting.retryAt = e.now + retryCompaction
 		return
 	}
+	b.queued, b.passedOver = false, false
 	b.size, b.scannedSize, b.tailFrom = s.size, s.size, b.last+1
 	b.scanned, b.appended, b.inAppended, b.cursor = nil, nil, false, 0
 	b.firstMsg, b.proves, b.markCRC = s.firstMsg, s.last, s.markCRC
@@ -159,6 +163,15 @@ func (e *Engine) compacted(s *Scan) {
 	if e.indexOf(b) >= 0 {
 		e.setBlocks(e.blocks)
 		e.current.removed = true // readers are shown the view with the group
+		e.Reindex(b.id)
+	}
+}
+
+// leaveQueue notes that a block stays as it is, and has it indexed if it was not on account of the compaction.
+func (e *Engine) leaveQueue(b *block) {
+	b.queued = false
+	if b.passedOver {
+		b.passedOver = false
 		e.Reindex(b.id)
 	}
 }

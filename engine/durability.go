@@ -221,7 +221,7 @@ func (d *durability) removeEvicted(e *Engine) {
 		d.removing = true
 		e.schedule(WorkRemove, d.evicted[0].block, 0)
 		d.evicted = d.evicted[1:]
-	case e.inflight == nil:
+	case e.inflight == nil, len(e.compacting.waiting) > 0 && d.evicted[0].group <= d.written.group:
 		e.syncInBackground()
 	}
 }

@@ -39,7 +39,13 @@ func (x *indexing) next(e *Engine) (busy bool) {
 	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.truncating == nil && e.serving() && e.now >= x.retryAt {
 		b := x.waiting[0]
 		x.waiting = shift(x.waiting, 1)
-		if slices.Contains(e.blocks, b) {
+		switch {
+		case !slices.Contains(e.blocks, b):
+		case b.queued && !b.hasIndex:
+			// It is about to be written anew, and gets its index then.
+			b.passedOver = true
+			x.letGo(e, b)
+		default:
 			x.out = b
 			e.schedule(WorkIndex, b.id, b.size)
 		}

@@ -1,0 +1,81 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// sparseBlocks opens a stream of blocks of four messages at SyncNever, in which keys are overwritten so that half of
+// each block goes, and notes the work on blocks.
+func sparseBlocks(t *testing.T) (s *shell, work *[]string) {
+	cfg := testConfig()
+	cfg.BlockSize, cfg.CompactBelow, cfg.Level = 500, 70, engine.SyncNever
+	cfg.Limits = engine.Limits{MaxMsgsPer: 1}
+	s = newShell(cfg, newDisk(), engine.NewPublished(), start)
+	s.e.Tick(start)
+	work = &[]string{}
+	s.trace = func(what string) {
+		if _, kind, found := strings.Cut(what, ": "); found && (strings.HasPrefix(kind, "compact") || strings.HasPrefix(kind, "index")) {
+			*work = append(*work, kind)
+		}
+	}
+	return s, work
+}
+
+// TestABusyStreamIsCompacted: although something is always in flight.
+func TestABusyStreamIsCompacted(t *testing.T) {
+	s, work := sparseBlocks(t)
+	for i := range 400 {
+		s.step(store([]string{"a", "b", "c", "d", "e", "f", "g"}[i*i%7], 69))
+		s.tick(s.now + millisecond)
+		s.turn()
+		require.NotNil(t, s.commit)
+		for s.runWork() {
+		}
+		s.step(store("h", 69))
+		for s.runCommit() {
+		}
+	}
+	require.Contains(t, strings.Join(*work, " "), "compact")
+	s.settle()
+	require.NoError(t, s.e.CheckInvariants())
+}
+
+// TestABlockThatIsCompactedIsIndexedThen, and not before.
+func TestABlockThatIsCompactedIsIndexedThen(t *testing.T) {
+	s, work := sparseBlocks(t)
+	for _, name := range []string{"a", "b", "c", "d", "x", "a", "b", "y"} { // half of the first block goes
+		s.step(store(name, 69))
+	}
+	s.settle()
+	require.Equal(t, []string{"compact 1", "index 1"}, *work)
+}
+
+// TestABlockThatStaysAsItIsIsIndexed: its turn had come while it was to be compacted.
+func TestABlockThatStaysAsItIsIsIndexed(t *testing.T) {
+	s, work := sparseBlocks(t)
+	for _, name := range []string{"a", "b", "c", "d", "x", "a", "b", "y"} {
+		s.step(store(name, 69))
+	}
+	for !strings.Contains(strings.Join(*work, " "), "compact") {
+		s.turn()
+		if len(s.work) > 0 && s.work[0].Kind == engine.WorkCompact {
+			break
+		}
+		if !s.runAny() {
+			require.True(t, s.linger(s.tick))
+		}
+	}
+	for s.work[0].Kind != engine.WorkCompact {
+		s.runWork()
+	}
+	w := s.work[0]
+	s.work = s.work[1:]
+	s.e.Done(engine.Done{ID: w.ID}) // the block is damaged
+	s.settle()
+	require.Equal(t, []string{"compact 1", "index 1"}, *work)
+}
