@@ -115,6 +115,7 @@ func (e *Engine) truncate(tag any, last uint64) {
 	e.pending[id] = e.work[len(e.work)-1]
 	e.truncating = &truncating{out: true, reply: Reply{Tag: tag, Sequence: last, Count: e.liveAbove(last)}, work: id}
 	e.stopped, e.fenced = true, true
+	e.publishAtOnce() // what is durable: a flush may be answered that has waited for that, and nothing is published now
 }
 
 // liveAbove counts the live messages above a sequence.
