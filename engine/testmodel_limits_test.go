@@ -117,6 +117,7 @@ func (mc *machine) setLimits(next engine.Limits) error {
 	}
 	mc.followAge()
 	mc.shown, mc.between = mc.snapshot(), nil
+	mc.committing = mc.shown // a commit may be out that began while nobody looked
 	return mc.quiesce()
 }
 
