@@ -21,7 +21,11 @@ func (e *Engine) showDeletions(g *group, list *View) *View {
 				d.block.view = list.blocks[i]
 			}
 		}
-		d.block.view.deleted.Store(d.set)
+		// A view that the block was given since then has been shown to nobody. The one that readers were shown stays
+		// as it is also when the block has gone from the list.
+		if v := d.block.view; v != d.view {
+			v.deleted.Store(d.set)
+		}
 	}
 	clear(g.deletions)
 	g.deletions = g.deletions[:0]

@@ -36,3 +36,30 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 		t.Fatal("the first view of a block is not what its copies come from")
 	}
 }
+
+// TestSnapshotsKeepBlocksThatGo as they were: with its last message a block leaves the list of the stream, and not
+// that of the snapshot.
+func TestSnapshotsKeepBlocksThatGo(t *testing.T) {
+	for name, remove := range map[string]func(sequence uint64) engine.Command{
+		"one":     func(sequence uint64) engine.Command { return &engine.Remove{Sequence: sequence} },
+		"compact": func(sequence uint64) engine.Command { return &engine.Compact{Sequence: sequence + 1} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig()
+			cfg.BlockSize = 200
+			s := newShell(cfg, newDisk(), engine.NewPublished(), start)
+			s.must(t, repeat(store("a", 0), 12)...)
+			first := s.pub.View().Blocks()[0].ID
+			for sequence := uint64(1); sequence < 12; sequence++ {
+				now := s.pub.Snapshot()
+				s.must(t, sent{"r", remove(sequence)})
+				if n := now.View.Find(now.FirstSequence).DeletedWithin(now.FirstSequence, now.LastSequence); n != 0 {
+					t.Fatalf("the snapshot from %d on has %d deleted in the first block after that was removed", now.FirstSequence, n)
+				}
+			}
+			if s.pub.View().Blocks()[0].ID == first {
+				t.Fatal("the first block has not gone")
+			}
+		})
+	}
+}
