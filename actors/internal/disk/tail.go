@@ -46,7 +46,8 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 	if s.found.Settle {
 		return r.settle(id, s.found.End, s.found.MarkCRC)
 	}
-	if last && r.After == nil && appendable(&s.found) {
+	// A block that is full takes no more records: for the engine it is sealed, and its messages may be erased.
+	if last && r.After == nil && appendable(&s.found) && s.found.End < r.Config.BlockSize {
 		return r.Blocks.OpenTail(id, s.found.End)
 	}
 	return nil
