@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -265,4 +266,36 @@ func TestATruncationIsAllOrNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTruncateToARemovedSequenceWhoseBlockIsGone: the records of the removals, which are in a block that stays, neither
+// show a last sequence above the truncation nor remove what is stored next.
+func TestTruncateToARemovedSequenceWhoseBlockIsGone(t *testing.T) {
+	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
+		config := actors.Config{Dir: t.TempDir(), BlockSize: 4 << 10, Sync: level}
+		s := open(t, config)
+		for range 12 { // four blocks, which have no room for the records of the removals
+			mustStore(t, s, "a", strings.Repeat("x", 1300))
+		}
+		mustRemove(t, s, sequences(4, 12)...)
+		eventually(t, func() bool { return s.Stats().Blocks <= 2 })
+		mustStore(t, s, "a", "13")
+		require.NoError(t, s.Stop(t.Context()))
+		s = open(t, config)
+		_, err := s.Truncate(t.Context(), 6)
+		require.NoError(t, err)
+		want := []uint64{1, 2, 3}
+		for range 2 {
+			require.Equal(t, uint64(6+len(want)-3), stateOf(t, s).LastSequence)
+			got, _ := collect(t, s)
+			require.Equal(t, want, got)
+			require.NoError(t, s.Stop(t.Context()))
+			s = open(t, config)
+			want = append(want, mustStore(t, s, "new", "x").Sequence)
+		}
+		require.NoError(t, s.Stop(t.Context()))
+		s = open(t, config)
+		got, _ := collect(t, s)
+		require.Equal(t, []uint64{1, 2, 3, 7, 8}, got)
+	})
 }

@@ -115,11 +115,14 @@ func (b *Blocks) RemoveTruncation() error {
 }
 
 // CutEnd returns where a block is to be cut so that nothing of sequences above last is left: no message, no skip,
-// and no damage that is known to have held one. It is the length of the data when nothing is to be cut.
+// no damage that is known to have held one, and no record that one was removed, which the next message of that
+// sequence must not find. (Such a record can come before all others, where the block that had the message is gone.)
+// It is the length of the data when nothing is to be cut.
 func CutEnd(path string, id uint32, key *RecordCodec, data []byte, last uint64) int64 {
 	limit := int64(len(data))
 	scan := ScanBlock(path, id, key, data, false, func(offset int64, r Record) {
-		if (r.Kind == KindMessage || r.Kind == KindSkip || r.Kind == KindErased) && r.Sequence > last {
+		first, floor := r.Floor()
+		if !floor && r.Kind != KindGroupMark && r.Sequence > last || floor && first > last+1 {
 			limit = min(limit, offset)
 		}
 	})
