@@ -139,7 +139,13 @@ func (sc *Scan) Run() bool {
 		}
 		b := now.View.Find(sc.next)
 		if b == nil {
-			continue // the store is stopping
+			switch sc.beforeBlocks(now.View, floor) {
+			case quit:
+				return false
+			case atEnd:
+				return true
+			}
+			continue
 		}
 		if !narrowed && sc.farToGo(now.View) {
 			narrowed = true
