@@ -147,6 +147,7 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.engine.NotifyOn(len(a.takers.all))
 	a.tellTakers()
 	a.failing.Store(false)
+	a.source.EndCut()
 	a.meters.recoveries.Add(1)
 	s := a.published.State()
 	a.log.Info("recovered", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)

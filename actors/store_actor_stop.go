@@ -71,6 +71,7 @@ func (a *storeActor) onStopping() {
 	defer a.mailbox.Close()
 	a.ended = true
 	a.stopped.Store(true)
+	a.source.EndCut()
 	if a.timer != nil {
 		a.timer.Stop()
 	}

@@ -46,8 +46,9 @@ func patternSet(patterns []string) subject.Set {
 // passed over. Errors are as in Messages.
 func (s *Store) MultiLastMsgs(ctx context.Context, patterns []string, maxSequence uint64, maxAllowed int) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
+		rewinds := s.published.Rewinds()
 		sequences, err := s.MultiLastSeqs(ctx, patterns, maxSequence, maxAllowed)
-		s.loadEach(ctx, sequences, err, yield)
+		s.loadEach(ctx, rewinds, sequences, err, yield)
 	}
 }
 
@@ -60,19 +61,21 @@ func (s *Store) LastSeqs(ctx context.Context, maxSequence uint64, maxAllowed int
 // LastMsgs gives the messages whose sequences LastSeqs returns, as MultiLastMsgs does.
 func (s *Store) LastMsgs(ctx context.Context, maxSequence uint64, maxAllowed int, filters ...Filters) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
+		rewinds := s.published.Rewinds()
 		sequences, err := s.LastSeqs(ctx, maxSequence, maxAllowed, filters...)
-		s.loadEach(ctx, sequences, err, yield)
+		s.loadEach(ctx, rewinds, sequences, err, yield)
 	}
 }
 
-// loadEach hands out the messages of sequences, or the error of finding them.
-func (s *Store) loadEach(ctx context.Context, sequences []uint64, err error, yield func(Message, error) bool) {
+// loadEach hands out the messages of sequences, or the error of finding them, which was when the last sequence had gone
+// back so often.
+func (s *Store) loadEach(ctx context.Context, rewinds uint64, sequences []uint64, err error, yield func(Message, error) bool) {
 	if err != nil {
 		yield(Message{}, err)
 		return
 	}
 	for _, sequence := range sequences {
-		m, err := s.LoadMsg(ctx, sequence)
+		m, err := s.loadSince(ctx, rewinds, sequence)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}

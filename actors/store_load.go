@@ -11,7 +11,7 @@ import (
 
 // LoadMsg returns the message at a sequence, 0 for the first one: ErrEOF above the last
 // one, ErrNotFound when it is gone, ErrStopped, or an ErrCorrupt that says where the
-// record is damaged. It sees every message whose store has returned, and none that was
+// record is damaged; ErrUnreadable as Truncate says. It sees every message whose store has returned, and none that was
 // removed before the call. It takes constant time, and none of the writer's: messages
 // of the block that is being written come from memory, others from the files, on the
 // caller's goroutine, with one or two reads of a page when they are not in the page
@@ -36,6 +36,16 @@ func (s *Store) LoadMsgInto(ctx context.Context, sequence uint64, into *MessageB
 // load loads one message, whatever becomes of any context.
 func (s *stream) load(sequence uint64, into *MessageBuffer) error {
 	return into.took(s.source.Load(sequence, &into.buffer))
+}
+
+// loadSince is LoadMsg of what there was when the last sequence had gone back so often.
+func (s *stream) loadSince(ctx context.Context, rewinds, sequence uint64) (Message, error) {
+	if ctx.Err() != nil {
+		return Message{}, context.Cause(ctx)
+	}
+	var m MessageBuffer
+	err := m.took(s.source.LoadSince(rewinds, sequence, &m.buffer))
+	return m.Message, err
 }
 
 // LoadNextMsg returns the first message at or after a sequence that the filters

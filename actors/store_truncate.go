@@ -13,8 +13,10 @@ import (
 // all of it or nothing.
 //
 // It waits for everything that was accepted before it, and what is asked for after it waits for it. The stream
-// is recovered from its files then, which takes about as long as Open. Reads go on meanwhile, as of before.
-// Whoever follows the stream and was further gets the new messages behind the sequence.
+// is recovered from its files then, which takes about as long as Open. Reads go on meanwhile, as of before; those
+// that need a file which is cut or removed wait for the end of it. (If it fails in the middle, they are refused with
+// ErrUnreadable until the stream has recovered, which carries it out.) Whoever follows the stream and was further gets
+// the new messages behind the sequence.
 //
 // With 0 the stream is as if it were new. A sequence below the first one leaves it empty: the first sequence is
 // then the one behind, and there is no last time. Above the last one the error is ErrEOF, with
@@ -71,6 +73,7 @@ func (a *storeActor) truncate(w engine.Work) {
 func (a *storeActor) beginTruncation() {
 	if begin := a.truncation.begin; begin != nil && a.indexing == 0 && !a.ended {
 		a.truncation.begin = nil
+		a.source.BeginCut()
 		begin()
 	}
 }
@@ -90,6 +93,7 @@ func (a *storeActor) onTruncated(m *truncated) {
 	a.truncation = truncation{}
 	switch {
 	case !m.begun:
+		a.source.EndCut()
 		a.log.Error("cannot read a block to truncate the stream", "error", m.err)
 		a.engine.LeaveTruncation(m.err)
 		return
@@ -100,6 +104,7 @@ func (a *storeActor) onTruncated(m *truncated) {
 	a.tellTakers()
 	a.deliver(a.engine.Settled())
 	old := a.engine
+	a.source.EndCut()
 	a.engine, a.files, a.failure.highest = m.engine, m.files, m.highest
 	old.HandOver(a.engine)
 	a.tellTakers()
@@ -112,6 +117,7 @@ func (a *storeActor) onTruncated(m *truncated) {
 
 // notTruncated fails the engine: recovery carries out what was begun.
 func (a *storeActor) notTruncated(m *truncated) {
+	a.source.FailCut()
 	a.engine.Fail(m.err)
 	a.failed(m.err)
 	f := &a.failure

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -60,4 +61,49 @@ func TestATruncationThatFails(t *testing.T) {
 		got, _ = collect(t, s)
 		require.Equal(t, append(want, last+1), got, "%v", what.Load())
 	}
+}
+
+// TestReadsOfATruncationThatFailed: what it has cut off is neither damaged nor there. The rest is read as ever, and
+// nothing is told as lost.
+func TestReadsOfATruncationThatFailed(t *testing.T) {
+	files := blocktest.NewFaultFS(blocktest.NewMemFS())
+	config := actors.Config{Dir: "streams", FS: files, BlockSize: 4 << 10, IndexFrom: -1, NoRecovery: true}
+	s := openToFail(t, config)
+	for i := range 18 {
+		mustStore(t, s, "foo", fmt.Sprintf("%900d", i))
+	}
+	before := stateOf(t, s)
+	errDisk := errors.New("the disk is on fire")
+	files.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpRename && strings.Contains(op.Name, ".rewrite.") {
+			return blocktest.Fault{Err: &fs.PathError{Op: op.Kind.String(), Path: op.Name, Err: errDisk}}
+		}
+		return blocktest.Fault{}
+	})
+	_, err := s.Truncate(t.Context(), 6)
+	require.ErrorIs(t, err, actors.ErrOutcomeUnknown)
+	files.SetHook(nil)
+	m, err := s.LoadMsg(t.Context(), 6)
+	require.NoError(t, err)
+	require.Equal(t, uint64(6), m.Sequence)
+	_, err = s.LoadMsg(t.Context(), 11)
+	require.ErrorIs(t, err, actors.ErrUnreadable)
+	_, skip, err := s.LoadNextMsg(t.Context(), 10)
+	require.ErrorIs(t, err, actors.ErrUnreadable)
+	require.Zero(t, skip)
+	var got []uint64
+	for m, err := range s.Messages(t.Context()) {
+		if err != nil {
+			require.ErrorIs(t, err, actors.ErrUnreadable)
+			break
+		}
+		got = append(got, m.Sequence)
+	}
+	require.Subset(t, got, sequences(1, 6))
+	require.Equal(t, before, stateOf(t, s))
+	_ = s.Stop(t.Context())
+	s = open(t, config)
+	got, _ = collect(t, s)
+	require.Equal(t, sequences(1, 6), got)
+	require.Zero(t, stateOf(t, s).LostMessages)
 }

@@ -1,6 +1,7 @@
 package read
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,6 +52,12 @@ func (s *Source) Load(sequence uint64, into *Buffer) error {
 			return s.absent(wanted)
 		}
 		err := s.loadFrom(b, wanted, into)
+		if again, failure := s.afterCut(context.Background(), err); again || failure != nil {
+			if failure != nil {
+				return failure
+			}
+			continue
+		}
 		switch {
 		case err == nil || !worthAnotherTry(err):
 			return err

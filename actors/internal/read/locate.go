@@ -29,7 +29,7 @@ func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *
 	locate func(*Lookup, uint64) (uint64, bool, error), end func(*Lookup) uint64, behind func(*blockio.CorruptionError) uint64,
 ) (skip uint64, err error) {
 	for attempt := 0; ; attempt++ {
-		found := false
+		found, rewinds := false, s.Published.Rewinds()
 		err = s.Ask(ctx, set, func(l *Lookup) (err error) {
 			if skip, found, err = locate(l, start); err == nil && !found {
 				skip = end(l)
@@ -42,7 +42,7 @@ func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *
 		case !found:
 			return skip, fmt.Errorf("%w: no message from %d on", ErrEOF, start)
 		}
-		if err = s.Load(skip, into); err == nil {
+		if err = s.LoadSince(rewinds, skip, into); err == nil {
 			return skip, nil
 		}
 		if !errors.Is(err, ErrNotFound) {
@@ -74,14 +74,16 @@ func (s *Source) LoadNewest(ctx context.Context, set subject.Set, into *Buffer) 
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
+		rewinds := s.Published.Rewinds()
 		if info, ok := s.Published.Subjects().Get([]byte(literal)); ok && info.LastExact {
-			if err := s.Load(info.Last, into); !errors.Is(err, ErrNotFound) {
+			if err := s.LoadSince(rewinds, info.Last, into); !errors.Is(err, ErrNotFound) {
 				return err
 			}
 		}
 	}
 	for attempt := 0; ; attempt++ {
 		var sequence uint64
+		rewinds := s.Published.Rewinds()
 		err := s.Ask(ctx, set, func(l *Lookup) (err error) {
 			sequence, err = l.Newest()
 			return err
@@ -92,7 +94,7 @@ func (s *Source) LoadNewest(ctx context.Context, set subject.Set, into *Buffer) 
 		if err != nil {
 			return err
 		}
-		if err = s.Load(sequence, into); !errors.Is(err, ErrNotFound) {
+		if err = s.LoadSince(rewinds, sequence, into); !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		if attempt == mostAttempts {

@@ -50,6 +50,12 @@ func (s *Source) Ask(ctx context.Context, set subject.Set, answer func(*Lookup) 
 		}
 		l.now = s.Published.Snapshot()
 		err := answer(l)
+		if again, failure := s.afterCut(ctx, err); again || failure != nil {
+			if failure != nil {
+				return failure
+			}
+			continue
+		}
 		switch {
 		case err == nil || !worthAnotherTry(err):
 			return err

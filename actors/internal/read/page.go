@@ -83,6 +83,7 @@ func (s *Source) beyondBlock(sequence, last uint64, reverse bool) uint64 {
 // Messages that are removed meanwhile are left out. After damage the page ends, with the error.
 func (s *Source) LastPage(ctx context.Context, set subject.Set, from, most uint64, left PageSize, add func(*blockio.Record)) (next uint64, err error) {
 	var sequences []uint64
+	rewinds := s.Published.Rewinds()
 	err = s.Ask(ctx, set, func(l *Lookup) (err error) {
 		sequences, next, err = l.LastsFrom(from, most, left.Messages)
 		return err
@@ -92,7 +93,7 @@ func (s *Source) LastPage(ctx context.Context, set subject.Set, from, most uint6
 	}
 	for i, sequence := range sequences {
 		var b Buffer
-		switch err = s.Load(sequence, &b); {
+		switch err = s.LoadSince(rewinds, sequence, &b); {
 		case errors.Is(err, ErrNotFound):
 			continue
 		case err != nil && !errors.Is(err, ErrCorrupt):

@@ -251,9 +251,15 @@ func (sc *Scan) block(now engine.Snapshot, b *engine.BlockView) outcome {
 		if err != errStopVisit {
 			err = firstError(sc.tellUnread(), err)
 		}
+		again, failure := sc.afterCut(sc.ctx, err)
 		switch {
 		case err == errStopVisit:
 			return quit
+		case failure != nil:
+			sc.emit(nil, failure)
+			return quit
+		case again:
+			return goOn
 		case errors.Is(err, fs.ErrNotExist):
 			if sc.Reverse {
 				to = min(to, sc.next)

@@ -62,6 +62,7 @@ type Source struct {
 	// distrusted holds the numbers of blocks whose index file is of no use until it is written again.
 	distrusted sync.Map
 	doubts     doubts
+	cut        atomic.Pointer[cut]
 }
 
 // NewSource returns a Source.
