@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func TestQueryHistoriesAreLinearizable(t *testing.T) {
 				history := slices.Concat(histories...)
 				result := porcupine.CheckOperationsTimeout(linearQueries, history, time.Minute)
 				if result != porcupine.Ok {
-					explainLinear(t, history)
+					explainHistory(t, linearQueries, history)
 				}
 				require.Equal(t, porcupine.Ok, result)
 			})
@@ -101,17 +102,36 @@ func TestQueryHistoriesAreLinearizable(t *testing.T) {
 	})
 }
 
-// explainLinear logs the operations about the longest stretch that can be put in
+// explainHistory logs the operations about the longest stretch that can be put in
 // order.
-func explainLinear(t *testing.T, history []porcupine.Operation) {
+func explainHistory(t *testing.T, model porcupine.Model, history []porcupine.Operation) {
 	t.Helper()
-	_, info := porcupine.CheckOperationsVerbose(linearQueries, history, time.Minute)
+	_, info := porcupine.CheckOperationsVerbose(model, history, time.Minute)
 	var longest []int
 	for _, partial := range info.PartialLinearizations() {
 		for _, ids := range partial {
 			if len(ids) > len(longest) {
 				longest = ids
 			}
+		}
+	}
+	state := model.Init()
+	missing := make(map[int]bool)
+	for id := range history {
+		missing[id] = true
+	}
+	for _, id := range longest {
+		delete(missing, id)
+		_, state = model.Step(state, history[id].Input, history[id].Output)
+	}
+	t.Logf("up to where there is an order, it leads to %+v", state)
+	end := int64(math.MaxInt64)
+	for id := range missing {
+		end = min(end, history[id].Return)
+	}
+	for id := range missing {
+		if o := history[id]; o.Call <= end {
+			t.Logf("none of these can be next: %d..%d client %d: %s", o.Call, o.Return, o.ClientId, model.DescribeOperation(o.Input, o.Output))
 		}
 	}
 	reached := int64(0)
@@ -125,7 +145,7 @@ func explainLinear(t *testing.T, history []porcupine.Operation) {
 	})
 	slices.SortFunc(around, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
 	for _, o := range around {
-		t.Logf("%d..%d client %d: %s", o.Call, o.Return, o.ClientId, linearQueries.DescribeOperation(o.Input, o.Output))
+		t.Logf("%d..%d client %d: %s", o.Call, o.Return, o.ClientId, model.DescribeOperation(o.Input, o.Output))
 	}
 }
 

@@ -27,6 +27,8 @@ type removalsCommand struct {
 type removalsDraw struct {
 	random *rand.Rand
 	tokens int
+	// end has it draw mostly what removes and truncates about the end.
+	end bool
 }
 
 var removalsSubjects = []string{"k.0", "k.1", "k.2", "k.3", "", "one"}
@@ -51,6 +53,9 @@ func pickOf[T any](random *rand.Rand, choices ...T) T { return choices[random.In
 
 // sequence draws one about the messages that are there: often a live one.
 func (d *removalsDraw) sequence(s stock) uint64 {
+	if d.end && d.random.IntN(8) > 0 {
+		return max(s.last+1, 6) - d.random.Uint64N(6)
+	}
 	if len(s.live) > 0 && d.random.IntN(4) > 0 {
 		return s.live[d.random.IntN(len(s.live))].sequence
 	}
@@ -60,7 +65,11 @@ func (d *removalsDraw) sequence(s stock) uint64 {
 
 func (d *removalsDraw) command(s stock, tag any) removalsCommand {
 	random := d.random
-	switch k := random.IntN(100); {
+	k := random.IntN(100)
+	if d.end && random.IntN(2) == 0 {
+		k = pickOf(random, 44, 46, 60, 84, 84)
+	}
+	switch {
 	case k < 36:
 		m, header, payload := d.message()
 		r := &actors.StoreRequest{Subject: m.subject, Header: header, Payload: payload, Tag: tag}

@@ -48,14 +48,15 @@ type removalsScript struct {
 	wants   map[int]outcome
 }
 
-func newRemovalsScript(t *testing.T, seed uint64, fs blockio.FS) *removalsScript {
+func newRemovalsScript(t *testing.T, seed uint64, level actors.SyncLevel, fs blockio.FS) *removalsScript {
+	t.Helper()
 	random := randv2.New(randv2.NewPCG(seed, 7))
 	x := &removalsScript{
-		t: t, seed: seed, draw: &removalsDraw{random: random}, client: newClient(t, 100),
+		t: t, seed: seed, draw: &removalsDraw{random: random, end: seed%2 == 0}, client: newClient(t, 100),
 		names: map[uint64]string{}, waiting: map[int]removalsCommand{}, wants: map[int]outcome{},
 	}
 	x.config = actors.Config{
-		Dir: "data", Name: "ORDERS", FS: fs, BlockSize: 4 << 10, Sync: []actors.SyncLevel{actors.SyncAlways, actors.SyncAlways, actors.SyncInterval}[seed%3],
+		Dir: "data", Name: "ORDERS", FS: fs, BlockSize: 4 << 10, Sync: level,
 		IndexFrom: pickOf(random, int64(1), 1, -1), CompactBelow: pickOf(random, 90, 90, 50, -1),
 		FirstSequence: pickOf(random, uint64(0), 0, 1000), NoPreallocation: random.IntN(2) == 0,
 	}
@@ -336,7 +337,8 @@ func TestRemovalsSurviveCrashes(t *testing.T) {
 	for seed := *removalSeed; seed < *removalSeed+uint64(seeds); seed++ {
 		mem := blocktest.NewMemFS()
 		fs := blocktest.NewFaultFS(mem)
-		x := newRemovalsScript(t, seed, fs)
+		level := []actors.SyncLevel{actors.SyncAlways, actors.SyncAlways, actors.SyncInterval}[seed%3]
+		x := newRemovalsScript(t, seed, level, fs)
 		x.run(25, 8) // something to remove
 		images, stop := x.images(fs, mem, modes)
 		x.run(35, 8)
@@ -364,6 +366,21 @@ func TestRemovalsSurviveCrashes(t *testing.T) {
 	t.Logf("%d crashes, %d of them in a compaction and %d in a truncation, %.0f a second", crashes, rewritten, truncated, float64(crashes)/time.Since(began).Seconds())
 	require.NotZero(t, rewritten)
 	require.NotZero(t, truncated)
+}
+
+// TestScriptsOfRemovals is the same without crashes, and longer: each answer is that of the model, and so is the
+// stream when all were answered, and when it was opened again.
+func TestScriptsOfRemovals(t *testing.T) {
+	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
+		for seed := *removalSeed; seed < *removalSeed+max(6, 4*uint64(*removalSeeds)); seed++ {
+			x := newRemovalsScript(t, seed, level, blocktest.NewMemFS())
+			for range 60 {
+				x.run(6, 4)
+				x.verify(x.store, x.last(), "run")
+			}
+			require.NoError(t, x.store.Stop(context.Background()))
+		}
+	})
 }
 
 // recover opens what a crash has left, and returns what crashes of that leave.

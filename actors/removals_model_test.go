@@ -34,7 +34,7 @@ type outcome struct {
 
 func (o outcome) check(got outcome) error {
 	if !errors.Is(got.err, o.err) || o.err == nil && got.err != nil || o.err == nil && (got.last != o.last || got.count != o.count) {
-		return fmt.Errorf("answered with %+v, not %+v", got, o)
+		return fmt.Errorf("answered with %d, %d, %v, not %d, %d, %v", got.last, got.count, got.err, o.last, o.count, o.err)
 	}
 	return nil
 }
