@@ -36,6 +36,7 @@ type BlockSource struct {
 	dir       string // the stream's
 	stream    string
 	lastCodec atomic.Pointer[numberedCodec]
+	retired   atomic.Uint64
 
 	// Guarded by cache.mu.
 	generation uint64 // refs of lower ones are refused

@@ -98,9 +98,14 @@ func (s *BlockSource) Retire(ref BlockRef) {
 // RetireAll lets go of all files that Replace has kept of a block, and forgets it: what
 // was in them is not to be read any more.
 func (s *BlockSource) RetireAll(id uint32) {
+	s.retired.Add(1)
 	s.Retire(BlockRef{id, math.MaxUint64})
 	s.Forget(id)
 }
+
+// Retired returns how often RetireAll was called: before each time that bytes of a block are
+// overwritten which a snapshot may speak of.
+func (s *BlockSource) Retired() uint64 { return s.retired.Load() }
 
 // Current returns the ref of a block as its file is now: the given one, or that of a
 // later generation that Replace has begun.

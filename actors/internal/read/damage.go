@@ -87,6 +87,9 @@ func (p *part) holes(from, to uint64) (holes []stretch, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(all) > 0 {
+		all = r.source.stillLive(all)
+	}
 	if len(all) == 0 {
 		r.complete.CompareAndSwap(false, r.block.Whole() && low == p.block.First)
 		return nil, nil
@@ -130,6 +133,41 @@ func (p *part) holesOf(from, to uint64) (holes []stretch, err error) {
 		gap(n, to)
 	}
 	return holes, err
+}
+
+// live reports whether a message is live now, whatever it was in the view that somebody holds: what was removed since
+// may also have been erased.
+func (s *Source) live(sequence uint64) bool {
+	if sequence < s.Published.First() || sequence > s.Published.Last() {
+		return false
+	}
+	b := s.Published.View().Find(sequence)
+	return b != nil && !b.Deleted(sequence)
+}
+
+// stillLive returns what is live now of stretches that have no records.
+func (s *Source) stillLive(holes []stretch) (left []stretch) {
+	now := s.Published.Extent()
+	for _, hole := range holes {
+		from, to := max(hole.first, now.FirstSequence), min(hole.last, now.LastSequence)
+		for from <= to {
+			b := now.View.Find(from)
+			if b == nil {
+				break
+			}
+			end := to
+			if after := now.View.Next(b); after != nil {
+				end = min(to, after.First-1)
+			}
+			for _, live := range liveWithin(b, from, end) {
+				part := hole
+				part.first, part.last = live.First, live.Last
+				left = append(left, part)
+			}
+			from = end + 1
+		}
+	}
+	return left
 }
 
 // liveWithin returns the stretches of from..to that are live in a block.

@@ -124,7 +124,7 @@ func (r *blockReader) loadRecord(b *engine.BlockView, sequence uint64, into *Buf
 		return err
 	}
 	if !found {
-		if sequence < r.source.Published.First() || sequence > r.source.Published.Last() || b.Deleted(sequence) {
+		if !r.source.live(sequence) {
 			return r.source.absent(sequence) // meanwhile
 		}
 		r.lostWithin(b, sequence, sequence)

@@ -35,7 +35,7 @@ func (l *Lookup) putBack() {
 }
 
 // Ask takes a snapshot and answers a question from it. The files of a snapshot may go while they are
-// read; then it takes another one and asks again. answer must begin anew each time, and not keep the Lookup.
+// read, and messages in them may be erased; then it takes another one and asks again. answer must begin anew each time, and not keep the Lookup.
 func (s *Source) Ask(ctx context.Context, set subject.Set, answer func(*Lookup) error) error {
 	l := lookups.Get().(*Lookup)
 	defer l.putBack()
@@ -48,8 +48,12 @@ func (s *Source) Ask(ctx context.Context, set subject.Set, answer func(*Lookup) 
 		if s.Stopped.Load() {
 			return ErrStopped
 		}
+		retired := s.blocks.Retired()
 		l.now = s.Published.Snapshot()
 		err := answer(l)
+		if retired != s.blocks.Retired() && attempt < mostAttempts {
+			continue // a message of the snapshot may have been erased
+		}
 		if again, failure := s.afterCut(ctx, err); again || failure != nil {
 			if failure != nil {
 				return failure
