@@ -356,6 +356,9 @@ func TestRemovalsSurviveCrashes(t *testing.T) {
 			if i%37 == 0 {
 				more = append(more, x.recover(image)...)
 			}
+			if i%3 == 0 {
+				image.mem, image.what = withoutDerived(t, image.mem), image.what+", without indexes"
+			}
 			x.check(image, i%5 == 0)
 		}
 		for _, image := range more {
@@ -368,9 +371,9 @@ func TestRemovalsSurviveCrashes(t *testing.T) {
 	require.NotZero(t, truncated)
 }
 
-// TestScriptsOfRemovals is the same without crashes, and longer: each answer is that of the model, and so is the
+// TestRandomRemovals is the same without crashes, and longer: each answer is that of the model, and so is the
 // stream when all were answered, and when it was opened again.
-func TestScriptsOfRemovals(t *testing.T) {
+func TestRandomRemovals(t *testing.T) {
 	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
 		for seed := *removalSeed; seed < *removalSeed+max(6, 4*uint64(*removalSeeds)); seed++ {
 			x := newRemovalsScript(t, seed, level, blocktest.NewMemFS())
