@@ -187,3 +187,28 @@ func TestScansRaceCompactions(t *testing.T) {
 	got, _ := collect(t, s)
 	require.Len(t, got, 250)
 }
+
+// TestACompactionKeepsTombstonesOfOtherBlocks, whose messages would be back without them.
+func TestACompactionKeepsTombstonesOfOtherBlocks(t *testing.T) {
+	config := inMemory()
+	config.IndexFrom = 1
+	s := open(t, config)
+	put := func() { mustStore(t, s, "a", strings.Repeat("x", 900)) }
+	for range 4 { // block 1: 1 to 4
+		put()
+	}
+	put()
+	mustRemove(t, s, 2) // its tombstone is in block 2, with 5 to 8
+	for range 7 {
+		put()
+	}
+	eventually(t, func() bool { return s.Stats().Unindexed == 0 })
+	path := filepath.Join(config.Dir, config.Name, "ORDERS", "msgs", "2.blk")
+	before := len(contentOf(t, config.FS, config.Dir)[path])
+	mustRemove(t, s, 6, 7, 8)
+	eventually(t, func() bool { return len(contentOf(t, config.FS, config.Dir)[path]) < before })
+	crashes(t, config, func(t *testing.T, s *actors.Store) {
+		got, _ := collect(t, s)
+		require.Equal(t, []uint64{1, 3, 4, 5, 9, 10, 11, 12}, got)
+	})
+}

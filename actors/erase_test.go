@@ -7,7 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -244,5 +246,54 @@ func TestEraseInALastBlockThatIsFull(t *testing.T) {
 		require.NoError(t, s.Stop(t.Context()))
 		got, _ := collect(t, open(t, config))
 		require.Equal(t, []uint64{2, 3}, got)
+	})
+}
+
+// TestABlockStaysUntilItsErase: what empties a block while a message of it is to be overwritten does not remove the
+// file before.
+func TestABlockStaysUntilItsErase(t *testing.T) {
+	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
+		config := inMemory()
+		files := blocktest.NewFaultFS(config.FS)
+		config.FS, config.Sync, config.IndexFrom = files, level, -1
+		s := open(t, config)
+		first := storeSecret(t, s) // in block 1
+		fill(t, s)
+		sequence := storeSecret(t, s) // in block 2, which is sealed with the erasure; the first one waits for it
+		var mu sync.Mutex
+		var ops []string
+		files.SetHook(func(op blocktest.Op) blocktest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			if op.Kind == blocktest.OpWrite || op.Kind == blocktest.OpRemove {
+				ops = append(ops, op.Kind.String()+" "+filepath.Base(op.Name))
+			}
+			return blocktest.Fault{}
+		})
+		c := newClient(t, 3)
+		quiet.Root.Send(c.pid, &send{s.PID(), &actors.EraseRequest{Sequence: sequence}})
+		quiet.Root.Send(c.pid, &send{s.PID(), &actors.EraseRequest{Sequence: first}})
+		quiet.Root.Send(c.pid, &send{s.PID(), &actors.CompactRequest{Sequence: sequence + 1}})
+		for range 3 {
+			switch r := within(t, c.replies).(type) {
+			case *actors.RemoveReply:
+				require.NoError(t, r.Err)
+				require.True(t, r.Removed)
+			case *actors.PurgeReply:
+				require.NoError(t, r.Err)
+			}
+		}
+		eventually(t, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Contains(ops, "remove 2.blk")
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		for _, name := range []string{"1.blk", "2.blk"} {
+			at := slices.Index(ops, "write "+name)
+			require.GreaterOrEqual(t, at, 0, "%v", ops)
+			require.Less(t, at, slices.Index(ops, "remove "+name), "%v", ops)
+		}
 	})
 }

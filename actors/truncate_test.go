@@ -299,3 +299,24 @@ func TestTruncateToARemovedSequenceWhoseBlockIsGone(t *testing.T) {
 		require.Equal(t, []uint64{1, 2, 3, 7, 8}, got)
 	})
 }
+
+// TestATruncationBringsNothingBackThatALimitEvicted for messages that are cut off now, not even the newest that are left.
+func TestATruncationBringsNothingBackThatALimitEvicted(t *testing.T) {
+	config := inMemory()
+	config.MaxMsgsPer = 1
+	s := open(t, config)
+	for _, subject := range []string{"a", "b", "c", "c", "b"} {
+		mustStore(t, s, subject, "x")
+	}
+	_, err := s.Truncate(t.Context(), 3)
+	require.NoError(t, err)
+	want := []uint64{1}
+	for range 2 {
+		got, _ := collect(t, s)
+		require.Equal(t, want, got)
+		want = append(want, mustStore(t, s, fmt.Sprint("new.", len(want)), "x").Sequence)
+		require.Equal(t, uint64(2+len(want)), want[len(want)-1])
+		require.NoError(t, s.Stop(t.Context()))
+		s = open(t, config)
+	}
+}
