@@ -15,6 +15,8 @@ type removing interface {
 	purge() (uint64, error)
 	purgeEx(filter string, below, keep uint64) (uint64, error)
 	compact(below uint64) (uint64, error)
+	erase(sequence uint64) (bool, error)
+	truncate(above uint64) error
 	observe() (scriptState, error)
 }
 
@@ -28,6 +30,7 @@ type scriptOp struct {
 	text    string
 	removes bool
 	below   uint64 // of a compaction
+	above   uint64 // of a truncation
 	run     func(removing) (done string, err error)
 }
 
@@ -87,6 +90,18 @@ func (m *scriptMaker) operation() scriptOp {
 		count := uint64(1 + m.random.IntN(5))
 		m.last += count
 		return scriptOp{text: fmt.Sprintf("skip %d", count), run: func(s removing) (string, error) { return "", s.skip(count) }}
+	case p < 58:
+		above := max(1, m.last) - min(max(1, m.last)-1, uint64(m.random.IntN(12)))
+		m.last = above
+		return scriptOp{text: fmt.Sprintf("truncate %d", above), removes: true, above: above, run: func(s removing) (string, error) {
+			return "", s.truncate(above)
+		}}
+	case p < 64:
+		sequence := m.sequence()
+		return scriptOp{text: fmt.Sprintf("erase %d", sequence), removes: true, run: func(s removing) (string, error) {
+			removed, err := s.erase(sequence)
+			return fmt.Sprint(removed), err
+		}}
 	case p < 84:
 		sequence := m.sequence()
 		return scriptOp{text: fmt.Sprintf("remove %d", sequence), removes: true, run: func(s removing) (string, error) {

@@ -101,6 +101,11 @@ func (s theirs) purgeEx(filter string, below, keep uint64) (uint64, error) {
 
 func (s theirs) compact(below uint64) (uint64, error) { return s.Compact(below) }
 
+// erase removes: what a server does when it erases is not what is asked here, but what it makes of our files when we do.
+func (s theirs) erase(sequence uint64) (bool, error) { return s.remove(sequence) }
+
+func (s theirs) truncate(above uint64) error { return s.Truncate(above) }
+
 func (s theirs) observe() (scriptState, error) {
 	state := s.State()
 	seen := scriptState{
@@ -134,6 +139,7 @@ func openOurs(t *testing.T, streams string, maxPer int64) ours {
 	t.Helper()
 	store, err := actors.Open(t.Context(), scriptSystem(t), actors.Config{
 		Dir: streams, Name: scriptStream, Subjects: []string{"s.>"}, BlockSize: scriptBlockSize, MaxMsgsPer: maxPer,
+		CompactBelow: 90,
 	})
 	require.NoError(t, err)
 	return ours{store, t.Context()}
@@ -173,6 +179,19 @@ func (s ours) purgeEx(filter string, below, keep uint64) (uint64, error) {
 }
 
 func (s ours) compact(below uint64) (uint64, error) { return s.Compact(s.ctx, below) }
+
+func (s ours) erase(sequence uint64) (bool, error) {
+	removed, err := s.EraseMsg(s.ctx, sequence)
+	if errors.Is(err, actors.ErrNotFound) || errors.Is(err, actors.ErrEOF) {
+		err = nil
+	}
+	return removed, err
+}
+
+func (s ours) truncate(above uint64) error {
+	_, err := s.Truncate(s.ctx, above)
+	return err
+}
 
 func (s ours) observe() (scriptState, error) {
 	state, err := s.State(s.ctx)

@@ -21,6 +21,9 @@ func fileStorePurgeEx(store unsafe.Pointer, subject string, sequence, keep uint6
 //go:linkname fileStoreCompact github.com/nats-io/nats-server/v2/server.(*fileStore).Compact
 func fileStoreCompact(store unsafe.Pointer, sequence uint64) (uint64, error)
 
+//go:linkname fileStoreTruncate github.com/nats-io/nats-server/v2/server.(*fileStore).Truncate
+func fileStoreTruncate(store unsafe.Pointer, sequence uint64) error
+
 //go:linkname fileStoreState github.com/nats-io/nats-server/v2/server.(*fileStore).State
 func fileStoreState(store unsafe.Pointer) server.StreamState
 
@@ -45,6 +48,9 @@ func (s *LoneStore) PurgeEx(filter string, below, keep uint64) (uint64, error) {
 
 // Compact removes all messages below a sequence.
 func (s *LoneStore) Compact(below uint64) (uint64, error) { return fileStoreCompact(s.store, below) }
+
+// Truncate removes all messages above a sequence, which has one.
+func (s *LoneStore) Truncate(sequence uint64) error { return fileStoreTruncate(s.store, sequence) }
 
 // State is the state with the list of deleted sequences.
 func (s *LoneStore) State() server.StreamState { return fileStoreState(s.store) }
