@@ -17,6 +17,7 @@ type removing interface {
 	compact(below uint64) (uint64, error)
 	erase(sequence uint64) (bool, error)
 	truncate(above uint64) error
+	limit(maxPer int64) error
 	observe() (scriptState, error)
 }
 
@@ -31,6 +32,7 @@ type scriptOp struct {
 	removes bool
 	below   uint64 // of a compaction
 	above   uint64 // of a truncation
+	maxPer  int64  // of a change of the limits, 0 for none
 	run     func(removing) (done string, err error)
 }
 
@@ -96,7 +98,12 @@ func (m *scriptMaker) operation() scriptOp {
 		return scriptOp{text: fmt.Sprintf("truncate %d", above), removes: true, above: above, run: func(s removing) (string, error) {
 			return "", s.truncate(above)
 		}}
-	case p < 64:
+	case p < 60:
+		maxPer := []int64{-1, 1, 2, 3, 5}[m.random.IntN(5)]
+		return scriptOp{text: fmt.Sprintf("at most %d of a subject", maxPer), removes: true, maxPer: maxPer, run: func(s removing) (string, error) {
+			return "", s.limit(maxPer)
+		}}
+	case p < 66:
 		sequence := m.sequence()
 		return scriptOp{text: fmt.Sprintf("erase %d", sequence), removes: true, run: func(s removing) (string, error) {
 			removed, err := s.erase(sequence)

@@ -60,12 +60,16 @@ type theirs struct{ *oracle.LoneStore }
 
 func openTheirs(t *testing.T, streams string, maxPer int64) theirs {
 	t.Helper()
-	store, err := oracle.OpenLone(filepath.Join(streams, scriptStream), server.StreamConfig{
-		Name: scriptStream, Subjects: []string{"s.>"}, MaxMsgs: -1, MaxBytes: -1, MaxMsgsPer: maxPer,
-		Retention: server.LimitsPolicy, Discard: server.DiscardOld, Replicas: 1,
-	}, scriptBlockSize)
+	store, err := oracle.OpenLone(filepath.Join(streams, scriptStream), theirConfig(maxPer), scriptBlockSize)
 	require.NoError(t, err)
 	return theirs{store}
+}
+
+func theirConfig(maxPer int64) server.StreamConfig {
+	return server.StreamConfig{
+		Name: scriptStream, Subjects: []string{"s.>"}, MaxMsgs: -1, MaxBytes: -1, MaxMsgsPer: maxPer,
+		Retention: server.LimitsPolicy, Discard: server.DiscardOld, Replicas: 1, Storage: server.FileStorage,
+	}
 }
 
 func (s theirs) store(subject string, header, payload []byte) error {
@@ -105,6 +109,8 @@ func (s theirs) compact(below uint64) (uint64, error) { return s.Compact(below) 
 func (s theirs) erase(sequence uint64) (bool, error) { return s.remove(sequence) }
 
 func (s theirs) truncate(above uint64) error { return s.Truncate(above) }
+
+func (s theirs) limit(maxPer int64) error { return s.UpdateConfig(theirConfig(maxPer)) }
 
 func (s theirs) observe() (scriptState, error) {
 	state := s.State()
@@ -186,6 +192,10 @@ func (s ours) erase(sequence uint64) (bool, error) {
 		err = nil
 	}
 	return removed, err
+}
+
+func (s ours) limit(maxPer int64) error {
+	return s.UpdateConfig(s.ctx, actors.Config{Name: scriptStream, MaxMsgsPer: maxPer})
 }
 
 func (s ours) truncate(above uint64) error {

@@ -73,7 +73,7 @@ func (r *scriptRun) leg(t *testing.T, ourDir, theirDir string, left map[string]s
 	if left != nil {
 		r.equal(t, "the server's files, opened by us", withoutIndex, r.observe(t, mine))
 		r.equal(t, "our files, opened by the server", left[theirDir], r.observe(t, other))
-		r.removeAgain(t, mine, left[ourDir])
+		r.removeAgain(t, mine, other, left[ourDir])
 	}
 	for _, op := range r.maker.operations(operationsPerLeg) {
 		r.history = append(r.history, op.text)
@@ -90,6 +90,9 @@ func (r *scriptRun) leg(t *testing.T, ourDir, theirDir string, left map[string]s
 		theirAnswer, err := op.run(other)
 		require.NoError(t, err, "%s, the server's", op.text)
 		require.Equal(t, theirAnswer, ourAnswer, "the server's answer and ours to: %s", op.text)
+		if op.maxPer != 0 {
+			r.maxPer = op.maxPer
+		}
 		if op.removes {
 			r.equal(t, "after "+op.text, r.observe(t, other).withoutTimes(), r.observe(t, mine).withoutTimes())
 		}
@@ -123,10 +126,21 @@ func (r *scriptRun) withoutIndex(t *testing.T, dir string) scriptState {
 	return state
 }
 
-// removeAgain removes what came back, so that both streams are the same again.
-func (r *scriptRun) removeAgain(t *testing.T, store ours, want scriptState) {
+// removeAgain removes what came back, and from the other store what did not come, so that both streams are the same
+// again: where limits were changed, a server that has lost its index.db can also have less.
+func (r *scriptRun) removeAgain(t *testing.T, store ours, other theirs, want scriptState) {
 	t.Helper()
-	for sequence := range r.observe(t, store).Contents {
+	found := r.observe(t, store).Contents
+	for sequence := range want.Contents {
+		if _, there := found[sequence]; there {
+			continue
+		}
+		r.history = append(r.history, fmt.Sprintf("not in the server's files without index.db: %d", sequence))
+		_, err := other.remove(sequence)
+		require.NoError(t, err)
+		want = r.observe(t, other)
+	}
+	for sequence := range found {
 		if _, there := want.Contents[sequence]; there {
 			continue
 		}

@@ -24,6 +24,9 @@ func fileStoreCompact(store unsafe.Pointer, sequence uint64) (uint64, error)
 //go:linkname fileStoreTruncate github.com/nats-io/nats-server/v2/server.(*fileStore).Truncate
 func fileStoreTruncate(store unsafe.Pointer, sequence uint64) error
 
+//go:linkname fileStoreUpdateConfig github.com/nats-io/nats-server/v2/server.(*fileStore).UpdateConfig
+func fileStoreUpdateConfig(store unsafe.Pointer, config *server.StreamConfig) error
+
 //go:linkname fileStoreState github.com/nats-io/nats-server/v2/server.(*fileStore).State
 func fileStoreState(store unsafe.Pointer) server.StreamState
 
@@ -51,6 +54,11 @@ func (s *LoneStore) Compact(below uint64) (uint64, error) { return fileStoreComp
 
 // Truncate removes all messages above a sequence, which has one.
 func (s *LoneStore) Truncate(sequence uint64) error { return fileStoreTruncate(s.store, sequence) }
+
+// UpdateConfig changes the limits.
+func (s *LoneStore) UpdateConfig(config server.StreamConfig) error {
+	return fileStoreUpdateConfig(s.store, &config)
+}
 
 // State is the state with the list of deleted sequences.
 func (s *LoneStore) State() server.StreamState { return fileStoreState(s.store) }
