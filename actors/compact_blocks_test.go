@@ -212,3 +212,24 @@ func TestACompactionKeepsTombstonesOfOtherBlocks(t *testing.T) {
 		require.Equal(t, []uint64{1, 3, 4, 5, 9, 10, 11, 12}, got)
 	})
 }
+
+// TestACompactionPassesOverABlockThatHasToWait: one that alone shows what the last sequence is stays as it is until
+// something is stored, and keeps no other block from being written anew.
+func TestACompactionPassesOverABlockThatHasToWait(t *testing.T) {
+	config := inMemory()
+	config.IndexFrom = 1
+	s := open(t, config)
+	for range 8 { // 4 a block
+		mustStore(t, s, "a", strings.Repeat("x", 930))
+	}
+	mustRemove(t, s, 5, 6, 7) // with tombstones in block 3: 8 alone shows the last sequence
+	eventually(t, func() bool { return s.Stats().Unindexed == 0 })
+	path := filepath.Join(config.Dir, "ORDERS", "msgs", "1.blk")
+	before := len(contentOf(t, config.FS, config.Dir)[path])
+	mustRemove(t, s, 2, 3, 4)
+	eventually(t, func() bool { return len(contentOf(t, config.FS, config.Dir)[path]) < before })
+	crashes(t, config, func(t *testing.T, s *actors.Store) {
+		got, _ := collect(t, s)
+		require.Equal(t, []uint64{1, 8}, got)
+	})
+}

@@ -64,8 +64,10 @@ func (x *compacting) next(e *Engine) {
 			continue
 		}
 		if !e.mayCompact(b) {
-			x.ready = nil
-			return
+			if x.ready = nil; !x.passOver(e) {
+				return
+			}
+			continue
 		}
 		d := &e.durability
 		if x.ready == nil {
@@ -93,13 +95,35 @@ func (x *compacting) next(e *Engine) {
 	}
 }
 
-// mayCompact reports whether a block can be compacted now: nothing else is going on with it, nor with the files
-// of evicted blocks, for which tombstones may still be needed.
-func (e *Engine) mayCompact(b *block) bool {
+// passOver puts another block in front of the first one, which cannot be compacted now and may have to wait for long,
+// if one can. It reports whether there is such a block.
+func (x *compacting) passOver(e *Engine) bool {
+	if !e.compacts() {
+		return false
+	}
+	for i, b := range x.waiting {
+		if e.indexOf(b) >= 0 && b.msgs > 0 && e.mayCompact(b) {
+			copy(x.waiting[1:i+1], x.waiting[:i])
+			x.waiting[0] = b
+			return true
+		}
+	}
+	return false
+}
+
+// compacts reports whether any block can be compacted now: nothing is going on with the files of evicted blocks, for
+// which tombstones may still be needed, nor with the stream as a whole.
+func (e *Engine) compacts() bool {
 	d := &e.durability
 	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
-	return !pending && e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun && e.now >= e.compacting.retryAt &&
-		!e.cfg.Buffers.Tight() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving &&
+	return !pending && e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun &&
+		e.now >= e.compacting.retryAt && !e.cfg.Buffers.Tight()
+}
+
+// mayCompact reports whether a block can be compacted now: nothing else is going on with it either.
+func (e *Engine) mayCompact(b *block) bool {
+	d := &e.durability
+	return e.compacts() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving &&
 		b != e.indexing.out && e.othersProveLast(b) && !d.erasing(b.id) && !e.erasingSoon(b) &&
 		!slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == b })
 }

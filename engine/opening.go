@@ -139,7 +139,8 @@ func (e *Engine) opened() {
 	e.pub.turn.Add(1)
 	e.openedNotices()
 	e.telling.wanted = false // recovery has written down what it has found
-	e.lostChanged = e.lostChanged || len(e.pub.lostList()) > 0 // a truncation may have left none of it
+	// A truncation may have left none of what readers are shown.
+	e.lostChanged = e.lostChanged || len(e.pub.lostList()) > 0
 	e.showLost()
 	if e.last() < e.pub.Last() {
 		e.pub.publish(&e.numbers) // first: nobody looks for a message in a view that never had it
