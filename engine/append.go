@@ -23,6 +23,9 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	n.counts[countBytes] += uint64(size)
 	n.counts[countLast], n.lastTime = sequence, time
 	n.counts[countStored]++
+	if e.schedules != nil {
+		e.schedules.stored(e, m, sequence, time)
+	}
 	return id
 }
 

@@ -17,12 +17,18 @@ func (c *Store) apply(e *Engine, tag any) bool {
 	if e.answerDuplicate(tag, &c.Message) {
 		return true
 	}
+	if !e.zoneReady(&c.Message) {
+		return false
+	}
 	size := e.recordSize(&c.Message)
 	before, ready, err := e.perReady(c.Subject, 1)
 	if !ready {
 		return e.refuseUnreadable(tag, err)
 	}
 	kind, err := e.rollupOf(&c.Message)
+	if err == nil {
+		err = e.admitSchedule(&c.Message)
+	}
 	if err == nil {
 		err = c.admit(e, size, before, kind != RollupNone)
 	}

@@ -25,6 +25,9 @@ func (c *StoreRaw) clone() Command {
 func (c *StoreRaw) subjectAhead() string { return c.Subject }
 
 func (c *StoreRaw) apply(e *Engine, tag any) bool {
+	if !e.zoneReady(&c.Message) {
+		return false
+	}
 	size := e.recordSize(&c.Message)
 	before, ready, err := e.perReady(c.Subject, 1)
 	if !ready {

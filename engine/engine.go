@@ -64,6 +64,8 @@ type Engine struct {
 	lostChanged bool     // since readers were shown it
 	telling     telling
 
+	schedules *schedules // nil when they are turned off
+
 	failed  error
 	stopped bool
 }
@@ -96,7 +98,7 @@ func newEngine(cfg Config, pub *Published) *Engine {
 		pending:   make(map[WorkID]Work),
 		chunkHint: smallestChunk,
 	}
-	e.ids = newIDWindow(&e.cfg)
+	e.ids, e.schedules = newIDWindow(&e.cfg), newSchedules(&e.cfg)
 	e.staging.tracks, e.staging.deltas = e.perLimited(), make(map[uint32]delta)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
 	e.expiry.ran, e.change.due = math.MinInt64, never
@@ -155,6 +157,9 @@ func (e *Engine) Done(d Done) {
 		return
 	case w.Kind == WorkIDs:
 		e.tookIDs(w, d)
+		return
+	case w.Kind == WorkFetch || w.Kind == WorkSchedules || w.Kind == WorkZone:
+		e.tookSchedules(w, d)
 		return
 	case w.Kind == WorkTombstones:
 		e.tombstonesMoved(w, d)
@@ -291,6 +296,9 @@ func (e *Engine) Ready() *Ready {
 			e.durability.settle(e)
 			if !e.held() { // else the engine that takes over publishes
 				e.publishAtOnce()
+			}
+			if e.schedules != nil {
+				e.schedules.handOut(e)
 			}
 		}
 	}

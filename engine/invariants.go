@@ -39,6 +39,9 @@ func (e *Engine) CheckInvariants() error {
 	if err := e.checkFirst(); err != nil {
 		return err
 	}
+	if err := e.schedules.check(); err != nil {
+		return err
+	}
 	return e.checkSubjects()
 }
 

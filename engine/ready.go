@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
@@ -107,6 +108,14 @@ const (
 	WorkCompact
 	// WorkIDs lists the ids of the messages in the first Size bytes of a block that are not older than Since.
 	WorkIDs
+	// WorkFetch looks for what the schedules of Fetch produce, among what readers see: for each of them in order, and
+	// for the first at least. It stops where the payloads are many bytes. The shell runs it where it can read.
+	WorkFetch
+	// WorkSchedules lists the messages in the first Size bytes of a block that are schedules, or that schedules have
+	// produced, and the zones that they name.
+	WorkSchedules
+	// WorkZone looks for the time zone of a name.
+	WorkZone
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
@@ -118,6 +127,7 @@ const (
 var workNames = [...]string{
 	WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects",
 	WorkTombstones: "tombstones", WorkIDs: "ids", WorkErase: "erase", WorkTruncate: "truncate", WorkCompact: "compact", WorkIndex: "index", WorkTell: "tell",
+	WorkFetch: "fetch", WorkSchedules: "schedules", WorkZone: "zone",
 }
 
 // String returns the kind's name.
@@ -144,6 +154,10 @@ type Work struct {
 	Truncation *Truncation
 	// Since is the time that WorkIDs begins from, in nanoseconds since the epoch.
 	Since int64
+	// Fetch is what WorkFetch looks for.
+	Fetch []Fetch
+	// Zone is the name that WorkZone looks for.
+	Zone string
 }
 
 // String prints the work in one line.
@@ -161,6 +175,12 @@ type Done struct {
 	Scan *Scan
 	// IDs is what WorkIDs found, in order of sequence.
 	IDs []MessageID
+	// Fetched is what WorkFetch found of Work.Fetch, or of the first of it.
+	Fetched []Fetched
+	// Scheduled is what WorkSchedules found, in the order of the block.
+	Scheduled []ScheduleRecord
+	// Zones are the time zones that WorkSchedules and WorkZone found, by their names.
+	Zones map[string]*time.Location
 }
 
 // Ready is what has to happen outside: replies to send, then work to start. It

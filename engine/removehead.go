@@ -63,6 +63,9 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 		// An earlier engine removed it, and counted why.
 		e.subjects.Removed(id, sequence)
 	}
+	if e.schedules != nil {
+		e.schedules.removed(sequence)
+	}
 	b.thinned = true
 	size = min(size, b.bytes)
 	if b.msgs == 1 {

@@ -31,6 +31,9 @@ var (
 
 // rollupOf returns what a message takes the place of. Its header counts if the configuration says so.
 func (e *Engine) rollupOf(m *Message) (Rollup, error) {
+	if e.isSchedule(m) {
+		return rollupOfSchedule(m)
+	}
 	if m.Rollup != RollupNone || !e.cfg.RollupHeaders || len(m.Header) == 0 {
 		return m.Rollup, nil
 	}

@@ -79,6 +79,8 @@ type shell struct {
 	planted     string      // a fault of the shell, see planted_test.go
 	owed        []engine.Op // by a shell that claims to have done them
 	taker       *taker      // of notices, or nil
+	ticks       int         // of run
+	mostFetched int         // schedules that it looks for at a time, at least 1
 
 	// Hooks of the model test.
 	onReady  func(commit bool)
@@ -304,6 +306,10 @@ func (s *shell) runWork() bool {
 	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones, engine.WorkIDs:
 		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {
 			s.lookInto(w, &done)
+		}
+	case engine.WorkFetch, engine.WorkSchedules, engine.WorkZone:
+		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {
+			s.serveSchedules(w, &done)
 		}
 	case engine.WorkSync:
 		done.Err = s.disk.run(w.String(), true, w.Block)

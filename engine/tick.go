@@ -14,6 +14,9 @@ func (e *Engine) Tick(now int64) {
 		return
 	}
 	e.applyLimitsDue()
+	if e.schedules != nil {
+		e.schedules.advance(e)
+	}
 	if now >= e.durability.due {
 		e.durability.due = never
 		e.syncInBackground()
@@ -39,6 +42,9 @@ func (e *Engine) clockWentBack(now int64) {
 	for _, p := range e.underWay() {
 		p.due = min(p.due, now+purgePause)
 	}
+	if s := e.schedules; s != nil {
+		s.ran, s.scan.retry = min(s.ran, now), min(s.scan.retry, now)
+	}
 	for _, b := range e.blocks {
 		b.retryAt = min(b.retryAt, now)
 	}
@@ -53,6 +59,9 @@ func (e *Engine) NextTick() (int64, bool) {
 		return 0, false
 	}
 	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due, e.compacting.retryDue(e.now), e.purgeDue())
+	if e.schedules != nil {
+		next = min(next, e.schedules.next())
+	}
 	if e.inflight == nil && e.lingers() {
 		next = min(next, e.current.shownAt+int64(e.cfg.Linger))
 	}

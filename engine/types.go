@@ -173,6 +173,8 @@ type Config struct {
 	// RollupHeaders has the Nats-Rollup header of a message count as its Rollup. Raw messages are stored as
 	// they are.
 	RollupHeaders bool
+	// Schedules has messages with the header Nats-Schedule be schedules. See SetSchedules.
+	Schedules bool
 	// Duplicates is for how long, and of how many messages, ids are remembered.
 	Duplicates IDLimits
 	// Derived names files that describe the blocks and would be wrong after the

@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
+)
+
+// badHeader is the error for a header that cannot have its value.
+func badHeader(name string, value []byte, why string) error {
+	const most = 64
+	if len(value) > most {
+		return fmt.Errorf("%w: %s %q... %s", ErrBadHeader, name, value[:most], why)
+	}
+	return fmt.Errorf("%w: %s %q %s", ErrBadHeader, name, value, why)
+}
+
+// checkSchedule refuses what a schedule cannot be, but for its pattern and its zone.
+func checkSchedule(name string, f *msgheader.Fields) error {
+	target, source := f.ScheduleTarget, f.ScheduleSource
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: %s in a message without a subject", ErrBadHeader, msgheader.Schedule)
+	case len(target) == 0:
+		return fmt.Errorf("%w: %s without %s", ErrBadHeader, msgheader.Schedule, msgheader.ScheduleTarget)
+	case !literal(target):
+		return badHeader(msgheader.ScheduleTarget, target, "is no subject to store to")
+	case string(target) == name:
+		return badHeader(msgheader.ScheduleTarget, target, "is the subject of the schedule")
+	case len(source) > 0 && !literal(source):
+		return badHeader(msgheader.ScheduleSource, source, "is no subject of one message")
+	case len(source) > 0 && (string(source) == name || bytes.Equal(source, target)):
+		return badHeader(msgheader.ScheduleSource, source, "is the subject of the schedule, or its target")
+	}
+	if _, err := msgheader.ParseTTL(f.ScheduleTTL); err != nil {
+		return badHeader(msgheader.ScheduleTTL, f.ScheduleTTL, "is no time to live")
+	}
+	if kind, err := msgheader.ParseRollup(f.ScheduleRollup); err != nil || kind == msgheader.RollupAll {
+		return badHeader(msgheader.ScheduleRollup, f.ScheduleRollup, "is not "+msgheader.RollupSub)
+	}
+	return nil
+}
+
+// literal reports whether a text is a subject that one can store to: not empty in any part, and no pattern.
+func literal(text []byte) bool {
+	if bytes.ContainsAny(text, " \t\r\n\f\x00") {
+		return false
+	}
+	for part := range bytes.SplitSeq(text, []byte{'.'}) {
+		if len(part) == 0 || string(part) == "*" || string(part) == ">" {
+			return false
+		}
+	}
+	return true
+}
+
+// isSchedule reports whether a message is a schedule, or claims to be.
+func (e *Engine) isSchedule(m *Message) bool {
+	if e.schedules == nil || len(m.Header) == 0 {
+		return false
+	}
+	_, is := msgheader.Find(m.Header, msgheader.Schedule)
+	return is
+}
+
+// admitSchedule refuses a schedule that cannot be one. Its zone is known.
+func (e *Engine) admitSchedule(m *Message) error {
+	if !e.isSchedule(m) {
+		return nil
+	}
+	var f msgheader.Fields
+	f.Read(m.Header)
+	rule, _, err := e.schedules.ruleOf(m.Subject, &f)
+	if err != nil {
+		return err
+	}
+	if _, ok := rule.Next(e.now); !ok {
+		return badHeader(msgheader.Schedule, f.Schedule, "is never due")
+	}
+	return nil
+}
+
+// rollupOfSchedule returns what a schedule takes the place of: the messages of its subject, whatever its header
+// says, as on a nats-server. So an older one does not come back when it is removed.
+func rollupOfSchedule(m *Message) (Rollup, error) {
+	if m.Rollup == RollupAll {
+		return RollupNone, fmt.Errorf("%w: a schedule takes the place of its subject's messages alone", ErrBadHeader)
+	}
+	value, _ := msgheader.Find(m.Header, msgheader.Rollup)
+	if kind, err := msgheader.ParseRollup(value); err != nil || kind == msgheader.RollupAll {
+		return RollupNone, badHeader(msgheader.Rollup, value, "is not "+msgheader.RollupSub)
+	}
+	return RollupSubject, nil
+}
+
+const (
+	// longestZone is the length from which on a name is that of no zone, in bytes.
+	longestZone = 128
+	// mostZones bounds the zones that are kept. There are some 600.
+	mostZones = 1024
+)
+
+// zoneReady reports whether the zone that a schedule names is known, or known not to be one. It asks for it.
+func (e *Engine) zoneReady(m *Message) bool {
+	x := e.schedules
+	if !e.isSchedule(m) {
+		return true
+	}
+	name, _ := msgheader.Find(m.Header, msgheader.ScheduleTimeZone)
+	if len(name) == 0 || len(name) > longestZone {
+		return true
+	}
+	if _, known := x.zones[string(name)]; known {
+		return true
+	}
+	if x.zoning == 0 {
+		x.zoning = e.schedule(WorkZone, 0, 0)
+		w := &e.work[len(e.work)-1]
+		w.Zone = string(name)
+		e.pending[w.ID] = *w
+	}
+	return false
+}
+
+// tookZone takes a zone that was looked for, nil when there is none of that name.
+func (x *schedules) tookZone(name string, zone *time.Location) {
+	x.zoning = 0
+	if len(x.zones) >= mostZones {
+		clear(x.zones)
+	}
+	x.zones[name] = zone
+}
