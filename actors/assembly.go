@@ -31,7 +31,7 @@ func (s *stream) engineConfig() engine.Config {
 		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
 		SyncEvery: s.config.SyncEvery, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
-		RollupHeaders: s.publishing.rollups, Duplicates: s.publishing.ids,
+		RollupHeaders: s.publishing.rollups, Duplicates: s.publishing.ids, Schedules: s.meta.AllowMsgSchedules,
 		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom, CompactBelow: max(s.config.CompactBelow, 0),
 	}
 }
@@ -40,4 +40,4 @@ func (s *stream) engineConfig() engine.Config {
 const lingerMost = time.Millisecond
 
 // derivedFiles are beside the blocks, and describe the stream as it was before the first change.
-var derivedFiles = []string{blockio.StateFile, blockio.EndProofFile}
+var derivedFiles = []string{blockio.StateFile, blockio.SchedulesFile, blockio.EndProofFile}

@@ -69,6 +69,8 @@ func (*flusherActor) Receive(ctx actor.Context) {
 	case *maintenanceWork:
 		m.run()
 		ctx.Send(ctx.Parent(), &workDone{m.work, m.done})
+	case *fetchWork:
+		ctx.Send(ctx.Parent(), m.run())
 	case *metaWork:
 		ctx.Send(ctx.Parent(), m.run())
 	case *truncationWork:

@@ -116,6 +116,10 @@ type Config struct {
 	// message takes the place of those of its subject, with "all" of all. It is stored with the stream.
 	// Without it the header means nothing.
 	AllowRollup Switch
+	// AllowMsgSchedules, if On, has a message with the header Nats-Schedule be a schedule, by which others are
+	// produced: see Store. It is stored with the stream, and with it that roll-ups are allowed. A stream with
+	// schedules cannot discard new messages.
+	AllowMsgSchedules Switch
 	// FirstSequence is the sequence of the first message of a new stream.
 	// Default 1. An existing stream ignores it.
 	FirstSequence uint64
@@ -226,6 +230,9 @@ func (c *Config) Validate() error {
 	}
 	if c.DiscardNewPer > Off {
 		bad("DiscardNewPer %d is not a switch", c.DiscardNewPer)
+	}
+	if c.AllowMsgSchedules > Off {
+		bad("AllowMsgSchedules %d is not a switch", c.AllowMsgSchedules)
 	}
 	if c.SyncEvery != 0 && c.SyncEvery < time.Millisecond {
 		bad("SyncEvery %v is below 1ms", c.SyncEvery)

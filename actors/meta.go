@@ -44,6 +44,9 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 	var means bool
 	s.publishing, means = mergePublishing(meta.StreamMeta, c, publishing{})
 	changed = means || changed
+	if err := checkSchedules(meta.StreamMeta); err != nil {
+		return opened, err
+	}
 	s.setLimits(limitsOf(meta.StreamMeta))
 	if len(c.Subjects) > 0 && !slices.Equal(meta.Subjects, c.Subjects) {
 		meta.Subjects, changed = c.Subjects, true
@@ -134,8 +137,7 @@ func (s *stream) noteServerLimits(meta storedMeta) {
 	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
 	s.serverLimits.cannotTell = meta.lost != nil || meta.hasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
 	for name, set := range map[string]bool{
-		"allow_msg_ttl":       meta.AllowMsgTTL,
-		"allow_msg_schedules": meta.AllowMsgSchedules,
+		"allow_msg_ttl": meta.AllowMsgTTL,
 	} {
 		if set {
 			s.log.Warn("the stream has a limit that this version does not apply", "limit", name)

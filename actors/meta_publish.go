@@ -18,6 +18,7 @@ func mergePublishing(meta *blockio.StreamMeta, c *Config, before publishing) (ne
 	if c.AllowRollup != AsStored {
 		meta.AllowRollup = c.AllowRollup == On
 	}
+	schedules := mergeSchedules(meta, c)
 	next = publishing{meta.AllowRollup, before.ids}
 	if c.MaxDuplicates > 0 {
 		next.ids.Entries = c.MaxDuplicates
@@ -32,5 +33,5 @@ func mergePublishing(meta *blockio.StreamMeta, c *Config, before publishing) (ne
 		// A nats-server refuses a stream whose window is longer than its messages live.
 		meta.DuplicateWindow = min(meta.DuplicateWindow, meta.MaxAge)
 	}
-	return next, meta.AllowRollup != rollups || meta.DuplicateWindow != window
+	return next, schedules || meta.AllowRollup != rollups || meta.DuplicateWindow != window
 }

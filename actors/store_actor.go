@@ -144,6 +144,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRecovered(ctx, m)
 	case *truncated:
 		a.onTruncated(m)
+	case *fetchDone:
+		a.onFetched(m)
 	case *compactDone:
 		a.onCompacted(m)
 	case *indexDone:

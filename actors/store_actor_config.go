@@ -108,6 +108,9 @@ func (a *storeActor) beginUpdate(o *op) error {
 		meta.Subjects, changed = slices.Clone(list), true
 	}
 	next, means := mergePublishing(&meta, o.config, a.publishing)
+	if err := checkSchedules(&meta); err != nil {
+		return err
+	}
 	if !changed && !means {
 		a.publish(next)
 		return nil
@@ -150,6 +153,7 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 		u.saved, a.meta = true, u.meta
 		a.publish(u.publishing)
 		a.setLimits(u.limits)
+		a.engine.Step(nil, &engine.SetSchedules{On: a.meta.AllowMsgSchedules})
 		a.engine.Step(u, &engine.SetLimits{Limits: u.limits})
 	case m.restored:
 		a.log.Error("cannot store the configuration; the old one stays in force", "error", m.err)

@@ -116,6 +116,8 @@ func (a *storeActor) onWorkDone(m *workDone) {
 	case err == nil:
 	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones, kind == engine.WorkIDs:
 		a.log.Error("cannot read a block to remove messages", "path", a.source.Path(m.work.Block), "error", err)
+	case kind == engine.WorkSchedules:
+		a.log.Error("cannot read a block to find schedules; after a few attempts it is passed over", "path", a.source.Path(m.work.Block), "error", err)
 	case kind == engine.WorkTell:
 		a.log.Warn("cannot write down what is lost; it is tried again at the next loss, and at a stop", "error", err)
 	case kind == engine.WorkLoad:
@@ -168,6 +170,9 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 		return
 	}
 	switch w.Kind {
+	case engine.WorkFetch:
+		a.fetchSchedules(ctx, w)
+		return
 	case engine.WorkTruncate:
 		a.truncate(w)
 		return

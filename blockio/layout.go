@@ -9,6 +9,9 @@ import (
 // StateFile is the name of the file beside the blocks in which nats-server keeps the state of the stream.
 const StateFile = "index.db"
 
+// SchedulesFile is the name of the file beside the blocks in which nats-server keeps when schedules are due.
+const SchedulesFile = "sched.db"
+
 // Where the blocks of a stream are: <directory of the stream>/msgs/<number>.blk.
 const (
 	blocksDir   = "msgs"

@@ -192,7 +192,7 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 			features.HasIndex = true
 		case "thw.db":
 			features.HasTTL = true
-		case "sched.db":
+		case SchedulesFile:
 			features.HasSchedules = true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -85,6 +86,10 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Tombstones, done.Err = f.tombstones(w.Block, w.Size)
 	case engine.WorkIDs:
 		done.IDs, done.Err = f.ids(w.Block, w.Size, w.Since)
+	case engine.WorkSchedules:
+		done.Scheduled, done.Zones, done.Err = f.schedules(w.Block, w.Size)
+	case engine.WorkZone:
+		done.Zones = map[string]*time.Location{w.Zone: zone(w.Zone)}
 	case engine.WorkSync:
 		// A block that was sealed since the work was handed out is synced, and no longer open.
 		if err := f.Blocks.Sync(w.Block); !errors.Is(err, blockio.ErrNotOpen) {
