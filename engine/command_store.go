@@ -26,8 +26,9 @@ func (c *Store) apply(e *Engine, tag any) bool {
 		return e.refuseUnreadable(tag, err)
 	}
 	kind, err := e.rollupOf(&c.Message)
+	ends := ""
 	if err == nil {
-		err = e.admitSchedule(&c.Message)
+		ends, err = e.admitSchedule(&c.Message)
 	}
 	if err == nil {
 		err = c.admit(e, size, before, kind != RollupNone)
@@ -42,11 +43,14 @@ func (c *Store) apply(e *Engine, tag any) bool {
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}
-	if kind == RollupNone {
+	if kind == RollupNone && ends == "" {
 		e.storeOne(tag, &c.Message, e.stampNow(), size, before)
 		return true
 	}
 	r, ready, err := e.prepareRollup(kind, &c.Message)
+	if ready && ends != "" {
+		ready, err = e.prepareEnd(ends, &r)
+	}
 	if !ready {
 		return e.refuseUnreadable(tag, err)
 	}

@@ -275,7 +275,7 @@ func (x *schedules) handOut(e *Engine) {
 // ruleOf returns the rule by which the schedule of a message is due, and its zone. The error says which header
 // has which value that it cannot have.
 func (x *schedules) ruleOf(name string, f *msgheader.Fields) (rule schedule.Schedule, zone *time.Location, err error) {
-	if len(f.ScheduleTimeZone) > 0 {
+	if f.ScheduleTimeZone != nil {
 		if zone = x.zones[string(f.ScheduleTimeZone)]; zone == nil {
 			return rule, nil, badHeader(msgheader.ScheduleTimeZone, f.ScheduleTimeZone, "is no time zone that this system knows")
 		}

@@ -2,10 +2,13 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/internal/msgheader"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // badHeader is the error for a header that cannot have its value.
@@ -65,21 +68,64 @@ func (e *Engine) isSchedule(m *Message) bool {
 	return is
 }
 
-// admitSchedule refuses a schedule that cannot be one. Its zone is known.
-func (e *Engine) admitSchedule(m *Message) error {
-	if !e.isSchedule(m) {
-		return nil
+// admitSchedule refuses a schedule that cannot be one, and a message that claims to be produced by one. The zone is
+// known. It returns the subject of the schedule that the message ends, "" when it ends none.
+func (e *Engine) admitSchedule(m *Message) (ends string, err error) {
+	if e.schedules == nil || len(m.Header) == 0 {
+		return "", nil
 	}
 	var f msgheader.Fields
 	f.Read(m.Header)
-	rule, _, err := e.schedules.ruleOf(m.Subject, &f)
-	if err != nil {
-		return err
+	if f.Schedule != nil {
+		rule, _, err := e.schedules.ruleOf(m.Subject, &f)
+		if err != nil {
+			return "", err
+		}
+		if _, ok := rule.Next(e.now); !ok {
+			return "", badHeader(msgheader.Schedule, f.Schedule, "is never due")
+		}
 	}
-	if _, ok := rule.Next(e.now); !ok {
-		return badHeader(msgheader.Schedule, f.Schedule, "is never due")
+	switch {
+	case len(f.Scheduler) == 0 && len(f.ScheduleNext) == 0:
+		return "", nil
+	case string(f.ScheduleNext) != msgheader.NextPurge:
+		return "", badHeader(msgheader.ScheduleNext, f.ScheduleNext, "is for schedules alone, but for "+msgheader.NextPurge)
+	case !literal(f.Scheduler) || string(f.Scheduler) == m.Subject:
+		return "", badHeader(msgheader.Scheduler, f.Scheduler, "is no other subject")
 	}
-	return nil
+	if s := e.schedules.bySubject[string(f.Scheduler)]; s != nil && e.blockOf(s.sequence) != nil {
+		return s.subject, nil
+	}
+	return "", nil
+}
+
+// prepareEnd adds the messages of a schedule's subject to what a message takes the place of that ends it.
+func (e *Engine) prepareEnd(name string, r *rollup) (ready bool, err error) {
+	if r.kind == RollupAll {
+		return true, nil
+	}
+	if settled, err := e.perSettled(); !settled {
+		return false, err
+	}
+	set := subject.NewSet(subject.Literal(name))
+	list, outcome := e.gather(&set, 1, maxSequence, e.holdsEvicted())
+	switch outcome {
+	case gatheredSome:
+		return false, nil
+	case unreadableBlock:
+		return false, e.findError()
+	}
+	live, dead := selectMatches(list, 0, 0)
+	r.kind = RollupSubject
+	r.live, r.dead = inSequence(r.live, live), inSequence(r.dead, dead)
+	return true, nil
+}
+
+// inSequence joins matches.
+func inSequence(a, b []match) []match {
+	list := append(a, b...)
+	slices.SortFunc(list, func(a, b match) int { return cmp.Compare(a.sequence(), b.sequence()) })
+	return list
 }
 
 // rollupOfSchedule returns what a schedule takes the place of: the messages of its subject, whatever its header

@@ -1,12 +1,10 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 	"github.com/seed-d8b58eba/millrace/internal/schedule"
-	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // Fetch names a schedule that is due.
@@ -144,7 +142,7 @@ func (c *fire) produce(e *Engine) bool {
 		r, ready, err = e.prepareRollup(p.kind, &p.Message)
 	}
 	if ready && !p.repeats {
-		ready, err = c.prepareEnd(e, &r)
+		ready, err = e.prepareEnd(s.subject, &r)
 	}
 	switch {
 	case !ready && err != nil:
@@ -203,31 +201,4 @@ func (c *fire) passOver(e *Engine, p produced) {
 	} else {
 		x.drop(s)
 	}
-}
-
-// prepareEnd adds to what the message takes the place of the messages of the schedule's own subject, of which it
-// has been the last one.
-func (c *fire) prepareEnd(e *Engine, r *rollup) (ready bool, err error) {
-	if settled, err := e.perSettled(); !settled {
-		return false, err
-	}
-	set := subject.NewSet(subject.Literal(c.entry.subject))
-	list, outcome := e.gather(&set, 1, maxSequence, e.holdsEvicted())
-	switch outcome {
-	case gatheredSome:
-		return false, nil
-	case unreadableBlock:
-		return false, e.findError()
-	}
-	live, dead := selectMatches(list, 0, 0)
-	r.kind = RollupSubject
-	r.live, r.dead = inSequence(r.live, live), inSequence(r.dead, dead)
-	return true, nil
-}
-
-// inSequence joins matches.
-func inSequence(a, b []match) []match {
-	list := append(a, b...)
-	slices.SortFunc(list, func(a, b match) int { return cmp.Compare(a.sequence(), b.sequence()) })
-	return list
 }

@@ -180,7 +180,8 @@ func actOnSchedules(t *rapid.T, s *shell, m *scheduler) {
 	case 3:
 		put(scheduled{subject: name}, engine.Message{})
 	case 4:
-		put(scheduled{subject: name, produced: true}, engine.Message{Header: headers(msgheader.Scheduler, "x")})
+		succeed(t, s, rawWith(name, text, msgheader.Scheduler, "x"))
+		m.store(scheduled{subject: name, produced: true, text: text}, s.now)
 	case 5:
 		put(scheduled{subject: "in"}, engine.Message{})
 	case 6, 7:

@@ -34,6 +34,12 @@ func storeWith(name, payload string, more ...string) sent {
 	return sent{"store " + name, &engine.Store{Message: engine.Message{Subject: name, Header: headers(more...), Payload: []byte(payload)}}}
 }
 
+// rawWith stores a message with headers as a replica does.
+func rawWith(name, payload string, more ...string) sent {
+	m := storeWith(name, payload, more...).command.(*engine.Store).Message
+	return sent{"raw " + name, &engine.StoreRaw{Message: m, StampNow: true}}
+}
+
 // run lets time pass, tick by tick as the engine asks for it.
 func (s *shell) run(until int64) {
 	for s.tick(s.now); ; {
@@ -177,7 +183,7 @@ func TestALaterMessageSuspendsASchedule(t *testing.T) {
 				s.reopen()
 			}
 		}
-		s.must(t, scheduleOn("s", "@every 1s", "out"), storeWith("s", "produced", "Nats-Scheduler", "x"))
+		s.must(t, scheduleOn("s", "@every 1s", "out"), rawWith("s", "produced", "Nats-Scheduler", "x"))
 		s.run(start + 1*second)
 		require.Equal(t, []string{"3 by s"}, s.on("out"))
 		s.must(t, store("s", 10), store("s", 10))
@@ -362,6 +368,11 @@ func TestSchedulesThatAreRefused(t *testing.T) {
 		"TTL":          {scheduleOn("s", "@daily", "out", "Nats-Schedule-TTL", "500ms"), `Nats-Schedule-TTL "500ms" is no time to live`},
 		"roll-up":      {scheduleOn("s", "@daily", "out", "Nats-Schedule-Rollup", "all"), `Nats-Schedule-Rollup "all" is not sub`},
 		"its roll-up":  {scheduleOn("s", "@daily", "out", "Nats-Rollup", "all"), `Nats-Rollup "all" is not sub`},
+		"empty zone":   {scheduleOn("s", "@daily", "out", "Nats-Schedule-Time-Zone", ""), `Nats-Schedule-Time-Zone "" is no time zone`},
+		"next":         {storeWith("out", "x", "Nats-Scheduler", "s", "Nats-Schedule-Next", clock(0)), `Nats-Schedule-Next "2023-11-14T22:13:20Z" is for schedules alone`},
+		"no next":      {storeWith("out", "x", "Nats-Scheduler", "s"), `Nats-Schedule-Next "" is for schedules alone`},
+		"no scheduler": {storeWith("out", "x", "Nats-Schedule-Next", "purge"), `Nats-Scheduler "" is no other subject`},
+		"itself":       {storeWith("out", "x", "Nats-Scheduler", "out", "Nats-Schedule-Next", "purge"), `Nats-Scheduler "out" is no other subject`},
 		"no subject":   {scheduleOn("", "@daily", "out"), "Nats-Schedule in a message without a subject"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -404,8 +415,8 @@ func TestRawSchedules(t *testing.T) {
 func TestAMessageOfAnotherSchedulerMovesASchedule(t *testing.T) {
 	for _, reopened := range []bool{false, true} {
 		s := open(withSchedules)
-		s.must(t, scheduleOn("s", "@every 1s", "out"), storeWith("out", "x", "Nats-Scheduler", "s", "Nats-Schedule-Next", clock(5*second)),
-			scheduleOn("once", at(3*second), "out"), storeWith("out", "x", "Nats-Scheduler", "once", "Nats-Schedule-Next", "purge"))
+		s.must(t, scheduleOn("s", "@every 1s", "out"), rawWith("out", "x", "Nats-Scheduler", "s", "Nats-Schedule-Next", clock(5*second)),
+			scheduleOn("once", at(3*second), "out"), rawWith("out", "x", "Nats-Scheduler", "once", "Nats-Schedule-Next", "purge"))
 		if reopened {
 			s.reopen()
 		}
@@ -413,6 +424,27 @@ func TestAMessageOfAnotherSchedulerMovesASchedule(t *testing.T) {
 		require.Equal(t, uint64(4), s.pub.Last())
 		s.run(start + 5*second)
 		require.Equal(t, []string{"2 x", "4 x", "5 by s"}, s.on("out"))
+	}
+}
+
+// TestAMessageEndsASchedule: who stores it with the header that a schedule has which is due once does so.
+func TestAMessageEndsASchedule(t *testing.T) {
+	for _, rollup := range []string{"", "sub", "all"} {
+		s := open(withSchedules)
+		ending := []string{"Nats-Scheduler", "s", "Nats-Schedule-Next", "purge"}
+		if rollup != "" {
+			ending = append(ending, "Nats-Rollup", rollup)
+		}
+		s.must(t, store("x", 10), store("out", 10), rawSchedule("s", "@every 1h", "out", start), scheduleOn("s", "@every 1s", "out"))
+		end := storeWith("out", "end", ending...)
+		batch := sent{"batch", &engine.StoreBatch{Messages: []engine.Message{end.command.(*engine.Store).Message}}}
+		require.ErrorIs(t, s.do(batch)[0].Err, engine.ErrRollupInBatch)
+		s.must(t, end)
+		require.Equal(t, map[string][]uint64{"": {1, 2, 5}, "sub": {1, 5}, "all": {5}}[rollup], s.live())
+		s.must(t, end, store("s", 10), end)
+		require.True(t, rollup == "all" || len(s.on("s")) == 1, "a subject without a schedule is left alone")
+		s.run(start + 10*second)
+		require.Equal(t, uint64(8), s.pub.Last())
 	}
 }
 
@@ -442,16 +474,16 @@ func TestManySchedulesAtOnce(t *testing.T) {
 	for _, most := range []int{1, 7, 1000} {
 		s := open(func(cfg *engine.Config) { withSchedules(cfg); cfg.BlockSize = 4 << 10 })
 		s.mostFetched = most
-		for i := range 300 {
+		for i := range 70 {
 			s.must(t, scheduleOn(fmt.Sprint("s", i), at(5*second), "out"))
 		}
 		s.run(start + 5*second)
-		require.Len(t, s.on("out"), 300)
-		require.Equal(t, "301 by s0", s.on("out")[0])
-		require.Equal(t, "600 by s299", s.on("out")[299])
-		require.Len(t, s.live(), 300)
+		require.Len(t, s.on("out"), 70)
+		require.Equal(t, "71 by s0", s.on("out")[0])
+		require.Equal(t, "140 by s69", s.on("out")[69])
+		require.Len(t, s.live(), 70)
 		s.reopen()
-		require.Len(t, s.on("out"), 300)
+		require.Len(t, s.on("out"), 70)
 	}
 }
 
