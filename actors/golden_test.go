@@ -157,7 +157,7 @@ func checkGoldenMessage(t *testing.T, want *goldenMessage, m actors.Message) {
 // TestDirectoriesOfNatsServerAreReadBack, then written to, then read back again.
 // Their index.db is not touched before the first change.
 func TestDirectoriesOfNatsServerAreReadBack(t *testing.T) {
-	for _, name := range []string{"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "corrupted-tail"} {
+	for _, name := range []string{"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "schedules", "corrupted-tail"} {
 		t.Run(name, func(t *testing.T) {
 			dir, g := loadGolden(t, name)
 			index := filepath.Join(dir, g.Stream, "msgs", "index.db")
