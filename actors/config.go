@@ -116,9 +116,12 @@ type Config struct {
 	// message takes the place of those of its subject, with "all" of all. It is stored with the stream.
 	// Without it the header means nothing.
 	AllowRollup Switch
-	// AllowMsgSchedules, if On, has a message with the header Nats-Schedule be a schedule, by which others are
-	// produced: see Store. It is stored with the stream, and with it that roll-ups are allowed. A stream with
-	// schedules cannot discard new messages.
+	// AllowMsgSchedules, if On, has a message with the header Nats-Schedule be a schedule: whenever it is due, a
+	// message is stored on the subject in Nats-Schedule-Target, with its payload, or with that of the last message
+	// on the subject in Nats-Schedule-Source. It takes the place of all messages of its subject. What cannot be a
+	// schedule is refused with ErrBadHeader; raw messages are stored as they are. docs/operations.md has all
+	// headers and rules. The switch is stored with the stream, and AllowRollup with it. A stream with schedules
+	// cannot discard new messages.
 	AllowMsgSchedules Switch
 	// FirstSequence is the sequence of the first message of a new stream.
 	// Default 1. An existing stream ignores it.

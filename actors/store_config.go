@@ -11,6 +11,7 @@ import (
 // MaxAge, MaxMsgSize, Discard, DiscardNewPer and Subjects, each as Open takes them: zero keeps what is stored. And what
 // headers mean: AllowRollup, Duplicates and MaxDuplicates, zero of which keeps what is in force; ids of messages that
 // were stored while none were remembered, or that a narrower window had forgotten, are known from the next Open on.
+// And AllowMsgSchedules: schedules that are in the stream already are looked for in the background.
 // Whatever else config has is not looked at, but for Name, which has to be that of the stream, and for what
 // Validate refuses.
 //
