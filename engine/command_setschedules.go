@@ -14,7 +14,9 @@ func (*SetSchedules) subjectAhead() string { return "" }
 func (c *SetSchedules) apply(e *Engine, tag any) bool {
 	if c.On != (e.schedules != nil) {
 		e.cfg.Schedules = c.On
-		e.schedules = newSchedules(&e.cfg)
+		if e.schedules = newSchedules(&e.cfg); e.schedules != nil {
+			e.schedules.scan.begin(e)
+		}
 	}
 	e.cfg.RollupHeaders = e.cfg.RollupHeaders || c.On
 	e.replyInOrder(Reply{Tag: tag})

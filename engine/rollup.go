@@ -71,9 +71,7 @@ func (e *Engine) prepareRollup(kind Rollup, m *Message) (r rollup, ready bool, e
 		r.live, outcome = e.gather(&set, 1, maxSequence, false)
 		r.live = withoutSubject(e, r.live)
 	default:
-		set := subject.NewSet(subject.Literal(m.Subject))
-		r.live, outcome = e.gather(&set, 1, maxSequence, e.holdsEvicted())
-		r.live, r.dead = selectMatches(r.live, 0, 0)
+		r.live, r.dead, outcome = e.gatherSubject(m.Subject)
 	}
 	switch outcome {
 	case gatheredSome:

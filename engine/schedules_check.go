@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/internal/msgheader"
-	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // badHeader is the error for a header that cannot have its value.
@@ -107,15 +106,13 @@ func (e *Engine) prepareEnd(name string, r *rollup) (ready bool, err error) {
 	if settled, err := e.perSettled(); !settled {
 		return false, err
 	}
-	set := subject.NewSet(subject.Literal(name))
-	list, outcome := e.gather(&set, 1, maxSequence, e.holdsEvicted())
+	live, dead, outcome := e.gatherSubject(name)
 	switch outcome {
 	case gatheredSome:
 		return false, nil
 	case unreadableBlock:
 		return false, e.findError()
 	}
-	live, dead := selectMatches(list, 0, 0)
 	r.kind = RollupSubject
 	r.live, r.dead = inSequence(r.live, live), inSequence(r.dead, dead)
 	return true, nil
