@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/seed-d8b58eba/millrace/engine/stamps"
 	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 	"github.com/seed-d8b58eba/millrace/internal/schedule"
 )
@@ -116,25 +117,62 @@ func (x *schedules) foundSchedule(e *Engine, r *ScheduleRecord, zones map[string
 		return
 	}
 	s := x.bySubject[r.Subject]
-	if fired, ok := x.scan.records[r.Subject]; ok && fired.sequence > r.Sequence {
-		x.proceed(r.Subject, fired)
-	} else if due, ok := x.scan.since(s, &f); ok {
-		x.leave(s)
-		s.due = due
-		x.wait(s, due)
+	due := x.scan.since(s, &f)
+	if fired, known := x.scan.records[r.Subject]; known && fired.sequence > r.Sequence {
+		if due = fired.next; fired.done {
+			x.drop(s)
+			return
+		}
 	}
+	x.leave(s)
+	s.due = notAhead(s, &f, due, e.now)
+	x.wait(s, s.due)
 	delete(x.scan.records, r.Subject)
 }
 
-// since returns when a schedule is due next that has repeated while the stream lived, of which there is no message any
-// more: they were removed.
-func (x *scheduleScan) since(s *scheduled, f *msgheader.Fields) (due int64, ok bool) {
-	if s.due >= x.lived {
-		return 0, false
-	}
+// repeating returns the rule of a schedule that was registered, if it repeats.
+func repeating(s *scheduled, f *msgheader.Fields) (rule schedule.Schedule, ok bool) {
 	rule, err := schedule.Parse(string(f.Schedule), s.zone)
-	if err != nil || !rule.Repeats() {
-		return 0, false
+	return rule, err == nil && rule.Repeats()
+}
+
+// since returns when a schedule is due next of which no message says so. One that has repeated while the stream lived
+// has fired then, and what it has produced was removed.
+func (x *scheduleScan) since(s *scheduled, f *msgheader.Fields) int64 {
+	if rule, ok := repeating(s, f); ok && s.due < x.lived {
+		if due, ok := rule.Again(s.due, x.lived); ok {
+			return due
+		}
 	}
-	return rule.Again(s.due, x.lived)
+	return s.due
+}
+
+// notAhead returns when a schedule is due of which messages say next. Where the clock was far ahead when they were
+// stored, it goes by the clock as it is now.
+func notAhead(s *scheduled, f *msgheader.Fields, next, now int64) int64 {
+	if next <= stamps.Later(now, stamps.MaxAhead) {
+		return next
+	}
+	if rule, ok := repeating(s, f); ok {
+		if latest, ok := rule.Next(stamps.Later(now, stamps.MaxAhead)); ok && next > latest {
+			if due, ok := rule.Next(now); ok {
+				return due
+			}
+		}
+	}
+	return next
+}
+
+// schedulesWentBack moves the times of schedules along with a clock that was set back. When it was far ahead, what is
+// due is found anew: those that have fired meanwhile are due far ahead, too.
+func (e *Engine) schedulesWentBack(now int64) {
+	x := e.schedules
+	if x == nil {
+		return
+	}
+	if e.now > stamps.Later(now, stamps.MaxAhead) {
+		x = newSchedules(&e.cfg)
+		e.schedules = x
+	}
+	x.ran, x.scan.retry = min(x.ran, now), min(x.scan.retry, now)
 }

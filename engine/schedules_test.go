@@ -522,3 +522,49 @@ func only(name string) *subject.Set {
 	set := subject.NewSet(subject.Literal(name))
 	return &set
 }
+
+// TestAClockThatJumpsYears ahead and back: a schedule that has fired meanwhile goes on by the clock as it is then, when
+// it is set back or when the stream is opened; one that is due once has fired for good.
+func TestAClockThatJumpsYears(t *testing.T) {
+	const years = 10 * 365 * 24 * 3600 * second
+	for _, reopened := range []bool{false, true} {
+		for _, pattern := range []string{"@every 10s", "*/10 * * * * *"} {
+			s := open(withSchedules)
+			s.must(t, scheduleOn("s", pattern, "out"), scheduleOn("once", at(100*second), "once.out"))
+			s.run(start + 10*second)
+			s.now = start + years
+			s.run(s.now)
+			require.Len(t, s.on("once.out"), 1)
+			require.Contains(t, s.header(t, s.pub.Last()-1), "Nats-Schedule-Next: 2033-")
+			s.must(t, scheduleOn("t", pattern, "t.out"))
+			before := len(s.on("out"))
+			s.now = start + 15*second
+			if reopened {
+				s.reopen()
+			}
+			s.run(start + 45*second)
+			require.Len(t, s.on("out"), before+3, "on time again: %v", s.on("out"))
+			require.Len(t, s.on("t.out"), 3)
+			require.Len(t, s.on("once.out"), 1)
+			require.NoError(t, s.e.CheckInvariants())
+		}
+	}
+}
+
+// TestAClockThatGoesBackALittle repeats nothing: what is due is due at its time.
+func TestAClockThatGoesBackALittle(t *testing.T) {
+	for _, reopened := range []bool{false, true} {
+		s := open(withSchedules)
+		s.must(t, scheduleOn("s", "@hourly", "out"))
+		s.run(start + 2800*second) // it was due at 23:00:00
+		require.Len(t, s.on("out"), 1)
+		s.now = start + 2000*second
+		if reopened {
+			s.reopen()
+		}
+		s.run(start + 6000*second)
+		require.Len(t, s.on("out"), 1)
+		s.run(start + 6401*second)
+		require.Len(t, s.on("out"), 2)
+	}
+}

@@ -42,9 +42,7 @@ func (e *Engine) clockWentBack(now int64) {
 	for _, p := range e.underWay() {
 		p.due = min(p.due, now+purgePause)
 	}
-	if s := e.schedules; s != nil {
-		s.ran, s.scan.retry = min(s.ran, now), min(s.scan.retry, now)
-	}
+	e.schedulesWentBack(now)
 	for _, b := range e.blocks {
 		b.retryAt = min(b.retryAt, now)
 	}
