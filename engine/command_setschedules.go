@@ -18,7 +18,6 @@ func (c *SetSchedules) apply(e *Engine, tag any) bool {
 			e.schedules.scan.begin(e)
 		}
 	}
-	e.cfg.RollupHeaders = e.cfg.RollupHeaders || c.On
 	e.replyInOrder(Reply{Tag: tag})
 	return true
 }

@@ -29,6 +29,9 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 	if c.answerDuplicate(e, tag) {
 		return true
 	}
+	if ready, err := c.schedulesReady(e); !ready {
+		return e.refuseUnreadable(tag, err)
+	}
 	if e.perLimited() {
 		for i := range c.Messages {
 			if _, ready, err := e.perReady(c.Messages[i].Subject, c.count(i)); !ready {

@@ -25,7 +25,8 @@ const (
 var (
 	// ErrBadHeader: a header that means something to the stream has a value that it cannot have.
 	ErrBadHeader = errors.New("engine: invalid header")
-	// ErrRollupInBatch: a message of a batch that is not the first one cannot take the place of all others.
+	// ErrRollupInBatch: a message of a batch that is not the first one cannot take the place of all others, nor can
+	// any end a schedule.
 	ErrRollupInBatch = errors.New("engine: roll-up in a batch")
 )
 

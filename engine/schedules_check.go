@@ -98,6 +98,28 @@ func (e *Engine) admitSchedule(m *Message) (ends string, err error) {
 	return "", nil
 }
 
+// schedulesReady is zoneReady and admitSchedule for the messages of a batch. None of them may end a schedule: what
+// that takes the place of may be in the batch.
+func (c *StoreBatch) schedulesReady(e *Engine) (ready bool, err error) {
+	if e.schedules == nil {
+		return true, nil
+	}
+	for i := range c.Messages {
+		m := &c.Messages[i]
+		if !e.zoneReady(m) {
+			return false, nil
+		}
+		ends, err := e.admitSchedule(m)
+		if err == nil && ends != "" {
+			err = fmt.Errorf("%w: it ends schedule %q", ErrRollupInBatch, ends)
+		}
+		if err != nil {
+			return false, fmt.Errorf("message %d of the batch: %w", i, err)
+		}
+	}
+	return true, nil
+}
+
 // prepareEnd adds the messages of a schedule's subject to what a message takes the place of that ends it.
 func (e *Engine) prepareEnd(name string, r *rollup) (ready bool, err error) {
 	if r.kind == RollupAll {

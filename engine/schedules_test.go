@@ -387,8 +387,6 @@ func TestSchedulesThatAreRefused(t *testing.T) {
 	}
 	s := open(withSchedules)
 	c := scheduleOn("s", "@daily", "out")
-	batch := sent{"batch", &engine.StoreBatch{Messages: []engine.Message{c.command.(*engine.Store).Message}}}
-	require.ErrorIs(t, s.do(batch)[0].Err, engine.ErrRollupInBatch)
 	c.command.(*engine.Store).Rollup = engine.RollupAll
 	require.ErrorIs(t, s.do(c)[0].Err, engine.ErrBadHeader)
 }
@@ -567,4 +565,31 @@ func TestAClockThatGoesBackALittle(t *testing.T) {
 		s.run(start + 6401*second)
 		require.Len(t, s.on("out"), 2)
 	}
+}
+
+// TestSchedulesInBatches are checked as others are; the last of a subject in a batch counts.
+func TestSchedulesInBatches(t *testing.T) {
+	batch := func(list ...sent) sent {
+		var messages []engine.Message
+		for _, c := range list {
+			messages = append(messages, c.command.(*engine.Store).Message)
+		}
+		return sent{"batch", &engine.StoreBatch{Messages: messages}}
+	}
+	s := open(withSchedules)
+	s.must(t, store("s", 10))
+	zone := []string{"Nats-Schedule-Time-Zone", "Europe/Paris"}
+	err := s.do(batch(store("x", 1), scheduleOn("s", "@daily", "out", zone...), scheduleOn("t", "@daily", "out", "Nats-Schedule-Time-Zone", "Mars/Base")))[0].Err
+	require.ErrorIs(t, err, engine.ErrBadHeader)
+	require.ErrorContains(t, err, `message 2 of the batch: engine: invalid header: Nats-Schedule-Time-Zone "Mars/Base"`)
+	require.Equal(t, uint64(1), s.pub.Last())
+	s.must(t, batch(scheduleOn("s", "*/1 * * * * *", "out", zone...), store("x", 10), scheduleOn("s", "*/2 * * * * *", "out", zone...), scheduleOn("t", "@every 1s", "out"), store("t", 10)))
+	require.Equal(t, []uint64{3, 4, 5, 6}, s.live())
+	for _, reopened := range []bool{false, true} {
+		if reopened {
+			s.reopen()
+		}
+		s.run(s.now + 4*second)
+	}
+	require.Equal(t, []string{"7 by s", "8 by s", "9 by s", "10 by s"}, s.on("out"))
 }
