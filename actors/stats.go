@@ -28,6 +28,9 @@ type Stats struct {
 	RefusedSequence uint64 // stores refused for a sequence
 	// Duplicates counts messages that were offered again within Config.Duplicates, and were not stored again.
 	Duplicates uint64
+	// Fired counts messages that schedules have produced, and PassedOver those that they could not: they are too large
+	// for the stream, or the schedule is a raw message that is none.
+	Fired, PassedOver uint64
 
 	Groups        Histogram // records in a group
 	SyncSeconds   Histogram // time that a group's commit took, in seconds
@@ -120,6 +123,8 @@ func (s *Store) Stats() Stats {
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
 		RefusedPer: c.RefusedPer, RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
 		Duplicates:   c.Duplicates,
+		Fired:        c.Fired,
+		PassedOver:   c.PassedOver,
 		Groups:       s.meters.groups.histogram(groupBounds, 1),
 		SyncSeconds:  s.meters.syncs.histogram(syncBounds, time.Nanosecond.Seconds()),
 		MailboxDepth: s.mailbox.UserMessageCount(),

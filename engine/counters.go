@@ -25,6 +25,8 @@ const (
 	countRefusedSize
 	countRefusedSequence
 	countDuplicates
+	countFired
+	countPassedOver
 	countDurable
 	countUnacknowledged
 	countUnindexed
@@ -84,6 +86,8 @@ var counterTable = [counters]struct {
 	countRefusedSize:     {"refused for size", ofRefusal},
 	countRefusedSequence: {"refused for sequence", ofRefusal},
 	countDuplicates:      {"duplicates", ofRefusal},
+	countFired:           {"produced by schedules", ofTotal},
+	countPassedOver:      {"passed over by schedules", ofRefusal},
 	countDurable:         {"durable", ofGauge},
 	countUnacknowledged:  {"unacknowledged", ofGauge},
 	countUnindexed:       {"unindexed", ofGauge},
@@ -150,6 +154,8 @@ type Counts struct {
 	RefusedSize     uint64 // refused for their size
 	RefusedSequence uint64 // refused for a sequence that did not match
 	Duplicates      uint64 // not stored, since their ids were remembered
+	Fired           uint64 // messages that schedules have produced
+	PassedOver      uint64 // messages that they could not produce
 	Unindexed       uint64 // sealed blocks that wait for an index, or get one
 	Unacknowledged  uint64 // bytes of records not yet acknowledged or, at SyncNever, not yet written
 }
@@ -162,7 +168,7 @@ func (n *numbers) toCounts() Counts {
 		RemovedPer: c[countRemovedPer], RemovedRequest: c[countRemovedRequest],
 		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],
 		RefusedPer: c[countRefusedPer], RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],
-		Duplicates: c[countDuplicates],
-		Unindexed:  c[countUnindexed], Unacknowledged: c[countUnacknowledged],
+		Duplicates: c[countDuplicates], Fired: c[countFired], PassedOver: c[countPassedOver],
+		Unindexed: c[countUnindexed], Unacknowledged: c[countUnacknowledged],
 	}
 }

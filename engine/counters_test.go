@@ -69,7 +69,7 @@ func TestTotalsGoOnWhenAnEngineTakesOver(t *testing.T) {
 		switch c {
 		case countStored, countRemovedMsgs, countRemovedBytes, countRemovedAge, countRemovedPer, countRemovedRequest,
 			countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence,
-			countDuplicates:
+			countDuplicates, countFired, countPassedOver:
 			require.Equal(t, n.counts[c], e.counts[c], "%v", c)
 		default:
 			require.Zero(t, e.counts[c], "%v", c)
@@ -90,7 +90,7 @@ func TestRefusalsAndGaugesWaitForNoGroup(t *testing.T) {
 	got := pub.numbers()
 	for c := range counters {
 		switch c {
-		case countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence, countDuplicates, countUnacknowledged:
+		case countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence, countDuplicates, countPassedOver, countUnacknowledged:
 			require.Equal(t, 1000+uint64(c), got.counts[c], "%v", c)
 		default: // of these, durable and unindexed are kept elsewhere
 			require.Less(t, got.counts[c], uint64(1000), "%v", c)

@@ -125,12 +125,14 @@ func (c *fire) produce(e *Engine) bool {
 	x, s := c.of, c.entry
 	p, ok := c.plan(e)
 	if !ok {
+		e.counts[countPassedOver]++
 		x.drop(s)
 		return true
 	}
 	size := e.recordSize(&p.Message)
 	if e.checkHoldable(int64(size)) != nil || e.checkSize(&p.Message) != nil || e.checkSequence(0, Precondition{}, 1) != nil {
-		c.passOver(e, p)
+		e.counts[countPassedOver]++
+		c.passOver(p)
 		return true
 	}
 	before, ready, err := e.perReady(p.Subject, 1)
@@ -156,6 +158,7 @@ func (c *fire) produce(e *Engine) bool {
 	} else {
 		e.storeRollup(nil, &p.Message, e.stampNow(), size, &r)
 	}
+	e.counts[countFired]++
 	return true
 }
 
@@ -194,7 +197,7 @@ func (c *fire) plan(e *Engine) (p produced, ok bool) {
 }
 
 // passOver goes on without a message that the stream can never take: it is too large.
-func (c *fire) passOver(e *Engine, p produced) {
+func (c *fire) passOver(p produced) {
 	if x, s := c.of, c.entry; p.repeats {
 		s.due = p.next
 		x.wait(s, s.due)

@@ -494,6 +494,8 @@ func TestWhatCannotBeStoredIsPassedOver(t *testing.T) {
 	s.must(t, storeWith("in", "small"))
 	s.run(start + 6*second)
 	require.Equal(t, []string{"5 small"}, s.on("out"))
+	counts := s.pub.Counts()
+	require.Equal(t, [2]uint64{1, 6}, [2]uint64{counts.Fired, counts.PassedOver})
 }
 
 // TestABlockThatCannotBeReadIsReadLater: the schedule fires once it can, and the engine does not spin.

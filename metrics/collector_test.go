@@ -37,7 +37,7 @@ func figures(name string) *source {
 		},
 		Name: name, Blocks: 11, Failed: true, Stored: 12,
 		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15, RemovedPer: 28, RemovedRequest: 29,
-		RefusedMsgs: 16, RefusedBytes: 17, RefusedPer: 30, RefusedSize: 18, RefusedSequence: 19, Duplicates: 31,
+		RefusedMsgs: 16, RefusedBytes: 17, RefusedPer: 30, RefusedSize: 18, RefusedSequence: 19, Duplicates: 31, Fired: 32, PassedOver: 33,
 		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, Indexed: 26, BadIndexes: 27,
 		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
 		SyncSeconds: actors.Histogram{Bounds: []float64{0.001, 0.002}, Counts: []uint64{0, 7, 0}, Sum: 0.0105, Count: 7},
@@ -66,6 +66,9 @@ millrace_duplicate_messages_total{stream="ORDERS"} 31
 # HELP millrace_durable_sequence Highest sequence known to be on stable storage.
 # TYPE millrace_durable_sequence gauge
 millrace_durable_sequence{stream="ORDERS"} 6
+# HELP millrace_fired_schedules_total Messages that schedules produced.
+# TYPE millrace_fired_schedules_total counter
+millrace_fired_schedules_total{stream="ORDERS"} 32
 # HELP millrace_first_sequence Lowest live sequence.
 # TYPE millrace_first_sequence gauge
 millrace_first_sequence{stream="ORDERS"} 4
@@ -104,6 +107,9 @@ millrace_mailbox_depth{stream="ORDERS"} 20
 # HELP millrace_messages Live messages.
 # TYPE millrace_messages gauge
 millrace_messages{stream="ORDERS"} 1
+# HELP millrace_passed_over_schedules_total Messages that schedules could not produce.
+# TYPE millrace_passed_over_schedules_total counter
+millrace_passed_over_schedules_total{stream="ORDERS"} 33
 # HELP millrace_recoveries_total Recoveries from a storage failure.
 # TYPE millrace_recoveries_total counter
 millrace_recoveries_total{stream="ORDERS"} 24
