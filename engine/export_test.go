@@ -147,3 +147,6 @@ func (e *Engine) Untold() (messages, bytes int64) {
 	}
 	return messages, bytes
 }
+
+// Schedules returns how many schedules the engine keeps, of messages that are there or not.
+func (e *Engine) Schedules() int { return len(e.schedules.bySubject) }

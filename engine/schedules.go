@@ -238,7 +238,7 @@ func (x *schedules) handOut(e *Engine) {
 	if e.truncating != nil || e.stopped {
 		return
 	}
-	x.scan.goOn(e, x)
+	x.scan.goOn(e)
 	if x.fetching != 0 || x.firing > 0 {
 		return
 	}

@@ -39,7 +39,7 @@ const (
 )
 
 // goOn looks at the next block.
-func (x *scheduleScan) goOn(e *Engine, all *schedules) {
+func (x *scheduleScan) goOn(e *Engine) {
 	if !x.begun && e.indexing.begun {
 		x.begin(e)
 	}

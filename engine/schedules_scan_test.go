@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -65,4 +66,19 @@ func TestABlockInWhichSchedulesCannotBeFound(t *testing.T) {
 	s.reopen()
 	s.run(start + 200*second)
 	require.Equal(t, []string{"6 by old", "7 by new", "8 by bad"}, s.on("out"))
+}
+
+// TestSchedulesOfRemovedMessagesTakeNoMemory, however far ahead they are due.
+func TestSchedulesOfRemovedMessagesTakeNoMemory(t *testing.T) {
+	s := open(withSchedules)
+	s.must(t, scheduleOn("stays", "@at 2100-01-01T00:00:00Z", "out"))
+	for i := range 1000 {
+		s.must(t, scheduleOn(fmt.Sprint("s", i), "@at 2100-01-01T00:00:00Z", "out"), removal(uint64(i)+2))
+		require.Less(t, s.e.Schedules(), 100)
+	}
+	s.run(start)
+	s.now = start + 100*365*24*3600*second
+	s.run(s.now)
+	require.Equal(t, []string{"1002 by stays"}, s.on("out"))
+	require.Zero(t, s.e.Schedules())
 }
