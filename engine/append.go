@@ -12,12 +12,12 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	e.stagedStore(id, sequence, size)
 	e.noteStored(id, sequence, size)
 	e.ids.remember(m, sequence, time)
-	b.remember(sequence, time, uint64(size))
+	b.remember(sequence, time, uint64(size), e.now)
+	e.watchAge(b)
 
 	n := &e.numbers
 	if n.counts[countMessages] == 0 {
 		n.counts[countFirst], n.firstTime = sequence, time
-		e.armExpiry()
 	}
 	n.counts[countMessages]++
 	n.counts[countBytes] += uint64(size)

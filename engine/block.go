@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/seed-d8b58eba/millrace/engine/stamps"
+
 // block is what the engine knows of one block file.
 type block struct {
 	id uint32
@@ -19,6 +21,12 @@ type block struct {
 	firstTime int64  // its time
 	timeStale bool   // firstTime is of a message before it
 	maxTime   int64  // highest time of a message in the block
+	// times are of the messages that MaxAge may remove, and some that are gone; due is when it looks at the
+	// block next, or never.
+	times stamps.Summary
+	due   int64
+	// around is the highest time that was around those which are ahead of the clock, when MaxAge last looked.
+	around int64
 
 	// deleted holds the sequences from the first that the block spans to last that
 	// have no message. What was removed from the head of the stream is not in it:
@@ -115,7 +123,7 @@ func (b *block) advance() bool {
 }
 
 // remember accounts a message record that was added to the block.
-func (b *block) remember(sequence uint64, time int64, size uint64) {
+func (b *block) remember(sequence uint64, time int64, size uint64, now int64) {
 	if b.firstMsg == 0 {
 		b.firstMsg = sequence
 	}
@@ -126,6 +134,7 @@ func (b *block) remember(sequence uint64, time int64, size uint64) {
 		b.firstLive, b.firstTime = sequence, time
 	}
 	b.maxTime = max(b.maxTime, time)
+	b.times.Add(time, now)
 	b.proves = sequence
 	b.msgs++
 	b.bytes += size

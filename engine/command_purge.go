@@ -152,7 +152,6 @@ func (e *Engine) purgeAll(last uint64, reason NoticeReason) int {
 	e.counts[countRemovedRequest] += n
 	e.counts[countMessages], e.counts[countBytes], e.counts[countLast] = 0, 0, last
 	e.refreshFirst()
-	e.armExpiry()
 	e.recount, e.counts[countRecounting] = recount{}, 0 // the subject index begins anew
 	e.current.removed, e.current.purged, e.fenced = true, true, true
 	return int(n)

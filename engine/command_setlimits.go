@@ -13,7 +13,7 @@ import (
 // What the old ones have evicted stays away, whatever the new ones would let stay: it is
 // written in the log that it is gone. What the new ones do not let stay is removed, a block
 // at a time, while commands behind it are carried out: first by MaxMsgs, then by MaxBytes,
-// MaxAge, and MaxMsgsPer. The reply comes when all of this is done, and durable whatever the
+// MaxMsgsPer, and MaxAge. The reply comes when all of this is done, and durable whatever the
 // sync level; ErrUnreadable tells that what has been evicted is not known, as a block cannot
 // be read: the old limits should be set again then.
 //
@@ -49,7 +49,9 @@ func (c *SetLimits) apply(e *Engine, tag any) bool {
 		// A subject may get messages while there is no limit, which its queue would lack.
 		e.per.queues, e.per.kept = nil, 0
 	}
-	e.expire()
+	if c.Limits.MaxAge != old.MaxAge {
+		e.ageChanged()
+	}
 	return true
 }
 
@@ -79,8 +81,8 @@ const (
 	changeSecure             // tombstones are written for what the old limits have evicted
 	changeFiles              // files of evicted blocks, to which no tombstones were written, are removed
 	changeShrink             // MaxMsgs and MaxBytes are applied
-	changeAge                // so is MaxAge
-	changeThin               // and MaxMsgsPer
+	changeThin               // so is MaxMsgsPer
+	changeAge                // and MaxAge, last as when a stream is opened
 )
 
 // changePause is the longest time from one block of a change to the next, unless that has to be loaded.
@@ -101,7 +103,7 @@ func (e *Engine) goOnChanging() {
 		e.changed(ErrStopped)
 		return
 	}
-	steps := [...]func() (bool, error){changeSecure: e.secureEvicted, changeFiles: e.evictedGone, changeShrink: e.applyLowered, changeAge: e.agedGone, changeThin: e.thinSubjects}
+	steps := [...]func() (bool, error){changeSecure: e.secureEvicted, changeFiles: e.evictedGone, changeShrink: e.applyLowered, changeThin: e.thinSubjects, changeAge: e.agedGone}
 	for int(c.step) < len(steps) {
 		done, err := steps[c.step]()
 		if err != nil {
@@ -111,8 +113,10 @@ func (e *Engine) goOnChanging() {
 		if !done {
 			return
 		}
-		c.step++
 		c.block = 0
+		if c.step++; c.step == changeAge {
+			e.expire()
+		}
 	}
 	if !e.perLimited() {
 		e.per.evicted = nil // tombstones name all of it
@@ -127,6 +131,7 @@ func (e *Engine) goOnChanging() {
 func (e *Engine) changed(err error) {
 	tag := e.change.tag
 	e.change = change{due: never}
+	e.armExpiry()
 	e.reply(Reply{Tag: tag, Err: err})
 }
 
@@ -281,7 +286,10 @@ func (e *Engine) overLimit() bool {
 		(int64(e.counts[countMessages]) > l.evictsAt(l.MaxMsgs) || int64(e.counts[countBytes]) > l.evictsAt(l.MaxBytes))
 }
 
-// agedGone reports whether MaxAge, which was applied when the change began, waits for no table any more.
+// beforeAge reports whether a change of limits is under way that has not come to MaxAge yet.
+func (c *change) beforeAge() bool { return c.step != changeNothing && c.step < changeAge }
+
+// agedGone reports whether MaxAge, which was applied behind the other limits, waits for no table any more.
 func (e *Engine) agedGone() (bool, error) { return !e.expiry.waits, nil }
 
 // thinning reports whether the subject has more messages than it may have since MaxMsgsPer was lowered: the change

@@ -19,13 +19,6 @@ func (m *model) clone() *model {
 	return &own
 }
 
-// expireAll removes everything that is due.
-func (m *model) expireAll(now int64) {
-	for m.expired(now) {
-		m.live = m.live[1:]
-	}
-}
-
 // stored reports whether a message was ever stored.
 func (m *model) stored(r record) bool {
 	for _, ev := range m.log {
@@ -80,7 +73,8 @@ func (mc *machine) checkPrefix(s *shell, least int) (err error) {
 	for n := len(mc.m.log); n >= least; n-- {
 		p := mc.m.prefix(n, mc.first)
 		p.reopen(mc.cfg.Limits)
-		if p.expireAll(mc.now); p.last != s.pub.Last() && err != nil {
+		p.expireAll(mc.now)
+		if p.expireAhead(s, mc.now); p.last != s.pub.Last() && err != nil {
 			continue
 		}
 		one := comparePrefix(s, p)

@@ -1,5 +1,18 @@
 package engine
 
+import (
+	"github.com/seed-d8b58eba/millrace/engine/stamps"
+	"github.com/seed-d8b58eba/millrace/engine/wheel"
+)
+
+// MaxAge removes each message at its own time, wherever it stands. What it removes from the head of the stream
+// leaves no record: it is due again when the stream is opened. What it removes from behind a message that stays
+// is removed with a tombstone, as if somebody had asked for it (see removeDue). So is what is ahead of the clock
+// and counts from the times around it, which may be others then.
+//
+// A wheel has the blocks by the time at which a message in them may be due. Where a block has lost messages,
+// that may be too early; the block is then looked at once more than it had to be.
+
 // expiry says when MaxAge is applied next.
 type expiry struct {
 	due   int64
@@ -7,6 +20,11 @@ type expiry struct {
 	waits bool  // the last run waits for a table
 	// retry is when a table that could not be read is worth another attempt.
 	retry int64
+
+	blocks   wheel.Wheel // the numbers of blocks, by block.due
+	removing bool        // a removeDue is parked
+	// expired is told of each message that is removed for its age. Tests set it.
+	expired func(sequence uint64)
 }
 
 // expiryDistance is the least time between two runs that remove expired
@@ -41,51 +59,69 @@ func (e *Engine) limitsDue() int64 {
 	return min(e.expiry.retry, e.expiry.due)
 }
 
-// expire removes what is older than MaxAge from the head of the stream.
+// maxAge returns the age at which messages are removed, in nanoseconds.
+func (e *Engine) maxAge() int64 { return int64(e.cfg.Limits.MaxAge) }
+
+// expire removes what is older than MaxAge.
 func (e *Engine) expire() {
 	e.expiry.due = never
-	if e.cfg.Limits.MaxAge <= 0 {
+	if e.maxAge() <= 0 || e.change.beforeAge() {
 		return
 	}
 	e.expiry.ran, e.expiry.waits = e.now, false
-	cutoff := e.now - int64(e.cfg.Limits.MaxAge)
+	due, more := e.dueBlocks()
+	p := e.newAgePass()
+	p.lookAround(due) // while all that is around them is there
+	if !e.expireHead() {
+		for _, b := range due {
+			e.lookAt(b, e.now)
+		}
+		e.expiry.due = never
+		return // loaded goes on, or applyLimitsDue at the time of the retry
+	}
+	more = p.expire(due) || more
+	e.armExpiry()
+	if more {
+		e.expiry.due = e.now + 1
+	}
+}
+
+// expireOnceOpen removes what opening the stream has left, which needs tables that are not in memory.
+func (e *Engine) expireOnceOpen() {
+	if due, ok := e.expiry.blocks.Next(); ok && due <= e.now {
+		e.expire()
+	}
+}
+
+// expireHead removes messages from the head of the stream, up to the first that is not due. It reports false
+// when it waits for a table.
+func (e *Engine) expireHead() bool {
+	cutoff := stamps.Earlier(e.now, e.maxAge())
 	for {
 		b := e.head()
 		if b == nil || b.firstTime > cutoff {
-			break
+			return true
 		}
 		if _, loaded := b.table(b.firstLive); !loaded && !b.unreadable() {
-			// Engine.loaded goes on, or applyLimitsDue at the time of the retry.
 			e.expiry.waits = e.want(b)
-			return
+			return false
 		} else if until := b.unreadUntil(); !loaded && until > cutoff {
 			// Nobody knows which of its messages have expired. In the end all have.
-			e.expiry.due = max(until+int64(e.cfg.Limits.MaxAge), e.now+expiryDistance)
-			return
+			return true
 		}
 		if !e.removeHead(countRemovedAge, func(b *block) bool { return b.maxTime <= cutoff }) {
-			break
+			return true
 		}
 	}
-	e.armExpiry()
 }
 
-// armExpiry sets when MaxAge is applied next: when the oldest message expires, but not
+// armExpiry sets when MaxAge is applied next: when a block has to be looked at, but not
 // sooner than expiryDistance after the last time.
 func (e *Engine) armExpiry() {
-	if e.cfg.Limits.MaxAge <= 0 {
-		return
+	e.expiry.due = never
+	if due, ok := e.expiry.blocks.Next(); ok {
+		// The distance counts from the last run: counted from now, a head that moves
+		// often would put the next run off again and again.
+		e.expiry.due = max(due, e.expiry.ran+expiryDistance)
 	}
-	b := e.head()
-	if b == nil {
-		e.expiry.due = never
-		return
-	}
-	due := b.firstTime + int64(e.cfg.Limits.MaxAge)
-	if due < b.firstTime { // beyond the end of time
-		due = never
-	}
-	// The distance counts from the last run: counted from now, a head that moves
-	// often would put the next run off again and again.
-	e.expiry.due = max(due, e.expiry.ran+expiryDistance)
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -42,7 +44,9 @@ func TestExpiryIsArmedFromTheOldestMessage(t *testing.T) {
 func TestExpiryIsShownWithoutAnyRecord(t *testing.T) {
 	s := aged(t, time.Second)
 	s.must(t, raw(1, start), raw(2, start+second))
+	written := len(s.disk.current[1])
 	s.wake(t, start+second)
+	require.Len(t, s.disk.current[1], written)
 	if got := s.pub.State(); got.Messages != 1 || got.FirstSequence != 2 || got.Deleted != 0 {
 		t.Fatalf("published %+v", got)
 	}
@@ -62,17 +66,22 @@ func TestAMessageIsDueAtExactlyMaxAge(t *testing.T) {
 	}
 }
 
-func TestYoungerMessagesProtectOlderOnesBehindThem(t *testing.T) {
+func TestEachMessageGoesAtItsOwnTimeWhereverItStands(t *testing.T) {
 	s := aged(t, time.Second)
 	s.must(t, raw(1, start+second), raw(2, start-10*second), raw(3, start))
 	s.tick(start + second)
-	if s.settle(); s.pub.State().Messages != 3 {
-		t.Fatalf("state %+v", s.pub.State())
-	}
-	s.tick(start + 2*second)
-	if s.settle(); s.pub.State().Messages != 0 {
-		t.Fatalf("state %+v", s.pub.State())
-	}
+	s.settle()
+	require.Equal(t, []uint64{1}, s.live())
+	s.now = start // a clock that is behind, and a longer age, bring nothing back
+	s.cfg.Limits.MaxAge = time.Hour
+	s.reopen()
+	require.Equal(t, []uint64{1}, s.live())
+	s.cfg.Limits.MaxAge = time.Second
+	s.now = start + second
+	s.reopen()
+	require.Equal(t, []uint64{1}, s.live())
+	s.wake(t, start+2*second)
+	require.Empty(t, s.live())
 }
 
 func TestEvictionMovesExpiryToTheNewHead(t *testing.T) {

@@ -43,12 +43,18 @@ func (e *Engine) StagedState() State {
 // Served reports whether the engine got as far as to serve.
 func (e *Engine) Served() bool { return e.serving() }
 
-// Parked returns how many commands wait for a table.
+// Parked returns how many commands wait for a table, but for those of the engine itself.
 func (e *Engine) Parked() int {
-	if e.held() {
-		return len(e.parked) + 1
+	n := 0
+	for i := range e.parked {
+		if e.parked[i].tag != nil {
+			n++
+		}
 	}
-	return len(e.parked)
+	if e.held() {
+		n++
+	}
+	return n
 }
 
 // Truncating returns the sequence that a truncation which is out leaves as the last one.
@@ -58,6 +64,12 @@ func (e *Engine) Truncating() (sequence uint64, out bool) {
 	}
 	return 0, false
 }
+
+// TraceExpiry has f called with each message that is removed for its age.
+func (e *Engine) TraceExpiry(f func(sequence uint64)) { e.expiry.expired = f }
+
+// Holds reports whether there is a live message of the sequence, shown or not.
+func (e *Engine) Holds(sequence uint64) bool { return e.blockOf(sequence) != nil }
 
 // Held reports whether SyncNever holds back what is staged or in flight, or the time of the first message does.
 func (e *Engine) Held() (current, inflight bool) {

@@ -168,6 +168,7 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 		}
 	}
 	mc.m = mc.adopt(state)
+	mc.traceExpiry()
 	mc.expected, mc.submitted, mc.replies, mc.late, mc.erasing = nil, nil, nil, map[any]engine.Reply{}, nil
 	mc.purging, mc.purged = nil, map[any]purged{}
 	mc.shown = mc.snapshot()
@@ -177,7 +178,7 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 // adopt returns a model that starts from what was recovered.
 func (mc *machine) adopt(state engine.State) *model {
 	m := newModel(mc.cfg.Limits, 0)
-	m.last, m.time = state.LastSequence, state.LastTime
+	m.last, m.time, m.stamp = state.LastSequence, state.LastTime, state.LastTime
 	for _, ev := range mc.m.log {
 		for _, e := range ev.messages {
 			there := slices.ContainsFunc(m.live, func(other entry) bool { return other.sequence == e.sequence })

@@ -32,6 +32,5 @@ func (e *Engine) enforce() {
 			// MaxMsgsPer is applied first when the stream is opened, and the other limits would leave more.
 			e.protectHead()
 		}
-		e.armExpiry()
 	}
 }

@@ -150,6 +150,7 @@ func (e *Engine) opened() {
 	e.pub.showTree(e.subjects.Tree())
 	e.pub.publish(&e.numbers)
 	e.pub.turn.Add(1)
+	e.expireOnceOpen()
 	e.unpark()
 }
 

@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/seed-d8b58eba/millrace/engine/stamps"
+
 // Recovery builds an engine from the blocks of a directory.
 type Recovery struct {
 	e       *Engine
@@ -71,6 +73,7 @@ func (r *Recovery) Add(s *Scan) {
 	b := &block{
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
+		times: stamps.Between(s.minTime, s.maxTime), due: never, around: stamps.None,
 		allLost: s.held || s.unreadable || s.msgs == 0 && s.lostBytes > 0, tombstones: len(s.tombstones) > 0,
 	}
 	b.tailFrom = b.last + 1
@@ -151,6 +154,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 	e.opening = &opening{tombstones: e.targets(r.pending), first: max(r.first, e.floor.first), unwritten: r.first > e.floor.first && r.holdsBelow(r.first)}
 	e.stamp = e.lastTime // new messages get no earlier time, unless it is from far ahead of the clock
 	e.refreshFirst()
+	e.watchAges()
 	if last == 0 {
 		e.counts[countFirst] = 0
 	}

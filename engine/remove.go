@@ -98,13 +98,7 @@ func (e *Engine) firstTimeKnown() bool {
 }
 
 // removed brings the stream up to date after messages were removed.
-func (e *Engine) removed() {
-	first := e.counts[countFirst]
-	e.refreshFirst()
-	if e.counts[countFirst] != first {
-		e.armExpiry()
-	}
-}
+func (e *Engine) removed() { e.refreshFirst() }
 
 // dropAllEmptied drops the blocks that have lost their last message since the last time.
 // The last block stays: it takes the next records.

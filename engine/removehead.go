@@ -58,6 +58,9 @@ func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
+		if reason == countRemovedAge && e.expiry.expired != nil {
+			e.expiry.expired(sequence)
+		}
 		e.remove(b, id, sequence)
 	} else {
 		// An earlier engine removed it, and counted why.

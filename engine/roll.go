@@ -1,6 +1,10 @@
 package engine
 
-import "math"
+import (
+	"math"
+
+	"github.com/seed-d8b58eba/millrace/engine/stamps"
+)
 
 // full reports whether the tail has no room for so many bytes of records, or there is no tail. One record
 // goes into an empty block however long it is.
@@ -35,7 +39,7 @@ func (e *Engine) roll() {
 		}
 	}
 	e.lastID++
-	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, codec: e.cfg.Codec.Block(e.lastID)}
+	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, times: stamps.NoStamps(), due: never, around: stamps.None, codec: e.cfg.Codec.Block(e.lastID)}
 	b.startMemory(e.last() + 1)
 	b.view = newBlockView(b.id, e.generation, e.last()+1, b.memory.tail)
 	b.view.epoch = e.viewEpoch

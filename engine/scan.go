@@ -13,6 +13,7 @@ type Scan struct {
 	last        uint64
 	lastRecord  uint64 // of the last message or skip; last may be shown by a tombstone
 	lastTime    int64
+	minTime     int64 // lowest time of a message, or below it
 	maxTime     int64
 	msgs        uint64
 	bytes       uint64
@@ -37,7 +38,7 @@ type Scan struct {
 
 // NewScan starts the scan of a block.
 func NewScan(id uint32) *Scan {
-	return &Scan{id: id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64}
+	return &Scan{id: id, table: newScannedTable(), lastTime: NoTime, minTime: never, maxTime: math.MinInt64}
 }
 
 // Message adds a message record. A record whose sequence is not above those of all
@@ -68,7 +69,7 @@ func (s *Scan) message(sequence uint64, time int64, size int) bool {
 	s.msgs++
 	s.bytes += uint64(size)
 	s.last, s.lastTime, s.timeless = sequence, time, false
-	s.maxTime = max(s.maxTime, time)
+	s.minTime, s.maxTime = min(s.minTime, time), max(s.maxTime, time)
 	return true
 }
 
@@ -181,7 +182,7 @@ func (s *Scan) Messages() uint64 { return s.msgs }
 // have used.
 func (s *Scan) trim(last uint64) {
 	old := s.table
-	trimmed := Scan{id: s.id, table: newScannedTable(), lastTime: NoTime, maxTime: math.MinInt64, trimmed: true}
+	trimmed := Scan{id: s.id, table: newScannedTable(), lastTime: NoTime, minTime: never, maxTime: math.MinInt64, trimmed: true}
 	for i := range old.Len() {
 		r := old.At(i)
 		var subject []byte

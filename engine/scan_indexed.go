@@ -3,6 +3,7 @@ package engine
 import (
 	"unsafe"
 
+	"github.com/seed-d8b58eba/millrace/engine/stamps"
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
@@ -13,6 +14,7 @@ type IndexSummary struct {
 	First, Last         uint64          // sequences of the first message, and the highest accounted for
 	FirstTime, LastTime int64           // of the first message, and as Scan counts it of the last record
 	MaxTime             int64           // highest time of a message
+	TimesAscend         bool            // no message has an earlier time than the one before
 	Timeless            bool            // the last record was of an erased message
 	Deleted             []SequenceRange // from First to Last, ascending and disjoint
 	Tombstones          []Tombstone
@@ -31,9 +33,13 @@ type indexedSubjects struct {
 // NewIndexedScan returns the scan of a sealed block that has messages, filled from its
 // block index. Such a scan has no table.
 func NewIndexedScan(id uint32, x IndexSummary) *Scan {
+	minTime := stamps.None
+	if x.TimesAscend {
+		minTime = x.FirstTime
+	}
 	return &Scan{
 		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
-		last: x.Last, lastRecord: x.Last, lastTime: x.LastTime, maxTime: x.MaxTime, timeless: x.Timeless,
+		last: x.Last, lastRecord: x.Last, lastTime: x.LastTime, minTime: minTime, maxTime: x.MaxTime, timeless: x.Timeless,
 		msgs: x.Messages, bytes: x.Bytes, deleted: x.Deleted, tombstones: x.Tombstones, floor: x.Floor,
 		lost: x.Lost, lostBytes: x.LostBytes, index: &indexedSubjects{},
 	}

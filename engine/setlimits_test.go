@@ -314,3 +314,23 @@ func TestALimitIsNotRaisedBeforeEvictedFilesAreGone(t *testing.T) {
 	s.reopen()
 	require.Equal(t, []uint64{1, 28}, s.live())
 }
+
+// TestMaxAgeComesBehindTheOtherLimits, when limits change as when a stream is opened: what MaxMsgsPer would keep may be
+// older than what it removes.
+func TestMaxAgeComesBehindTheOtherLimits(t *testing.T) {
+	next := engine.Limits{MaxMsgsPer: 1, MaxAge: time.Second}
+	for _, reopened := range []bool{false, true} {
+		s := open(func(c *engine.Config) { c.BlockSize = 100 })
+		s.must(t, rawAt("a", start), rawAt("b", start), rawAt("a", 1))
+		if s.cfg.Limits = next; reopened {
+			s.reopen()
+		} else {
+			require.NoError(t, s.change(next))
+		}
+		require.Equal(t, []uint64{2}, s.live())
+	}
+}
+
+func rawAt(subject string, time int64) sent {
+	return sent{"raw", &engine.StoreRaw{Message: engine.Message{Subject: subject}, Time: time}}
+}

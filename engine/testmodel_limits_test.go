@@ -106,6 +106,7 @@ func (mc *machine) setLimits(next engine.Limits) error {
 	mc.onReady, mc.onCommit, mc.changing = nil, nil, true
 	durable := mc.cfg.Limits.Brings(next)
 	err := mc.shell.setLimits(next, func() {
+		mc.followExpiry()
 		mc.m.changeLimits(next, false)
 		if durable || mc.cfg.Level == engine.SyncAlways {
 			mc.seenEvents = len(mc.m.log)
@@ -115,18 +116,10 @@ func (mc *machine) setLimits(next engine.Limits) error {
 	if err != nil {
 		return fmt.Errorf("change of limits: %w", err)
 	}
-	mc.followAge()
+	mc.followExpiry()
 	mc.shown, mc.between = mc.snapshot(), nil
 	mc.committing = mc.shown // a commit may be out that began while nobody looked
 	return mc.quiesce()
-}
-
-// followAge removes from the model what is due, and the engine has removed by MaxAge.
-func (mc *machine) followAge() {
-	mc.aged = mc.e.StagedCounts().RemovedAge
-	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
-		mc.m.live = mc.m.live[1:]
-	}
 }
 
 // reopenWith is a restart with other limits, as the shell does it.

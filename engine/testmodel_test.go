@@ -247,19 +247,6 @@ func (m *model) enforce() {
 	}
 }
 
-// expired reports whether the oldest message is due.
-func (m *model) expired(now int64) bool {
-	return m.limits.MaxAge > 0 && len(m.live) > 0 && m.live[0].time <= now-int64(m.limits.MaxAge)
-}
-
-// expire removes what is due, as far as the engine has come: it may lag, but
-// must not run ahead.
-func (m *model) expire(now int64, most uint64) {
-	for ; most > 0 && m.expired(now); most-- {
-		m.live = m.live[1:]
-	}
-}
-
 func (m *model) state() engine.State {
 	s := engine.State{
 		Messages: uint64(len(m.live)), Bytes: uint64(m.bytes()),

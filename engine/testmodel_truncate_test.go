@@ -53,10 +53,8 @@ func (mc *machine) renewed() {
 		mc.m.time = mc.pub.State().LastTime
 	}
 	mc.m.stamp, mc.m.ended, mc.m.cleared = mc.m.time, false, false
-	mc.aged = mc.e.StagedCounts().RemovedAge
-	for mc.m.expired(mc.now) && mc.m.live[0].sequence < mc.e.StagedState().FirstSequence {
-		mc.m.live = mc.m.live[1:]
-	}
+	mc.traceExpiry()
+	mc.m.expireGone(mc.shell, mc.now)
 }
 
 // isCut reports whether a recovered stream is what the truncation that is out leaves.

@@ -4,7 +4,8 @@ package engine
 // do what has come due. The shell calls it at the start of each turn and at
 // NextTick.
 func (e *Engine) Tick(now int64) {
-	if now < e.now {
+	back := now < e.now
+	if back {
 		e.clockWentBack(now)
 	}
 	e.now = now
@@ -12,6 +13,9 @@ func (e *Engine) Tick(now int64) {
 	e.indexing.begun = true
 	if e.failed != nil || e.stopped {
 		return
+	}
+	if back && e.cfg.Limits.MaxAge > 0 && e.serving() {
+		e.protectHead() // what is gone would not be old enough when the stream is opened
 	}
 	e.applyLimitsDue()
 	if e.schedules != nil {
@@ -45,6 +49,9 @@ func (e *Engine) clockWentBack(now int64) {
 	e.schedulesWentBack(now)
 	for _, b := range e.blocks {
 		b.retryAt = min(b.retryAt, now)
+		if b.due != never && b.times.Lowest() > now {
+			e.lookAt(b, now) // all are ahead of the clock, and count from elsewhere
+		}
 	}
 	if x.retry != never {
 		x.retry = now

@@ -14,6 +14,15 @@ type Summary struct {
 // NoStamps returns the summary of a block without messages.
 func NoStamps() Summary { return Summary{lowest: never, highest: None, settled: None, ahead: never} }
 
+// Between returns the summary of a block of which nothing is known but the lowest and the
+// highest time.
+func Between(lowest, highest int64) Summary {
+	return Summary{lowest: lowest, highest: highest, settled: None, ahead: None}
+}
+
+// From tells that no message of the block has a time below one any more.
+func (s *Summary) From(lowest int64) { s.lowest = lowest }
+
 // Add adds the time of a message.
 func (s *Summary) Add(stamp, now int64) {
 	s.lowest, s.highest = min(s.lowest, stamp), max(s.highest, stamp)
