@@ -42,6 +42,7 @@ func BuildAround(path string, id uint32, key *blockio.RecordCodec, data []byte, 
 	scan = blockio.ScanBlockAround(path, id, key, data, unreadable, false, func(offset int64, r blockio.Record) {
 		b.Record(data, offset, &r)
 	})
+	b.sum.Plain = b.sum.Plain && len(unreadable) == 0
 	if int64(len(data)) != stat.Size {
 		return nil, scan, fmt.Errorf("%w: %s: %d bytes read, the file had %d", ErrStale, path, len(data), stat.Size)
 	}

@@ -372,3 +372,22 @@ func TestReadersAtOnce(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+// TestPlain: an index says whether a message of its block has a header about how long it lives.
+func TestPlain(t *testing.T) {
+	for header, plain := range map[string]bool{
+		"": true, "NATS/1.0\r\nA: b\r\n\r\n": true, "NATS/1.0\r\nNats-TTL: 500ms\r\n\r\n": true,
+		"NATS/1.0\r\nA: b\r\nNats-TTL: 5\r\n\r\n": false, "NATS/1.0\r\nNats-TTL: never\r\n\r\n": false,
+		"NATS/1.0\r\nKV-Operation: PURGE\r\n\r\n": false, "NATS/1.0\r\nNats-Marker-Reason: MaxAge\r\n\r\n": false,
+	} {
+		codec := blockio.NewRecordCodec("S", 3)
+		data := codec.AppendMessage(nil, 1, 1, "a", nil, []byte("x"))
+		data = codec.AppendMessage(data, 2, 2, "a", []byte(header), []byte("x"))
+		data = codec.AppendMessage(data, 3, 3, "a", nil, []byte("x"))
+		image, _, err := Build("3.blk", 3, codec, data, blockio.FileStat{Size: int64(len(data))})
+		require.NoError(t, err)
+		h, err := openHeader(image, true)
+		require.NoError(t, err)
+		require.Equal(t, plain, h.sum.Plain, header)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 )
 
 // A Builder collects the records of one block, in file order, and makes the image of
@@ -65,7 +66,7 @@ func NewBuilder(block uint32) *Builder {
 // Reset starts the index of another block. The memory of the last one is used again.
 func (b *Builder) Reset(block uint32) {
 	b.block, b.end, b.err = block, 0, nil
-	b.sum = Summary{FirstTime: NoTime, LastTime: NoTime, MaxTime: math.MinInt64, TimesAscend: true}
+	b.sum = Summary{FirstTime: NoTime, LastTime: NoTime, MaxTime: math.MinInt64, TimesAscend: true, Plain: true}
 	b.records, b.runs, b.extras = b.records[:0], b.runs[:0], b.extras[:0]
 	b.subjects, b.names = b.subjects[:0], b.names[:0]
 	clear(b.table)
@@ -135,6 +136,9 @@ func (b *Builder) Floor(time int64) { b.extras = append(b.extras, Tombstone{0, t
 func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
 	switch r.Kind {
 	case blockio.KindMessage:
+		if len(r.Header) > 0 && msgheader.LifeOf(r.Header) != (msgheader.Life{}) {
+			b.sum.Plain = false
+		}
 		b.Message(r.Sequence, r.Time, offset, data[offset:offset+int64(r.Size)], r.Subject)
 	case blockio.KindSkip, blockio.KindErased:
 		b.Skip(r.Sequence, r.Time)

@@ -26,6 +26,9 @@ type Summary struct {
 	Timeless bool
 	// TimesAscend: no message has a lower time than the one before it.
 	TimesAscend bool
+	// Plain: no message has a header that says how long it lives, or that it is a marker. An index that does not
+	// say so may be of an earlier version.
+	Plain bool
 
 	Messages   int // messages, with the empty subject too
 	Empty      int // messages with the empty subject
@@ -69,6 +72,7 @@ const (
 
 	flagTimeless = 1
 	flagAscend   = 2
+	flagPlain    = 4
 )
 
 // A header is the decoded header page.
@@ -115,6 +119,9 @@ func (h *header) encode(page []byte) {
 	if s.TimesAscend {
 		flags |= flagAscend
 	}
+	if s.Plain {
+		flags |= flagPlain
+	}
 	put32(page[atFlags:], flags)
 	for i := range sections {
 		at := page[atSections+8*i:]
@@ -134,7 +141,7 @@ func (h *header) decode(page []byte) {
 		End: i64(atEnd), First: u64(page[atFirst:]), Last: u64(page[atLast:]),
 		FirstMessage: u64(page[atFirstMessage:]), LastMessage: u64(page[atLastMessage:]), Bytes: u64(page[atBytes:]),
 		FirstTime: i64(atFirstTime), LastTime: i64(atLastTime), MaxTime: i64(atMaxTime),
-		Timeless: flags&flagTimeless != 0, TimesAscend: flags&flagAscend != 0,
+		Timeless: flags&flagTimeless != 0, TimesAscend: flags&flagAscend != 0, Plain: flags&flagPlain != 0,
 		Messages: count(atMessages), Empty: count(atEmpty), Subjects: count(atSubjects), Runs: count(atRuns),
 		Tombstones: count(atTombstones), Lost: count(atLost), Damage: count(atDamage), LostBytes: i64(atLostBytes),
 	}
