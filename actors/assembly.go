@@ -40,4 +40,4 @@ func (s *stream) engineConfig() engine.Config {
 const lingerMost = time.Millisecond
 
 // derivedFiles are beside the blocks, and describe the stream as it was before the first change.
-var derivedFiles = []string{blockio.StateFile, blockio.SchedulesFile, blockio.EndProofFile}
+var derivedFiles = []string{blockio.StateFile, blockio.SchedulesFile, blockio.EndProofFile, blockio.TTLFile}

@@ -114,7 +114,7 @@ func (a *storeActor) onWorkDone(m *workDone) {
 			a.log.Error("cannot remove a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", err)
 		}
 	case err == nil:
-	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones, kind == engine.WorkIDs:
+	case kind == engine.WorkFind, kind == engine.WorkSubjects, kind == engine.WorkTombstones, kind == engine.WorkIDs, kind == engine.WorkLives:
 		a.log.Error("cannot read a block to remove messages", "path", a.source.Path(m.work.Block), "error", err)
 	case kind == engine.WorkSchedules:
 		a.log.Error("cannot read a block to find schedules; after a few attempts it is passed over", "path", a.source.Path(m.work.Block), "error", err)

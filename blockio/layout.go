@@ -12,6 +12,10 @@ const StateFile = "index.db"
 // SchedulesFile is the name of the file beside the blocks in which nats-server keeps when schedules are due.
 const SchedulesFile = "sched.db"
 
+// TTLFile is the name of the one beside it in which nats-server keeps which messages expire, and when. It has the
+// last sequence at that time and no checksum: once the stream has changed, nobody can tell whether it is right.
+const TTLFile = "thw.db"
+
 // Where the blocks of a stream are: <directory of the stream>/msgs/<number>.blk.
 const (
 	blocksDir   = "msgs"

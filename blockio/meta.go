@@ -190,7 +190,7 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 		switch entry.Name {
 		case StateFile:
 			features.HasIndex = true
-		case "thw.db":
+		case TTLFile:
 			features.HasTTL = true
 		case SchedulesFile:
 			features.HasSchedules = true

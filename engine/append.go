@@ -12,7 +12,8 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	e.stagedStore(id, sequence, size)
 	e.noteStored(id, sequence, size)
 	e.ids.remember(m, sequence, time)
-	b.remember(sequence, time, uint64(size), e.now)
+	ages := e.noteLife(b, m, sequence, time)
+	b.remember(sequence, time, uint64(size), e.now, ages)
 	e.watchAge(b)
 
 	n := &e.numbers

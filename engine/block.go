@@ -27,6 +27,8 @@ type block struct {
 	due   int64
 	// around is the highest time that was around those which are ahead of the clock, when MaxAge last looked.
 	around int64
+	lives  *lives // nil when no message has a life of its own
+	unseen uint8  // which messages have one is not known: 1, and one more for each time that it could not be read
 
 	// deleted holds the sequences from the first that the block spans to last that
 	// have no message. What was removed from the head of the stream is not in it:
@@ -123,7 +125,7 @@ func (b *block) advance() bool {
 }
 
 // remember accounts a message record that was added to the block.
-func (b *block) remember(sequence uint64, time int64, size uint64, now int64) {
+func (b *block) remember(sequence uint64, time int64, size uint64, now int64, ages bool) {
 	if b.firstMsg == 0 {
 		b.firstMsg = sequence
 	}
@@ -134,7 +136,9 @@ func (b *block) remember(sequence uint64, time int64, size uint64, now int64) {
 		b.firstLive, b.firstTime = sequence, time
 	}
 	b.maxTime = max(b.maxTime, time)
-	b.times.Add(time, now)
+	if ages {
+		b.times.Add(time, now)
+	}
 	b.proves = sequence
 	b.msgs++
 	b.bytes += size

@@ -29,8 +29,10 @@ type Message struct {
 	Payload []byte
 	// Identified tells that whoever stores the message relies on its id: it is refused where none is remembered.
 	Identified bool
-	Rollup     Rollup         // which messages it takes the place of
-	Expect     []ExpectedLast // what refuses the message, and its batch, unless it holds
+	// Mortal tells that whoever stores the message relies on its TTL: it is refused where none means anything.
+	Mortal bool
+	Rollup Rollup         // which messages it takes the place of
+	Expect []ExpectedLast // what refuses the message, and its batch, unless it holds
 }
 
 func (m *Message) clone() Message {
@@ -44,6 +46,7 @@ func (m *Message) clone() Message {
 		Payload:    bytes.Clone(m.Payload),
 		Rollup:     m.Rollup,
 		Identified: m.Identified,
+		Mortal:     m.Mortal,
 		Expect:     expect,
 	}
 }

@@ -126,6 +126,7 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 	e.counts[countBytes] -= b.bytes
 	b.deleted.add(b.firstMsg, b.last)
 	b.msgs, b.bytes, b.thinned = 0, 0, true
+	e.endLives(b, 0, maxSequence)
 	e.emptied = append(e.emptied, b)
 	e.current.deletes(b)
 	return int(n)

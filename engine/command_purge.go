@@ -168,9 +168,12 @@ func (e *Engine) purgeBlocks(last uint64) {
 		b.last = last
 	}
 	for _, b := range before {
-		b.msgs, b.bytes = 0, 0
+		b.msgs, b.bytes, b.lives, b.unseen = 0, 0, nil, 0
 		e.current.evicted = append(e.current.evicted, b.id)
 		e.current.release = append(e.current.release, b)
+	}
+	if e.ttl != nil {
+		e.ttl.wheel.Clear()
 	}
 	e.dropBlocks(len(before))
 	e.emptied = nil

@@ -29,12 +29,16 @@ func (*SetLimits) subjectAhead() string { return "" }
 
 func (c *SetLimits) apply(e *Engine, tag any) bool {
 	old := e.cfg.Limits
+	ttlChanges := old.MsgTTL != c.Limits.MsgTTL
 	perChanges := bound(old.MaxMsgsPer) != bound(c.Limits.MaxMsgsPer)
 	if e.change.step != changeNothing {
 		return false // one change after the other
 	}
 	if perChanges {
 		e.track()
+	}
+	if ttlChanges && c.Limits.MsgTTL != TTLOff && e.tail != nil && e.tail.msgs > 0 {
+		e.roll() // what is in memory alone cannot be looked into
 	}
 	e.change = change{
 		step: changeSecure, tag: tag, last: e.lastID,
@@ -49,7 +53,10 @@ func (c *SetLimits) apply(e *Engine, tag any) bool {
 		// A subject may get messages while there is no limit, which its queue would lack.
 		e.per.queues, e.per.kept = nil, 0
 	}
-	if c.Limits.MaxAge != old.MaxAge {
+	if ttlChanges {
+		e.ttlChanged()
+	}
+	if ttlChanges || c.Limits.MaxAge != old.MaxAge {
 		e.ageChanged()
 	}
 	return true

@@ -31,6 +31,9 @@ func (c *Store) apply(e *Engine, tag any) bool {
 		ends, err = e.admitSchedule(&c.Message)
 	}
 	if err == nil {
+		err = e.checkLife(&c.Message)
+	}
+	if err == nil {
 		err = c.admit(e, size, before, kind != RollupNone)
 	}
 	if err != nil {

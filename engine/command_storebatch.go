@@ -1,5 +1,7 @@
 package engine
 
+import "fmt"
+
 // StoreBatch appends all of its messages or none of them, also across a crash. They
 // are in one frame of one block.
 type StoreBatch struct {
@@ -84,6 +86,9 @@ func (c *StoreBatch) admit(e *Engine) (total int, kinds []Rollup, err error) {
 		}
 		if err := e.checkSize(&c.Messages[i]); err != nil {
 			return 0, nil, err
+		}
+		if err := e.checkLife(&c.Messages[i]); err != nil {
+			return 0, fmt.Errorf("message %d of the batch: %w", i, err)
 		}
 	}
 	if total > MaxBatchBytes {

@@ -123,7 +123,7 @@ func (e *Engine) compacts() bool {
 // mayCompact reports whether a block can be compacted now: nothing else is going on with it either.
 func (e *Engine) mayCompact(b *block) bool {
 	d := &e.durability
-	return e.compacts() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving &&
+	return e.compacts() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving && b.unseen == 0 &&
 		b != e.indexing.out && e.othersProveLast(b) && !d.erasing(b.id) && !e.erasingSoon(b) &&
 		!slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == b })
 }

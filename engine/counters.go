@@ -17,6 +17,7 @@ const (
 	countRemovedMsgs
 	countRemovedBytes
 	countRemovedAge
+	countRemovedTTL
 	countRemovedPer
 	countRemovedRequest
 	countRefusedMsgs
@@ -78,6 +79,7 @@ var counterTable = [counters]struct {
 	countRemovedMsgs:     {"removed by MaxMsgs", ofTotal},
 	countRemovedBytes:    {"removed by MaxBytes", ofTotal},
 	countRemovedAge:      {"removed by MaxAge", ofTotal},
+	countRemovedTTL:      {"removed by their TTL", ofTotal},
 	countRemovedPer:      {"removed by MaxMsgsPer", ofTotal},
 	countRemovedRequest:  {"removed on request", ofTotal},
 	countRefusedMsgs:     {"refused by MaxMsgs", ofRefusal},
@@ -146,6 +148,7 @@ type Counts struct {
 	RemovedMsgs     uint64 // messages removed by MaxMsgs
 	RemovedBytes    uint64 // messages removed by MaxBytes
 	RemovedAge      uint64 // messages removed by MaxAge
+	RemovedTTL      uint64 // messages removed by their own TTL
 	RemovedPer      uint64 // messages removed by MaxMsgsPer
 	RemovedRequest  uint64 // messages that somebody asked to remove: one, some, or all
 	RefusedMsgs     uint64 // refused by MaxMsgs
@@ -164,7 +167,7 @@ func (n *numbers) toCounts() Counts {
 	c := &n.counts
 	return Counts{
 		State: n.state(), Blocks: c[countBlocks], Stored: c[countStored],
-		RemovedMsgs: c[countRemovedMsgs], RemovedBytes: c[countRemovedBytes], RemovedAge: c[countRemovedAge],
+		RemovedMsgs: c[countRemovedMsgs], RemovedBytes: c[countRemovedBytes], RemovedAge: c[countRemovedAge], RemovedTTL: c[countRemovedTTL],
 		RemovedPer: c[countRemovedPer], RemovedRequest: c[countRemovedRequest],
 		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],
 		RefusedPer: c[countRefusedPer], RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],

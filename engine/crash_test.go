@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 )
 
 // clone returns a model that goes its own way.
@@ -35,6 +36,7 @@ func (m *model) stored(r record) bool {
 // processOnly says that the machine, and with it the page cache, survived.
 func (mc *machine) checkCrash(d *disk, processOnly bool) error {
 	s := newShell(mc.cfg, d, engine.NewPublished(), mc.now)
+	s.expireWaiting()
 	if err := s.e.CheckInvariants(); err != nil {
 		return err
 	}
@@ -73,19 +75,30 @@ func (mc *machine) checkPrefix(s *shell, least int) (err error) {
 	for n := len(mc.m.log); n >= least; n-- {
 		p := mc.m.prefix(n, mc.first)
 		p.reopen(mc.cfg.Limits)
-		p.expireAll(mc.now)
-		if p.expireAhead(s, mc.now); p.last != s.pub.Last() && err != nil {
-			continue
-		}
-		one := comparePrefix(s, p)
+		one := mc.compareOpened(s, p.clone())
 		if one == nil || mc.openedInstead(s, n) {
 			return nil
+		}
+		if n == len(mc.m.log) {
+			for _, group := range mc.expired { // which the model does not know yet
+				if p.ageLike(group); mc.compareOpened(s, p.clone()) == nil {
+					return nil
+				}
+			}
 		}
 		if err == nil || p.last == s.pub.Last() {
 			err = fmt.Errorf("after %d of %d events: %w", n, len(mc.m.log), one)
 		}
 	}
 	return err
+}
+
+// compareOpened compares with a model, of which an open has removed what is too old.
+func (mc *machine) compareOpened(s *shell, p *model) error {
+	p.expireAll(s.now)
+	p.expireGone(s, s.now)
+	p.expireLike(s)
+	return comparePrefix(s, p)
 }
 
 func comparePrefix(s *shell, p *model) error {
@@ -106,8 +119,11 @@ func comparePrefix(s *shell, p *model) error {
 // weaker levels power loss may leave holes.
 func (mc *machine) checkDurable(s *shell) error {
 	p := mc.m.clone()
-	p.expireAll(mc.now)
-	p.live = slices.DeleteFunc(p.live, func(e entry) bool { return e.sequence > mc.pub.Durable() })
+	p.expireAll(s.now)
+	p.live = slices.DeleteFunc(p.live, func(e entry) bool {
+		gone := slices.ContainsFunc(slices.Concat(s.expired, mc.expired), func(group expired) bool { return slices.Contains(group.sequences, e.sequence) })
+		return e.sequence > mc.pub.Durable() || gone && p.mayGo(e, s.now)
+	})
 	state := s.pub.State()
 	l := mc.cfg.Limits
 	// A removal that the power took back, before stores that it did not, has the limits remove more. So has
@@ -128,7 +144,7 @@ func (mc *machine) checkDurable(s *shell) error {
 		return nil
 	}
 	for _, sequence := range s.live() {
-		if got, _ := s.read(sequence); !mc.m.stored(got) {
+		if got, _ := s.read(sequence); !mc.m.stored(got) && !(mc.m.marks() && msgheader.LifeOf(got.header).Marker) {
 			return fmt.Errorf("message %d is made up", sequence)
 		}
 	}

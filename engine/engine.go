@@ -53,6 +53,7 @@ type Engine struct {
 	change     change // of the limits, that is under way
 	indexing   indexing
 	compacting compacting
+	ttl        *ttls // nil when TTLs mean nothing
 	notices    notices
 	recount    recount
 
@@ -99,6 +100,7 @@ func newEngine(cfg Config, pub *Published) *Engine {
 		chunkHint: smallestChunk,
 	}
 	e.ids, e.schedules = newIDWindow(&e.cfg), newSchedules(&e.cfg)
+	e.ttl = newTTLs(&e.cfg.Limits)
 	e.staging.tracks, e.staging.deltas = e.perLimited(), make(map[uint32]delta)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
 	e.expiry.ran, e.change.due = math.MinInt64, never
@@ -160,6 +162,9 @@ func (e *Engine) Done(d Done) {
 		return
 	case w.Kind == WorkFetch || w.Kind == WorkSchedules || w.Kind == WorkZone:
 		e.tookSchedules(w, d)
+		return
+	case w.Kind == WorkLives:
+		e.tookLives(w, d)
 		return
 	case w.Kind == WorkTombstones:
 		e.tombstonesMoved(w, d)
@@ -276,6 +281,7 @@ func (e *Engine) Ready() *Ready {
 		e.open()
 		if e.serving() && !e.held() {
 			e.goOnChanging()
+			e.livesFound()
 			e.dropAllEmptied()
 			e.goOnCounting()
 		}

@@ -23,7 +23,8 @@ type expiry struct {
 
 	blocks   wheel.Wheel // the numbers of blocks, by block.due
 	removing bool        // a removeDue is parked
-	// expired is told of each message that is removed for its age. Tests set it.
+	// expired is told of each message that is removed for its age or by its TTL, and of 0 before and behind those that
+	// are removed as one. Tests set it.
 	expired func(sequence uint64)
 }
 
@@ -86,10 +87,11 @@ func (e *Engine) expire() {
 	}
 }
 
-// expireOnceOpen removes what opening the stream has left, which needs tables that are not in memory.
+// expireOnceOpen has the next Tick remove what opening the stream has left: until the engine has taken over, nothing
+// is staged.
 func (e *Engine) expireOnceOpen() {
 	if due, ok := e.expiry.blocks.Next(); ok && due <= e.now {
-		e.expire()
+		e.expiry.due = e.now
 	}
 }
 
@@ -99,7 +101,7 @@ func (e *Engine) expireHead() bool {
 	cutoff := stamps.Earlier(e.now, e.maxAge())
 	for {
 		b := e.head()
-		if b == nil || b.firstTime > cutoff {
+		if b == nil || b.firstTime > cutoff || e.spared(b) || e.marks() && !b.unreadable() {
 			return true
 		}
 		if _, loaded := b.table(b.firstLive); !loaded && !b.unreadable() {
@@ -109,10 +111,17 @@ func (e *Engine) expireHead() bool {
 			// Nobody knows which of its messages have expired. In the end all have.
 			return true
 		}
-		if !e.removeHead(countRemovedAge, func(b *block) bool { return b.maxTime <= cutoff }) {
+		if !e.removeHead(countRemovedAge, func(b *block) bool { return b.maxTime <= cutoff && !b.hasForEver() }) {
 			return true
 		}
 	}
+}
+
+// spared reports whether the first live message of a block lives for ever, or may do so. What is left of an
+// unreadable block is lost in any case.
+func (e *Engine) spared(b *block) bool {
+	_, loaded := b.table(b.firstLive)
+	return b.livesForEver(b.firstLive) || b.unseen > 0 && !b.unreadable() && (loaded || b.unseen <= mostLifeSeeks)
 }
 
 // armExpiry sets when MaxAge is applied next: when a block has to be looked at, but not

@@ -17,7 +17,7 @@ const (
 
 // watchAge sees to it that a block is looked at in time, to which a message was added.
 func (e *Engine) watchAge(b *block) {
-	if e.maxAge() <= 0 {
+	if e.maxAge() <= 0 || b.times.Lowest() == never {
 		return
 	}
 	if b.times.Lowest() > e.now {
@@ -116,17 +116,20 @@ func (p *agePass) expire(due []*block) (more bool) {
 			e.lookAt(b, p.look(b))
 		}
 	}
-	return len(p.list) > 0 && e.removeInOrder(p.list) && len(p.list) == mostDue
+	return len(p.list) > 0 && e.removeInOrder(p.list, countRemovedAge) && len(p.list) == mostDue
 }
 
 // look looks for what is due in a block, and returns when to look at it again.
 func (p *agePass) look(b *block) (next int64) {
+	if b.unseen > 0 {
+		return stamps.Later(p.e.now, retryLives) // or when it is known which messages live for ever
+	}
 	if wait := p.needTables(b); wait > 0 {
 		return wait
 	}
 	e, age := p.e, p.e.maxAge()
 	ascend := b.timesAscend()
-	if ascend && b.maxTime <= e.now && !b.timeStale {
+	if ascend && b.maxTime <= e.now && !b.timeStale && !b.hasForEver() {
 		if b.times.From(b.firstTime); b.firstTime > p.cutoff {
 			p.forget(b)
 			return b.times.Due(age, e.now, stamps.None)
@@ -141,7 +144,7 @@ func (p *agePass) look(b *block) (next int64) {
 	found := len(p.list)
 	b.each(func(sequence uint64, time int64) bool {
 		isDue := stamps.ForExpiry(time, e.now, around) <= p.cutoff
-		if isDue {
+		if isDue && !b.livesForEver(sequence) {
 			p.list = append(p.list, sequence)
 		}
 		return len(p.list) < mostDue && (isDue || !ascend || time > e.now)
@@ -211,14 +214,19 @@ func (b *block) liveTimes() *stamps.Summary {
 	return &b.times
 }
 
-// summarize sums up the times of the block's live messages anew.
+// summarize sums up the times of the block's live messages anew, without those that live for ever.
 func (b *block) summarize(now int64) {
 	b.times = stamps.NoStamps()
-	b.each(func(_ uint64, time int64) bool {
-		b.times.Add(time, now)
+	b.each(func(sequence uint64, time int64) bool {
+		if !b.livesForEver(sequence) {
+			b.times.Add(time, now)
+		}
 		return true
 	})
 }
+
+// ageUnknown forgets the times of the block's messages but for the highest.
+func (b *block) ageUnknown() { b.times = stamps.Between(stamps.None, b.maxTime) }
 
 // timesAscend reports whether no message in the block's tables has an earlier time than the one before it.
 func (b *block) timesAscend() bool {

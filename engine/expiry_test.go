@@ -152,7 +152,7 @@ func TestExpiryAtOpenFindsALiveFirst(t *testing.T) {
 		if state.FirstSequence != 52 || state.FirstTime != start+51*second || state.Messages != 49 {
 			t.Fatalf("state %+v", state)
 		}
-		s.wake(t, start+61*second)
+		s.passed(t, start+61*second)
 		if s.pub.First() != 53 {
 			t.Fatalf("first %d", s.pub.First())
 		}

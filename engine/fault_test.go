@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 )
 
 var errDisk = errors.New("the disk is on fire")
@@ -153,6 +154,7 @@ func (mc *machine) recoverFailed(synced bool) error {
 // recovered checks what came out of a recovery, of a stream that had shown so much, and
 // goes on with it.
 func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
+	mc.expireWaiting()
 	state := mc.pub.State()
 	switch {
 	case state.LastSequence < shown:
@@ -167,8 +169,10 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 			return err
 		}
 	}
+	log := mc.m.log
 	mc.m = mc.adopt(state)
-	mc.traceExpiry()
+	mc.followFromHere()
+	mc.reopenIDs(log)
 	mc.expected, mc.submitted, mc.replies, mc.late, mc.erasing = nil, nil, nil, map[any]engine.Reply{}, nil
 	mc.purging, mc.purged = nil, map[any]purged{}
 	mc.shown = mc.snapshot()
@@ -188,11 +192,16 @@ func (mc *machine) adopt(state engine.State) *model {
 			}
 		}
 	}
+	for _, sequence := range mc.live() {
+		got, ok := mc.read(sequence) // of markers the engine has stored some that the model does not know
+		if ok && m.marks() && m.index(sequence) < 0 && msgheader.LifeOf(got.header).Marker {
+			m.live = append(m.live, entry{sequence, got.time, got.subject, string(got.header), string(got.payload)})
+		}
+	}
 	slices.SortFunc(m.live, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
 	if mc.m.ids != nil {
 		m.ids = map[string]uint64{}
 	}
-	m.reopenIDs()
 	return m
 }
 

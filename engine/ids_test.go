@@ -73,10 +73,10 @@ func (m *model) remember(msg engine.Message, sequence uint64, time int64) {
 	}
 }
 
-// reopenIDs forgets all ids but those of the messages that are there.
-func (m *model) reopenIDs() {
+// reopenIDs forgets all ids but those of these messages.
+func (m *model) reopenIDs(found []entry) {
 	clear(m.ids)
-	for _, e := range m.live {
+	for _, e := range found {
 		m.remember(engine.Message{Header: []byte(e.header)}, e.sequence, e.time)
 	}
 }

@@ -39,6 +39,9 @@ func (e *Engine) CheckInvariants() error {
 	if err := e.checkFirst(); err != nil {
 		return err
 	}
+	if err := e.checkLives(); err != nil {
+		return err
+	}
 	if err := e.schedules.check(); err != nil {
 		return err
 	}
@@ -157,6 +160,43 @@ func (s *deletedSet) check(last uint64) error {
 		if highest > last {
 			return fmt.Errorf("%d is above %d", highest, last)
 		}
+	}
+	return nil
+}
+
+// checkLives returns what is wrong with the lists of lives and the wheel, or nil.
+func (e *Engine) checkLives() error {
+	if e.ttl == nil {
+		return nil
+	}
+	await := 0
+	for _, b := range e.blocks {
+		if b.lives == nil {
+			continue
+		}
+		gone, ever, last := 0, 0, uint64(0)
+		for _, l := range b.lives.list {
+			n := l.number()
+			switch {
+			case n <= last:
+				return fmt.Errorf("block %d: the life of %d follows that of %d", b.id, n, last)
+			case l.due == lifeGone:
+				gone++
+			case !b.live(n):
+				return fmt.Errorf("block %d: message %d is gone, and has a life", b.id, n)
+			case l.sequence&lifeForEver != 0:
+				ever++
+			}
+			if last = n; l.due != lifeGone && l.due != never {
+				await++
+			}
+		}
+		if gone != b.lives.gone || ever != b.lives.ever {
+			return fmt.Errorf("block %d: %d lives have ended and %d do not end, counted %d and %d", b.id, gone, ever, b.lives.gone, b.lives.ever)
+		}
+	}
+	if n := e.ttl.wheel.Len(); n > await || n < await && !e.expiry.removing {
+		return fmt.Errorf("%d messages await their end, %d are in the wheel", await, n)
 	}
 	return nil
 }

@@ -17,6 +17,10 @@ func (l Limits) Join(next Limits) Limits {
 		j.Discard, j.MaxMsgs, j.MaxBytes = DiscardNew, l.MaxMsgs, l.MaxBytes
 	}
 	j.MaxAge, j.MaxMsgsPer = laxer(l.MaxAge, next.MaxAge), laxer(l.MaxMsgsPer, next.MaxMsgsPer)
+	j.MarkerTTL = l.MarkerTTL // while these are stored
+	if l.MsgTTL != next.MsgTTL {
+		j.MsgTTL = TTLSpares
+	}
 	return j
 }
 
@@ -29,7 +33,7 @@ func (l Limits) Brings(next Limits) bool {
 // raisedBy reports whether others leave more at the head of the stream.
 func (l Limits) raisedBy(next Limits) bool {
 	return l.evictsAt(l.MaxMsgs) < next.evictsAt(next.MaxMsgs) || l.evictsAt(l.MaxBytes) < next.evictsAt(next.MaxBytes) ||
-		bound(l.MaxAge) < bound(next.MaxAge)
+		bound(l.MaxAge) < bound(next.MaxAge) || l.MaxAge > 0 && l.MsgTTL == TTLOff && next.MsgTTL != TTLOff
 }
 
 // laxerPer reports whether others leave more messages of a subject.

@@ -275,6 +275,7 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 	e.counts[countBytes] -= bytes
 	e.counts[countLostMessages] += n
 	e.counts[countLostBytes] += bytes
+	e.endLives(b, first, last)
 	b.deleted.add(first, last)
 	e.addLost(LostRange{SequenceRange{first, last}, b.id, bytes})
 	return n

@@ -34,8 +34,7 @@ type machine struct {
 	acked     uint64 // highest sequence in a reply without an error
 	// ackedEvents is how many events of the model were acknowledged.
 	ackedEvents int
-	seenEvents  int      // and of those that readers were shown
-	expired     []uint64 // messages that the engine has removed by MaxAge, and the model has not
+	seenEvents  int // and of those that readers were shown
 	// between is what the model was at moments that the engine may publish before it goes on with commands that
 	// had to wait: after each purge, and before them.
 	between []snapshot
@@ -70,7 +69,7 @@ func newMachine(cfg engine.Config, d *disk) *machine {
 // attach starts to compare with a shell that is open and idle.
 func (mc *machine) attach() {
 	mc.shown = mc.snapshot()
-	mc.traceExpiry()
+	mc.followFromHere()
 	mc.onReady = func(commit bool) {
 		if mc.e.Failed() != nil {
 			return
@@ -289,8 +288,8 @@ func (mc *machine) resume(atLeast uint64) error {
 		mc.pub = engine.NewPublished()
 	}
 	mc.replies, mc.purging, mc.purged = nil, nil, map[any]purged{}
-	defer mc.m.reopenIDs()
 	mc.renewed()
+	mc.reopenIDs(mc.m.log)
 	mc.caps = nil
 	if mc.shown = mc.snapshot(); mc.e.Failed() != nil {
 		return nil
@@ -308,6 +307,9 @@ func drawMessage(t *rapid.T) engine.Message {
 		m.Header = []byte("NATS/1.0\r\nK: " + strings.Repeat("v", rapid.IntRange(0, 40).Draw(t, "header")) + "\r\n\r\n")
 	}
 	n := rapid.SampledFrom([]int{0, 1, 10, 50, 100, 200, 700, 1500}).Draw(t, "payload")
+	if rapid.IntRange(0, 3).Draw(t, "with TTL") == 3 {
+		m.Header = withTTL(m.Header, rapid.SampledFrom(lifetimes[:6]).Draw(t, "TTL"))
+	}
 	m.Payload = []byte(strings.Repeat(rapid.SampledFrom([]string{"p", "q"}).Draw(t, "byte"), n))
 	return withID(t, m)
 }
@@ -404,6 +406,7 @@ func drawConfig(t *rapid.T) engine.Config {
 		MaxMsgSize:    rapid.SampledFrom([]int{0, 0, 600}).Draw(t, "max message size"),
 		Discard:       rapid.SampledFrom([]engine.DiscardPolicy{engine.DiscardOld, engine.DiscardOld, engine.DiscardNew}).Draw(t, "discard"),
 	}
+	drawTTLs(t, &cfg.Limits)
 	if rapid.Bool().Draw(t, "duplicates") {
 		cfg.Duplicates = duplicates.Limits{Entries: 1000, Age: idAge}
 	}

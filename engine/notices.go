@@ -32,6 +32,8 @@ const (
 	NoticeTruncated
 	// NoticeSyncDeleted is messages that SyncDeleted has removed.
 	NoticeSyncDeleted
+	// NoticeTTL is a message whose own TTL has come.
+	NoticeTTL
 	// NoticeLost is messages that were found to be lost through damage.
 	NoticeLost
 	// NoticeJoined is the sum of what a taker was too slow for.
@@ -41,7 +43,7 @@ const (
 var noticeNames = [...]string{
 	NoticeRegistered: "registered", NoticeStopped: "stopped", NoticeRecovered: "recovered", NoticeStored: "stored",
 	NoticeRemoved: "removed", NoticePurged: "purged", NoticeCompacted: "compacted", NoticeMaxMsgs: "max messages",
-	NoticeMaxBytes: "max bytes", NoticeMaxMsgsPer: "max messages of a subject", NoticeMaxAge: "max age", NoticeLost: "lost",
+	NoticeMaxBytes: "max bytes", NoticeMaxMsgsPer: "max messages of a subject", NoticeMaxAge: "max age", NoticeTTL: "TTL", NoticeLost: "lost",
 	NoticeSyncDeleted: "deleted elsewhere", NoticeTruncated: "truncated",
 	NoticeJoined: "joined",
 }
@@ -56,7 +58,7 @@ func (r NoticeReason) String() string {
 
 // noticeReasons are the reasons of single removals, by what counts them.
 var noticeReasons = [counters]NoticeReason{
-	countRemovedMsgs: NoticeMaxMsgs, countRemovedBytes: NoticeMaxBytes, countRemovedAge: NoticeMaxAge,
+	countRemovedMsgs: NoticeMaxMsgs, countRemovedBytes: NoticeMaxBytes, countRemovedAge: NoticeMaxAge, countRemovedTTL: NoticeTTL,
 	countRemovedPer: NoticeMaxMsgsPer, countRemovedRequest: NoticeRemoved,
 }
 

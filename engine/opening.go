@@ -87,7 +87,12 @@ func (e *Engine) open() {
 		e.enforce()
 		o.limited = true
 	}
-	e.expire()
+	if !e.livesFound() {
+		return
+	}
+	if !e.marks() {
+		e.expire()
+	}
 	for _, b := range e.blocks {
 		if b.loading {
 			return

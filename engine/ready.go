@@ -116,6 +116,9 @@ const (
 	WorkSchedules
 	// WorkZone looks for the time zone of a name.
 	WorkZone
+	// WorkLives lists the messages in the first Size bytes of a block whose headers say how long they live, or that
+	// they are markers. A block of which some cannot be read is an error.
+	WorkLives
 	// WorkIndex writes the block index of a sealed block. It takes long, and no
 	// other work waits for it: the shell runs it beside the lane.
 	WorkIndex
@@ -126,7 +129,7 @@ const (
 
 var workNames = [...]string{
 	WorkLoad: "load", WorkSync: "sync", WorkSeal: "seal", WorkRemove: "remove", WorkFind: "find", WorkSubjects: "subjects",
-	WorkTombstones: "tombstones", WorkIDs: "ids", WorkErase: "erase", WorkTruncate: "truncate", WorkCompact: "compact", WorkIndex: "index", WorkTell: "tell",
+	WorkTombstones: "tombstones", WorkIDs: "ids", WorkLives: "lives", WorkErase: "erase", WorkTruncate: "truncate", WorkCompact: "compact", WorkIndex: "index", WorkTell: "tell",
 	WorkFetch: "fetch", WorkSchedules: "schedules", WorkZone: "zone",
 }
 
@@ -181,6 +184,8 @@ type Done struct {
 	Scheduled []ScheduleRecord
 	// Zones are the time zones that WorkSchedules and WorkZone found, by their names.
 	Zones map[string]*time.Location
+	// Lives is what WorkLives found, in order of sequence.
+	Lives []MessageLife
 }
 
 // Ready is what has to happen outside: replies to send, then work to start. It

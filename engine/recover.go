@@ -86,6 +86,7 @@ func (r *Recovery) Add(s *Scan) {
 		b.firstMsg, b.hasIndex = s.firstMsg, s.index != nil
 		b.firstLive, b.firstTime = s.firstMsg, s.firstTime
 		s.countSubjects(e.subjects)
+		r.addLives(b, s)
 	}
 	if s.last >= last && s.last > 0 {
 		e.counts[countLast] = s.last

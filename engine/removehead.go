@@ -58,7 +58,7 @@ func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
 func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter) {
 	if e.serving() {
 		e.counts[reason]++
-		if reason == countRemovedAge && e.expiry.expired != nil {
+		if (reason == countRemovedAge || reason == countRemovedTTL) && e.expiry.expired != nil {
 			e.expiry.expired(sequence)
 		}
 		e.remove(b, id, sequence)
@@ -68,6 +68,9 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 	}
 	if e.schedules != nil {
 		e.schedules.removed(sequence)
+	}
+	if b.lives != nil {
+		e.endLife(b, sequence)
 	}
 	b.thinned = true
 	size = min(size, b.bytes)
@@ -109,6 +112,7 @@ func (e *Engine) loseRest(b *block) {
 	e.counts[countMessages] -= b.msgs
 	e.counts[countBytes] -= b.bytes
 	b.msgs, b.bytes = 0, 0
+	e.endLives(b, 0, maxSequence)
 	e.countAnew(b)
 }
 

@@ -19,7 +19,9 @@ type Scan struct {
 	bytes       uint64
 	deleted     []SequenceRange
 	tombstones  []Tombstone
-	floor       uint64 // see Floor
+	lives       []MessageLife // if the scan looks for them
+	livesKnown  bool          // there are no others
+	floor       uint64        // see Floor
 	lost        []uint64
 	lostBytes   int64
 	timeless    bool // the last record was of an erased message: it kept no time
@@ -200,6 +202,7 @@ func (s *Scan) trim(last uint64) {
 	trimmed.tombstones, trimmed.floor, trimmed.markCRC, trimmed.held = s.tombstones, s.floor, s.markCRC, s.held
 	trimmed.lostHead, trimmed.lostEnd, trimmed.unnamed = s.lostHead, s.lostEnd, s.unnamed
 	trimmed.unreadable, trimmed.unnamedHead = s.unreadable, s.unnamedHead
+	trimmed.lives, trimmed.livesKnown = livesAbove(s.lives, last), s.livesKnown
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)
 	*s = trimmed
 }

@@ -21,6 +21,7 @@ type IndexSummary struct {
 	Floor               uint64   // all messages below are removed; 0 when the block has no floor
 	Lost                []uint64 // sequences of damaged records, as far as they are known
 	LostBytes           int64
+	Plain               bool // no message has a life of its own, nor is it a marker
 }
 
 // indexedSubjects is the subjects of a block, as its block index lists them.
@@ -41,7 +42,7 @@ func NewIndexedScan(id uint32, x IndexSummary) *Scan {
 		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
 		last: x.Last, lastRecord: x.Last, lastTime: x.LastTime, minTime: minTime, maxTime: x.MaxTime, timeless: x.Timeless,
 		msgs: x.Messages, bytes: x.Bytes, deleted: x.Deleted, tombstones: x.Tombstones, floor: x.Floor,
-		lost: x.Lost, lostBytes: x.LostBytes, index: &indexedSubjects{},
+		lost: x.Lost, lostBytes: x.LostBytes, livesKnown: x.Plain, index: &indexedSubjects{},
 	}
 }
 

@@ -324,6 +324,7 @@ func TestMaxAgeComesBehindTheOtherLimits(t *testing.T) {
 		s.must(t, rawAt("a", start), rawAt("b", start), rawAt("a", 1))
 		if s.cfg.Limits = next; reopened {
 			s.reopen()
+			s.expireWaiting()
 		} else {
 			require.NoError(t, s.change(next))
 		}

@@ -201,6 +201,7 @@ func scan(block uint32, data []byte, tail bool) *engine.Scan {
 		switch r.kind {
 		case 'm':
 			s.Message(r.sequence, r.time, offset, r.size, []byte(r.subject))
+			s.Life(r.sequence, r.time, r.header)
 		case 's':
 			s.Skip(r.sequence, r.time)
 		case 't':
@@ -209,6 +210,9 @@ func scan(block uint32, data []byte, tail bool) *engine.Scan {
 			s.Floor(r.sequence)
 		}
 	})
+	if block%3 != 0 {
+		s.LivesKnown() // of the others the engine has to ask
+	}
 	s.Mark(markCRC(block, data))
 	s.Finish(end, tail, nil, 0)
 	return s

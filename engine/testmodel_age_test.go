@@ -3,86 +3,218 @@ package engine_test
 import (
 	"math"
 	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 )
 
-// due returns the messages that have reached MaxAge by their own times.
+// life is what the header of a message says of how long it lives.
+func (e entry) life() msgheader.Life { return msgheader.LifeOf([]byte(e.header)) }
+
+// aged reports whether a message has reached MaxAge at a time.
+func (m *model) aged(e entry, now, time int64) bool {
+	forEver := m.limits.MsgTTL != engine.TTLOff && e.life().TTL == msgheader.Never
+	return m.limits.MaxAge > 0 && !forEver && time <= now-int64(m.limits.MaxAge)
+}
+
+// ended reports whether the TTL of a message has come.
+func (m *model) ttlOver(e entry, now int64) bool {
+	return m.limits.MsgTTL == engine.TTLOn && msgheader.Due(e.time, e.life().TTL) <= now
+}
+
+// due returns the messages that have reached MaxAge by their own times, or their TTL.
 func (m *model) due(now int64) (sequences []uint64) {
 	for _, e := range m.live {
-		if m.limits.MaxAge > 0 && e.time <= now-int64(m.limits.MaxAge) {
+		if m.aged(e, now, e.time) || m.ttlOver(e, now) {
 			sequences = append(sequences, e.sequence)
 		}
 	}
 	return sequences
 }
 
-// mayGo reports whether MaxAge may remove a message: at its own time, which has come, or while that is ahead
-// of the clock at one of those around it. Which these are the model does not know.
+// mayGo reports whether a message may have gone: by its TTL, or by MaxAge at its own time, which has come, or while
+// that is ahead of the clock at one of those around it. Which these are the model does not know.
 func (m *model) mayGo(e entry, now int64) bool {
-	if m.limits.MaxAge <= 0 {
-		return false
-	}
-	time := e.time
-	if time > now {
-		time = math.MaxInt64
+	at := e.time
+	if at > now {
+		at = math.MaxInt64
 		for _, other := range m.live {
-			time = min(time, other.time)
+			at = min(at, other.time)
 		}
 		for _, ev := range m.log {
 			for _, other := range ev.messages {
-				time = min(time, other.time)
+				at = min(at, other.time)
 			}
 		}
 	}
-	return time <= now-int64(m.limits.MaxAge)
+	return m.aged(e, now, at) || m.ttlOver(e, now)
 }
 
-// age removes a message for its age. The engine may be late with that, but not early.
-func (m *model) age(sequence uint64, now int64) bool {
-	i := slices.IndexFunc(m.live, func(e entry) bool { return e.sequence == sequence })
-	if i < 0 || !m.mayGo(m.live[i], now) {
-		return false
+func (m *model) marks() bool { return m.limits.MsgTTL != engine.TTLOff && m.limits.MarkerTTL > 0 }
+
+func (m *model) index(sequence uint64) int {
+	return slices.IndexFunc(m.live, func(e entry) bool { return e.sequence == sequence })
+}
+
+// age removes messages for their age or by their TTL, as one, and stores the markers of subjects that had no other
+// message. The engine may be late with that, but not early.
+func (m *model) age(sequences []uint64, now int64) bool {
+	ev := event{removed: slices.Clone(sequences), last: m.last, time: m.time}
+	slices.Sort(ev.removed)
+	counts := map[string]int{}
+	for _, e := range m.live {
+		counts[e.subject]++
 	}
-	m.add(event{removed: []uint64{sequence}, last: m.last, time: m.time})
+	for _, sequence := range sequences {
+		i := m.index(sequence)
+		if i < 0 || !m.mayGo(m.live[i], now) {
+			return false
+		}
+		e := m.live[i]
+		counts[e.subject]--
+		if !m.marks() || e.subject == "" || counts[e.subject] > 0 || e.life().Marker {
+			continue
+		}
+		header := string(msgheader.AppendMarker(nil, int64(m.limits.MarkerTTL/time.Second)))
+		marker := entry{ev.last + 1, 0, e.subject, header, ""}
+		if m.limits.MaxBytes > 0 && marker.size() > int(m.limits.MaxBytes) {
+			continue
+		}
+		if len(ev.messages) == 0 {
+			ev.time = m.later(now)()
+		}
+		marker.time, ev.last = ev.time, ev.last+1
+		ev.messages = append(ev.messages, marker)
+	}
+	m.add(ev)
 	return true
 }
 
-// expireAll removes everything that is due.
+// expireAll removes everything that is too old, as an open does. Where there are markers it does not.
 func (m *model) expireAll(now int64) {
-	if sequences := m.due(now); len(sequences) > 0 {
+	var sequences []uint64
+	for _, e := range m.live {
+		if m.aged(e, now, e.time) {
+			sequences = append(sequences, e.sequence)
+		}
+	}
+	if len(sequences) > 0 && !m.marks() {
 		m.add(event{removed: sequences, last: m.last, time: m.time})
 	}
 }
 
-// expireAhead removes messages that are ahead of the clock, and that the engine has removed.
-func (m *model) expireAhead(s *shell, now int64) {
-	for _, e := range slices.Clone(m.live) {
-		if e.time > now && !s.e.Holds(e.sequence) {
-			m.age(e.sequence, now)
-		}
-	}
-}
-
-// expireGone removes what the engine has removed that may go.
+// expireGone removes what the engine has removed that may go, while the stream was opened.
 func (m *model) expireGone(s *shell, now int64) {
+	if m.marks() {
+		return
+	}
 	for _, e := range slices.Clone(m.live) {
-		if !s.e.Holds(e.sequence) {
-			m.age(e.sequence, now)
+		holds := s.e.Holds(e.sequence)
+		if s.left != nil {
+			holds = s.left[e.sequence]
+		}
+		if !holds {
+			m.age([]uint64{e.sequence}, now)
 		}
 	}
 }
 
-// followExpiry applies to the model what MaxAge has removed.
+// expireLike removes what an engine has removed since it was opened. Some of that may have gone by the opening.
+func (m *model) expireLike(s *shell) {
+	m.stamp = m.time
+	for _, group := range s.expired {
+		m.ageLike(group)
+	}
+}
+
+// ageLike removes what has gone as one, as far as it is there.
+func (m *model) ageLike(group expired) {
+	left := slices.DeleteFunc(slices.Clone(group.sequences), func(sequence uint64) bool { return m.index(sequence) < 0 })
+	if len(left) > 0 {
+		m.age(left, group.now)
+	}
+}
+
+// followExpiry applies to the model what has gone for its age or by its TTL.
 func (mc *machine) followExpiry() {
-	for _, sequence := range mc.expired {
-		if !mc.m.age(sequence, mc.now) {
-			mc.fail("message %d was removed for its age, and is not due", sequence)
+	if !mc.following {
+		return // the engine is a new one
+	}
+	for _, group := range mc.expired {
+		if !mc.m.age(group.sequences, group.now) {
+			mc.fail("messages %v were removed for their age, and are not due", group.sequences)
 		}
 	}
-	mc.expired = mc.expired[:0]
+	mc.expired = nil
 }
 
-// traceExpiry has the engine tell from now on what MaxAge removes.
-func (mc *machine) traceExpiry() {
-	mc.expired = nil
-	mc.e.TraceExpiry(func(sequence uint64) { mc.expired = append(mc.expired, sequence) })
+// followFromHere has the model follow what goes from now on.
+func (s *shell) followFromHere() { s.following, s.atOpen, s.expired = true, s.expired, nil }
+
+// reopenIDs forgets all ids but those of the messages that the opening has found: some of them have gone for their age
+// since.
+func (mc *machine) reopenIDs(log []event) {
+	found := slices.Clone(mc.m.live)
+	for _, group := range mc.atOpen {
+		for _, ev := range log {
+			for _, e := range ev.messages {
+				if slices.Contains(group.sequences, e.sequence) {
+					found = append(found, e)
+				}
+			}
+		}
+	}
+	mc.m.reopenIDs(found)
+}
+
+// expired is messages that have gone as one, and when.
+type expired struct {
+	now       int64
+	sequences []uint64
+}
+
+// traceExpiry notes what goes for its age or by its TTL from now on: what goes as one in one group.
+func (s *shell) traceExpiry() {
+	s.following, s.expired = false, nil
+	together := false
+	s.e.TraceExpiry(func(sequence uint64) {
+		switch {
+		case sequence == 0:
+			if together = !together; together {
+				s.expired = append(s.expired, expired{now: s.now})
+			} else if n := len(s.expired) - 1; len(s.expired[n].sequences) == 0 {
+				s.expired = s.expired[:n]
+			}
+		case together:
+			n := len(s.expired) - 1
+			s.expired[n].sequences = append(s.expired[n].sequences, sequence)
+		default:
+			s.expired = append(s.expired, expired{s.now, []uint64{sequence}})
+		}
+	})
+}
+
+// lifetimes are values of the header Nats-TTL.
+var lifetimes = []string{"1", "2s", "3", "1m", "never", "never", "0"}
+
+func withTTL(header []byte, ttl string) []byte {
+	if len(header) == 0 {
+		return []byte("NATS/1.0\r\nNats-TTL: " + ttl + "\r\n\r\n")
+	}
+	return []byte(strings.TrimSuffix(string(header), "\r\n") + "Nats-TTL: " + ttl + "\r\n\r\n")
+}
+
+// expireWaiting lets the time pass that an engine takes to remove what is due: where a table is missing, or another
+// removal waits, that is a while more.
+func (s *shell) expireWaiting() {
+	for range 8 {
+		at, ok := s.e.NextTick()
+		if !ok || at > s.now+int64(250*time.Millisecond) {
+			return
+		}
+		s.tick(max(at, s.now))
+		s.settle()
+	}
 }

@@ -81,7 +81,8 @@ func (mc *machine) openedInstead(s *shell, events int) bool {
 	least, most := mc.m.prefix(events, mc.first), mc.m.clone()
 	most.log[events-1].opened = true
 	most = most.prefix(events, mc.first)
-	least.expireAll(mc.now)
+	least.expireAll(s.now)
+	least.expireLike(s)
 	got := newModel(mc.cfg.Limits, 0)
 	got.last, got.time = least.last, least.time
 	for _, e := range most.live {
@@ -139,7 +140,7 @@ func (mc *machine) reopenWith(next engine.Limits) error {
 }
 
 func drawLimits(t *rapid.T) engine.Limits {
-	return engine.Limits{
+	limits := engine.Limits{
 		MaxMsgs:       rapid.SampledFrom([]int64{0, 1, 3, 10}).Draw(t, "max messages"),
 		MaxBytes:      rapid.SampledFrom([]int64{0, 0, 200, 1000, 3000}).Draw(t, "max bytes"),
 		MaxAge:        rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second}).Draw(t, "max age"),
@@ -147,5 +148,14 @@ func drawLimits(t *rapid.T) engine.Limits {
 		DiscardNewPer: rapid.Bool().Draw(t, "discard new of a subject"),
 		MaxMsgSize:    rapid.SampledFrom([]int{0, 0, 600}).Draw(t, "max message size"),
 		Discard:       rapid.SampledFrom([]engine.DiscardPolicy{engine.DiscardOld, engine.DiscardOld, engine.DiscardNew}).Draw(t, "discard"),
+	}
+	drawTTLs(t, &limits)
+	return limits
+}
+
+// drawTTLs decides whether the TTLs of messages mean something.
+func drawTTLs(t *rapid.T, l *engine.Limits) {
+	if l.MsgTTL = rapid.SampledFrom([]engine.TTLMode{engine.TTLOff, engine.TTLOn}).Draw(t, "TTLs"); l.MsgTTL == engine.TTLOn {
+		l.MarkerTTL = rapid.SampledFrom([]time.Duration{0, 0, 2 * time.Second}).Draw(t, "markers")
 	}
 }

@@ -53,8 +53,10 @@ func (mc *machine) renewed() {
 		mc.m.time = mc.pub.State().LastTime
 	}
 	mc.m.stamp, mc.m.ended, mc.m.cleared = mc.m.time, false, false
-	mc.traceExpiry()
 	mc.m.expireGone(mc.shell, mc.now)
+	mc.m.expireLike(mc.shell)
+	mc.left = nil
+	mc.followFromHere()
 }
 
 // isCut reports whether a recovered stream is what the truncation that is out leaves.
@@ -65,8 +67,7 @@ func (mc *machine) isCut(s *shell) bool {
 	}
 	p := mc.m.clone()
 	p.truncate(t.Last, engine.Reply{})
-	p.expireAll(mc.now)
-	return comparePrefix(s, p) == nil
+	return mc.compareOpened(s, p) == nil
 }
 
 // forgetIDsAbove forgets the ids of messages whose sequences others will get. Those of removed ones stay known.

@@ -20,6 +20,9 @@ func (s *shell) lookInto(w engine.Work, done *engine.Done) {
 			if id, ok := msgheader.Find(r.header, msgheader.MsgID); ok && r.time >= w.Since {
 				done.IDs = append(done.IDs, engine.MessageID{Sequence: r.sequence, Time: r.time, ID: string(id)})
 			}
+		case w.Kind == engine.WorkLives:
+			found.Message(r.sequence, r.time, offset, r.size, nil)
+			found.Life(r.sequence, r.time, r.header)
 		case w.Kind == engine.WorkSubjects && r.subject != "":
 			if sums[r.subject].count == 0 {
 				names = append(names, r.subject)
@@ -30,7 +33,7 @@ func (s *shell) lookInto(w engine.Work, done *engine.Done) {
 		}
 	})
 	found.Finish(0, false, nil, 0)
-	done.Table = found.Table()
+	done.Table, done.Lives = found.Table(), found.Lives()
 	if w.Kind == engine.WorkSubjects {
 		done.Table = engine.NewSubjectsTable()
 		for _, name := range names {

@@ -75,12 +75,16 @@ type shell struct {
 	work        []engine.Work
 	replies     []engine.Reply
 	trace       func(string)
-	removeBelow uint64      // for the next recovery
-	planted     string      // a fault of the shell, see planted_test.go
-	owed        []engine.Op // by a shell that claims to have done them
-	taker       *taker      // of notices, or nil
-	ticks       int         // of run
-	mostFetched int         // schedules that it looks for at a time, at least 1
+	removeBelow uint64          // for the next recovery
+	planted     string          // a fault of the shell, see planted_test.go
+	owed        []engine.Op     // by a shell that claims to have done them
+	taker       *taker          // of notices, or nil
+	ticks       int             // of run
+	mostFetched int             // schedules that it looks for at a time, at least 1
+	left        map[uint64]bool // by the opening after a truncation, or nil
+	following   bool            // the model follows what is in expired
+	atOpen      []expired       // what has gone before
+	expired     []expired       // what the engine has removed for its age or by its TTL
 
 	// Hooks of the model test.
 	onReady  func(commit bool)
@@ -145,6 +149,7 @@ func (s *shell) mount(atLeast uint64, after uint32) {
 	}
 	s.commit, s.work, s.failing = nil, nil, nil
 	s.e = r.Finish(s.now)
+	s.traceExpiry()
 }
 
 // reopen stops nothing: it is what follows a crash of the process.
@@ -303,7 +308,7 @@ func (s *shell) runWork() bool {
 		if done.Err == nil {
 			done.Table = scan(w.Block, s.upTo(w), false).Table()
 		}
-	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones, engine.WorkIDs:
+	case engine.WorkFind, engine.WorkSubjects, engine.WorkTombstones, engine.WorkIDs, engine.WorkLives:
 		if done.Err = s.disk.run(w.String(), false, 0); done.Err == nil {
 			s.lookInto(w, &done)
 		}

@@ -45,6 +45,10 @@ func (s *shell) truncate(w engine.Work) {
 		k.engine = s.e
 		maps.DeleteFunc(k.stored, func(sequence uint64, _ engine.Notice) bool { return sequence > t.Last })
 	}
+	s.left = make(map[uint64]bool) // before the commands that have come since are carried out
+	for _, sequence := range s.live() {
+		s.left[sequence] = true
+	}
 	old.HandOver(s.e)
 	if s.onTruncated != nil {
 		s.onTruncated(t.Last)

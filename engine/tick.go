@@ -18,6 +18,7 @@ func (e *Engine) Tick(now int64) {
 		e.protectHead() // what is gone would not be old enough when the stream is opened
 	}
 	e.applyLimitsDue()
+	e.endLivesDue()
 	if e.schedules != nil {
 		e.schedules.advance(e)
 	}
@@ -56,6 +57,11 @@ func (e *Engine) clockWentBack(now int64) {
 	if x.retry != never {
 		x.retry = now
 	}
+	if e.ttl != nil {
+		e.ttl.ran = min(e.ttl.ran, now)
+		e.ttl.seek.retryAt = min(e.ttl.seek.retryAt, now)
+		e.ttl.armed()
+	}
 }
 
 // NextTick returns when Tick has something to do, or false when it has not.
@@ -63,7 +69,7 @@ func (e *Engine) NextTick() (int64, bool) {
 	if e.failed != nil || e.stopped {
 		return 0, false
 	}
-	next := min(e.limitsDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due, e.compacting.retryDue(e.now), e.purgeDue())
+	next := min(e.limitsDue(), e.livesDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due, e.compacting.retryDue(e.now), e.purgeDue())
 	if e.schedules != nil {
 		next = min(next, e.schedules.next())
 	}

@@ -66,6 +66,11 @@ type Limits struct {
 	Discard    DiscardPolicy
 	// DiscardNewPer refuses a message of a subject that has MaxMsgsPer of them, if Discard is DiscardNew.
 	DiscardNewPer bool
+	// MsgTTL says what the header Nats-TTL of messages means.
+	MsgTTL TTLMode
+	// MarkerTTL is how long a marker lives that is stored when the last message of a subject goes, for its age or by
+	// its TTL: in whole seconds; with less there are no markers. It takes MsgTTL.
+	MarkerTTL time.Duration
 }
 
 // evicts reports whether a limit can remove messages.

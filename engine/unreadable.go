@@ -56,5 +56,6 @@ func (e *Engine) loseUnread(b *block) {
 	b.msgs, b.bytes = b.msgs-messages, b.bytes-size
 	b.inAppended, b.cursor = true, first
 	b.firstLive, b.firstTime = b.appended.Sequence(first), b.appended.slot(first).time
+	e.endLives(b, 0, b.firstLive-1)
 	e.countAnew(b)
 }

@@ -62,7 +62,7 @@ func TestEveryKindHasItsWord(t *testing.T) {
 		{"OpKind", 1, func(v uint8) string { return engine.OpKind(v).String() },
 			[]string{"remove derived", "create", "write", "sync", "seal"}},
 		{"WorkKind", 1, func(v uint8) string { return engine.WorkKind(v).String() },
-			[]string{"load", "sync", "seal", "remove", "find", "subjects", "tombstones", "erase", "truncate", "compact", "ids", "fetch", "schedules", "zone", "index", "tell"}},
+			[]string{"load", "sync", "seal", "remove", "find", "subjects", "tombstones", "erase", "truncate", "compact", "ids", "fetch", "schedules", "zone", "lives", "index", "tell"}},
 	} {
 		t.Run(row.typeName, func(t *testing.T) {
 			require.Len(t, row.want, len(constantsOf(t, row.typeName)))

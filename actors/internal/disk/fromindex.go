@@ -119,7 +119,7 @@ func scanOf(x *blockindex.File, id uint32, found *blockio.BlockScan) (*engine.Sc
 	summary := engine.IndexSummary{
 		Size: sum.End, Messages: uint64(sum.Messages), Bytes: sum.Bytes, First: sum.FirstMessage, Last: sum.Last,
 		FirstTime: sum.FirstTime, LastTime: sum.LastTime, MaxTime: sum.MaxTime, TimesAscend: sum.TimesAscend, Timeless: sum.Timeless,
-		LostBytes: sum.LostBytes,
+		LostBytes: sum.LostBytes, Plain: sum.Plain,
 	}
 	var before blockindex.Run // a gap lies where the next run does not go on from it
 	gap := func(first, last uint64) {

@@ -90,6 +90,8 @@ func (f *Files) Work(w engine.Work) engine.Done {
 		done.Scheduled, done.Zones, done.Err = f.schedules(w.Block, w.Size)
 	case engine.WorkZone:
 		done.Zones = map[string]*time.Location{w.Zone: zone(w.Zone)}
+	case engine.WorkLives:
+		done.Lives, done.Err = f.lives(w.Block, w.Size)
 	case engine.WorkSync:
 		// A block that was sealed since the work was handed out is synced, and no longer open.
 		if err := f.Blocks.Sync(w.Block); !errors.Is(err, blockio.ErrNotOpen) {
@@ -187,6 +189,7 @@ func (f *Files) scanAround(id uint32, data []byte, unreadable []blockio.SectorRa
 			switch r.Kind {
 			case blockio.KindMessage:
 				scan.Message(r.Sequence, r.Time, offset, r.Size, r.Subject)
+				scan.Life(r.Sequence, r.Time, r.Header)
 			case blockio.KindSkip, blockio.KindErased:
 				scan.Skip(r.Sequence, r.Time)
 			case blockio.KindTombstone:
@@ -196,6 +199,9 @@ func (f *Files) scanAround(id uint32, data []byte, unreadable []blockio.SectorRa
 				scan.Floor(first)
 			}
 		})
+	if len(unreadable) == 0 {
+		scan.LivesKnown()
+	}
 	scan.Mark(found.MarkCRC)
 	scan.Around(found.LostHead, found.LostEnd)
 	scan.Finish(found.End, last && appendable(&found), found.Lost, found.LostBytes)
