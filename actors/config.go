@@ -123,6 +123,14 @@ type Config struct {
 	// headers and rules. The switch is stored with the stream, and AllowRollup with it. A stream with schedules
 	// cannot discard new messages.
 	AllowMsgSchedules Switch
+	// AllowMsgTTL, if On, has the header Nats-TTL of a message, which the option TTL sets, say how long the message
+	// lives: see TTL. Messages that are there when it is turned on count, too. Without it the header means nothing.
+	AllowMsgTTL Switch
+	// SubjectDeleteMarkerTTL, at least a second, stores a marker when the last message of a subject goes for its age
+	// or by its TTL: a message without a payload and with the header Nats-Marker-Reason, which lives as long. It turns
+	// AllowMsgTTL and AllowRollup on, and is stored in whole seconds. Below zero there are no markers. Default: as
+	// stored, for a new stream none.
+	SubjectDeleteMarkerTTL time.Duration
 	// FirstSequence is the sequence of the first message of a new stream.
 	// Default 1. An existing stream ignores it.
 	FirstSequence uint64
@@ -236,6 +244,15 @@ func (c *Config) Validate() error {
 	}
 	if c.AllowMsgSchedules > Off {
 		bad("AllowMsgSchedules %d is not a switch", c.AllowMsgSchedules)
+	}
+	if c.AllowMsgTTL > Off {
+		bad("AllowMsgTTL %d is not a switch", c.AllowMsgTTL)
+	}
+	if d := c.SubjectDeleteMarkerTTL; d > 0 && d < time.Second {
+		bad("SubjectDeleteMarkerTTL is %v, at least 1s", d)
+	}
+	if c.SubjectDeleteMarkerTTL > 0 && (c.AllowMsgTTL == Off || c.AllowRollup == Off) {
+		bad("SubjectDeleteMarkerTTL without AllowMsgTTL and AllowRollup")
 	}
 	if c.SyncEvery != 0 && c.SyncEvery < time.Millisecond {
 		bad("SyncEvery %v is below 1ms", c.SyncEvery)

@@ -136,13 +136,6 @@ func (s *stream) saveMeta(meta storedMeta, changed bool) error {
 func (s *stream) noteServerLimits(meta storedMeta) {
 	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
 	s.serverLimits.cannotTell = meta.lost != nil || meta.hasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
-	for name, set := range map[string]bool{
-		"allow_msg_ttl": meta.AllowMsgTTL,
-	} {
-		if set {
-			s.log.Warn("the stream has a limit that this version does not apply", "limit", name)
-		}
-	}
 }
 
 // mergeLimits takes limits from the configuration where it has them and from the
@@ -157,6 +150,7 @@ func mergeLimits(meta *blockio.StreamMeta, c *Config) (changed bool) {
 	}
 	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(max(c.MaxMsgSize, Unlimited)), Unlimited)
 	meta.MaxAge = limit(meta.MaxAge, c.MaxAge, 0)
+	mergeTTLs(meta, c)
 	switch c.Discard {
 	case DiscardOld:
 		meta.Discard = "old"
@@ -166,6 +160,7 @@ func mergeLimits(meta *blockio.StreamMeta, c *Config) (changed bool) {
 	return meta.MaxMsgs != before.MaxMsgs || meta.MaxBytes != before.MaxBytes ||
 		meta.MaxMsgsPerSubject != before.MaxMsgsPerSubject || meta.DiscardNewPerSubj != before.DiscardNewPerSubj ||
 		meta.MaxMsgSize != before.MaxMsgSize || meta.MaxAge != before.MaxAge ||
+		meta.AllowMsgTTL != before.AllowMsgTTL || meta.DeleteMarkerTTL != before.DeleteMarkerTTL || meta.AllowRollup != before.AllowRollup ||
 		meta.Discard != before.Discard
 }
 
@@ -177,6 +172,9 @@ func limitsOf(meta *blockio.StreamMeta) engine.Limits {
 	}
 	if meta.Discard == "new" {
 		limits.Discard = engine.DiscardNew
+	}
+	if meta.AllowMsgTTL || meta.DeleteMarkerTTL >= time.Second {
+		limits.MsgTTL, limits.MarkerTTL = engine.TTLOn, meta.DeleteMarkerTTL
 	}
 	return limits
 }

@@ -44,6 +44,8 @@ const (
 	// NoticeSyncDeleted is a message that SyncDeleted has removed, or what it has removed from the head of the
 	// stream with whole blocks.
 	NoticeSyncDeleted = engine.NoticeSyncDeleted
+	// NoticeTTL is a message whose own TTL has come.
+	NoticeTTL = engine.NoticeTTL
 	// NoticeLost is messages that were found to be lost through damage.
 	NoticeLost = engine.NoticeLost
 	// NoticeJoined is the sum of Joined notices that a taker was too slow for.

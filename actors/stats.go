@@ -17,6 +17,7 @@ type Stats struct {
 	RemovedMsgs  uint64 // messages removed by MaxMsgs
 	RemovedBytes uint64 // messages removed by MaxBytes
 	RemovedAge   uint64 // messages removed by MaxAge
+	RemovedTTL   uint64 // messages removed by their own TTL
 	RemovedPer   uint64 // messages removed by MaxMsgsPer
 	// RemovedRequest counts messages that somebody asked to remove: one, some, or all.
 	RemovedRequest uint64
@@ -118,7 +119,7 @@ func (s *Store) Stats() Stats {
 	ops, bytes := s.credits.InFlight()
 	return Stats{
 		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(),
-		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge,
+		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge, RemovedTTL: c.RemovedTTL,
 		RemovedPer: c.RemovedPer, RemovedRequest: c.RemovedRequest,
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
 		RefusedPer: c.RefusedPer, RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/seed-d8b58eba/millrace/engine"
 	"github.com/seed-d8b58eba/millrace/internal/msgheader"
@@ -21,6 +22,9 @@ type storeOptions struct {
 	id     string
 	hasID  bool
 	err    error // of an option
+	ttl    time.Duration
+	hasTTL bool
+	mortal string // the value of the header for it
 }
 
 // ExpectLast refuses a store with ErrSequenceMismatch unless the stream's last
@@ -103,17 +107,25 @@ func gatherOptions(list []StoreOption) (all storeOptions, err error) {
 	if all.hasID && (all.id == "" || all.id[0] == ' ') {
 		return all, fmt.Errorf("%w: it is empty or begins with a space", ErrBadMsgID)
 	}
-	return all, nil
+	if all.hasTTL {
+		all.mortal, err = ttlValue(all.ttl)
+	}
+	return all, err
 }
 
 // header returns the headers of a message that has these.
 func (all *storeOptions) header(h Header) Header {
-	if !all.hasID {
+	if !all.hasID && !all.hasTTL {
 		return h
 	}
-	own := make(Header, len(h)+1)
+	own := make(Header, len(h)+2)
 	maps.Copy(own, h)
-	own[msgIDHeader] = []string{all.id}
+	if all.hasID {
+		own[msgIDHeader] = []string{all.id}
+	}
+	if all.hasTTL {
+		own[msgheader.TTL] = []string{all.mortal}
+	}
 	return own
 }
 
@@ -123,12 +135,12 @@ func (all *storeOptions) ofMessage(m *engine.Message) {
 	if all.last.HasExpectLast {
 		all.expect = append(all.expect, engine.ExpectedLast{Stream: true, Sequence: all.last.ExpectLast})
 	}
-	m.Expect, m.Rollup, m.Identified = all.expect, all.rollup, all.hasID
+	m.Expect, m.Rollup, m.Identified, m.Mortal = all.expect, all.rollup, all.hasID, all.hasTTL
 }
 
 // ofStore sets what options say of a single message.
 func (all *storeOptions) ofStore(c *engine.Store) {
-	c.Precondition, c.Expect, c.Rollup, c.Identified = all.last, all.expect, all.rollup, all.hasID
+	c.Precondition, c.Expect, c.Rollup, c.Identified, c.Mortal = all.last, all.expect, all.rollup, all.hasID, all.hasTTL
 }
 
 // setBatchOptions applies the options of a batch, which are looked at before its first message.
@@ -139,6 +151,9 @@ func (o *op) setBatchOptions(options []StoreOption) error {
 	}
 	if all.hasID {
 		return fmt.Errorf("%w: each message of a batch has its own", ErrBadMsgID)
+	}
+	if all.hasTTL {
+		return fmt.Errorf("%w: each message of a batch has a TTL of its own", ErrBadHeader)
 	}
 	o.batch.Precondition = all.last
 	if len(o.batch.Messages) > 0 {

@@ -88,7 +88,7 @@ func (c *StoreBatch) admit(e *Engine) (total int, kinds []Rollup, err error) {
 			return 0, nil, err
 		}
 		if err := e.checkLife(&c.Messages[i]); err != nil {
-			return 0, fmt.Errorf("message %d of the batch: %w", i, err)
+			return 0, nil, fmt.Errorf("message %d of the batch: %w", i, err)
 		}
 	}
 	if total > MaxBatchBytes {

@@ -79,6 +79,7 @@ func collect(metrics chan<- prometheus.Metric, s *actors.Stats) {
 	counter(removed, s.RemovedMsgs, "max_msgs")
 	counter(removed, s.RemovedBytes, "max_bytes")
 	counter(removed, s.RemovedAge, "max_age")
+	counter(removed, s.RemovedTTL, "ttl")
 	counter(removed, s.RemovedPer, "max_msgs_per_subject")
 	counter(removed, s.RemovedRequest, "request")
 	counter(refused, s.RefusedMsgs, "max_msgs")

@@ -36,7 +36,7 @@ func figures(name string) *source {
 			FirstTime: time.Unix(7, 500_000_000), LastTime: time.Unix(8, 0), LostMessages: 9, LostBytes: 10,
 		},
 		Name: name, Blocks: 11, Failed: true, Stored: 12,
-		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15, RemovedPer: 28, RemovedRequest: 29,
+		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15, RemovedPer: 28, RemovedRequest: 29, RemovedTTL: 34,
 		RefusedMsgs: 16, RefusedBytes: 17, RefusedPer: 30, RefusedSize: 18, RefusedSequence: 19, Duplicates: 31, Fired: 32, PassedOver: 33,
 		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, Indexed: 26, BadIndexes: 27,
 		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
@@ -127,6 +127,7 @@ millrace_removed_messages_total{reason="max_bytes",stream="ORDERS"} 14
 millrace_removed_messages_total{reason="max_msgs",stream="ORDERS"} 13
 millrace_removed_messages_total{reason="max_msgs_per_subject",stream="ORDERS"} 28
 millrace_removed_messages_total{reason="request",stream="ORDERS"} 29
+millrace_removed_messages_total{reason="ttl",stream="ORDERS"} 34
 # HELP millrace_storage_failures_total Failed writes and syncs.
 # TYPE millrace_storage_failures_total counter
 millrace_storage_failures_total{stream="ORDERS"} 23
