@@ -327,6 +327,7 @@ func streamConfig(config BrokerConfig, name string) actors.Config {
 	if !config.AsStored {
 		stream.Subjects = []string{name, name + ".>"}
 		stream.MaxBytes, stream.MaxMsgSize = config.MaxBytes, config.MaxMsgSize
+		stream.AllowMsgTTL = actors.On
 	}
 	return stream
 }

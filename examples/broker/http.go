@@ -168,7 +168,7 @@ func statusOf(err error) int {
 		// First of all: the same error also says what went wrong, which by itself would mean that the
 		// message may be sent again.
 		return http.StatusGatewayTimeout
-	case errors.Is(err, errBadName), errors.Is(err, errBadID):
+	case errors.Is(err, errBadName), errors.Is(err, errBadID), errors.Is(err, actors.ErrBadHeader):
 		return http.StatusBadRequest
 	case errors.Is(err, errNoStream), errors.Is(err, actors.ErrNotFound), errors.Is(err, actors.ErrEOF):
 		return http.StatusNotFound

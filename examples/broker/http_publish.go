@@ -20,7 +20,7 @@ type published struct {
 }
 
 // post stores the body under the subject in the path, in which slashes may stand for dots. It makes the
-// stream if there is none. The request header Nats-Msg-Id becomes the message's.
+// stream if there is none. The request headers Nats-Msg-Id and Nats-TTL become the message's.
 func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	stream, subject := r.PathValue("stream"), strings.ReplaceAll(r.PathValue("subject"), "/", ".")
 	if err := validateStream(stream); err != nil {
@@ -69,8 +69,27 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 // errBadID is what a caller gets for message ids that are none.
 var errBadID = errors.New("bad message id")
 
-// messageHeader takes the one header over that belongs to the message.
+// headerTTL says how long a message lives.
+const headerTTL = "Nats-TTL"
+
+// messageHeader takes the headers over that belong to the message. What is wrong with a TTL the store says.
 func messageHeader(r *http.Request) (actors.Header, error) {
+	header, err := idHeader(r)
+	ttls := r.Header.Values(headerTTL)
+	switch {
+	case err != nil || len(ttls) == 0:
+		return header, err
+	case len(ttls) > 1:
+		return nil, fmt.Errorf("%w: %d %s headers; a message has one TTL", actors.ErrBadHeader, len(ttls), headerTTL)
+	case header == nil:
+		header = actors.Header{}
+	}
+	header.Set(headerTTL, ttls[0])
+	return header, nil
+}
+
+// idHeader takes the id of a message over.
+func idHeader(r *http.Request) (actors.Header, error) {
 	ids := r.Header.Values(headerEventID)
 	switch {
 	case len(ids) == 0:

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/seed-d8b58eba/millrace/actors"
 )
 
 // removes carries out a DELETE and returns how many messages went.
@@ -197,5 +199,40 @@ func TestRemovalsAreBounded(t *testing.T) {
 	topic := openTopic(t, broker, "a")
 	if _, err := topic.Remove(t.Context(), removal{sequence: 1}); statusOf(err) != http.StatusTooManyRequests {
 		t.Errorf("%v, want that too much is under way", err)
+	}
+}
+
+// TestAMessageGoesByItsTTL, which its publisher has set.
+func TestAMessageGoesByItsTTL(t *testing.T) {
+	broker := startBroker(t, BrokerConfig{})
+	s := siteOf(t, broker)
+	topic, err := broker.Topic(t.Context(), "a", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan uint64, 1)
+	if _, err := topic.Store.Notices(t.Context(), func(list []actors.Notice) {
+		for _, n := range list {
+			if n.Reason == actors.NoticeTTL {
+				gone <- n.Sequence
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, ttl := range []string{"1", "1h", "never"} {
+		if response, content := s.do("POST", "/streams/a/a", "x", headerTTL, ttl, headerEventID, "id "+ttl); response.StatusCode != 201 {
+			t.Fatalf("%s %s", response.Status, content)
+		}
+	}
+	if _, content := s.do("GET", "/streams/a/messages?from=2&limit=1", ""); !strings.Contains(content, `"Nats-TTL":["1h"]`) ||
+		!strings.Contains(content, `"Nats-Msg-Id":["id 1h"]`) {
+		t.Errorf("%s, want the headers of the request", content)
+	}
+	if sequence := <-gone; sequence != 1 {
+		t.Errorf("message %d has gone, want the first", sequence)
+	}
+	if left := s.sequences("a"); left != "2 3" {
+		t.Errorf("%s are left", left)
 	}
 }

@@ -28,7 +28,11 @@ type site struct {
 
 func startSite(t *testing.T, config BrokerConfig) site {
 	t.Helper()
-	broker := startBroker(t, config)
+	return siteOf(t, startBroker(t, config))
+}
+
+func siteOf(t *testing.T, broker *Broker) site {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	h, err := newHandler(broker, slog.New(slog.DiscardHandler), server.Listener.Addr())
 	if err != nil {
@@ -183,6 +187,9 @@ func TestBadRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"large with its header", "POST", "/streams/orders/orders.new", strings.Repeat("x", 1000), []string{headerEventID, "a"}, 413, ""},
 		{"an empty id", "POST", "/streams/orders/orders.new", "x", []string{headerEventID, ""}, 400, "empty"},
 		{"two ids", "POST", "/streams/orders/orders.new", "x", []string{headerEventID, "a", headerEventID, "b"}, 400, "one id"},
+		{"a TTL that is none", "POST", "/streams/orders/orders.new", "x", []string{headerTTL, "soon"}, 400, "Nats-TTL is not"},
+		{"too short a TTL", "POST", "/streams/orders/orders.new", "x", []string{headerTTL, "500ms"}, 400, "at least a second"},
+		{"two TTLs", "POST", "/streams/orders/orders.new", "x", []string{headerTTL, "1", headerTTL, "2"}, 400, "one TTL"},
 		{"a stream too many", "POST", "/streams/bills/bills.new", "x", nil, 507, "as many streams"},
 		{"no such stream", "GET", "/streams/bills", "", nil, 404, "no such stream"},
 		{"no such stream to read", "GET", "/streams/bills/messages", "", nil, 404, "no such stream"},

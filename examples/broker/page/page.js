@@ -133,6 +133,8 @@ function messageItem(message) {
   const time = element("time", new Date(message.time).toLocaleString());
   time.dateTime = message.time;
   about.append(time);
+  const ttl = message.header?.["Nats-TTL"]?.[0];
+  if (ttl) about.append(element("span", /^[0-9]+$/.test(ttl) ? `lives ${ttl} s` : ttl.toLowerCase() === "never" ? "lives for ever" : `lives ${ttl}`));
   const remove = element("button", "Remove");
   remove.type = "button";
   remove.setAttribute("aria-label", `Remove message ${message.sequence}`);
