@@ -10,7 +10,11 @@ func (e *Engine) livesDue() int64 {
 	if e.ttl == nil || !e.serving() {
 		return never
 	}
-	return max(min(e.ttl.due, e.ttl.seek.due(e)), e.now)
+	due := e.ttl.seek.due(e)
+	if e.ttl.wheel.Len() > 0 {
+		due = min(due, e.ttl.due)
+	}
+	return max(due, e.now)
 }
 
 // endLivesDue removes the messages whose TTL has come.
