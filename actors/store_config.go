@@ -8,7 +8,8 @@ import (
 )
 
 // UpdateConfig changes the stream's limits, and its subjects, while it is open: MaxMsgs, MaxBytes, MaxMsgsPer,
-// MaxAge, MaxMsgSize, Discard, DiscardNewPer and Subjects, each as Open takes them: zero keeps what is stored. And what
+// MaxAge, MaxMsgSize, Discard, DiscardNewPer, AllowMsgTTL, SubjectDeleteMarkerTTL and Subjects, each as Open takes
+// them: zero keeps what is stored. TTLs that are turned on see the messages that are there, block by block. And what
 // headers mean: AllowRollup, Duplicates and MaxDuplicates, zero of which keeps what is in force; ids of messages that
 // were stored while none were remembered, or that a narrower window had forgotten, are known from the next Open on.
 // And AllowMsgSchedules: schedules that are in the stream already are looked for in the background.
@@ -16,7 +17,7 @@ import (
 // Validate refuses.
 //
 // It returns when the change is stored, and what the new limits do not let stay is gone, first by MaxMsgs, then by
-// MaxBytes (both with DiscardOld only), MaxAge, and MaxMsgsPer, the oldest first. Where that is much, it goes block by
+// MaxBytes (both with DiscardOld only), MaxMsgsPer, and MaxAge, the oldest first. Where that is much, it goes block by
 // block, and stores go on meanwhile. Raising a limit, and a change of policy, removes nothing, and never brings back
 // what was removed, also after a crash.
 //
