@@ -220,26 +220,37 @@ func TestTTLsThatAreTurnedOnLater(t *testing.T) {
 }
 
 // TestTurnedOnWhileAgesCount: from then on a message that lives for ever is spared, also one that stands in a block
-// that was full before.
+// that was full before; and none goes before it is known which ones these are.
 func TestTurnedOnWhileAgesCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		config := inMemory()
+	for _, together := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) { turnOnWhileAgesCount(t, together) })
+	}
+}
+
+func turnOnWhileAgesCount(t *testing.T, together bool) {
+	config, first := inMemory(), actors.Config{Name: "ORDERS", AllowMsgTTL: actors.On}
+	if together {
+		first.MaxAge = time.Minute
+	} else {
 		config.MaxAge = time.Minute
-		s := open(t, config)
-		for range 20 {
-			_, err := s.StoreMsg(t.Context(), "a", actors.Header{"Nats-TTL": {"never"}}, make([]byte, 1000))
-			require.NoError(t, err)
-			mustStore(t, s, "b", "")
-		}
-		require.NoError(t, s.UpdateConfig(t.Context(), actors.Config{Name: "ORDERS", AllowMsgTTL: actors.On}))
+	}
+	s := open(t, config)
+	for range 20 {
+		_, err := s.StoreMsg(t.Context(), "a", actors.Header{"Nats-TTL": {"never"}}, make([]byte, 1000))
+		require.NoError(t, err)
+		mustStore(t, s, "b", "")
+	}
+	if together {
 		waitFor(2 * time.Minute)
-		require.Equal(t, uint64(20), stateOf(t, s).Messages)
-		require.Equal(t, uint64(1), stateOf(t, s).FirstSequence)
-		require.NoError(t, s.UpdateConfig(t.Context(), actors.Config{Name: "ORDERS", AllowMsgTTL: actors.Off}))
-		waitFor(time.Second)
-		require.Zero(t, stateOf(t, s).Messages)
-		require.NoError(t, s.Stop(t.Context()))
-	})
+	}
+	require.NoError(t, s.UpdateConfig(t.Context(), first))
+	waitFor(2 * time.Minute)
+	require.Equal(t, uint64(20), stateOf(t, s).Messages)
+	require.Equal(t, uint64(1), stateOf(t, s).FirstSequence)
+	require.NoError(t, s.UpdateConfig(t.Context(), actors.Config{Name: "ORDERS", AllowMsgTTL: actors.Off}))
+	waitFor(time.Second)
+	require.Zero(t, stateOf(t, s).Messages)
+	require.NoError(t, s.Stop(t.Context()))
 }
 
 // TestNothingIsLeftOfALifeThatEnds: whatever removes a message, its TTL wakes nobody, and after a truncation removes no

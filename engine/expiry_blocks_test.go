@@ -127,3 +127,16 @@ func TestExpiryBehindOthersReadsFewTablesAtATime(t *testing.T) {
 	s.reopen()
 	require.Equal(t, before.Messages, s.pub.State().Messages)
 }
+
+// TestExpiryGoesOnWhenATableHasCome, and does not wait for its next run.
+func TestExpiryGoesOnWhenATableHasCome(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	s := open(func(c *engine.Config) { c.BlockSize, c.Limits.MaxAge = 300, 10*time.Second })
+	for i := range 30 {
+		s.must(t, raw(0, start+int64(i)))
+	}
+	s.reopen()
+	s.tick(start + 10*second + 28)
+	s.settle()
+	require.Equal(t, []uint64{30}, s.live())
+}

@@ -105,7 +105,7 @@ func (e *Engine) stillDue(b *block, s *slot, reason counter) bool {
 		l := b.lives.find(s.sequence)
 		return l != nil && l.due <= e.now
 	}
-	return e.maxAge() > 0 && !b.livesForEver(s.sequence) && (s.time <= stamps.Earlier(e.now, e.maxAge()) || s.time > e.now)
+	return e.maxAge() > 0 && (s.time <= stamps.Earlier(e.now, e.maxAge()) || s.time > e.now)
 }
 
 // traceTogether begins and ends what is removed as one, for tests.
