@@ -134,6 +134,7 @@ func TestAMarkerAndItsMessageAreOneFrame(t *testing.T) {
 		blocks := s.disk.blocks()
 		last := blocks[len(blocks)-1]
 		require.Contains(t, layout(last, s.disk.current[last]), "g(3,169) m4 t1 t2")
+		require.LessOrEqual(t, len(s.disk.current[last]), 300)
 	}
 }
 
