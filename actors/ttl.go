@@ -32,8 +32,10 @@ func ttlValue(d time.Duration) (string, error) {
 		return "", fmt.Errorf("%w: a TTL of %v, at least 1s", ErrBadHeader, d)
 	}
 	value := d.Truncate(time.Second).String()
-	if strings.HasSuffix(value, "m0s") {
-		value = strings.TrimSuffix(value, "0s")
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(value, zero) {
+			value = value[:len(value)-2]
+		}
 	}
 	return value, nil
 }

@@ -2,7 +2,9 @@ package actors_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,7 +117,7 @@ func TestTTLHeaders(t *testing.T) {
 func TestTheOptionTTL(t *testing.T) {
 	s := open(t, actors.Config{AllowMsgTTL: actors.On})
 	for ttl, want := range map[time.Duration]string{
-		time.Second: "1s", time.Minute: "1m", 2*time.Hour + time.Second + time.Millisecond: "2h0m1s", actors.Forever: "never",
+		time.Second: "1s", time.Minute: "1m", time.Hour: "1h", 10 * time.Minute: "10m", 2*time.Hour + time.Second + time.Millisecond: "2h0m1s", actors.Forever: "never",
 	} {
 		ack, err := s.StoreMsg(t.Context(), "a", actors.Header{"Nats-TTL": {"7"}, "B": {"c"}}, nil, actors.TTL(ttl))
 		require.NoError(t, err)
@@ -179,9 +181,13 @@ func TestTTLAndMaxAge(t *testing.T) {
 // TestTTLsThatAreTurnedOnLater see the messages that are there, at an open and while the store runs; turned off, they
 // mean nothing any more.
 func TestTTLsThatAreTurnedOnLater(t *testing.T) {
-	for _, reopen := range []bool{false, true} {
+	for _, row := range []struct {
+		reopen    bool
+		indexFrom int64
+	}{{false, -1}, {false, 1}, {true, -1}, {true, 1}} {
 		synctest.Test(t, func(t *testing.T) {
-			config := inMemory()
+			reopen, config := row.reopen, inMemory()
+			config.IndexFrom = row.indexFrom
 			s := open(t, config)
 			turn := func(to actors.Switch) {
 				config.AllowMsgTTL = to
@@ -316,4 +322,56 @@ func TestTheGoldenStoreWithTTLs(t *testing.T) {
 		require.NoError(t, s.Stop(t.Context()))
 	}
 	require.NoFileExists(t, list)
+}
+
+// TestBlocksWithoutLivesAreNotRead: their indexes say that there are none, so a start with TTLs does not touch them.
+func TestBlocksWithoutLivesAreNotRead(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4 << 10, IndexFrom: 1, AllowMsgTTL: actors.On}
+	s := open(t, config)
+	for range 30 {
+		mustStore(t, s, "a", string(make([]byte, 1000)))
+	}
+	mustStoreFor(t, s, "a", time.Hour)
+	require.Eventually(t, func() bool { return s.Stats().Unindexed == 0 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, s.Stop(t.Context()))
+	blocks := blockFiles(t, config)
+	read := make(map[string]int64)
+	var guard sync.Mutex
+	config.FS = &readsCounted{FS: blockio.OS, read: func(name string, n int) {
+		guard.Lock()
+		defer guard.Unlock()
+		read[filepath.Base(name)] += int64(n)
+	}}
+	s = open(t, config)
+	require.NoError(t, s.Stop(t.Context()))
+	require.GreaterOrEqual(t, len(blocks), 10)
+	for id := range 9 {
+		name := fmt.Sprint(1+id, ".blk")
+		require.Less(t, read[name], int64(100), "of %s no more than its end is read", name)
+	}
+	require.Greater(t, read["10.blk"], int64(3000), "it has the message with the life")
+}
+
+// readsCounted tells of what is read of files.
+type readsCounted struct {
+	blockio.FS
+	read func(name string, n int)
+}
+
+type readCounted struct {
+	blockio.File
+	read func(n int)
+}
+
+func (f *readsCounted) OpenFile(name string, mode blockio.OpenMode) (blockio.File, error) {
+	file, err := f.FS.OpenFile(name, mode)
+	if err != nil {
+		return nil, err
+	}
+	return &readCounted{file, func(n int) { f.read(name, n) }}, nil
+}
+
+func (f *readCounted) ReadAt(p []byte, offset int64) (int, error) {
+	f.read(len(p))
+	return f.File.ReadAt(p, offset)
 }
