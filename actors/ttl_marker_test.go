@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 const markerBlock = "NATS/1.0\r\nNats-Marker-Reason: MaxAge\r\nNats-TTL: 10s\r\nNats-Rollup: sub\r\n\r\n"
@@ -156,4 +158,57 @@ func TestNoticesOfTTLsAndMarkers(t *testing.T) {
 		}, list)
 		require.NoError(t, s.Stop(t.Context()))
 	})
+}
+
+// TestTTLsAreStored under nats-server's names, kept by an open that says nothing of them, and changed by one that does,
+// or while the store runs.
+func TestTTLsAreStored(t *testing.T) {
+	for _, running := range []bool{false, true} {
+		ttlsAreStored(t, running)
+	}
+	for _, bad := range []actors.Config{
+		{SubjectDeleteMarkerTTL: 999 * time.Millisecond}, {AllowMsgTTL: 3},
+		{SubjectDeleteMarkerTTL: time.Second, AllowMsgTTL: actors.Off}, {SubjectDeleteMarkerTTL: time.Second, AllowRollup: actors.Off},
+	} {
+		bad.Dir, bad.Name = t.TempDir(), "ORDERS"
+		require.Error(t, bad.Validate())
+	}
+}
+
+func ttlsAreStored(t *testing.T, running bool) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS"}
+	for _, row := range []struct {
+		name        string
+		ttl         actors.Switch
+		marker      time.Duration
+		wantTTL     bool
+		wantMarkers time.Duration
+	}{
+		{"a new stream", actors.AsStored, 0, false, 0},
+		{"TTLs", actors.On, 0, true, 0},
+		{"kept", actors.AsStored, 0, true, 0},
+		{"off", actors.Off, 0, false, 0},
+		{"markers take TTLs", actors.AsStored, 90*time.Second + 900*time.Millisecond, true, 90 * time.Second},
+		{"both kept", actors.AsStored, 0, true, 90 * time.Second},
+		{"no markers", actors.AsStored, -1, true, 0},
+		{"markers again", actors.On, time.Second, true, time.Second},
+		{"none of it", actors.Off, 0, false, 0},
+	} {
+		s := open(t, config)
+		if config.AllowMsgTTL, config.SubjectDeleteMarkerTTL = row.ttl, row.marker; running {
+			require.NoError(t, s.UpdateConfig(t.Context(), config))
+		} else {
+			require.NoError(t, s.Stop(t.Context()))
+			s = open(t, config)
+		}
+		meta, err := blockio.ReadMeta(blockio.OS, filepath.Join(config.Dir, "ORDERS"), "ORDERS")
+		require.NoError(t, err)
+		require.Equal(t, row.wantTTL, meta.AllowMsgTTL, row.name)
+		require.Equal(t, row.wantMarkers, meta.DeleteMarkerTTL, row.name)
+		require.True(t, row.wantMarkers == 0 || meta.AllowRollup, "a nats-server wants roll-ups with them")
+		_, err = s.StoreMsg(t.Context(), "a", nil, nil, actors.TTL(time.Hour))
+		require.Equal(t, row.wantTTL, err == nil, row.name)
+		require.NoError(t, s.Stop(t.Context()))
+		config.AllowMsgTTL, config.SubjectDeleteMarkerTTL = actors.AsStored, 0
+	}
 }
