@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,12 +52,16 @@ func TestMarkersSurviveACrash(t *testing.T) {
 	for _, byAge := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			mem := blocktest.NewMemFS()
-			watched, images := false, []*blocktest.MemFS(nil)
+			var watched atomic.Bool
+			var guard sync.Mutex
+			var images []*blocktest.MemFS
 			config := inMemory()
 			config.SubjectDeleteMarkerTTL = 2 * time.Hour
 			config.FS = &writesWatched{mem, func() {
+				guard.Lock()
+				defer guard.Unlock()
 				for _, mode := range blocktest.CrashModes {
-					if watched {
+					if watched.Load() {
 						images = append(images, mem.CrashImage(mode, rand.New(rand.NewSource(int64(len(images))))))
 					}
 				}
@@ -74,9 +80,9 @@ func TestMarkersSurviveACrash(t *testing.T) {
 				}
 			}
 			mustStoreFor(t, s, "stays", actors.Forever)
-			watched = true
+			watched.Store(true)
 			waitFor(min(lives, time.Hour) + 500*time.Millisecond)
-			watched = false
+			watched.Store(false)
 			require.Equal(t, uint64(21), stateOf(t, s).Messages)
 			require.NoError(t, s.Stop(t.Context()))
 			require.Greater(t, len(images), 8)

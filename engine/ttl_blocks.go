@@ -15,7 +15,6 @@ import (
 type lifeSeek struct {
 	work    WorkID // that looks into a block, 0 when none does
 	retryAt int64  // the last block could not be read; no other one before this time
-	idle    bool   // there is no block that could be looked into
 }
 
 // mostLifeSeeks is how often a block is tried that cannot be read, while the stream is being opened.
