@@ -146,6 +146,7 @@ func (mc *machine) followExpiry() {
 		if !mc.m.age(group.sequences, group.now) {
 			mc.fail("messages %v were removed for their age, and are not due", group.sequences)
 		}
+		mc.between = append(mc.between, mc.snapshot()) // the next one may have waited until this was published
 	}
 	mc.expired = nil
 }
