@@ -33,7 +33,7 @@ func (l Limits) Brings(next Limits) bool {
 // raisedBy reports whether others leave more at the head of the stream.
 func (l Limits) raisedBy(next Limits) bool {
 	return l.evictsAt(l.MaxMsgs) < next.evictsAt(next.MaxMsgs) || l.evictsAt(l.MaxBytes) < next.evictsAt(next.MaxBytes) ||
-		bound(l.MaxAge) < bound(next.MaxAge) || l.MaxAge > 0 && l.MsgTTL == TTLOff && next.MsgTTL != TTLOff
+		bound(l.MaxAge) < bound(next.MaxAge) || l.MaxAge > 0 && (l.MsgTTL == TTLOff && next.MsgTTL != TTLOff || !l.marks() && next.marks())
 }
 
 // laxerPer reports whether others leave more messages of a subject.

@@ -13,7 +13,9 @@ import (
 // While a stream is being opened nothing goes for its age then: the marker would have to be stored with it.
 
 // marks reports whether markers are stored.
-func (e *Engine) marks() bool { return e.ttl != nil && e.cfg.Limits.MarkerTTL >= time.Second }
+func (e *Engine) marks() bool { return e.cfg.Limits.marks() }
+
+func (l *Limits) marks() bool { return l.MsgTTL != TTLOff && l.MarkerTTL >= time.Second }
 
 // markersReady reports whether markers can be stored in the place of messages. It has asked for what is missing.
 func (e *Engine) markersReady(due []match) bool {

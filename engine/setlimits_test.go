@@ -36,6 +36,13 @@ func TestBrings(t *testing.T) {
 		{"old to new", engine.Limits{MaxMsgs: 5}, engine.Limits{MaxMsgs: 5, Discard: engine.DiscardNew}, true, engine.Limits{MaxMsgs: 5, Discard: engine.DiscardNew}},
 		{"new to old", engine.Limits{MaxMsgs: 5, Discard: engine.DiscardNew}, engine.Limits{MaxMsgs: 3}, false, engine.Limits{MaxMsgs: 5, Discard: engine.DiscardNew}},
 		{"new raised", engine.Limits{MaxMsgs: 5, Discard: engine.DiscardNew}, engine.Limits{MaxMsgs: 9, Discard: engine.DiscardNew}, false, engine.Limits{MaxMsgs: 9, Discard: engine.DiscardNew}},
+		{"TTLs turned on, with MaxAge", engine.Limits{MaxAge: 5}, engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn}, true,
+			engine.Limits{MaxAge: 5, MsgTTL: engine.TTLSpares}},
+		{"TTLs turned on, without", engine.Limits{}, engine.Limits{MsgTTL: engine.TTLOn}, false, engine.Limits{MsgTTL: engine.TTLSpares}},
+		{"TTLs turned off", engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn}, engine.Limits{MaxAge: 5}, false,
+			engine.Limits{MaxAge: 5, MsgTTL: engine.TTLSpares}},
+		{"markers turned on", engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn}, engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn, MarkerTTL: time.Minute},
+			true, engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn}},
 		{"one raised, one lowered", engine.Limits{MaxMsgs: 5, MaxBytes: 9}, engine.Limits{MaxMsgs: 6, MaxBytes: 8}, true, engine.Limits{MaxMsgs: 6, MaxBytes: 9}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
