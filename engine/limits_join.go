@@ -18,6 +18,9 @@ func (l Limits) Join(next Limits) Limits {
 	}
 	j.MaxAge, j.MaxMsgsPer = laxer(l.MaxAge, next.MaxAge), laxer(l.MaxMsgsPer, next.MaxMsgsPer)
 	j.MarkerTTL = l.MarkerTTL // while these are stored
+	if l.marks() != next.marks() {
+		j.MaxAge = 0 // with markers nothing goes for its age when the stream is opened
+	}
 	if l.MsgTTL != next.MsgTTL {
 		j.MsgTTL = TTLSpares
 	}

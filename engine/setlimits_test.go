@@ -42,7 +42,7 @@ func TestBrings(t *testing.T) {
 		{"TTLs turned off", engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn}, engine.Limits{MaxAge: 5}, false,
 			engine.Limits{MaxAge: 5, MsgTTL: engine.TTLSpares}},
 		{"markers turned on", engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn}, engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn, MarkerTTL: time.Minute},
-			true, engine.Limits{MaxAge: 5, MsgTTL: engine.TTLOn}},
+			true, engine.Limits{MsgTTL: engine.TTLOn}},
 		{"one raised, one lowered", engine.Limits{MaxMsgs: 5, MaxBytes: 9}, engine.Limits{MaxMsgs: 6, MaxBytes: 8}, true, engine.Limits{MaxMsgs: 6, MaxBytes: 9}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
