@@ -168,6 +168,7 @@ func (e *Engine) removeFirstOf(b *block, list []match, below uint64) int {
 	e.counts[countMessages] -= n
 	e.counts[countBytes] -= bytes
 	b.msgs, b.bytes, b.thinned = b.msgs-n, b.bytes-bytes, true
+	e.endLives(b, 0, below-1)
 	b.deleted.add(b.firstLive, min(below-1, b.last))
 	e.current.deletes(b)
 	if b.msgs == 0 {
