@@ -131,8 +131,8 @@ func (s *stream) saveMeta(meta storedMeta, changed bool) error {
 	return nil
 }
 
-// noteServerLimits notes by which limits nats-server may have removed messages, and warns of those that this
-// version does not apply. Of a stream whose configuration is lost nobody knows.
+// noteServerLimits notes by which limits nats-server may have removed messages. Of a stream whose configuration is
+// lost nobody knows.
 func (s *stream) noteServerLimits(meta storedMeta) {
 	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
 	s.serverLimits.cannotTell = meta.lost != nil || meta.hasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules

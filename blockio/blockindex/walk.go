@@ -22,7 +22,9 @@ func (x *Index) Walk(set *subject.Set, visit func(rank uint32, name []byte, info
 	}
 	if set.Selective() {
 		all := visit
-		visit = func(rank uint32, name []byte, info SubjectInfo) bool { return !set.Match(name) || all(rank, name, info) }
+		visit = func(rank uint32, name []byte, info SubjectInfo) bool {
+			return !set.Match(name) || all(rank, name, info)
+		}
 	}
 	var name []byte
 	return x.ranges(set, func(r rankRange) (more bool, err error) {
