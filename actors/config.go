@@ -168,8 +168,8 @@ type Config struct {
 	IndexFrom int64
 
 	// CompactBelow is the percentage of a full block's bytes that have to be live: a
-	// block with less is written anew in the background. Default 50, at most 90; below
-	// zero none is.
+	// block with less is written anew in the background, if that wins a sixteenth of a
+	// block. Default 50, at most 90; below zero none is.
 	CompactBelow int
 
 	// Runtime holds what stores of a process share. Default: one for all.

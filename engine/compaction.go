@@ -37,14 +37,19 @@ func (x *compacting) consider(e *Engine, b *block) {
 	x.waiting = append(x.waiting, b)
 }
 
+// leastWon is the part of a full block that a compaction has to win, as a divisor: each takes some syncs, however
+// little there is to win.
+const leastWon = 16
+
 // sparse reports whether less than CompactBelow percent of a block are live, and less than that of what was when
-// it was compacted last.
+// it was compacted last, and there is enough to win.
 func (e *Engine) sparse(b *block) bool {
 	full := b.size
 	if b.compacted > 0 {
 		full = min(full, b.compacted)
 	}
-	return int64(b.bytes)*100 < full*int64(e.cfg.CompactBelow)
+	live := int64(b.bytes)
+	return live*100 < full*int64(e.cfg.CompactBelow) && full-live >= e.cfg.BlockSize/leastWon
 }
 
 // goesSoon reports whether limits remove the messages of a block next, and the block with them: it is not worth

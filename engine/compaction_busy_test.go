@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -78,4 +79,28 @@ func TestABlockThatStaysAsItIsIsIndexed(t *testing.T) {
 	s.e.Done(engine.Done{ID: w.ID}) // the block is damaged
 	s.settle()
 	require.Equal(t, []string{"compact 1", "index 1"}, *work)
+}
+
+// TestACompactionIsWorthIt: a block that loses one message after the other is compacted whenever a third of what is
+// left goes, but not for less than a sixteenth of a block, although that third is less in the end.
+func TestACompactionIsWorthIt(t *testing.T) {
+	s, work := sparseBlocks(t)
+	s.cfg.BlockSize = 16 * 300
+	s.disk = newDisk()
+	s.pub = engine.NewPublished()
+	s.recover(0, 0)
+	s.e.Tick(s.now)
+	key := func(i int) sent { return store(fmt.Sprintf("%02d", i), 68) } // records of 100 bytes, and their marks
+	for i := range 40 {
+		s.must(t, key(i))
+	}
+	compactions := 0
+	for i := range 34 {
+		*work = nil
+		s.must(t, key(i))
+		if strings.Contains(strings.Join(*work, " "), "compact 1") {
+			compactions++
+		}
+	}
+	require.Equal(t, 6, compactions, "the seventh would win less than 300 bytes")
 }
