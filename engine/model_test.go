@@ -281,13 +281,16 @@ func (mc *machine) reopen() error {
 // resume recovers from the disk and compares with the model.
 func (mc *machine) resume(atLeast uint64) error {
 	// What fails then is a refused open, which is tried again, or what is removed for its age afterwards.
+	var before []expired // by engines that failed when they had served
 	for mc.recover(atLeast, 0); mc.e.Failed() != nil; mc.recover(atLeast, 0) {
+		before = append(before, mc.expired...)
 		if state := mc.pub.State(); !mc.e.Served() && state != engine.NewPublished().State() {
 			return fmt.Errorf("a refused open shows %+v", state)
 		}
 		mc.pub = engine.NewPublished()
 	}
 	mc.replies, mc.purging, mc.purged = nil, nil, map[any]purged{}
+	mc.expiredBefore(before)
 	mc.renewed()
 	mc.reopenIDs(mc.m.log)
 	mc.caps = nil

@@ -151,6 +151,19 @@ func (mc *machine) followExpiry() {
 	mc.expired = nil
 }
 
+// expiredBefore removes from the model what an earlier engine has removed, and of which the disk has kept that.
+func (mc *machine) expiredBefore(groups []expired) {
+	for _, group := range groups {
+		kept := slices.ContainsFunc(group.sequences, func(sequence uint64) bool {
+			again := slices.ContainsFunc(mc.expired, func(g expired) bool { return slices.Contains(g.sequences, sequence) })
+			return mc.m.index(sequence) >= 0 && !mc.e.Holds(sequence) && !again
+		})
+		if kept {
+			mc.m.ageLike(group)
+		}
+	}
+}
+
 // followFromHere has the model follow what goes from now on.
 func (s *shell) followFromHere() { s.following, s.atOpen, s.expired = true, s.expired, nil }
 
