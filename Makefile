@@ -13,6 +13,8 @@ ARGS ?=
 DATA ?= ./data
 CRASH_POINTS ?= 100000
 CRASH_RUN ?= Crash
+MODEL_SCRIPTS ?= 3000
+MODELS_RUN ?= Model|Whole|SurviveACrash|SurvivesCrash|LimitsThatChange
 CRASH_FLAGS ?= -crash.points=$(CRASH_POINTS)
 DAMAGE_FLAGS ?=
 FUZZTIME ?= 30s
@@ -87,6 +89,11 @@ compare: ## the peers beside us in one run; writes docs/benchmarks.md
 .PHONY: crash
 crash: ## the crash sweep over at least CRASH_POINTS crash points
 	$(GO) test ./actors -run '$(CRASH_RUN)' -count=1 -timeout 120m -v $(CRASH_FLAGS)
+
+.PHONY: models
+models: ## the models of the engine and of the queries under MODEL_SCRIPTS new random scripts each
+	CGO_ENABLED=0 $(GO) test ./engine -run '$(MODELS_RUN)' -count=1 -timeout 120m -rapid.checks=$(MODEL_SCRIPTS)
+	CGO_ENABLED=0 $(GO) test ./actors -run 'TestQueryModel$$' -count=1 -timeout 120m -rapid.checks=$(MODEL_SCRIPTS)
 
 .PHONY: damage
 damage: ## the damage sweep: small stores damaged in every way (DAMAGE_FLAGS)

@@ -1,17 +1,14 @@
 package engine_test
 
 import (
-	"flag"
 	"os"
 	"testing"
+
+	"github.com/seed-d8b58eba/millrace/internal/rapidseed"
 )
 
-// TestMain keeps rapid from leaving files in the tree: the seed that a failure
-// prints is enough to see it again.
+// TestMain has the scripts of the models be the same in every run.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("rapid.nofailfile", "true"); err != nil {
-		panic(err)
-	}
+	rapidseed.Fix()
 	os.Exit(m.Run())
 }
