@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -120,6 +121,7 @@ func comparePrefix(s *shell, p *model) error {
 func (mc *machine) checkDurable(s *shell) error {
 	p := mc.m.clone()
 	p.expireAll(s.now)
+	p.expireGone(s, s.now)
 	p.live = slices.DeleteFunc(p.live, func(e entry) bool {
 		gone := slices.ContainsFunc(slices.Concat(s.expired, mc.expired), func(group expired) bool { return slices.Contains(group.sequences, e.sequence) })
 		return e.sequence > mc.pub.Durable() || gone && p.mayGo(e, s.now)
@@ -201,4 +203,24 @@ func TestAcknowledgedSurvivesCrash(t *testing.T) {
 		points += *n
 	})
 	t.Logf("%d crashes, %.0f a second", points, float64(points)/time.Since(began).Seconds())
+}
+
+// TestAnOpenTakesAtOnceWhatGoesInAWhile: a message that is old, and with it those next to it that are ahead of the clock.
+// They are no loss, durable as they were.
+func TestAnOpenTakesAtOnceWhatGoesInAWhile(t *testing.T) {
+	for _, level := range []engine.SyncLevel{engine.SyncAlways, engine.SyncInterval, engine.SyncNever} {
+		cfg := testConfig()
+		cfg.Level, cfg.Limits.MaxAge = level, time.Second
+		mc := newMachine(cfg, newDisk())
+		mc.crashPoints()
+		for _, stamp := range []int64{1, start + second, start + second} {
+			mc.send(&engine.StoreRaw{Time: stamp})
+			mc.send(&engine.Flush{})
+			require.NoError(t, mc.quiesce())
+		}
+		require.Equal(t, []uint64{1, 2, 3}, mc.shell.live())
+		mc.advance(second / 2)
+		require.NoError(t, mc.quiesce())
+		require.Empty(t, mc.shell.live())
+	}
 }
