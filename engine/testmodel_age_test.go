@@ -172,15 +172,25 @@ func (s *shell) followFromHere() { s.following, s.atOpen, s.expired = true, s.ex
 func (mc *machine) reopenIDs(log []event) {
 	found := slices.Clone(mc.m.live)
 	for _, group := range mc.atOpen {
-		for _, ev := range log {
-			for _, e := range ev.messages {
-				if slices.Contains(group.sequences, e.sequence) {
-					found = append(found, e)
-				}
+		for _, sequence := range group.sequences {
+			if e, ok := lastStored(log, sequence); ok {
+				found = append(found, e)
 			}
 		}
 	}
 	mc.m.reopenIDs(found)
+}
+
+// lastStored returns the last message that was stored with a sequence: those before it were truncated.
+func lastStored(log []event, sequence uint64) (found entry, ok bool) {
+	for _, ev := range log {
+		for _, e := range ev.messages {
+			if e.sequence == sequence {
+				found, ok = e, true
+			}
+		}
+	}
+	return found, ok
 }
 
 // expired is messages that have gone as one, and when.
