@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -168,29 +169,30 @@ func (mc *machine) expiredBefore(groups []expired) {
 func (s *shell) followFromHere() { s.following, s.atOpen, s.expired = true, s.expired, nil }
 
 // reopenIDs forgets all ids but those of the messages that the opening has found: some of them have gone for their age
-// since.
+// since. A truncation lets the log use a sequence twice, and the message that was stored last is the one that was found.
 func (mc *machine) reopenIDs(log []event) {
 	found := slices.Clone(mc.m.live)
 	for _, group := range mc.atOpen {
 		for _, sequence := range group.sequences {
-			if e, ok := lastStored(log, sequence); ok {
+			if e, ok := newest(log, sequence); ok {
 				found = append(found, e)
 			}
 		}
 	}
+	slices.SortFunc(found, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
 	mc.m.reopenIDs(found)
 }
 
-// lastStored returns the last message that was stored with a sequence: those before it were truncated.
-func lastStored(log []event, sequence uint64) (found entry, ok bool) {
-	for _, ev := range log {
+// newest returns the message that was stored last with a sequence.
+func newest(log []event, sequence uint64) (entry, bool) {
+	for _, ev := range slices.Backward(log) {
 		for _, e := range ev.messages {
 			if e.sequence == sequence {
-				found, ok = e, true
+				return e, true
 			}
 		}
 	}
-	return found, ok
+	return entry{}, false
 }
 
 // expired is messages that have gone as one, and when.
