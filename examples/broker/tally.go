@@ -3,10 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/seed-d8b58eba/millrace/actors"
 )
 
 // A tally keeps each error once, by its text, and counts who met it: a disk that fails tells all who wait
 // the same. The zero value is ready; it is not safe for concurrent use.
+//
+// One failure of the storage reaches some as ErrOutcomeUnknown and others, who came after it, as a refusal that
+// says nothing else than the cause. That is one error here, in the words of the former, which say more.
 type tally struct {
 	met []tallied // in the order in which they came
 }
@@ -22,12 +28,24 @@ func (t *tally) add(err error) {
 		return
 	}
 	for i := range t.met {
-		if t.met[i].err.Error() == err.Error() {
-			t.met[i].count++
+		one := &t.met[i]
+		if failureIn(one.err) == failureIn(err) {
+			if errors.Is(err, actors.ErrOutcomeUnknown) {
+				one.err = err
+			}
+			one.count++
 			return
 		}
 	}
 	t.met = append(t.met, tallied{err: err, count: 1})
+}
+
+// failureIn returns the text of an error without what ErrOutcomeUnknown says in front of it.
+func failureIn(err error) string {
+	if errors.Is(err, actors.ErrFailed) {
+		return strings.TrimPrefix(err.Error(), actors.ErrOutcomeUnknown.Error()+": ")
+	}
+	return err.Error()
 }
 
 // err joins the errors, or is nil. Of one that was met more than once it says by how many of who.

@@ -26,3 +26,26 @@ func TestTallyKeepsEachErrorOnce(t *testing.T) {
 		t.Errorf("%q, want %q", err, want)
 	}
 }
+
+// TestTallyTakesOneFailureForOne, whether or not those who met it were under way when the storage failed.
+func TestTallyTakesOneFailureForOne(t *testing.T) {
+	refused := fmt.Errorf("%w: disk full", actors.ErrFailed)
+	unknown := fmt.Errorf("%w: %w", actors.ErrOutcomeUnknown, refused)
+	for _, order := range [][]error{{refused, unknown, refused}, {unknown, refused, refused}, {refused, refused, unknown}} {
+		var met tally
+		for _, err := range order {
+			met.add(err)
+		}
+		err := met.err("publishers")
+		want := unknown.Error() + " (3 publishers were told so)"
+		if !errors.Is(err, actors.ErrOutcomeUnknown) || err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
+		}
+	}
+	var met tally
+	met.add(refused)
+	met.add(fmt.Errorf("%w: %w: the cable is out", actors.ErrOutcomeUnknown, actors.ErrFailed))
+	if len(met.met) != 2 {
+		t.Errorf("%v, want two failures", met.err("publishers"))
+	}
+}
