@@ -65,8 +65,10 @@ func TestAnIndexThatIsOfNoUseIsWrittenAnew(t *testing.T) {
 		mustStore(t, s, "a", strings.Repeat("x", 340))
 	}
 	bix := strings.TrimSuffix(blockPath(config, 1), ".blk") + ".bix"
-	var whole []byte
-	eventually(t, func() bool { data, err := os.ReadFile(bix); whole = data; return err == nil })
+	// Until the store knows of the index it keeps the block in memory, and readers do without the file.
+	eventually(t, func() bool { stats := s.Stats(); return stats.Indexed > 0 && stats.Unindexed == 0 })
+	whole, err := os.ReadFile(bix)
+	require.NoError(t, err)
 	overwrite(t, bix, whole[:len(whole)/2])
 	m, err := s.LoadMsg(t.Context(), 1)
 	require.NoError(t, err)
