@@ -81,6 +81,7 @@ func (mc *machine) checkPrefix(s *shell, least int) (err error) {
 			return nil
 		}
 		if n == len(mc.m.log) {
+			p.stamp = mc.m.stamp
 			for _, group := range mc.expired { // which the model does not know yet
 				if p.ageLike(group); mc.compareOpened(s, p.clone()) == nil {
 					return nil
