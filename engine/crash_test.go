@@ -130,8 +130,9 @@ func (mc *machine) checkDurable(s *shell) error {
 	state := s.pub.State()
 	l := mc.cfg.Limits
 	// A removal that the power took back, before stores that it did not, has the limits remove more. So has
-	// a store that would have removed another message of its subject.
-	limited := l.Discard == engine.DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0) && (mc.m.hasRemoved() || l.MaxMsgsPer > 0)
+	// a store that would have removed another message of its subject. A marker needs room of its own.
+	marked := p.marks() && len(s.expired)+len(mc.expired) > 0
+	limited := l.Discard == engine.DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0) && (mc.m.hasRemoved() || marked || l.MaxMsgsPer > 0)
 	if l.MaxMsgsPer > 0 && mc.m.hasRemoved() {
 		p.live = nil // and the limit of a subject likewise
 	}
