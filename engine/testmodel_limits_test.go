@@ -105,8 +105,12 @@ func (mc *machine) setLimits(next engine.Limits) error {
 	}
 	onReady, onCommit := mc.onReady, mc.onCommit
 	mc.onReady, mc.onCommit, mc.changing = nil, nil, true
-	durable := mc.cfg.Limits.Brings(next)
+	old := mc.cfg.Limits
+	durable := old.Brings(next)
 	err := mc.shell.setLimits(next, func() {
+		if durable {
+			mc.m.changeLimits(old.Join(next), false) // under which it has gone that has expired meanwhile
+		}
 		mc.followExpiry()
 		mc.m.changeLimits(next, false)
 		if durable || mc.cfg.Level == engine.SyncAlways {
