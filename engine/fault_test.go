@@ -181,7 +181,7 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 
 // adopt returns a model that starts from what was recovered.
 func (mc *machine) adopt(state engine.State) *model {
-	m := newModel(mc.cfg.Limits, 0)
+	m := newModel(mc.cfg.Limits, mc.first)
 	m.last, m.time, m.stamp = state.LastSequence, state.LastTime, state.LastTime
 	for _, ev := range mc.m.log {
 		for _, e := range ev.messages {

@@ -160,6 +160,9 @@ func (mc *machine) predict(c sent) engine.Reply {
 
 // observe checks the replies that came and the published state.
 func (mc *machine) observe() error {
+	if err := mc.e.Failed(); err != nil {
+		return err // checkFailed wants all the replies that are left
+	}
 	if mc.tamper != nil {
 		mc.tamper(mc)
 	}
