@@ -169,10 +169,9 @@ func (mc *machine) recovered(shown uint64, counts engine.Counts) error {
 			return err
 		}
 	}
-	log := mc.m.log
 	mc.m = mc.adopt(state)
 	mc.followFromHere()
-	mc.reopenIDs(log)
+	mc.m.reopenIDs(mc.found)
 	mc.expected, mc.submitted, mc.replies, mc.late, mc.erasing = nil, nil, nil, map[any]engine.Reply{}, nil
 	mc.purging, mc.purged = nil, map[any]purged{}
 	mc.shown = mc.snapshot()

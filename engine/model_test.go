@@ -295,7 +295,7 @@ func (mc *machine) resume(atLeast uint64) error {
 	mc.replies, mc.purging, mc.purged = nil, nil, map[any]purged{}
 	mc.expiredBefore(before)
 	mc.renewed()
-	mc.reopenIDs(mc.m.log)
+	mc.m.reopenIDs(mc.found)
 	mc.caps = nil
 	if mc.shown = mc.snapshot(); mc.e.Failed() != nil {
 		return nil

@@ -166,33 +166,23 @@ func (mc *machine) expiredBefore(groups []expired) {
 }
 
 // followFromHere has the model follow what goes from now on.
-func (s *shell) followFromHere() { s.following, s.atOpen, s.expired = true, s.expired, nil }
+func (s *shell) followFromHere() { s.following, s.expired = true, nil }
 
-// reopenIDs forgets all ids but those of the messages that the opening has found: some of them have gone for their age
-// since. A truncation lets the log use a sequence twice, and the message that was stored last is the one that was found.
-func (mc *machine) reopenIDs(log []event) {
-	found := slices.Clone(mc.m.live)
-	for _, group := range mc.atOpen {
-		for _, sequence := range group.sequences {
-			if e, ok := newest(log, sequence); ok {
-				found = append(found, e)
-			}
-		}
+// noteFound notes what the opening has found, once the engine serves: some of that goes at once, for its age, or since
+// a marker needs its room.
+func (s *shell) noteFound() {
+	if s.e.Opening() || s.found != nil {
+		return
 	}
-	slices.SortFunc(found, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
-	mc.m.reopenIDs(found)
-}
-
-// newest returns the message that was stored last with a sequence.
-func newest(log []event, sequence uint64) (entry, bool) {
-	for _, ev := range slices.Backward(log) {
-		for _, e := range ev.messages {
-			if e.sequence == sequence {
-				return e, true
+	s.found = []entry{}
+	for _, id := range s.disk.blocks() {
+		walk(id, s.disk.current[id], func(_ int64, r record) {
+			if r.kind == 'm' && s.e.Holds(r.sequence) {
+				s.found = append(s.found, entry{r.sequence, r.time, r.subject, string(r.header), string(r.payload)})
 			}
-		}
+		})
 	}
-	return entry{}, false
+	slices.SortStableFunc(s.found, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
 }
 
 // expired is messages that have gone as one, and when.

@@ -83,7 +83,7 @@ type shell struct {
 	mostFetched int             // schedules that it looks for at a time, at least 1
 	left        map[uint64]bool // by the opening after a truncation, or nil
 	following   bool            // the model follows what is in expired
-	atOpen      []expired       // what has gone before
+	found       []entry         // by the last opening
 	expired     []expired       // what the engine has removed for its age or by its TTL
 
 	// Hooks of the model test.
@@ -108,8 +108,9 @@ func (s *shell) recover(atLeast uint64, after uint32) {
 	if !resumed {
 		s.register()
 	}
-	for s.e.Opening() || s.busy() {
+	for s.found = nil; s.e.Opening() || s.busy(); s.noteFound() {
 		s.turn()
+		s.noteFound()
 		if !s.runAny() && s.e.Opening() {
 			at, ok := s.e.NextTick()
 			if !ok {
@@ -121,6 +122,7 @@ func (s *shell) recover(atLeast uint64, after uint32) {
 			return
 		}
 	}
+	s.noteFound()
 	if resumed {
 		s.register()
 	}
