@@ -144,6 +144,7 @@ func (mc *machine) followExpiry() {
 		return // the engine is a new one
 	}
 	for _, group := range mc.expired {
+		mc.followPurgesTo(group.purges)
 		if !mc.m.age(group.sequences, group.now) {
 			mc.fail("messages %v were removed for their age, and are not due", group.sequences)
 		}
@@ -189,6 +190,7 @@ func (s *shell) noteFound() {
 type expired struct {
 	now       int64
 	sequences []uint64
+	purges    []engine.Purging // how far these were then
 }
 
 // traceExpiry notes what goes for its age or by its TTL from now on: what goes as one in one group.
@@ -199,7 +201,7 @@ func (s *shell) traceExpiry() {
 		switch {
 		case sequence == 0:
 			if together = !together; together {
-				s.expired = append(s.expired, expired{now: s.now})
+				s.expired = append(s.expired, expired{now: s.now, purges: s.e.Purges()})
 			} else if n := len(s.expired) - 1; len(s.expired[n].sequences) == 0 {
 				s.expired = s.expired[:n]
 			}
@@ -207,7 +209,7 @@ func (s *shell) traceExpiry() {
 			n := len(s.expired) - 1
 			s.expired[n].sequences = append(s.expired[n].sequences, sequence)
 		default:
-			s.expired = append(s.expired, expired{s.now, []uint64{sequence}})
+			s.expired = append(s.expired, expired{s.now, []uint64{sequence}, s.e.Purges()})
 		}
 	})
 }

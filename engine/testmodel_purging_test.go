@@ -56,12 +56,16 @@ func (mc *machine) accepted(c sent) bool {
 
 // followPurges removes from the model what the engine has removed since in pieces: of what a purge selects the oldest
 // that is still there.
-func (mc *machine) followPurges() {
+func (mc *machine) followPurges() { mc.followPurgesTo(mc.e.Purges()) }
+
+// followPurgesTo is followPurges up to a moment when so many were under way: the answer to one that has ended does not
+// know of what a marker has added since.
+func (mc *machine) followPurgesTo(underWay []engine.Purging) {
 	if mc.e.Failed() != nil {
 		return
 	}
 	mc.purging = slices.DeleteFunc(mc.purging, func(p *purging) bool {
-		for _, now := range mc.e.Purges() {
+		for _, now := range underWay {
 			if now.Tag == p.tag {
 				mc.followPurge(p, now.Keeps, now.Removed)
 				return false
