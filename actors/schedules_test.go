@@ -335,16 +335,18 @@ func TestAScheduleThatIsDamagedIsNotWaitedFor(t *testing.T) {
 	s := open(t, config)
 	scheduleOn(t, s, "bad", "@at 2030-01-01T00:00:10Z", "out")
 	scheduleOn(t, s, "good", "@at 2030-01-01T00:00:10Z", "out")
+	scheduleOn(t, s, "early", "@at 2030-01-01T00:00:05Z", "early.out")
 	mustStore(t, s, "x", string(make([]byte, 5000)))
 	require.NoError(t, s.Stop(t.Context()))
 	path := blockPath(config, 1)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	s = open(t, config)
-	awaitMessage(t, s, 3)
-	data[130] ^= 0xff // in the header of the first record
+	clock.pass(6 * time.Second)
+	awaitMessage(t, s, 5) // of the early one: the schedules of the block are known
+	data[130] ^= 0xff     // in the header of the first record
 	require.NoError(t, os.WriteFile(path, data, 0o600))
-	clock.pass(11 * time.Second)
-	awaitMessage(t, s, 4)
+	clock.pass(5 * time.Second)
+	awaitMessage(t, s, 6)
 	require.Len(t, firedOn(t, s, "out", time.Time{}), 1)
 }
