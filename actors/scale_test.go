@@ -26,8 +26,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// What an open stream may cost, in bytes. Measured with Go 1.26 on amd64: 27 KB
-// after a message, 15 KB when idle, 11 KB before the first message. The bounds leave
+// What an open stream may cost, in bytes. Measured with Go 1.26 on amd64: 28 KB
+// after a message, 15 KB when idle, 13 KB before the first message. The bounds leave
 // room for other versions of Go, and for the race detector.
 const (
 	mostIdleBytes  = 16 << 10
@@ -38,7 +38,7 @@ const (
 func TestIdleStreamsAreCheap(t *testing.T) {
 	streams := 1000
 	if testing.Short() {
-		streams = 100
+		streams = 300
 	}
 	var c clock
 	rt := actors.NewRuntime(actors.RuntimeConfig{Clock: c.now})

@@ -39,6 +39,7 @@ func (a *storeActor) tellAll(replies []engine.Reply) {
 		}
 	}
 	a.replies = nil
+	clear(replies) // the engine keeps the list, and with it the last operation of an idle stream
 }
 
 // errPanicked is what the operation is answered with in whose step the store actor panicked.
