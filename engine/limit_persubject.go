@@ -241,7 +241,12 @@ func (e *Engine) evictedOf(id uint32, before uint64) (graves []Tombstone, ready 
 	if !e.holdsEvicted() || id == noSubject || !e.per.evicted.has(id) {
 		return nil, true, nil
 	}
-	set := subject.NewSet(subject.Literal(string(e.subjects.AppendName(nil, id))))
+	return e.gravesOf([]subject.Pattern{subject.Literal(string(e.subjects.AppendName(nil, id)))}, before)
+}
+
+// gravesOf returns the tombstones of the removed messages of subjects that files still hold, up to a sequence.
+func (e *Engine) gravesOf(names []subject.Pattern, before uint64) (graves []Tombstone, ready bool, err error) {
+	set := subject.NewSet(names...)
 	list, outcome := e.gather(&set, 1, before, true)
 	switch outcome {
 	case gatheredSome:

@@ -138,18 +138,5 @@ func (e *Engine) evictedBefore(due []match) (graves []Tombstone, ready bool, err
 	if len(names) == 0 {
 		return nil, true, nil
 	}
-	set := subject.NewSet(names...)
-	list, outcome := e.gather(&set, 1, highest, true)
-	switch outcome {
-	case gatheredSome:
-		return nil, false, nil
-	case unreadableBlock:
-		return nil, false, e.findError()
-	}
-	for i := range list {
-		if m := &list[i]; !m.live() {
-			graves = append(graves, m.tombstone())
-		}
-	}
-	return graves, true, nil
+	return e.gravesOf(names, highest)
 }
