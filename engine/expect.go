@@ -58,7 +58,13 @@ const expectedLast = "expected last sequence"
 // comes. With alone, everything from before them is gone once the first one is stored. ready is false, without an
 // error, when something has to be looked up; with one it cannot be.
 func (e *Engine) checkExpected(messages []Message, alone bool) (ready bool, err error) {
+	if !expectAny(messages) {
+		return true, nil
+	}
 	var batch map[string]uint64 // the last sequences of subjects in the batch so far
+	if expectAny(messages[1:]) {
+		batch = make(map[string]uint64)
+	}
 	ready = true
 	for i := range messages {
 		m := &messages[i]
@@ -81,12 +87,6 @@ func (e *Engine) checkExpected(messages []Message, alone bool) (ready bool, err 
 				return true, &SequenceError{x.what(), x.Sequence, have}
 			}
 		}
-		if i+1 < len(messages) && batch == nil && expectsMore(messages[i+1:]) {
-			batch = make(map[string]uint64)
-			for k := range messages[:i] {
-				batch[messages[k].Subject] = e.last() + 1 + uint64(k)
-			}
-		}
 		if batch != nil {
 			batch[m.Subject] = e.last() + 1 + uint64(i)
 		}
@@ -102,8 +102,8 @@ func (e *Engine) checkExpectedOfOne(m *Message) (ready bool, err error) {
 	return e.checkExpected([]Message{*m}, false)
 }
 
-// expectsMore reports whether one of some messages expects something of subjects.
-func expectsMore(messages []Message) bool {
+// expectAny reports whether one of some messages expects something of subjects.
+func expectAny(messages []Message) bool {
 	for i := range messages {
 		if len(messages[i].Expect) > 0 {
 			return true
