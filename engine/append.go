@@ -10,11 +10,18 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	b.appended.add(sequence, time, b.size, size, id)
 	e.appended(size)
 	e.stagedStore(id, sequence, size)
-	e.noteStored(id, sequence, size)
-	e.ids.remember(m, sequence, time)
-	ages := e.noteLife(b, m, sequence, time)
+	if e.noting() {
+		e.noteStored(id, sequence, size)
+	}
+	ages := true
+	if len(m.Header) > 0 {
+		e.ids.remember(m, sequence, time)
+		ages = e.noteLife(b, m, sequence, time)
+	}
 	b.remember(sequence, time, uint64(size), e.now, ages)
-	e.watchAge(b)
+	if e.maxAge() > 0 {
+		e.watchAge(b)
+	}
 
 	n := &e.numbers
 	if n.counts[countMessages] == 0 {

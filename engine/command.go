@@ -51,6 +51,12 @@ func (m *Message) clone() Message {
 	}
 }
 
+// plain reports whether a message is no more than a subject and a payload: it has no header that could mean
+// something, and asks for nothing. What is done for the others need not be looked at for it.
+func (m *Message) plain() bool {
+	return len(m.Header) == 0 && len(m.Expect) == 0 && m.Rollup == RollupNone && !m.Identified && !m.Mortal
+}
+
 func (m *Message) size() int { return len(m.Subject) + len(m.Header) + len(m.Payload) }
 
 // Precondition refuses a command, with ErrSequenceMismatch, unless it holds.

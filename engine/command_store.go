@@ -14,45 +14,74 @@ func (c *Store) clone() Command { return &Store{c.Message.clone(), c.Preconditio
 func (c *Store) subjectAhead() string { return c.Subject }
 
 func (c *Store) apply(e *Engine, tag any) bool {
-	if e.answerDuplicate(tag, &c.Message) {
-		return true
+	m := &c.Message
+	plain := m.plain()
+	if !plain {
+		if e.answerDuplicate(tag, m) {
+			return true
+		}
+		if !e.zoneReady(m) {
+			return false
+		}
 	}
-	if !e.zoneReady(&c.Message) {
-		return false
+	size := e.recordSize(m)
+	var before subjectNow
+	if e.perLimited() {
+		now, ready, err := e.perReady(m.Subject, 1)
+		if !ready {
+			return e.refuseUnreadable(tag, err)
+		}
+		before = now
 	}
-	size := e.recordSize(&c.Message)
-	before, ready, err := e.perReady(c.Subject, 1)
-	if !ready {
-		return e.refuseUnreadable(tag, err)
+	var asks asked
+	var err error
+	if !plain {
+		asks, err = e.asksFor(m)
 	}
-	kind, err := e.rollupOf(&c.Message)
-	ends := ""
 	if err == nil {
-		ends, err = e.admitSchedule(&c.Message)
-	}
-	if err == nil {
-		err = e.checkLife(&c.Message)
-	}
-	if err == nil {
-		err = c.admit(e, size, before, kind != RollupNone)
+		err = c.admit(e, size, before, asks.rollup != RollupNone)
 	}
 	if err != nil {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
-	if ready, err := e.checkExpectedOfOne(&c.Message); !ready || err != nil {
-		return e.refuseUnreadable(tag, err)
+	if !plain {
+		if ready, err := e.checkExpectedOfOne(m); !ready || err != nil {
+			return e.refuseUnreadable(tag, err)
+		}
 	}
 	if !e.tablesReady(1, uint64(size)) {
 		return false
 	}
-	if kind == RollupNone && ends == "" {
-		e.storeOne(tag, &c.Message, e.stampNow(), size, before)
-		return true
+	if asks != (asked{}) {
+		return c.replace(e, tag, size, asks)
 	}
-	r, ready, err := e.prepareRollup(kind, &c.Message)
-	if ready && ends != "" {
-		ready, err = e.prepareEnd(ends, &r)
+	e.storeOne(tag, m, e.stampNow(), size, before)
+	return true
+}
+
+// asked is what a message asks for with its header.
+type asked struct {
+	rollup Rollup // what it takes the place of
+	ends   string // the subject of the schedule that it ends, "" when it ends none
+}
+
+// asksFor reads the header of a message, or refuses it.
+func (e *Engine) asksFor(m *Message) (a asked, err error) {
+	if a.rollup, err = e.rollupOf(m); err != nil {
+		return asked{}, err
+	}
+	if a.ends, err = e.admitSchedule(m); err != nil {
+		return asked{}, err
+	}
+	return a, e.checkLife(m)
+}
+
+// replace stores a message that takes the place of others.
+func (c *Store) replace(e *Engine, tag any, size int, asks asked) bool {
+	r, ready, err := e.prepareRollup(asks.rollup, &c.Message)
+	if ready && asks.ends != "" {
+		ready, err = e.prepareEnd(asks.ends, &r)
 	}
 	if !ready {
 		return e.refuseUnreadable(tag, err)
@@ -63,11 +92,15 @@ func (c *Store) apply(e *Engine, tag any) bool {
 
 // admit decides whether the message may enter, whose subject has so much. A refusal changes nothing.
 func (c *Store) admit(e *Engine, size int, before subjectNow, rollsUp bool) error {
-	if err := e.roomForOne(int64(size), before, rollsUp); err != nil {
-		return err
+	if e.cfg.Limits.Discard == DiscardNew {
+		if err := e.roomForOne(int64(size), before, rollsUp); err != nil {
+			return err
+		}
 	}
-	if err := e.checkHoldable(int64(size)); err != nil {
-		return err
+	if e.cfg.Limits.MaxBytes > 0 {
+		if err := e.checkHoldable(int64(size)); err != nil {
+			return err
+		}
 	}
 	if err := e.checkSize(&c.Message); err != nil {
 		return err
@@ -77,14 +110,21 @@ func (c *Store) admit(e *Engine, size int, before subjectNow, rollsUp bool) erro
 
 // storeOne appends a message that was admitted, and answers its command.
 func (e *Engine) storeOne(tag any, m *Message, time int64, size int, before subjectNow) {
-	e.beforePer()
+	per := e.perLimited()
+	if per {
+		e.beforePer()
+	}
 	if e.full(size) {
 		e.roll()
 	}
 	sequence := e.last() + 1
 	id := e.add(m, sequence, time, size)
-	e.enforcePer(id, before, sequence, size)
+	if per {
+		e.enforcePer(id, before, sequence, size)
+	}
 	e.enforce()
-	e.noteOrder(sequence)
+	if e.noting() {
+		e.noteOrder(sequence)
+	}
 	e.current.reply(Reply{Tag: tag, Sequence: sequence, Count: 1, Time: time})
 }

@@ -28,11 +28,14 @@ func (c *StoreBatch) clone() Command {
 func (*StoreBatch) subjectAhead() string { return "" }
 
 func (c *StoreBatch) apply(e *Engine, tag any) bool {
-	if c.answerDuplicate(e, tag) {
-		return true
-	}
-	if ready, err := c.schedulesReady(e); !ready {
-		return e.refuseUnreadable(tag, err)
+	total, plain := c.measure(e)
+	if !plain {
+		if c.answerDuplicate(e, tag) {
+			return true
+		}
+		if ready, err := c.schedulesReady(e); !ready {
+			return e.refuseUnreadable(tag, err)
+		}
 	}
 	if e.perLimited() {
 		for i := range c.Messages {
@@ -41,13 +44,15 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 			}
 		}
 	}
-	total, kinds, err := c.admit(e)
+	kinds, err := c.admit(e, total, plain)
 	if err != nil {
 		e.replyInOrder(Reply{Tag: tag, Err: err})
 		return true
 	}
-	if ready, err := e.checkExpected(c.Messages, rollsUpAll(kinds)); !ready || err != nil {
-		return e.refuseUnreadable(tag, err)
+	if !plain {
+		if ready, err := e.checkExpected(c.Messages, rollsUpAll(kinds)); !ready || err != nil {
+			return e.refuseUnreadable(tag, err)
+		}
 	}
 	if !e.tablesReady(uint64(len(c.Messages)), uint64(total)) {
 		return false
@@ -60,42 +65,58 @@ func (c *StoreBatch) apply(e *Engine, tag any) bool {
 	e.beforePer()
 	c.store(e, total, time, kinds, &r)
 	e.enforce()
-	e.noteOrder(first)
+	if e.noting() {
+		e.noteOrder(first)
+	}
 	e.current.reply(Reply{Tag: tag, Sequence: e.last(), Count: len(c.Messages), Time: time})
 	return true
 }
 
-// admit decides whether the batch may enter, and returns the bytes of its records, and what they take the place
-// of. A refusal changes nothing.
-func (c *StoreBatch) admit(e *Engine) (total int, kinds []Rollup, err error) {
-	if len(c.Messages) == 0 {
-		return 0, nil, ErrEmptyBatch
-	}
-	if kinds, err = c.rollups(e); err != nil {
-		return 0, nil, err
-	}
+// measure returns the bytes of the batch's records, and whether all of its messages are plain.
+func (c *StoreBatch) measure(e *Engine) (total int, plain bool) {
+	plain = true
 	for i := range c.Messages {
 		total += e.recordSize(&c.Messages[i])
+		plain = plain && c.Messages[i].plain()
+	}
+	return total, plain
+}
+
+// admit decides whether the batch may enter, whose records have so many bytes, and returns what they take the
+// place of. A refusal changes nothing.
+func (c *StoreBatch) admit(e *Engine, total int, plain bool) (kinds []Rollup, err error) {
+	if len(c.Messages) == 0 {
+		return nil, ErrEmptyBatch
+	}
+	if !plain {
+		if kinds, err = c.rollups(e); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.room(e, int64(total), kinds); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	for i := range c.Messages {
-		if err := e.checkHoldable(int64(e.recordSize(&c.Messages[i]))); err != nil {
-			return 0, nil, err
+		if e.cfg.Limits.MaxBytes > 0 {
+			if err := e.checkHoldable(int64(e.recordSize(&c.Messages[i]))); err != nil {
+				return nil, err
+			}
 		}
 		if err := e.checkSize(&c.Messages[i]); err != nil {
-			return 0, nil, err
+			return nil, err
+		}
+		if plain {
+			continue
 		}
 		if err := e.checkLife(&c.Messages[i]); err != nil {
-			return 0, nil, fmt.Errorf("message %d of the batch: %w", i, err)
+			return nil, fmt.Errorf("message %d of the batch: %w", i, err)
 		}
 	}
 	if total > MaxBatchBytes {
 		e.counts[countRefusedSize]++
-		return 0, nil, &LimitError{"bytes of a batch", int64(total), MaxBatchBytes, ErrTooLarge}
+		return nil, &LimitError{"bytes of a batch", int64(total), MaxBatchBytes, ErrTooLarge}
 	}
-	return total, kinds, e.checkSequence(0, c.Precondition, uint64(len(c.Messages)))
+	return kinds, e.checkSequence(0, c.Precondition, uint64(len(c.Messages)))
 }
 
 // count returns how many messages of the subject of message i the batch has, up to that one.

@@ -164,11 +164,9 @@ func (e *Engine) noteInOrder(n Notice) {
 	}
 }
 
-// noteStored notes a message that the current group stores.
+// noteStored notes a message that the current group stores, for those who take notices.
 func (e *Engine) noteStored(id uint32, sequence uint64, size int) {
-	if e.noting() {
-		e.current.notices = append(e.current.notices, stagedNotice{Notice{NoticeStored, 1, int64(size), sequence, "", 0}, id, nil})
-	}
+	e.current.notices = append(e.current.notices, stagedNotice{Notice{NoticeStored, 1, int64(size), sequence, "", 0}, id, nil})
 }
 
 // noteOrder ends the notices of a command that has stored messages from a sequence on: those of the older messages
