@@ -29,24 +29,26 @@ const (
 type op struct {
 	// command is what the engine is to do. The commands that store messages, or remove
 	// one, are part of the op, so that they need no memory of their own.
-	command engine.Command
-	store   engine.Store
-	remove  engine.Remove
-	raw     engine.StoreRaw
-	batch   engine.StoreBatch
-
-	config  *Config // that is to be taken, nil when the operation is not for that
-	reply   engine.Reply
-	state   atomic.Int32
-	bytes   int64 // credit that it holds
-	scratch []byte
-	pool    *opPool
-
+	//
+	// What every store uses comes first: an op goes from core to core, and each line of it that is touched has to
+	// be fetched there.
+	command  engine.Command
+	store    engine.Store
+	state    atomic.Int32
+	bytes    int64 // credit that it holds
+	reply    engine.Reply
 	done     chan struct{} // of capacity 1; receives when the reply is set
 	pipeline *Pipeline     // nil when the operation is not of a pipeline
 	index    uint64        // in the pipeline
 	request  writing       // nil when it is not of an actor
 	sender   *actor.PID    // the actor; nil when it does not want an answer
+	pool     *opPool
+	scratch  []byte
+	config   *Config // that is to be taken, nil when the operation is not for that
+
+	remove engine.Remove
+	batch  engine.StoreBatch
+	raw    engine.StoreRaw
 }
 
 // HoldsCredit implements mailbox.Credited.
@@ -68,12 +70,20 @@ func (p *opPool) get() *op {
 
 // recycle returns an op that nobody refers to any more to the pool.
 func (o *op) recycle() {
-	batch := o.batch.Messages
-	clear(batch)
-	if cap(batch) > mostSpareMessages {
-		batch = nil
+	switch o.command {
+	case &o.store:
+		o.store = engine.Store{}
+	case &o.raw:
+		o.raw = engine.StoreRaw{}
+	case &o.batch:
+		batch := o.batch.Messages
+		clear(batch)
+		if cap(batch) > mostSpareMessages {
+			batch = nil
+		}
+		o.batch = engine.StoreBatch{Messages: batch[:0]}
 	}
-	o.command, o.store, o.raw, o.batch = nil, engine.Store{}, engine.StoreRaw{}, engine.StoreBatch{Messages: batch[:0]}
+	o.command = nil
 	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, spare(o.scratch)
 	o.pipeline, o.sender, o.request, o.config = nil, nil, nil, nil
 	o.pool.pool.Put(o)

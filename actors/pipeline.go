@@ -107,12 +107,10 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 
 // own copies a message into the op, which then owns it.
 func (o *op) own(subject string, header Header, payload []byte, opts []StoreOption) error {
-	all, err := optionsOf(opts)
+	header, err := o.takeOptions(header, opts)
 	if err != nil {
 		return err
 	}
-	all.ofStore(&o.store)
-	header = all.header(header)
 	o.store.Subject, o.store.Header = subject, nil
 	o.scratch = o.scratch[:0]
 	if len(header) > 0 {

@@ -62,12 +62,10 @@ func (m *StoreRawRequest) answer(r engine.Reply) any {
 // fillStore makes an op store a message, which stays the caller's.
 func (o *op) fillStore(subject string, header Header, payload []byte, options []StoreOption) error {
 	o.command = &o.store
-	all, err := optionsOf(options)
+	header, err := o.takeOptions(header, options)
 	if err != nil {
 		return err
 	}
-	all.ofStore(&o.store)
-	header = all.header(header)
 	if len(header) > 0 {
 		if o.scratch, err = header.AppendBlock(o.scratch[:0]); err != nil {
 			return err

@@ -37,20 +37,30 @@ func (o *op) fillBatch(messages []BatchMessage) error {
 	o.scratch = o.scratch[:0]
 	for i := range messages {
 		m := &messages[i]
-		own := engine.Message{Subject: m.Subject, Payload: m.Payload}
-		all, err := optionsOf(m.Options)
-		if err != nil {
+		c.Messages = append(c.Messages, engine.Message{Subject: m.Subject, Payload: m.Payload})
+		if len(m.Header) == 0 && len(m.Options) == 0 {
+			continue
+		}
+		if err := o.fillHeader(&c.Messages[i], m); err != nil {
 			return fmt.Errorf("message %d of the batch: %w", i, err)
 		}
-		all.ofMessage(&own)
-		if header := all.header(m.Header); len(header) > 0 {
-			start := len(o.scratch)
-			if o.scratch, err = header.AppendBlock(o.scratch); err != nil {
-				return fmt.Errorf("message %d of the batch: %w", i, err)
-			}
-			own.Header = o.scratch[start:len(o.scratch):len(o.scratch)]
+	}
+	return nil
+}
+
+// fillHeader gives a message of a batch its header, and what its options say.
+func (o *op) fillHeader(own *engine.Message, m *BatchMessage) error {
+	all, err := gatherOptions(m.Options)
+	if err != nil {
+		return err
+	}
+	all.ofMessage(own)
+	if header := all.header(m.Header); len(header) > 0 {
+		start := len(o.scratch)
+		if o.scratch, err = header.AppendBlock(o.scratch); err != nil {
+			return err
 		}
-		c.Messages = append(c.Messages, own)
+		own.Header = o.scratch[start:len(o.scratch):len(o.scratch)]
 	}
 	return nil
 }

@@ -89,14 +89,7 @@ func MsgID(id string) StoreOption {
 // msgIDHeader is the header that has the id of a message.
 const msgIDHeader = msgheader.MsgID
 
-// optionsOf gathers what options say.
-func optionsOf(list []StoreOption) (all storeOptions, err error) {
-	if len(list) == 0 {
-		return all, nil
-	}
-	return gatherOptions(list)
-}
-
+// gatherOptions returns what options say.
 func gatherOptions(list []StoreOption) (all storeOptions, err error) {
 	for _, option := range list {
 		option(&all)
@@ -143,10 +136,26 @@ func (all *storeOptions) ofStore(c *engine.Store) {
 	c.Precondition, c.Expect, c.Rollup, c.Identified, c.Mortal = all.last, all.expect, all.rollup, all.hasID, all.hasTTL
 }
 
+// takeOptions sets what options say of the op's message, and returns its headers with those that they add.
+func (o *op) takeOptions(header Header, options []StoreOption) (Header, error) {
+	if len(options) == 0 {
+		return header, nil
+	}
+	all, err := gatherOptions(options)
+	if err != nil {
+		return nil, err
+	}
+	all.ofStore(&o.store)
+	return all.header(header), nil
+}
+
 // setBatchOptions applies the options of a batch, which are looked at before its first message.
 func (o *op) setBatchOptions(options []StoreOption) error {
-	all, err := optionsOf(options)
-	if err != nil || len(options) == 0 {
+	if len(options) == 0 {
+		return nil
+	}
+	all, err := gatherOptions(options)
+	if err != nil {
 		return err
 	}
 	if all.hasID {
