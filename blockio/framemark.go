@@ -50,13 +50,37 @@ func (r *Record) FrameMark() (bytes, crc uint32, ok bool) {
 // for them. These are what the record's own checksum does not cover. record is one whole
 // record of at least EmptyRecordSize bytes.
 func LengthsCRC(crc uint32, record []byte) uint32 {
-	var fields [maxLengthFields]byte
-	n := lengthFields(&fields, record)
-	crc = ^crc
-	for _, b := range fields[:n] { // crc32.Update would move so few bytes to the heap
-		crc = castagnoli[byte(crc)^b] ^ crc>>8
+	length := binary.LittleEndian.Uint32(record)
+	subject := binary.LittleEndian.Uint16(record[20:])
+	crc = crcOf2(crcOf4(^crc, length), subject)
+	if at := headSize + int(subject); length&headerFlag != 0 && at+4 <= len(record) {
+		crc = crcOf4(crc, binary.LittleEndian.Uint32(record[at:]))
 	}
 	return ^crc
+}
+
+// strides has in table k what a byte does to a CRC-32C when k bytes of zeros follow it. With them a few bytes are
+// taken in one step; crc32.Update is made for many, and would move so few to the heap.
+var strides = func() (t [4]crc32.Table) {
+	t[0] = *castagnoli
+	for k := 1; k < len(t); k++ {
+		for i, crc := range t[k-1] {
+			t[k][i] = t[0][byte(crc)] ^ crc>>8
+		}
+	}
+	return t
+}()
+
+// crcOf4 continues an inverted CRC-32C over the bytes of v, the lowest first.
+func crcOf4(crc, v uint32) uint32 {
+	crc ^= v
+	return strides[3][byte(crc)] ^ strides[2][byte(crc>>8)] ^ strides[1][byte(crc>>16)] ^ strides[0][crc>>24]
+}
+
+// crcOf2 is crcOf4 for two bytes.
+func crcOf2(crc uint32, v uint16) uint32 {
+	crc ^= uint32(v)
+	return strides[1][byte(crc)] ^ strides[0][byte(crc>>8)] ^ crc>>16
 }
 
 // maxLengthFields is the size of all the length fields of a record.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // TestFrameMarkGolden: the bytes of a frame mark, and what its CRC is over.
@@ -76,6 +77,21 @@ func TestLengthsCRCAllocatesNothing(t *testing.T) {
 	key := NewRecordCodec("MARKS", 1)
 	record := key.AppendMessage(nil, 1, goldenTime, "foo.a", []byte("h"), []byte("hello"))
 	require.Zero(t, testing.AllocsPerRun(100, func() { LengthsCRC(1, record) }))
+}
+
+// TestLengthsCRCIsOfTheLengthFields, as hash/crc32 calculates it.
+func TestLengthsCRCIsOfTheLengthFields(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		subject := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "subject")
+		header := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "header")
+		record := NewRecordCodec("MARKS", 1).AppendMessage(nil, 1, 1, string(subject), header, []byte("payload"))
+		fields := append(bytes.Clone(record[:4]), record[20:22]...)
+		if len(header) > 0 {
+			fields = append(fields, record[headSize+len(subject):][:4]...)
+		}
+		seed := rapid.Uint32().Draw(t, "seed")
+		require.Equal(t, crc32.Update(seed, castagnoli, fields), LengthsCRC(seed, record))
+	})
 }
 
 // TestMarkCRCGoesOn: the seed of the next frame is the CRC of the last mark, whatever is
