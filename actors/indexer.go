@@ -43,7 +43,7 @@ func (*indexerActor) Receive(ctx actor.Context) {
 func (m *indexWork) run() (done *indexDone) {
 	done = &indexDone{work: m.work, done: engine.Done{ID: m.work.ID}}
 	// A few at a time, of all streams together: each takes the memory of a block.
-	m.runtime.readers.Build(func() { done.written, done.done.Err = m.files.WriteIndex(m.work.Block) })
+	m.runtime.readers.Build(func() { done.written, done.done.Err = m.files.WriteIndex(m.work.Block, m.work.Data) })
 	return done
 }
 

@@ -10,7 +10,7 @@ type indexing struct {
 	out     *block   // its WorkIndex is out
 	retryAt int64    // the last one failed; no other one before this time
 	// held are blocks whose memory stays until they have an index, so that readers
-	// do not meanwhile have to scan the file.
+	// do not meanwhile have to scan the file, nor who makes the index.
 	held []*block
 	// begun tells that the shell has begun to tick, and so gives indexes time.
 	begun bool
@@ -48,6 +48,11 @@ func (x *indexing) next(e *Engine) (busy bool) {
 		default:
 			x.out = b
 			e.schedule(WorkIndex, b.id, b.size)
+			if slices.Contains(x.held, b) {
+				data := b.memory.all(b.size)
+				b.memory.lent = data != nil
+				e.work[len(e.work)-1].Data = data
+			}
 		}
 	}
 	return x.out != nil
@@ -74,7 +79,7 @@ func (x *indexing) missing() uint64 {
 // done takes the completion of a WorkIndex.
 func (x *indexing) done(e *Engine, err error) {
 	b := x.out
-	x.out = nil
+	x.out, b.memory.lent = nil, false
 	if err != nil {
 		x.retryAt = e.now + retryIndex
 		x.waiting = append(x.waiting, b)

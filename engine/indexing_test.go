@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -93,6 +94,55 @@ func TestAMemoryHeldForAnIndexGoesWithItsFailure(t *testing.T) {
 	require.Equal(t, 1, s.e.MemoryBlocks())
 	_, ok := s.read(1)
 	require.True(t, ok)
+}
+
+// TestTheMemoryOfABlockGoesToWhoMakesItsIndex: all of it, unless the block was begun before the stream was opened.
+func TestTheMemoryOfABlockGoesToWhoMakesItsIndex(t *testing.T) {
+	s := open(func(c *engine.Config) { c.BlockSize, c.IndexFrom = 400, 1 })
+	s.tick(start)
+	s.must(t, store("a", 100))
+	s.reopen()
+	s.tick(start)
+	for range 3 {
+		s.step(store("a", 100))
+		s.runCommits()
+	}
+	index := s.hold(t, engine.WorkIndex, 1)
+	require.Nil(t, index.Data, "the first message is in the file alone")
+	s.e.Done(engine.Done{ID: index.ID})
+	for range 2 {
+		s.step(store("a", 100))
+		s.runCommits()
+	}
+	index = s.hold(t, engine.WorkIndex, 2)
+	require.Equal(t, s.disk.current[2], slices.Concat(index.Data...))
+}
+
+// TestMemoryThatIsReadIsNotUsedAgain: an index of other bytes would be a false witness.
+func TestMemoryThatIsReadIsNotUsedAgain(t *testing.T) {
+	ends := map[string]func(s *shell){
+		"the engine fails": func(s *shell) { s.e.Fail(errDisk); s.e.Release() },
+		"the block is evicted": func(s *shell) {
+			for range 2 {
+				s.step(store("a", 300_000))
+				s.runCommits()
+			}
+		},
+	}
+	for name, end := range ends {
+		pool := &buffers{}
+		s := open(func(c *engine.Config) { c.BlockSize, c.Buffers, c.Limits.MaxMsgs = 400_000, pool, 2 })
+		s.tick(start)
+		for range 2 {
+			s.step(store("a", 300_000)) // a block each
+			s.runCommits()
+		}
+		index := s.hold(t, engine.WorkIndex, 1)
+		want := slices.Concat(index.Data...)
+		require.NotEmpty(t, want, name)
+		end(s)
+		require.Equal(t, want, slices.Concat(index.Data...), name)
+	}
 }
 
 // TestAnEvictedBlockIsNoLongerHeld: the index that its memory waits for will not be written.

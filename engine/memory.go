@@ -6,7 +6,8 @@ package engine
 type memory struct {
 	tail   *Tail
 	chunks []dataChunk
-	used   int // bytes used of the last chunk
+	used   int  // bytes used of the last chunk
+	lent   bool // the shell reads it: what is dropped meanwhile is not used again
 
 	// frame is the one that is open, if frame.open. Its mark and its records are in
 	// this memory.
@@ -131,7 +132,7 @@ func (m *memory) drop(t *Table, buffers Buffers, spare *[]*slotChunk, keepTable 
 	}
 	m.tail.data.Store(nil)
 	m.tail.slots.Store(nil)
-	untouched := !m.tail.touched.Load()
+	untouched := !m.tail.touched.Load() && !m.lent
 	for i := range m.chunks {
 		m.chunks[i].giveBack(buffers, untouched)
 	}
@@ -142,7 +143,15 @@ func (m *memory) drop(t *Table, buffers Buffers, spare *[]*slotChunk, keepTable 
 			}
 		}
 	}
-	m.chunks, m.used, m.tail = nil, 0, nil
+	m.chunks, m.used, m.tail, m.lent = nil, 0, nil, false
+}
+
+// all returns the bytes of a block of some size, in pieces of whole records, or nil when not all of them are here.
+func (m *memory) all(size int64) [][]byte {
+	if len(m.chunks) == 0 || m.chunks[0].start > 0 {
+		return nil
+	}
+	return m.pieces(nil, 0, size)
 }
 
 // maxSpareSlots bounds the chunks of tables that are kept for reuse. A full block of

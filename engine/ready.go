@@ -149,6 +149,9 @@ type Work struct {
 	Size     int64
 	Sequence uint64 // erase, find
 	Length   int    // erase
+	// Data is all that was written to the block of WorkIndex, in pieces of whole records, or nil. It does not change
+	// until the work is done.
+	Data [][]byte
 	// Filter is what WorkFind selects by.
 	Filter *subject.Set
 	// Compaction is what WorkCompact does.

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -330,6 +331,9 @@ func (s *shell) runWork() bool {
 	case engine.WorkIndex:
 		if _, ok := s.disk.current[w.Block]; !ok {
 			panic(fmt.Sprintf("block %d is to be indexed, and is not there", w.Block))
+		}
+		if w.Data != nil && !bytes.Equal(slices.Concat(w.Data...), s.disk.current[w.Block]) {
+			panic(fmt.Sprintf("block %d is to be indexed with other bytes than it has", w.Block))
 		}
 		done.Err = s.disk.run(w.String(), false, 0)
 	}

@@ -50,6 +50,39 @@ func BuildAround(path string, id uint32, key *blockio.RecordCodec, data []byte, 
 	return image, scan, err
 }
 
+// BuildWritten makes the image of the index of a sealed block from what was written to it: all of it, in pieces of
+// whole records. The block is read for its identity alone. Where its file is not what was written, a reader who goes
+// by the index finds damage.
+//
+// The error is one of the file, wraps ErrStale when the file has not the length of the pieces or another end, and is
+// one of ErrLimit or of blockio.ErrCorrupt when the pieces are not what they should be.
+func BuildWritten(file BlockFile, block uint32, pieces [][]byte) (image []byte, err error) {
+	b := builders.Get().(*Builder)
+	defer builders.Put(b)
+	b.Reset(block)
+	end := int64(0)
+	var r blockio.Record
+	var last []byte
+	for _, piece := range pieces {
+		for ; len(piece) > 0; piece = piece[r.Size:] {
+			if err := blockio.Parse(piece, &r); err != nil {
+				return nil, fmt.Errorf("what was written at %d of block %d: %w", end, block, err)
+			}
+			last = piece[:r.Size]
+			b.add(last, end, &r)
+			end += int64(r.Size)
+		}
+	}
+	id, err := IdentityOf(file, block)
+	if err != nil {
+		return nil, err
+	}
+	if want := identity(block, last, blockio.FileStat{Size: end, ModTime: id.ModTime}); id != want {
+		return nil, fmt.Errorf("%w: the file is %v, what was written %v", ErrStale, id, want)
+	}
+	return b.Finish(id, &blockio.BlockScan{End: end})
+}
+
 // Write puts an image into the file path, in place of what is there: a reader finds
 // the old file or the new. Nothing is synced. After a crash the file may be the old
 // one, missing or torn, which Open finds. No other file is left behind by an error.

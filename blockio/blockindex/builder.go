@@ -134,12 +134,17 @@ func (b *Builder) Floor(time int64) { b.extras = append(b.extras, Tombstone{0, t
 
 // Record adds a record as ScanBlock visits it. data is the whole block.
 func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
+	b.add(data[offset:offset+int64(r.Size)], offset, r)
+}
+
+// add adds a record, of which raw is the bytes in the block.
+func (b *Builder) add(raw []byte, offset int64, r *blockio.Record) {
 	switch r.Kind {
 	case blockio.KindMessage:
 		if len(r.Header) > 0 && msgheader.LifeOf(r.Header) != (msgheader.Life{}) {
 			b.sum.Plain = false
 		}
-		b.Message(r.Sequence, r.Time, offset, data[offset:offset+int64(r.Size)], r.Subject)
+		b.Message(r.Sequence, r.Time, offset, raw, r.Subject)
 	case blockio.KindSkip, blockio.KindErased:
 		b.Skip(r.Sequence, r.Time)
 	case blockio.KindTombstone:

@@ -41,7 +41,7 @@ func withIndex(t *testing.T, fsys blockio.FS) *Files {
 	t.Helper()
 	f := newTestFiles(t, fsys)
 	writeBlock(t, f, 1, 1, 20, true)
-	written, err := f.WriteIndex(1)
+	written, err := f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 	return f
@@ -65,7 +65,7 @@ func TestCompactWritesTheBlockAnew(t *testing.T) {
 		require.Equal(t, info.Sequence, r.Sequence)
 		require.Equal(t, uint64(2*i+2), r.Sequence)
 	}
-	written, err := f.WriteIndex(1)
+	written, err := f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 	s, err := f.scanFromIndex(1)
@@ -133,7 +133,7 @@ func TestAnIndexIsOfTheBlockThatIsThere(t *testing.T) {
 				}
 			}}
 		})
-		written, err := f.WriteIndex(1)
+		written, err := f.WriteIndex(1, nil)
 		require.NoError(t, err, name)
 		require.True(t, written, name)
 		x, _, err := f.openIndex(1)
@@ -200,7 +200,7 @@ func TestRemovalsOfABlock(t *testing.T) {
 		tombstones, err := f.tombstones(1, int64(len(data)))
 		require.NoError(t, err)
 		require.Equal(t, want, tombstones)
-		written, err := f.WriteIndex(1)
+		written, err := f.WriteIndex(1, nil)
 		require.NoError(t, err)
 		require.True(t, written)
 	}
@@ -278,7 +278,7 @@ func TestATornEraseIsNoLoss(t *testing.T) {
 					image := m.Clone()
 					h := newTestFiles(t, image)
 					if row.indexed {
-						_, err := h.WriteIndex(1)
+						_, err := h.WriteIndex(1, nil)
 						require.NoError(t, err)
 					}
 					var log bytes.Buffer
@@ -321,12 +321,12 @@ func TestTheIndexOfABlockWithAnErasedMessage(t *testing.T) {
 		require.NoError(t, err)
 		info, found := scan.Find(sequence)
 		require.True(t, found)
-		written, err := f.WriteIndex(1)
+		written, err := f.WriteIndex(1, nil)
 		require.NoError(t, err)
 		require.True(t, written)
 		require.NoError(t, f.Erase(1, sequence, info.Offset, info.Size, rand.Reader))
 		require.False(t, exists(t, f.FS, indexOf(f, 1)), "it has the subject")
-		written, err = f.WriteIndex(1)
+		written, err = f.WriteIndex(1, nil)
 		require.NoError(t, err)
 		require.True(t, written)
 		x, damaged, err := f.openIndex(1)

@@ -39,22 +39,22 @@ func TestNoIndexOfABlockWithABadSector(t *testing.T) {
 	f := newTestFiles(t, files)
 	writeBlock(t, f, 1, 1, 200, true)
 	files.Spoil(f.Blocks.Path(1), 4096, 4608)
-	written, err := f.WriteIndex(1)
+	written, err := f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.False(t, written)
 	require.False(t, exists(t, files, blockindex.Path(f.Blocks.Path(1))))
 	files.Heal()
-	written, err = f.WriteIndex(1)
+	written, err = f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 
 	// An index that cannot be read is no evidence, and is replaced.
 	files.Spoil(blockindex.Path(f.Blocks.Path(1)), 0, 512)
 	for range mostAttempts - 1 {
-		_, err = f.WriteIndex(1)
+		_, err = f.WriteIndex(1, nil)
 		require.ErrorIs(t, err, blocktest.ErrIO)
 	}
-	written, err = f.WriteIndex(1)
+	written, err = f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 	require.NoError(t, f.Blocks.Close())
@@ -100,7 +100,7 @@ func TestABlockWithABadSectorIsNotWrittenAnew(t *testing.T) {
 	f.unreadable = nil
 
 	// An index that cannot be read speaks against nothing, after some attempts.
-	written, err := f.WriteIndex(1)
+	written, err := f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 	files.Spoil(f.Blocks.Path(1), 4096, 4608)

@@ -108,7 +108,7 @@ func (f *Files) Work(w engine.Work) engine.Done {
 	case engine.WorkTell:
 		done.Err = f.TellPublished()
 	case engine.WorkIndex:
-		_, done.Err = f.WriteIndex(w.Block)
+		_, done.Err = f.WriteIndex(w.Block, w.Data)
 	default:
 		done.Err = fmt.Errorf("actors: unknown work %v", w)
 	}

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -59,6 +60,19 @@ func exists(t *testing.T, fsys blockio.FS, name string) bool {
 	return true
 }
 
+func readFile(t *testing.T, fsys blockio.FS, name string) []byte {
+	t.Helper()
+	file, err := fsys.OpenFile(name, blockio.ModeRead)
+	require.NoError(t, err)
+	stat, err := file.Stat()
+	require.NoError(t, err)
+	data := make([]byte, stat.Size)
+	_, err = file.ReadAt(data, 0)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	return data
+}
+
 // TestCommitStopsAtTheFirstError, and says which operation failed.
 func TestCommitStopsAtTheFirstError(t *testing.T) {
 	f := newTestFiles(t, blocktest.NewMemFS())
@@ -95,7 +109,7 @@ func TestTableOfABlock(t *testing.T) {
 	}
 	scanned := load(size)
 	require.Equal(t, 20, scanned.Len())
-	written, err := f.WriteIndex(1)
+	written, err := f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 	indexed := load(size)
@@ -114,12 +128,12 @@ func TestTableOfABlock(t *testing.T) {
 // TestWriteIndex writes none of a block that has gone, and removes the one of a block that cannot have one.
 func TestWriteIndex(t *testing.T) {
 	f := newTestFiles(t, blocktest.NewMemFS())
-	written, err := f.WriteIndex(7)
+	written, err := f.WriteIndex(7, nil)
 	require.NoError(t, err)
 	require.False(t, written)
 
 	size := writeBlock(t, f, 1, 1, 20, true)
-	written, err = f.WriteIndex(1)
+	written, err = f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 	require.True(t, exists(t, f.FS, blockindex.Path(f.Blocks.Path(1))))
@@ -129,10 +143,40 @@ func TestWriteIndex(t *testing.T) {
 	_, err = file.WriteAt(make([]byte, 100), size)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
-	written, err = f.WriteIndex(1)
+	written, err = f.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.False(t, written)
 	require.False(t, exists(t, f.FS, blockindex.Path(f.Blocks.Path(1))))
+}
+
+// TestWriteIndexFromMemory makes the index that the block would make, and does not read that; not when there is an
+// index already, which may show a loss, nor when the file is not what was written.
+func TestWriteIndexFromMemory(t *testing.T) {
+	f := newTestFiles(t, blocktest.NewMemFS())
+	writeBlock(t, f, 1, 1, 20, true)
+	path, index := f.Blocks.Path(1), blockindex.Path(f.Blocks.Path(1))
+	block := readFile(t, f.FS, path)
+	write := func(memory [][]byte) []byte {
+		written, err := f.WriteIndex(1, memory)
+		require.NoError(t, err)
+		require.True(t, written)
+		return readFile(t, f.FS, index)
+	}
+	want := write(nil)
+	size := len(block) / 20
+	other := bytes.Clone(block)
+	other[size+40] ^= 1 // in the second message, and the end is the same
+	require.Equal(t, want, write([][]byte{other}), "there is an index, so the block is read")
+
+	remove := func() { require.NoError(t, f.FS.Remove(index)) }
+	remove()
+	require.Equal(t, want, write([][]byte{block[:7*size], block[7*size:]}))
+	remove()
+	require.NotEqual(t, want, write([][]byte{other}), "what was written counts: that the block differs is damage")
+	remove()
+	require.Equal(t, want, write([][]byte{block[:19*size]}), "the file is longer")
+	remove()
+	require.Equal(t, want, write([][]byte{block[:size-1]}), "no whole records")
 }
 
 // TestNothingStaysOpen after work of every kind, also when it fails.

@@ -18,10 +18,14 @@ type indexAttempt struct{ outdated bool } // the block was changed meanwhile
 //
 // A block that is rewritten, or of which a message is erased, meanwhile is read again: an index of what it was
 // would speak of a loss, or hold the subject.
-func (f *Files) WriteIndex(id uint32) (written bool, err error) {
+//
+// memory is all that was written to the block, in pieces of whole records, or nil. With it the block is not read
+// unless one of these things happens, or it has an index already.
+func (f *Files) WriteIndex(id uint32, memory [][]byte) (written bool, err error) {
 	for {
 		attempt := f.attempt(id)
-		written, err = f.writeIndex(id, attempt)
+		written, err = f.writeIndex(id, memory, attempt)
+		memory = nil
 		f.beside.Lock()
 		delete(f.building, id)
 		again := attempt.outdated
@@ -63,7 +67,7 @@ func (f *Files) RenewIndex(now blockindex.Identity) error {
 }
 
 // writeIndex is WriteIndex in one attempt, whose result is of no meaning if that is outdated.
-func (f *Files) writeIndex(id uint32, attempt *indexAttempt) (written bool, err error) {
+func (f *Files) writeIndex(id uint32, memory [][]byte, attempt *indexAttempt) (written bool, err error) {
 	block, err := f.lease(id, true)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -72,6 +76,13 @@ func (f *Files) writeIndex(id uint32, attempt *indexAttempt) (written bool, err 
 		return false, err
 	}
 	defer block.Release()
+	if memory != nil && !f.hasIndex(id) {
+		image, err := blockindex.BuildWritten(block, id, memory)
+		if err == nil || errors.Is(err, blockindex.ErrLimit) {
+			return f.takeIndex(block.Path(), image, err, attempt)
+		}
+		f.Log.Warn("the file of a block is not what was written to it", "path", block.Path(), "error", err)
+	}
 	data, err := block.ReadAll(nil)
 	if blockio.Unreadable(err) != nil {
 		f.Log.Warn("a block has sectors that cannot be read, and gets no index before the next opening", "path", block.Path(), "error", err)
@@ -85,12 +96,32 @@ func (f *Files) writeIndex(id uint32, attempt *indexAttempt) (written bool, err 
 	}
 	stat, _ := block.Stat() // as it was when the block was opened; it cannot fail
 	image, _, err := blockindex.Build(block.Path(), id, block.Codec(), data, stat)
+	return f.takeIndex(block.Path(), image, err, attempt)
+}
+
+// hasIndex reports whether there may be an index file of a block.
+func (f *Files) hasIndex(id uint32) bool {
+	path := blockindex.Path(f.Blocks.Path(id))
+	file, err := f.FS.OpenFile(path, blockio.ModeRead)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false
+	case err != nil:
+		f.Log.Warn("cannot tell whether a block has an index", "path", path, "error", err)
+	default:
+		_ = file.Close() // it was opened for reading, so an error of closing it loses nothing
+	}
+	return true
+}
+
+// takeIndex is putIndex, unless the attempt is outdated.
+func (f *Files) takeIndex(path string, image []byte, err error, attempt *indexAttempt) (written bool, _ error) {
 	f.beside.Lock()
 	defer f.beside.Unlock()
 	if attempt.outdated {
 		return false, nil
 	}
-	return f.putIndex(block.Path(), image, err)
+	return f.putIndex(path, image, err)
 }
 
 // putIndex writes the index that was made of a block, or removes the file when none could be made. The caller

@@ -70,7 +70,7 @@ func TestReadersOfAViewReadItsFile(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, uint64(5), scan.Messages())
-	written, err := files.WriteIndex(1)
+	written, err := files.WriteIndex(1, nil)
 	require.NoError(t, err)
 	require.True(t, written)
 	loadAll()
