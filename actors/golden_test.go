@@ -157,7 +157,7 @@ func checkGoldenMessage(t *testing.T, want *goldenMessage, m actors.Message) {
 // TestDirectoriesOfNatsServerAreReadBack, then written to, then read back again.
 // Their index.db is not touched before the first change.
 func TestDirectoriesOfNatsServerAreReadBack(t *testing.T) {
-	for _, name := range []string{"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "schedules", "corrupted-tail"} {
+	for _, name := range []string{"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "schedules", "corrupted-tail", "compressed"} {
 		t.Run(name, func(t *testing.T) {
 			dir, g := loadGolden(t, name)
 			index := filepath.Join(dir, g.Stream, "msgs", "index.db")
@@ -228,7 +228,13 @@ func TestUnsupportedDirectoriesAreLeftAlone(t *testing.T) {
 		want         string
 	}{
 		{"encrypted", "encrypted", nil, "encrypted"},
-		{"compressed", "compressed", nil, "compressed"},
+		{"compressed in an unknown way", "compressed", func(t *testing.T, stream string) {
+			path := filepath.Join(stream, "msgs", "1.blk")
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			data[3], data[10] = 9, 'X'
+			require.NoError(t, os.WriteFile(path, data, 0o600))
+		}, "algorithm 9"},
 		{"purge that has begun", "basic", func(t *testing.T, stream string) {
 			require.NoError(t, os.Mkdir(filepath.Join(stream, "__new_msgs__"), 0o700))
 		}, "purge"},

@@ -30,7 +30,7 @@ const lockFile = "millrace.lock"
 // Errors: ErrConfig lists every problem of the configuration; ErrLocked says who
 // has the stream open; ErrCorrupt names a meta file that cannot be trusted;
 // ErrUnsupported a feature of nats-server that this version cannot handle (an
-// encrypted stream, compressed blocks). None of these changes anything. Damaged
+// encrypted stream, blocks that are compressed in another way than S2). None of these changes anything. Damaged
 // records are no error: they are logged, counted in State, and the rest is
 // served.
 func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store, error) {

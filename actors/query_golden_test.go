@@ -54,7 +54,7 @@ func spread[T any](list []T, most int) (some []T) {
 func TestQueryOfDirectoriesOfNatsServer(t *testing.T) {
 	for _, name := range []string{
 		"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "corrupted-tail", "many-subjects", "purged",
-		"head-tombstones-lost", "corrupted-tail-index", "ttl",
+		"head-tombstones-lost", "corrupted-tail-index", "ttl", "compressed",
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, g := loadGolden(t, name)

@@ -15,11 +15,12 @@ type Block struct {
 	path  string
 	codec *RecordCodec
 	whole bool
-	stat  FileStat // when it was opened
+	stat  FileStat // when it was opened; of the plain block if it is compressed
 
-	file     File
-	mapping  *Mapping        // nil when the bytes are not mapped
-	resident []atomic.Uint64 // a bit for each stretch of the mapping that was populated
+	file       File // reads as the plain block
+	compressed bool
+	mapping    *Mapping        // nil when the bytes are not mapped
+	resident   []atomic.Uint64 // a bit for each stretch of the mapping that was populated
 
 	refs atomic.Int64 // one for each use, and one of the cache that keeps it
 	gone atomic.Bool  // not to be used by anybody new: the cache does not keep it
@@ -55,12 +56,15 @@ func (b *Block) look(o LeaseOptions) (err error) {
 	if b.stat, err = b.file.Stat(); err != nil {
 		return err
 	}
-	if err = checkPlain(b.file, b.path, b.stat.Size); err != nil {
+	if b.file, b.compressed, err = plainFile(b.file, b.path, b.stat, b.key.source); err != nil {
 		return err
+	}
+	if b.compressed {
+		b.stat, _ = b.file.Stat() // it cannot fail
 	}
 	// A block that still takes records is cut when it is full, and a mapping must not
 	// reach behind the end of its file. A single pass is quicker without one.
-	if !o.Whole || !o.Keep {
+	if !o.Whole || !o.Keep || b.compressed {
 		return nil
 	}
 	if m, ok := MapFile(b.file, b.stat.Size); ok {
@@ -89,7 +93,11 @@ func (b *Block) Mapped() bool { return b.mapping != nil }
 // Size returns how long the block was when it was opened, in bytes.
 func (b *Block) Size() int64 { return b.stat.Size }
 
-// Stat returns what the file was when it was opened. The error is always nil.
+// Compressed reports whether the file of the block is compressed. The Block reads as the plain one all the same.
+func (b *Block) Compressed() bool { return b.compressed }
+
+// Stat returns what the file was when it was opened, with the length of the plain block if it is compressed. The
+// error is always nil.
 func (b *Block) Stat() (FileStat, error) { return b.stat, nil }
 
 // Retain takes the block into use once more, unless the cache does not keep it any

@@ -20,7 +20,12 @@ type BlockCache struct {
 	hand    int
 	heap    int64      // bytes on the heap for descriptions of the blocks in the ring
 	old     []*oldFile // of all sources, the one that was replaced first in front
+
+	chunks *chunkCache // of compressed blocks
 }
+
+// chunkCacheBytes bounds the decoded chunks of compressed blocks that are kept, in bytes.
+const chunkCacheBytes = 32 << 20
 
 // blockKey names a block of one of the streams.
 type blockKey struct {
@@ -40,7 +45,9 @@ type cacheEntry struct {
 // mostHeap bytes of memory for what Block.Description makes of them. Blocks in use are
 // not closed, and one block is kept whatever the bounds are.
 func NewBlockCache(most int, mostHeap int64) *BlockCache {
-	return &BlockCache{most: most, mostHeap: mostHeap, entries: make(map[blockKey]*cacheEntry)}
+	return &BlockCache{
+		most: most, mostHeap: mostHeap, entries: make(map[blockKey]*cacheEntry), chunks: newChunkCache(chunkCacheBytes),
+	}
 }
 
 // Source returns the blocks of the stream in dir, which is the directory that holds the

@@ -136,9 +136,9 @@ func TestBlockThatBecameShorterIsNoticed(t *testing.T) {
 	})
 }
 
-func TestCompressedBlockIsRefused(t *testing.T) {
+func TestABlockOfAnUnknownAlgorithmIsRefused(t *testing.T) {
 	c, s, files := newCache(t, 4, 0)
-	for name, data := range map[string]string{"s2": "cmp\x01rest", "no more than a byte": "cmp\x00"} {
+	for name, data := range map[string]string{"2": "cmp\x02rest", "255": "cmp\xff\x01"} {
 		putBlock(t, files, "/s", 1, []byte(data))
 		for _, o := range []blockio.LeaseOptions{lookUp, growing, passing} {
 			_, err := s.Lease(ref(1), o)

@@ -145,12 +145,27 @@ func (b *Blocks) Codec(id uint32) *RecordCodec {
 	return key
 }
 
-// ReadAll reads a whole block into buf, which is replaced when it is too small.
+// ReadAll reads a whole block, as it is when it is not compressed, into buf, which is replaced when it is too small.
 // A file above MaxBlockFile is refused with ErrTooLarge. When some of it cannot be read,
 // the error wraps an *UnreadableError, and the rest comes with it.
 func (b *Blocks) ReadAll(id uint32, buf []byte) ([]byte, error) {
-	data, err := readFile(b.fs, b.Path(id), MaxBlockFile, buf)
-	return data, b.wrap("read", id, err)
+	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
+	if err != nil {
+		return nil, b.wrap("read", id, err)
+	}
+	data, err := b.readAll(id, file, buf)
+	return data, b.wrap("read", id, errors.Join(err, file.Close()))
+}
+
+func (b *Blocks) readAll(id uint32, file File, buf []byte) ([]byte, error) {
+	stat, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if file, _, err = plainFile(file, b.Path(id), stat, nil); err != nil {
+		return nil, err
+	}
+	return readOpen(file, b.Path(id), MaxBlockFile, buf)
 }
 
 // wrap adds what was done to which block.

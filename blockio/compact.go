@@ -42,12 +42,8 @@ type Compacted struct {
 // left. path is used in errors alone. data is only read.
 //
 // A block with any damage is not compacted, since a damaged record is no dead one: the
-// error is a *CorruptionError then. It wraps ErrCompressed for a compressed block, which
-// is not supported yet.
+// error is a *CorruptionError then.
 func Compact(path string, id uint32, key *RecordCodec, data []byte, c Compaction) (Compacted, error) {
-	if err := plain(data, path); err != nil {
-		return Compacted{}, err
-	}
 	w := frameWriter{key: key, data: make([]byte, 0, len(data)+EmptyRecordSize)}
 	out := Compacted{}
 	last, lastTime := uint64(0), int64(0) // of what the block accounts for, up to ProvesLast

@@ -29,11 +29,8 @@ type CutBlock struct {
 // announces nothing, and the records behind it are read one by one.
 //
 // The error wraps ErrOffset when no record ends there that a scan of the block keeps,
-// ErrCorrupt when there is so much damage that not all of it is listed, and ErrCompressed.
+// ErrCorrupt when there is so much damage that not all of it is listed.
 func Cut(path string, id uint32, key *RecordCodec, data []byte, end int64, last uint64) (CutBlock, error) {
-	if err := plain(data, path); err != nil {
-		return CutBlock{}, err
-	}
 	c := cutter{end: int(end), found: end == 0}
 	var out CutBlock
 	s := blockScan{walker: newWalker(key, data), path: path, block: id, chained: true, framed: c.frame}

@@ -63,8 +63,6 @@ func TestCutBehindEveryRecord(t *testing.T) {
 		_, err := Cut("9.blk", 9, b.key, b.data, int64(len(b.data))+1, 100)
 		require.ErrorIs(t, err, ErrOffset)
 	}
-	_, err := Cut("9.blk", 9, NewRecordCodec("TEST", 9), []byte("cmp\x01rest"), 0, 0)
-	require.ErrorIs(t, err, ErrCompressed)
 }
 
 // TestTheMarkOfACutFrame: every byte of it.

@@ -63,15 +63,16 @@ func (b *Blocks) erase(id uint32, sequence uint64, offset int64, size int, rando
 }
 
 func (b *Blocks) eraseIn(file File, id uint32, sequence uint64, offset int64, size int, random io.Reader, derived []string) error {
-	head := make([]byte, max(size, len(compressedPrefix)))
-	if _, err := file.ReadAt(head[:len(compressedPrefix)], 0); err != nil && !errors.Is(err, io.EOF) {
+	stat, err := file.Stat()
+	if err != nil {
 		return err
 	}
-	if err := plain(head[:len(compressedPrefix)], b.Path(id)); err != nil {
+	readable, compressed, err := plainFile(file, b.Path(id), stat, nil)
+	if err != nil {
 		return err
 	}
-	record := head[:size]
-	if n, err := file.ReadAt(record, offset); n < size {
+	record := make([]byte, size)
+	if n, err := readable.ReadAt(record, offset); n < size {
 		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("%w: the block ends within the record at %d", ErrOffset, offset)
 		}
@@ -82,6 +83,9 @@ func (b *Blocks) eraseIn(file File, id uint32, sequence uint64, offset int64, si
 	}
 	if err := b.clearAround(id, derived); err != nil {
 		return err
+	}
+	if compressed {
+		return b.eraseCompressed(file, stat.Size, readable, id, sequence, offset, size)
 	}
 	if source := b.opts.Source; source != nil {
 		source.RetireAll(id)
@@ -94,6 +98,46 @@ func (b *Blocks) eraseIn(file File, id uint32, sequence uint64, offset int64, si
 		return err
 	}
 	return SyncFile(file)
+}
+
+// eraseCompressed is the rest of Erase for a compressed block. The new file takes the place of the old one, of which
+// then all is overwritten with zeros: what was compressed has no place of its own in it.
+func (b *Blocks) eraseCompressed(file File, length int64, readable File, id uint32, sequence uint64, offset int64, size int) error {
+	data, err := readOpen(readable, b.Path(id), MaxBlockFile, nil)
+	if err != nil {
+		return err
+	}
+	// Zeros, since random bytes would not be compressed: there is nothing of the old bytes that they could be told from.
+	if err := b.Codec(id).putErased(data[offset:][:size], sequence, zeroReader{}); err != nil {
+		return err
+	}
+	err = b.putInPlace(id, Compress(data), func() error {
+		if source := b.opts.Source; source != nil {
+			source.RetireAll(id)
+		}
+		return nil
+	})
+	if source := b.opts.Source; source != nil {
+		defer source.Forget(id)
+	}
+	if err == nil {
+		err = b.syncDir()
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(make([]byte, length), 0); err != nil {
+		return err
+	}
+	return SyncFile(file)
+}
+
+// zeroReader reads as zeros without an end.
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // isRecordOf reports whether the length fields and the sequence of a record say that it is

@@ -162,7 +162,7 @@ func TestWhatIsNotErased(t *testing.T) {
 	require.NoError(t, w.blocks.OpenTail(1, int64(len(w.old))))
 	require.ErrorIs(t, w.blocks.Erase(1, 3, offset, size, rand.Reader), blockio.ErrOpen)
 	require.NoError(t, w.blocks.Close())
-	putBlock(t, w.memory, "/s", 1, append([]byte("cmp\x01"), w.old...))
+	putBlock(t, w.memory, "/s", 1, append([]byte("cmp\x02"), w.old...))
 	require.ErrorIs(t, w.blocks.Erase(1, 3, offset+4, size, rand.Reader), blockio.ErrCompressed)
 
 	damaged := bytes.Clone(w.old)

@@ -55,7 +55,8 @@ var (
 	// truncated, or its disk fails.
 	ErrMapped = errors.New("blockio: mapped file cannot be read")
 
-	// ErrCompressed: the file of a block is compressed, which is not supported yet.
+	// ErrCompressed: the file of a block is compressed in a way that nobody here knows, or
+	// is compressed and to be written to.
 	ErrCompressed = errors.New("blockio: compressed")
 
 	// ErrSuperseded: the block was asked for as an earlier generation of its stream

@@ -35,24 +35,39 @@ func (b *Blocks) rewrite(id uint32, generation uint64, content []byte, derived [
 	if err := b.clearAround(id, derived); err != nil {
 		return err
 	}
-	temp := strings.TrimSuffix(b.Path(id), blockSuffix) + rewriteSuffix
 	undo := func() {}
-	err := writeFile(b.fs, temp, content)
-	if source := b.opts.Source; source != nil && err == nil {
-		var begun func()
-		if begun, err = source.Replace(id, generation); err == nil {
-			undo = begun
+	err := b.putInPlace(id, content, func() (err error) {
+		if source := b.opts.Source; source != nil {
+			var begun func()
+			if begun, err = source.Replace(id, generation); err == nil {
+				undo = begun
+			}
 		}
+		return err
+	})
+	if err != nil {
+		undo()
+		return err
+	}
+	return b.syncDir()
+}
+
+// putInPlace gives a new file the place of that of a block, which is not durable yet. before is called when it is
+// written and synced. After an error the block is as it was.
+func (b *Blocks) putInPlace(id uint32, content []byte, before func() error) error {
+	temp := strings.TrimSuffix(b.Path(id), blockSuffix) + rewriteSuffix
+	err := writeFile(b.fs, temp, content)
+	if err == nil {
+		err = before()
 	}
 	if err == nil {
 		err = b.fs.Rename(temp, b.Path(id))
 	}
-	if err != nil {
-		undo()
-		if rmErr := b.fs.Remove(temp); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
-			err = errors.Join(err, rmErr)
-		}
-		return err
+	if err == nil {
+		return nil
 	}
-	return b.syncDir()
+	if rmErr := b.fs.Remove(temp); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
+		err = errors.Join(err, rmErr)
+	}
+	return err
 }

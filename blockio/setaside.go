@@ -34,7 +34,7 @@ func (b *Blocks) setAside(id uint32, from, to int64) error {
 	if from < 0 || to <= from {
 		return nil
 	}
-	data, err := readPart(b.fs, b.Path(id), from, min(to-from, SetAsideLimit))
+	data, err := b.readPlainPart(id, from, min(to-from, SetAsideLimit))
 	if Unreadable(err) != nil {
 		err = nil // the rest is worth a copy
 	}
@@ -101,12 +101,33 @@ func readPart(fsys FS, name string, from, size int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	data, err := readPartOf(file, name, from, size)
+	return data, errors.Join(err, file.Close())
+}
+
+func readPartOf(file File, name string, from, size int64) ([]byte, error) {
 	data := make([]byte, size)
 	n, err := readAround(file, name, data, from)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return data[:n], errors.Join(err, file.Close())
+	return data[:n], err
+}
+
+// readPlainPart is readPart of a block, as it is when it is not compressed.
+func (b *Blocks) readPlainPart(id uint32, from, size int64) (data []byte, err error) {
+	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
+	if err != nil {
+		return nil, err
+	}
+	stat, err := file.Stat()
+	if err == nil {
+		file, _, err = plainFile(file, b.Path(id), stat, nil)
+	}
+	if err == nil {
+		data, err = readPartOf(file, b.Path(id), from, size)
+	}
+	return data, errors.Join(err, file.Close())
 }
 
 type asideFile struct {

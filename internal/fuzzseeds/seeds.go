@@ -17,6 +17,7 @@ func targets() map[string][]seed {
 		"actors FuzzValidName":          names(),
 		"blockio FuzzDecode":            records(),
 		"blockio FuzzScan":              blocks(),
+		"blockio FuzzCompressedBlock":   compressedBlocks(),
 		"blockio FuzzCompact":           rewrites(uint8(0x55), uint64(9)),
 		"blockio FuzzCut":               rewrites(uint32(blockio.EmptyRecordSize+2*len(message(1, ""))), uint64(3)),
 		"blockio FuzzEraseAside":        rewrites(uint64(2)),

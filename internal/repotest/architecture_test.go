@@ -153,7 +153,7 @@ func TestArchitecturePageAnswers(t *testing.T) {
 	}
 	for _, question := range []string{
 		"Where is decided what a limit evicts?", "What is written in one sync?", "What happens after a failed sync?",
-		"How does a filtered scan skip a block?", "Where does a removal go?", "Where will S2 go?",
+		"How does a filtered scan skip a block?", "Where does a removal go?", "Where is S2?",
 	} {
 		_, answer, found := strings.Cut(string(page), "| "+question+" |")
 		answer, _, _ = strings.Cut(answer, "\n")

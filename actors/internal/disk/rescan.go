@@ -189,12 +189,15 @@ func (r *Recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scan
 
 // scanRecords reads, scans and syncs a block.
 func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
-	data, unreadable, err := r.readAll(id, buffer)
+	data, unreadable, compressed, err := r.readBlock(id, buffer)
 	if errors.Is(err, blockio.ErrCompressed) {
 		err = fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	if err != nil {
 		return buffer, scanned{err: err}
+	}
+	if compressed { // nobody appends to it, so that it cannot be torn
+		tail, last = false, false
 	}
 	scan, found := r.scanAround(id, data, unreadable, tail, last && r.After == nil)
 	err = r.syncFile(r.Blocks.Path(id))

@@ -154,17 +154,23 @@ func (f *Files) lease(id uint32, whole bool) (*blockio.Block, error) {
 // readAll returns the bytes of a block as they are now, in buffer if that is large enough, and which of them
 // could not be read. Where nothing can be read, that is an error.
 func (f *Files) readAll(id uint32, buffer []byte) (data []byte, unreadable []blockio.SectorRange, err error) {
+	data, unreadable, _, err = f.readBlock(id, buffer)
+	return data, unreadable, err
+}
+
+// readBlock is readAll, and reports whether the file of the block is compressed.
+func (f *Files) readBlock(id uint32, buffer []byte) (data []byte, unreadable []blockio.SectorRange, compressed bool, err error) {
 	block, err := f.lease(id, false)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	defer block.Release()
 	data, err = block.ReadAll(buffer)
 	var e *blockio.UnreadableError
 	if errors.As(err, &e) && !e.Whole() {
-		return data, e.Sectors, nil
+		return data, e.Sectors, block.Compressed(), nil
 	}
-	return data, nil, err
+	return data, nil, block.Compressed(), err
 }
 
 // warnOfIndex logs why the index of a block cannot be used, unless it is only missing or does not help,

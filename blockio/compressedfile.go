@@ -1,0 +1,121 @@
+package blockio
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+)
+
+// A compressedFile reads as the plain block that a compressed file has. Chunks are decoded as they are needed; those
+// that were used last are kept in the cache, if there is one. What a damaged chunk had reads as bytes that no record
+// begins with: it is damage like any other, and costs no more than that chunk.
+//
+// Nothing can be written to it. When a message is erased, the whole file is overwritten once another one has taken its
+// place: whoever reads it then is told ErrSuperseded.
+type compressedFile struct {
+	file    File
+	path    string
+	stat    FileStat // of the file
+	chunks  []chunk
+	size    int64
+	cache   *chunkCache
+	source  *BlockSource // nil when nobody else reads the block
+	retired uint64       // what the source said when the file was opened
+
+	head [chunkHead + chunkSum + mostChunkSize]byte // of a chunk, while the chunks are listed
+}
+
+// settle places the chunks one behind the other.
+func (c *compressedFile) settle() {
+	for i := range c.chunks {
+		c.chunks[i].from = c.size
+		c.size += c.chunks[i].size
+	}
+}
+
+// Stat returns the length of the plain block, and when the file was changed.
+func (c *compressedFile) Stat() (FileStat, error) {
+	return FileStat{Size: c.size, ModTime: c.stat.ModTime}, nil
+}
+
+// Close implements File.
+func (c *compressedFile) Close() error {
+	c.cache.forget(c)
+	return c.file.Close()
+}
+
+// ReadAt implements io.ReaderAt.
+func (c *compressedFile) ReadAt(p []byte, offset int64) (n int, err error) {
+	if offset < 0 {
+		return 0, fmt.Errorf("%w: %d", ErrOffset, offset)
+	}
+	i := sort.Search(len(c.chunks), func(i int) bool { return c.chunks[i].from+c.chunks[i].size > offset })
+	for ; i < len(c.chunks) && n < len(p); i++ {
+		k := &c.chunks[i]
+		skip := offset + int64(n) - k.from
+		if k.kind >= chunkStored {
+			part := p[n : n+int(min(int64(len(p)-n), k.size-skip))]
+			if err := c.fill(&chunk{kind: k.kind, at: k.at + skip}, part); err != nil {
+				return n, err
+			}
+			n += len(part)
+			continue
+		}
+		if skip == 0 && int64(len(p)-n) >= k.size {
+			if err := c.fill(k, p[n:n+int(k.size)]); err != nil {
+				return n, err
+			}
+			n += int(k.size)
+			continue
+		}
+		data, err := c.decoded(i)
+		if err != nil {
+			return n, err
+		}
+		n += copy(p[n:], data[skip:])
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// fill decodes a chunk. What is damaged reads as unreadableByte.
+func (c *compressedFile) fill(k *chunk, into []byte) error {
+	err := c.decode(k, into)
+	if errors.Is(err, errChunk) {
+		if c.source != nil && c.source.Retired() != c.retired {
+			return fmt.Errorf("%w: %s was overwritten", ErrSuperseded, c.path)
+		}
+		for i := range into {
+			into[i] = unreadableByte
+		}
+		return nil
+	}
+	return err
+}
+
+// decoded returns the data of a chunk, which is only read.
+func (c *compressedFile) decoded(i int) ([]byte, error) {
+	if data := c.cache.get(c, i); data != nil {
+		return data, nil
+	}
+	data := make([]byte, c.chunks[i].size)
+	if err := c.fill(&c.chunks[i], data); err != nil {
+		return nil, err
+	}
+	c.cache.put(c, i, data)
+	return data, nil
+}
+
+func (c *compressedFile) unwritable() error { return fmt.Errorf("%w: %s", ErrCompressed, c.path) }
+
+// WriteAt implements File, with ErrCompressed.
+func (c *compressedFile) WriteAt([]byte, int64) (int, error) { return 0, c.unwritable() }
+
+// Truncate implements File, with ErrCompressed.
+func (c *compressedFile) Truncate(int64) error { return c.unwritable() }
+
+// Sync implements File.
+func (c *compressedFile) Sync() error { return c.file.Sync() }
