@@ -91,6 +91,9 @@ func (s *stream) readMeta() (storedMeta, error) {
 	if meta == nil {
 		stored.StreamMeta = blockio.NewStreamMeta(c.Name, s.runtime.clock())
 	}
+	if stored.Storage != "file" {
+		return stored, fmt.Errorf("%w: the stream's storage is %q", ErrUnsupported, stored.Storage)
+	}
 	features, err := blockio.ReadDirectoryFeatures(c.FS, s.dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && stored.isNew:

@@ -20,6 +20,12 @@ func TestRowsOfOpen(t *testing.T) {
 		want error
 	}{
 		{"B.6 open: no name", func(c *actors.Config, _ *blocktest.FaultFS, _ string) { c.Name = "" }, actors.ErrConfig},
+		{"B.6 open: a storage that is no file", func(_ *actors.Config, files *blocktest.FaultFS, dir string) {
+			meta := blockio.NewStreamMeta("ORDERS", time.Now())
+			meta.Storage = "memory"
+			require.NoError(t, files.MkdirAll(dir))
+			require.NoError(t, blockio.WriteMeta(files, dir, "ORDERS", meta))
+		}, actors.ErrUnsupported},
 		{"B.6 open: BlockSize above 8 MiB", func(c *actors.Config, _ *blocktest.FaultFS, _ string) { c.BlockSize = 8<<20 + 1 }, actors.ErrConfig},
 		{"B.6 open: a directory that cannot be made", func(_ *actors.Config, files *blocktest.FaultFS, _ string) {
 			files.SetHook(blocktest.FailFrom(0, blocktest.ErrIO, blocktest.OpMkdir))
