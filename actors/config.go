@@ -136,7 +136,8 @@ type Config struct {
 	FirstSequence uint64
 
 	// BlockSize is the size at which a new block file is begun, 4 KiB to 8 MiB.
-	// Default: 8 MiB, or about a quarter of MaxBytes as nats-server chooses it.
+	// Default, as nats-server chooses it: 8 MiB, 4 MiB for an interest stream or a work queue of
+	// a server, or about a quarter of MaxBytes.
 	BlockSize int64
 	// MaxInFlight bounds the operations on their way. Default 16,384, at most
 	// 2^22.
@@ -343,8 +344,11 @@ func validSubject(s string) bool {
 }
 
 // blockSizeFor returns the default block size, as nats-server chooses it.
-func blockSizeFor(maxBytes int64) int64 {
+func blockSizeFor(maxBytes int64, retention string) int64 {
 	if maxBytes <= 0 {
+		if retention == "interest" || retention == "workqueue" {
+			return 4 << 20 // its messages go from anywhere
+		}
 		return maxBlockSize
 	}
 	size := maxBytes/4 + 1

@@ -56,7 +56,7 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 	}
 	c.FirstSequence = meta.FirstSeq
 	if c.BlockSize == 0 {
-		c.BlockSize = blockSizeFor(s.limits.MaxBytes)
+		c.BlockSize = blockSizeFor(s.limits.MaxBytes, meta.Retention)
 	}
 	opened.save = func() error { return s.saveMeta(meta, changed) }
 	if !meta.isNew && meta.lost == nil && opened.limits.Brings(s.limits) {

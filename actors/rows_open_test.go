@@ -184,6 +184,8 @@ func TestRowsOfBlockSizes(t *testing.T) {
 		{"B.6.1 block size: a quarter of MaxBytes is less than 8 MiB", 31 * mib, "", 4 * mib},
 		{"B.6.1 block size: a quarter of MaxBytes is 8 MiB", 32 * mib, "", 8 * mib},
 		{"B.6.1 block size: unlimited", 0, "", 8 * mib},
+		{"B.6.1 block size: unlimited, of an interest stream", 0, "interest", 4 * mib},
+		{"B.6.1 block size: unlimited, of a work queue", 0, "workqueue", 4 * mib},
 	} {
 		behaves(t, row.name, func(c *actors.Config) {
 			c.BlockSize, c.MaxBytes, c.Discard, c.Sync = 0, row.maxBytes, actors.DiscardNew, actors.SyncNever
