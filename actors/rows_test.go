@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
@@ -27,6 +28,7 @@ type world struct {
 	begin  time.Time
 	heard  *heard
 	looks  atomic.Int64 // at the clock
+	ahead  atomic.Int64 // what it shows more than the time, in nanoseconds
 }
 
 // behaves runs a row, over a stream of the configuration that set changes.
@@ -41,7 +43,7 @@ func behave(t *testing.T, set func(*actors.Config), do func(r *world)) {
 		r.config.Name = "ORDERS"
 		r.config.Runtime = actors.NewRuntime(actors.RuntimeConfig{Clock: func() time.Time {
 			r.looks.Add(1)
-			return time.Now()
+			return time.Now().Add(time.Duration(r.ahead.Load()))
 		}})
 		if set != nil {
 			set(&r.config)
@@ -114,9 +116,17 @@ func (r *world) stays(want string) {
 func (r *world) crashed(check func(s *actors.Store)) {
 	r.Helper()
 	config := r.config
+	config.FS = r.powerLoss()
+	s := open(r.T, config)
+	check(s)
+	require.NoError(r, s.Stop(r.Context()))
+}
+
+// powerLoss is what a loss of power leaves now, without any file that can be made again.
+func (r *world) powerLoss() blockio.FS {
+	r.Helper()
 	image := r.disk().CrashImage(blocktest.DropUnsynced, rand.New(rand.NewSource(1)))
-	config.FS = image
-	blocks := filepath.Join(config.Dir, config.Name, "msgs")
+	blocks := filepath.Join(r.config.Dir, r.config.Name, "msgs")
 	entries, err := image.ReadDir(blocks)
 	require.NoError(r, err)
 	for _, entry := range entries {
@@ -124,9 +134,7 @@ func (r *world) crashed(check func(s *actors.Store)) {
 			require.NoError(r, image.Remove(filepath.Join(blocks, entry.Name)))
 		}
 	}
-	s := open(r.T, config)
-	check(s)
-	require.NoError(r, s.Stop(r.Context()))
+	return image
 }
 
 func (r *world) disk() *blocktest.MemFS { return r.config.FS.(*blocktest.MemFS) }
