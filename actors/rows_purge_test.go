@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -179,6 +180,28 @@ func TestRowsOfPurgeEx(t *testing.T) {
 		before := r.s.Stats().SyncSeconds.Count
 		r.removes(400)(r.s.PurgeEx(r.Context(), actors.Filter("foo.A"), 0, 0))
 		require.LessOrEqual(r, r.s.Stats().SyncSeconds.Count-before, uint64(2))
+	})
+	behaves(t, "B.3 purgeex: of so many that it goes in pieces", nil, func(r *world) {
+		batch := make([]actors.BatchMessage, 10_000)
+		for i := range batch {
+			batch[i] = actors.BatchMessage{Subject: []string{"foo.A", "foo.B"}[i%2]}
+		}
+		_, err := r.s.StoreBatch(r.Context(), batch)
+		require.NoError(r, err)
+		r.listen()
+		r.removes(4900)(r.s.PurgeEx(r.Context(), actors.Filter("foo.A"), 0, 100))
+		r.hears(fmt.Sprintf("purged -4900 -%d 0", 4900*35))
+		r.removes(5010)(r.s.PurgeEx(r.Context(), actors.Filter(""), 0, 90))
+		r.hears(fmt.Sprintf("purged -5010 -%d 0", 5010*35))
+		r.stays(fmt.Sprintf("90 %d 9911@0 10000@0 [] 2", 90*35))
+	})
+	behaves(t, "B.3 purgeex: E and > select messages without a subject, * does not", nil, func(r *world) {
+		r.put("", "a", "", "b", "")
+		r.removes(2)(r.s.PurgeEx(r.Context(), actors.Filter("*"), 0, 0))
+		r.stays("3 3000 1@1 5@5 [2 4] 0")
+		r.removes(1)(r.s.PurgeEx(r.Context(), actors.Filter(">"), 0, 2))
+		r.removes(1)(r.s.PurgeEx(r.Context(), actors.Filter(""), 0, 1))
+		r.stays("1 1000 5@5 5@5 [] 0")
 	})
 	behaves(t, "B.3 purgeex: closed, also with keep", nil, func(r *world) {
 		r.foo(2)

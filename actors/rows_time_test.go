@@ -70,6 +70,15 @@ func TestRowsOfMaxAge(t *testing.T) {
 		waitFor(second)
 		r.live(2)
 	})
+	behaves(t, "B.7.1 age: armed by an open", maxAge(10*second), func(r *world) {
+		r.put("a")
+		r.until(6 * second)
+		r.reopen(nil)
+		r.until(11*second - 2*time.Millisecond)
+		r.live(1)
+		r.until(11 * second)
+		r.live()
+	})
 	behaves(t, "B.7.1 age: at most 250 ms late", maxAge(100*time.Millisecond), func(r *world) {
 		for range 40 { // some of them right after a run
 			begin := time.Now()
