@@ -257,25 +257,23 @@ func TestRowsOfChanges(t *testing.T) {
 			r.stays("12 12000 1@1 12@12 [] 2")
 		})
 	}
-	t.Run("B.6 update: what cannot be stored leaves the old one in force", func(t *testing.T) {
-		files := blocktest.NewFaultFS(blocktest.NewMemFS())
-		behave(t, func(c *actors.Config) { c.FS = files }, func(r *world) {
-			r.foo(12)
-			failed := 0
-			files.SetHook(func(op blocktest.Op) (f blocktest.Fault) {
-				if op.Kind == blocktest.OpCreate && strings.Contains(op.Name, "meta.inf") && failed == 0 {
-					f.Err = blocktest.ErrNoSpace
-					failed++
-				}
-				return f
-			})
-			err := r.s.UpdateConfig(r.Context(), actors.Config{Name: "ORDERS", MaxMsgs: 3})
-			require.ErrorIs(r, err, blocktest.ErrNoSpace)
-			require.NotErrorIs(r, err, actors.ErrOutcomeUnknown)
-			r.put("foo.A")
-			r.reopen(nil)
-			r.is("13 13000 1@1 13@13 [] 2")
+	behaves(t, "B.6 update: what cannot be stored leaves the old one in force", func(c *actors.Config) { c.FS = blocktest.NewFaultFS(c.FS) }, func(r *world) {
+		r.foo(12)
+		failed := 0
+		files := r.config.FS.(*blocktest.FaultFS)
+		files.SetHook(func(op blocktest.Op) (f blocktest.Fault) {
+			if op.Kind == blocktest.OpCreate && strings.Contains(op.Name, "meta.inf") && failed == 0 {
+				f.Err = blocktest.ErrNoSpace
+				failed++
+			}
+			return f
 		})
+		err := r.s.UpdateConfig(r.Context(), actors.Config{Name: "ORDERS", MaxMsgs: 3})
+		require.ErrorIs(r, err, blocktest.ErrNoSpace)
+		require.NotErrorIs(r, err, actors.ErrOutcomeUnknown)
+		r.put("foo.A")
+		r.reopen(nil)
+		r.is("13 13000 1@1 13@13 [] 2")
 	})
 	behaves(t, "B.6 update: TTLs on and off", nil, func(r *world) {
 		_, err := r.s.StoreMsg(r.Context(), "a", actors.Header{"Nats-TTL": {"5"}}, nil)

@@ -68,7 +68,7 @@ func TestRowsOfPurge(t *testing.T) {
 		var cost []int
 		for _, n := range []int{8, 800} {
 			files := blocktest.NewFaultFS(blocktest.NewMemFS())
-			behave(t, func(c *actors.Config) { c.FS = files }, func(r *world) {
+			behave(t, func(c *actors.Config) { c.FS, c.Sync = files, actors.SyncAlways }, func(r *world) {
 				r.foo(n)
 				waitABit()
 				operations := func() int {

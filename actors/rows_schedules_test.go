@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,10 +10,15 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors"
 )
 
-// fired wants what schedules have produced on a subject: the payloads, and when.
+// fired wants what schedules have produced on a subject: the payloads, and when, to a hundredth of a second.
 func (r *world) fired(subject string, want ...string) {
 	r.Helper()
-	require.Equal(r, want, firedOn(r.T, r.s, subject, r.begin))
+	var list []string
+	for m, err := range r.s.Messages(r.Context(), actors.Filter(subject)) {
+		require.NoError(r, err)
+		list = append(list, fmt.Sprintf("%s +%v", m.Payload, m.Time.Sub(r.begin).Truncate(10*time.Millisecond)))
+	}
+	require.Equal(r, want, list)
 }
 
 // rawBlock stores a raw message with a header block.

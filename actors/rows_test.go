@@ -37,21 +37,28 @@ func behaves(t *testing.T, name string, set func(*actors.Config), do func(r *wor
 	t.Run(name, func(t *testing.T) { behave(t, set, do) })
 }
 
+// behave runs a row at each sync level, or at the one that set asks for.
 func behave(t *testing.T, set func(*actors.Config), do func(r *world)) {
-	synctest.Test(t, func(t *testing.T) {
-		r := &world{T: t, config: inMemory(), begin: time.Now()}
-		r.config.Name = "ORDERS"
-		r.config.Runtime = actors.NewRuntime(actors.RuntimeConfig{Clock: func() time.Time {
-			r.looks.Add(1)
-			return time.Now().Add(time.Duration(r.ahead.Load()))
-		}})
-		if set != nil {
-			set(&r.config)
-		}
-		r.s = open(t, r.config)
-		do(r)
-		r.stop()
-	})
+	for _, level := range levels {
+		synctest.Test(t, func(t *testing.T) {
+			r := &world{T: t, config: inMemory(), begin: time.Now()}
+			r.config.Name, r.config.Sync = "ORDERS", level
+			r.config.Runtime = actors.NewRuntime(actors.RuntimeConfig{Clock: func() time.Time {
+				r.looks.Add(1)
+				return time.Now().Add(time.Duration(r.ahead.Load()))
+			}})
+			if set != nil {
+				set(&r.config)
+			}
+			if r.config.Sync != level {
+				return
+			}
+			t.Log("at level", level)
+			r.s = open(t, r.config)
+			do(r)
+			r.stop()
+		})
+	}
 }
 
 // foo stores n messages, odd ones of foo.A, even ones of foo.B.
@@ -125,6 +132,9 @@ func (r *world) crashed(check func(s *actors.Store)) {
 // powerLoss is what a loss of power leaves now, without any file that can be made again.
 func (r *world) powerLoss() blockio.FS {
 	r.Helper()
+	if r.config.Sync != actors.SyncAlways {
+		require.NoError(r, r.s.Flush(r.Context()))
+	}
 	image := r.disk().CrashImage(blocktest.DropUnsynced, rand.New(rand.NewSource(1)))
 	blocks := filepath.Join(r.config.Dir, r.config.Name, "msgs")
 	entries, err := image.ReadDir(blocks)
