@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
 // removal is RemoveMsg or EraseMsg.
@@ -198,5 +200,45 @@ func TestRowsOfRemove(t *testing.T) {
 		for _, secret := range secrets {
 			require.False(r, r.fileHas(secret))
 		}
+	})
+}
+
+// TestRowsOfFailedStores is the row of removing anything after a write has failed.
+func TestRowsOfFailedStores(t *testing.T) {
+	t.Run("B.3 failed: everything is refused, reads go on, and an open ends it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			files := blocktest.NewFaultFS(blocktest.NewMemFS())
+			config := actors.Config{Dir: "data", FS: files, NoRecovery: true}
+			s := openToFail(t, config)
+			for range 3 {
+				mustStore(t, s, "a", "")
+			}
+			files.SetHook(blocktest.FailFrom(0, blocktest.ErrNoSpace, blocktest.OpWrite))
+			_, err := s.StoreMsg(t.Context(), "a", nil, nil)
+			require.ErrorIs(t, err, actors.ErrFailed)
+			files.SetHook(nil)
+			ctx := t.Context()
+			for name, call := range map[string]func() error{
+				"RemoveMsg":    func() error { _, err := s.RemoveMsg(ctx, 2); return err },
+				"EraseMsg":     func() error { _, err := s.EraseMsg(ctx, 2); return err },
+				"Purge":        func() error { _, err := s.Purge(ctx); return err },
+				"PurgeEx":      func() error { _, err := s.PurgeEx(ctx, actors.Filter("a"), 0, 0); return err },
+				"Compact":      func() error { _, err := s.Compact(ctx, 2); return err },
+				"Truncate":     func() error { _, err := s.Truncate(ctx, 1); return err },
+				"Truncate(0)":  func() error { _, err := s.Truncate(ctx, 0); return err },
+				"SyncDeleted":  func() error { _, err := s.SyncDeleted(ctx, []actors.SequenceRange{{First: 1, Last: 2}}); return err },
+				"UpdateConfig": func() error { return s.UpdateConfig(ctx, actors.Config{Name: "ORDERS", MaxMsgs: 1}) },
+			} {
+				err := call()
+				require.ErrorIs(t, err, actors.ErrFailed, name)
+				require.NotErrorIs(t, err, actors.ErrOutcomeUnknown, name)
+			}
+			require.Equal(t, sequences(1, 3), liveOf(t, s))
+			require.Error(t, s.Stop(ctx))
+			s = open(t, config)
+			require.Equal(t, uint64(3), stateOf(t, s).Messages)
+			mustRemove(t, s, 2)
+			require.NoError(t, s.Stop(ctx))
+		})
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // fired wants what schedules have produced on a subject: the payloads, and when, to a hundredth of a second.
@@ -49,9 +50,11 @@ func TestRowsOfSchedules(t *testing.T) {
 		{"B.7.4 pattern: cron in a zone", "0 0 3 * * *", "Europe/Berlin", 24 * time.Hour, []string{"by s +2h0m0s"}},
 		{"B.7.4 pattern: @hourly", "@hourly", "", 2 * time.Hour, []string{"by s +1h0m0s", "by s +2h0m0s"}},
 		{"B.7.4 pattern: @daily", "@daily", "", 30 * time.Hour, []string{"by s +24h0m0s"}},
+		{"B.7.4 pattern: @midnight", "@midnight", "", 30 * time.Hour, []string{"by s +24h0m0s"}},
 		{"B.7.4 pattern: @weekly", "@weekly", "", 8 * 24 * time.Hour, []string{"by s +24h0m0s", "by s +192h0m0s"}},
 		{"B.7.4 pattern: @monthly", "@monthly", "", 40 * 24 * time.Hour, []string{"by s +744h0m0s"}},
 		{"B.7.4 pattern: @yearly", "@yearly", "", 370 * 24 * time.Hour, []string{"by s +8784h0m0s"}},
+		{"B.7.4 pattern: @annually", "@annually", "", 370 * 24 * time.Hour, []string{"by s +8784h0m0s"}},
 	} {
 		behaves(t, row.name, withSchedules, func(r *world) {
 			var more []string
@@ -232,6 +235,11 @@ func TestRowsOfSchedules(t *testing.T) {
 		reopen func(r *world)
 	}{
 		{"B.7.4 recovered: after a stop", func(r *world) { r.reopen(nil) }},
+		{"B.7.4 recovered: a file of schedules that is damaged is not read", func(r *world) {
+			r.stop()
+			require.NoError(r, blockio.ReplaceFile(r.config.FS, "data/ORDERS/msgs/"+blockio.SchedulesFile, []byte("garbage")))
+			r.s = open(r.T, r.config)
+		}},
 		{"B.7.4 recovered: after a loss of power", func(r *world) {
 			image := r.powerLoss()
 			r.reopen(func(c *actors.Config) { c.FS = image })

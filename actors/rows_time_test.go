@@ -361,6 +361,16 @@ func TestRowsOfMarkers(t *testing.T) {
 		require.Contains(r, list[1], "stored +1")
 		require.Contains(r, list[2], "TTL -1")
 	})
+	behaves(t, "B.7.3 marker: none where the meta file says less than a second", func(c *actors.Config) {
+		meta := blockio.NewStreamMeta("ORDERS", time.Now())
+		meta.AllowMsgTTL, meta.DeleteMarkerTTL = true, 999*time.Millisecond
+		require.NoError(t, c.FS.MkdirAll("data/ORDERS"))
+		require.NoError(t, blockio.WriteMeta(c.FS, "data/ORDERS", "ORDERS", meta))
+	}, func(r *world) {
+		r.lives("a", "5")
+		r.until(6 * second)
+		r.stays("0 0 2@- 1@0 [] 0")
+	})
 	behaves(t, "B.7.3 marker: below a second of TTL is refused", nil, func(r *world) {
 		require.ErrorIs(r, r.s.UpdateConfig(r.Context(), actors.Config{Name: "ORDERS", SubjectDeleteMarkerTTL: second - 1}), actors.ErrConfig)
 	})

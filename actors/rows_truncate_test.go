@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
-	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
 // TestRowsOfTruncate are the rows of cutting the end of a stream off.
@@ -100,23 +99,6 @@ func TestRowsOfTruncate(t *testing.T) {
 				r.stays("7 7000 1@1 7@7 [] 2")
 			})
 		}
-	})
-	t.Run("B.3 truncate: of a store that has failed", func(t *testing.T) {
-		files := blocktest.NewFaultFS(blocktest.NewMemFS())
-		config := actors.Config{Dir: "data", FS: files, NoRecovery: true}
-		s := openToFail(t, config)
-		mustStore(t, s, "a", "")
-		files.SetHook(blocktest.FailFrom(0, blocktest.ErrNoSpace, blocktest.OpWrite))
-		_, err := s.StoreMsg(t.Context(), "a", nil, nil)
-		require.ErrorIs(t, err, actors.ErrFailed)
-		files.SetHook(nil)
-		for _, to := range []uint64{0, 1} {
-			_, err = s.Truncate(t.Context(), to)
-			require.ErrorIs(t, err, actors.ErrFailed)
-			require.NotErrorIs(t, err, actors.ErrOutcomeUnknown)
-		}
-		require.Error(t, s.Stop(t.Context()))
-		require.Equal(t, uint64(1), stateOf(t, open(t, config)).Messages)
 	})
 	behaves(t, "B.3 truncate: closed", nil, func(r *world) {
 		r.foo(2)
