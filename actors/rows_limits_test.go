@@ -81,6 +81,13 @@ func TestRowsOfLimits(t *testing.T) {
 		require.ErrorIs(r, err, actors.ErrMaxBytes)
 		r.stays("3 3000 1@1 3@3 [] 2")
 	})
+	behaves(t, "B.6 MaxBytes: a raw message that could never be held is stored, and goes", maxBytes, func(r *world) {
+		r.foo(3)
+		r.listen()
+		r.raw("c", 3001, r.begin.Add(4*time.Second))
+		r.hears("max bytes -1 -1000 1 foo.A", "max bytes -1 -1000 2 foo.B", "max bytes -1 -1000 3 foo.A", "stored +1 +3001 4 c", "max bytes -1 -3001 4 c")
+		r.stays("0 0 5@- 4@4 [] 0")
+	})
 	behaves(t, "B.6 MaxBytes: discard new takes what is equal, and refuses what is above", func(c *actors.Config) {
 		c.MaxBytes, c.Discard = 3000, actors.DiscardNew
 	}, func(r *world) {
@@ -217,6 +224,8 @@ func TestRowsOfChanges(t *testing.T) {
 			[]string{"max messages -1 -1000 1 foo.A", "max messages -1 -1000 2 foo.B"}},
 		{"B.6 update: MaxBytes lowered", nil, func(c *actors.Config) { c.MaxBytes = 11_999 }, "11 11000 2@2 12@12 [] 2",
 			[]string{"max bytes -1 -1000 1 foo.A"}},
+		{"B.6 update: MaxBytes lowered below a message", func(c *actors.Config) { c.MaxMsgs = 1 }, func(c *actors.Config) { c.MaxBytes = 999 }, "0 0 13@- 12@12 [] 0",
+			[]string{"max bytes -1 -1000 12 foo.B"}},
 		{"B.6 update: MaxBytes lowered, with discard new", func(c *actors.Config) { c.Discard = actors.DiscardNew },
 			func(c *actors.Config) { c.MaxBytes, c.MaxMsgs = 11_999, 5 }, "12 12000 1@1 12@12 [] 2", nil},
 		{"B.6 update: MaxAge set, expires at once", nil, func(c *actors.Config) { c.MaxAge = 10 * time.Second }, "10 10000 3@3 12@12 [] 2",

@@ -156,6 +156,14 @@ func TestRowsOfPurgeEx(t *testing.T) {
 			r.stays(row.want)
 		})
 	}
+	behaves(t, "B.3 purgeex: of a new stream", nil, func(r *world) {
+		r.removes(0)(r.s.PurgeEx(r.Context(), actors.Filter("a"), 0, 0))
+		r.is("0 0 0@- 0@- [] 0")
+		r.removes(0)(r.s.PurgeEx(r.Context(), actors.Filter(">"), 0, 0))
+		r.is("0 0 1@- 0@- [] 0")
+		r.removes(0)(r.s.PurgeEx(r.Context(), actors.Filter(""), 100, 5))
+		r.stays("0 0 100@- 99@- [] 0")
+	})
 	behaves(t, "B.3 purgeex: keep counts messages, not sequences", nil, func(r *world) {
 		r.foo(12)
 		mustRemove(r.T, r.s, 7, 11)
@@ -318,6 +326,15 @@ func TestRowsOfCompact(t *testing.T) {
 			r.stays(step.want)
 		}
 		require.Equal(r, uint64(101), mustStore(r.T, r.s, "a", "").Sequence)
+	})
+	behaves(t, "B.3 compact: of skips", nil, func(r *world) {
+		r.foo(3)
+		_, err := r.s.Skip(r.Context(), 0, 1_000_000)
+		require.NoError(r, err)
+		r.removes(3)(r.s.Compact(r.Context(), 500_000))
+		r.stays("0 0 1000004@- 1000003@3 [] 0")
+		r.put("a")
+		r.stays("1 1000 1000004@4 1000004@4 [] 1")
 	})
 	behaves(t, "B.3 compact: of a new stream", nil, func(r *world) {
 		r.removes(0)(r.s.Compact(r.Context(), 7))

@@ -66,6 +66,17 @@ func TestRowsOfTruncate(t *testing.T) {
 		r.removes(0)(r.s.Truncate(r.Context(), 0))
 		r.stays("0 0 0@- 0@- [] 0")
 	})
+	behaves(t, "B.3 truncate: of a new stream, below its first", func(c *actors.Config) { c.FirstSequence = 1000 }, func(r *world) {
+		r.removes(0)(r.s.Truncate(r.Context(), 500))
+		r.stays("0 0 501@- 500@- [] 0")
+	})
+	behaves(t, "B.3 truncate: into skips", nil, func(r *world) {
+		r.foo(3)
+		_, err := r.s.Skip(r.Context(), 0, 1_000_000)
+		require.NoError(r, err)
+		r.removes(0)(r.s.Truncate(r.Context(), 5))
+		r.stays("3 3000 1@1 5@3 [4 5] 2")
+	})
 	behaves(t, "B.3 truncate: what was removed stays so when its record is cut off", nil, func(r *world) {
 		r.foo(8)
 		mustRemove(r.T, r.s, 2)
@@ -139,6 +150,10 @@ func TestRowsOfSyncDeleted(t *testing.T) {
 			r.removes(0)(r.s.SyncDeleted(r.Context(), row.deleted))
 		})
 	}
+	behaves(t, "B.3 syncdeleted: of a new stream", nil, func(r *world) {
+		r.removes(0)(r.s.SyncDeleted(r.Context(), ranges{{First: 1, Last: 5}}))
+		r.is("0 0 0@- 0@- [] 0")
+	})
 	behaves(t, "B.3 syncdeleted: a notice for each message", nil, func(r *world) {
 		r.foo(12)
 		r.listen()
