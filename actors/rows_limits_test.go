@@ -284,6 +284,13 @@ func TestRowsOfChanges(t *testing.T) {
 		r.reopen(nil)
 		r.is("13 13000 1@1 13@13 [] 2")
 	})
+	behaves(t, "B.6 update: MaxAge lifted", maxAge(10*time.Second), func(r *world) {
+		r.foo(2)
+		r.update(func(c *actors.Config) { c.MaxAge = -1 })
+		r.config.MaxAge = 0 // as stored
+		r.wakesNobody(time.Hour)
+		r.stays("2 2000 1@1 2@2 [] 2")
+	})
 	behaves(t, "B.6 update: TTLs on and off", nil, func(r *world) {
 		_, err := r.s.StoreMsg(r.Context(), "a", actors.Header{"Nats-TTL": {"5"}}, nil)
 		require.NoError(r, err)
