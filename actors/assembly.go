@@ -33,6 +33,7 @@ func (s *stream) engineConfig() engine.Config {
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
 		RollupHeaders: s.publishing.rollups, Duplicates: s.publishing.ids, Schedules: s.meta.AllowMsgSchedules,
 		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom, CompactBelow: max(s.config.CompactBelow, 0),
+		Compress: s.meta.Compression == compressionS2,
 	}
 }
 

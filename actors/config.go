@@ -173,6 +173,12 @@ type Config struct {
 	// block. Default 50, at most 90; below zero none is.
 	CompactBelow int
 
+	// Compression, if On, has full blocks compressed with S2 in the background, all but the last one, as a nats-server
+	// does: what compresses well takes less disk, and reading it costs the decoding of 64 KiB. Turned on, it compresses
+	// the blocks that are there as well; turned off, it leaves them compressed until they are compacted. It is stored
+	// with the stream.
+	Compression Switch
+
 	// Runtime holds what stores of a process share. Default: one for all.
 	Runtime *Runtime
 	// Logger gets what operators should know. Default: the Runtime's.
@@ -245,6 +251,9 @@ func (c *Config) Validate() error {
 	}
 	if c.AllowMsgSchedules > Off {
 		bad("AllowMsgSchedules %d is not a switch", c.AllowMsgSchedules)
+	}
+	if c.Compression > Off {
+		bad("Compression %d is not a switch", c.Compression)
 	}
 	if c.AllowMsgTTL > Off {
 		bad("AllowMsgTTL %d is not a switch", c.AllowMsgTTL)

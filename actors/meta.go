@@ -154,6 +154,12 @@ func mergeLimits(meta *blockio.StreamMeta, c *Config) (changed bool) {
 	meta.MaxMsgSize = limit(meta.MaxMsgSize, int32(max(c.MaxMsgSize, Unlimited)), Unlimited)
 	meta.MaxAge = limit(meta.MaxAge, c.MaxAge, 0)
 	mergeTTLs(meta, c)
+	switch c.Compression {
+	case On:
+		meta.Compression = compressionS2
+	case Off:
+		meta.Compression = compressionNone
+	}
 	switch c.Discard {
 	case DiscardOld:
 		meta.Discard = "old"
@@ -164,8 +170,14 @@ func mergeLimits(meta *blockio.StreamMeta, c *Config) (changed bool) {
 		meta.MaxMsgsPerSubject != before.MaxMsgsPerSubject || meta.DiscardNewPerSubj != before.DiscardNewPerSubj ||
 		meta.MaxMsgSize != before.MaxMsgSize || meta.MaxAge != before.MaxAge ||
 		meta.AllowMsgTTL != before.AllowMsgTTL || meta.DeleteMarkerTTL != before.DeleteMarkerTTL || meta.AllowRollup != before.AllowRollup ||
-		meta.Discard != before.Discard
+		meta.Discard != before.Discard || meta.Compression != before.Compression
 }
+
+// What a meta file says of the compression of blocks.
+const (
+	compressionNone = "none"
+	compressionS2   = "s2"
+)
 
 // limitsOf returns the limits that a meta file has.
 func limitsOf(meta *blockio.StreamMeta) engine.Limits {

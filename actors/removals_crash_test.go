@@ -57,7 +57,7 @@ func newRemovalsScript(t *testing.T, seed uint64, level actors.SyncLevel, fs blo
 	}
 	x.config = actors.Config{
 		Dir: "data", Name: "ORDERS", FS: fs, BlockSize: 4 << 10, Sync: level,
-		IndexFrom: pickOf(random, int64(1), 1, -1), CompactBelow: pickOf(random, 90, 90, 50, -1),
+		IndexFrom: pickOf(random, int64(1), 1, -1), CompactBelow: pickOf(random, 90, 90, 50, -1), Compression: pickOf(random, actors.On, actors.Off),
 		FirstSequence: pickOf(random, uint64(0), 0, 1000), NoPreallocation: random.IntN(2) == 0,
 	}
 	first := stock{}

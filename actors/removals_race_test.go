@@ -30,7 +30,7 @@ type removalsRace struct {
 func newRemovalsRace(t *testing.T, level actors.SyncLevel) *removalsRace {
 	t.Helper()
 	r := &removalsRace{
-		s:    open(t, actors.Config{Dir: t.TempDir(), Sync: level, BlockSize: 4 << 10, IndexFrom: 1, CompactBelow: 90}),
+		s:    open(t, actors.Config{Dir: t.TempDir(), Sync: level, BlockSize: 4 << 10, IndexFrom: 1, CompactBelow: 90, Compression: actors.On}),
 		head: 60, body: 260, removed: map[uint64]uint64{}, stored: map[string]uint64{},
 	}
 	for i := uint64(1); i <= r.body; i++ {

@@ -154,6 +154,7 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 		a.publish(u.publishing)
 		a.setLimits(u.limits)
 		a.engine.Step(nil, &engine.SetSchedules{On: a.meta.AllowMsgSchedules})
+		a.engine.Step(nil, &engine.SetCompression{On: a.meta.Compression == compressionS2})
 		a.engine.Step(u, &engine.SetLimits{Limits: u.limits})
 	case m.restored:
 		a.log.Error("cannot store the configuration; the old one stays in force", "error", m.err)

@@ -12,7 +12,7 @@ import (
 // them: zero keeps what is stored. TTLs that are turned on see the messages that are there, block by block. And what
 // headers mean: AllowRollup, Duplicates and MaxDuplicates, zero of which keeps what is in force; ids of messages that
 // were stored while none were remembered, or that a narrower window had forgotten, are known from the next Open on.
-// And AllowMsgSchedules: schedules that are in the stream already are looked for in the background.
+// AllowMsgSchedules: schedules that are in the stream already are looked for in the background. And Compression.
 // Whatever else config has is not looked at, but for Name, which has to be that of the stream, and for what
 // Validate refuses.
 //

@@ -75,6 +75,9 @@ type block struct {
 	// passedOver tells that the block has no index since it was queued when its turn came.
 	passedOver bool
 	compacted  int64 // live bytes when it was compacted last, or that failed; 0 before
+	compressed bool  // its file is
+	// incompressible tells that it is not worth compressing, or could not be.
+	incompressible bool
 	// hasIndex tells that recovery found a block index that is of use.
 	hasIndex bool
 }

@@ -2,8 +2,8 @@ package engine
 
 import "slices"
 
-// compacting has blocks written anew, with their live messages alone, that have few of them: WorkCompact, one
-// block at a time and beside the maintenance lane. Nobody waits for it.
+// compacting has blocks written anew, with their live messages alone, that have few of them, or that are to be
+// compressed: WorkCompact, one block at a time and beside the maintenance lane. Nobody waits for it.
 //
 // What a block is rid of is gone for good. So it goes by what readers have been shown to be removed, once all of
 // that is durable. The file is replaced at once; readers of views of before go on with the old one.
@@ -23,6 +23,8 @@ type Compaction struct {
 	Live, KeepTombstone func(sequence uint64) bool
 	// KeepFloor reports whether a floor stays.
 	KeepFloor func(first uint64) bool
+	// Compress asks for a compressed file, if that is shorter.
+	Compress bool
 }
 
 // retryCompaction is how long after a failed attempt to compact a block the next one comes.
@@ -30,7 +32,7 @@ const retryCompaction = int64(10e9)
 
 // consider notes a block that has become worth compacting.
 func (x *compacting) consider(e *Engine, b *block) {
-	if b.queued || !b.sealed || b.allLost || b.msgs == 0 || !e.sparse(b) || e.goesSoon(b) {
+	if b.queued || !b.sealed || b.allLost || b.msgs == 0 || !e.worthWriting(b) || e.goesSoon(b) {
 		return
 	}
 	b.queued = true
@@ -52,6 +54,17 @@ func (e *Engine) sparse(b *block) bool {
 	return live*100 < full*int64(e.cfg.CompactBelow) && full-live >= e.cfg.BlockSize/leastWon
 }
 
+// compresses reports whether a block is to be compressed.
+func (e *Engine) compresses(b *block) bool {
+	return e.cfg.Compress && !b.compressed && !b.incompressible && b.size >= leastCompressed
+}
+
+// leastCompressed is the size from which on a block is compressed, in bytes: a file takes a page of a disk at least.
+const leastCompressed = 4 << 10
+
+// worthWriting reports whether a block is worth writing anew.
+func (e *Engine) worthWriting(b *block) bool { return e.sparse(b) || e.compresses(b) }
+
 // goesSoon reports whether limits remove the messages of a block next, and the block with them: it is not worth
 // writing anew what is left until then.
 func (e *Engine) goesSoon(b *block) bool {
@@ -63,7 +76,7 @@ func (e *Engine) goesSoon(b *block) bool {
 func (x *compacting) next(e *Engine) {
 	for x.out == nil && len(x.waiting) > 0 {
 		b := x.waiting[0]
-		if e.indexOf(b) < 0 || b.msgs == 0 || !e.sparse(b) || b.allLost || e.goesSoon(b) {
+		if e.indexOf(b) < 0 || b.msgs == 0 || !e.worthWriting(b) || b.allLost || e.goesSoon(b) {
 			x.waiting, x.ready = shift(x.waiting, 1), nil
 			e.leaveQueue(b)
 			continue
@@ -158,7 +171,7 @@ func (e *Engine) prepare(b *block) *Compaction {
 	}
 	floor, here := e.floor.first, e.floor.block == b.id
 	keepFloor := func(first uint64) bool { return here && first == floor }
-	return &Compaction{Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, KeepTombstone: func(sequence uint64) bool {
+	return &Compaction{Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, Compress: e.cfg.Compress, KeepTombstone: func(sequence uint64) bool {
 		i, _ := slices.BinarySearchFunc(others, sequence, func(s span, sequence uint64) int {
 			if s.last < sequence {
 				return -1
@@ -171,19 +184,24 @@ func (e *Engine) prepare(b *block) *Compaction {
 
 // compacted takes the completion of a WorkCompact. Without a scan the block is as it was.
 func (e *Engine) compacted(s *Scan) {
-	b := e.compacting.out
+	b, sparse := e.compacting.out, e.sparse(e.compacting.out)
 	e.compacting.out = nil
 	b.compacted = int64(b.bytes)
 	if s == nil {
+		b.incompressible = true
 		e.leaveQueue(b)
-		e.compacting.retryAt = e.now + retryCompaction
+		if sparse { // and so not only for compression, which need not win anything
+			e.compacting.retryAt = e.now + retryCompaction
+		}
 		return
 	}
-	b.queued, b.passedOver = false, false
+	b.queued = false
+	e.indexing.passed(b, false)
 	b.size, b.scannedSize, b.tailFrom = s.size, s.size, b.last+1
 	b.scanned, b.appended, b.inAppended, b.cursor = nil, nil, false, 0
 	b.firstMsg, b.proves, b.markCRC = s.firstMsg, s.last, s.markCRC
 	b.tombstones, b.hasIndex = len(s.tombstones) > 0, false
+	b.compressed, b.incompressible = s.compressed, !s.compressed
 	old := b.view
 	b.view = newBlockView(b.id, e.compacting.generation, old.First, nil)
 	b.view.epoch = e.viewEpoch
@@ -200,7 +218,7 @@ func (e *Engine) compacted(s *Scan) {
 func (e *Engine) leaveQueue(b *block) {
 	b.queued = false
 	if b.passedOver {
-		b.passedOver = false
+		e.indexing.passed(b, false)
 		e.Reindex(b.id)
 	}
 }

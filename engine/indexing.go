@@ -12,6 +12,7 @@ type indexing struct {
 	// held are blocks whose memory stays until they have an index, so that readers
 	// do not meanwhile have to scan the file, nor who makes the index.
 	held []*block
+	passedOver int // blocks that get theirs once they are written anew
 	// begun tells that the shell has begun to tick, and so gives indexes time.
 	begun bool
 }
@@ -43,7 +44,7 @@ func (x *indexing) next(e *Engine) (busy bool) {
 		case !slices.Contains(e.blocks, b):
 		case b.queued && !b.hasIndex:
 			// It is about to be written anew, and gets its index then.
-			b.passedOver = true
+			x.passed(b, true)
 			x.letGo(e, b)
 		default:
 			x.out = b
@@ -67,9 +68,21 @@ func (x *indexing) retryDue(e *Engine) int64 {
 	return x.retryAt
 }
 
+// passed notes that a block is passed over, or not any more.
+func (x *indexing) passed(b *block, over bool) {
+	if b.passedOver != over {
+		b.passedOver = over
+		if over {
+			x.passedOver++
+		} else {
+			x.passedOver--
+		}
+	}
+}
+
 // missing returns how many indexes are still to be written.
 func (x *indexing) missing() uint64 {
-	n := len(x.waiting)
+	n := len(x.waiting) + x.passedOver
 	if x.out != nil {
 		n++
 	}
@@ -119,6 +132,6 @@ func (e *Engine) Reindex(id uint32) {
 // LeaveIndexing gives up all indexes that are missing, also the one that is being
 // written, and all compactions: the shell will not complete that work any more.
 func (e *Engine) LeaveIndexing() {
-	e.indexing.waiting, e.indexing.out = nil, nil
+	e.indexing.waiting, e.indexing.out, e.indexing.passedOver = nil, nil, 0
 	e.compacting = compacting{}
 }

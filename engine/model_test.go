@@ -402,6 +402,7 @@ func drawConfig(t *rapid.T) engine.Config {
 	cfg.BlockSize = rapid.SampledFrom([]int64{100, 400, 1 << 10, 8 << 20}).Draw(t, "block size")
 	cfg.FirstSequence = rapid.SampledFrom([]uint64{0, 1, 1000}).Draw(t, "first sequence")
 	cfg.CompactBelow = rapid.SampledFrom([]int{0, 50, 90}).Draw(t, "compact below")
+	cfg.Compress = rapid.Bool().Draw(t, "compress")
 	cfg.MaxUnwritten = rapid.SampledFrom([]int64{0, 300, 1 << 20}).Draw(t, "unwritten")
 	cfg.Limits = engine.Limits{
 		MaxMsgs:       rapid.SampledFrom([]int64{0, 1, 3, 10}).Draw(t, "max messages"),

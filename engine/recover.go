@@ -75,6 +75,7 @@ func (r *Recovery) Add(s *Scan) {
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
 		times: stamps.Between(s.minTime, s.maxTime), due: never, around: stamps.None,
 		allLost: s.held || s.unreadable || s.msgs == 0 && s.lostBytes > 0, tombstones: len(s.tombstones) > 0,
+		compressed: s.compressed,
 	}
 	b.tailFrom = b.last + 1
 	b.view.lastTime.Store(b.maxTime)

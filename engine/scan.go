@@ -26,6 +26,7 @@ type Scan struct {
 	lostBytes   int64
 	timeless    bool // the last record was of an erased message: it kept no time
 	trimmed     bool
+	compressed  bool // see Compressed
 	held        bool // see Held
 	lostHead    bool // see Around
 	lostEnd     bool
@@ -153,6 +154,9 @@ func (s *Scan) Mark(crc uint32) { s.markCRC = crc }
 // that is empty, and takes no more records.
 func (s *Scan) Held() { s.held, s.appendable = true, false }
 
+// Compressed tells that the file of the block is compressed.
+func (s *Scan) Compressed() { s.compressed = true }
+
 // Around tells that the block begins, or ends, with damage of which not all sequences are known.
 func (s *Scan) Around(head, end bool) { s.lostHead, s.lostEnd = head, end }
 
@@ -200,6 +204,7 @@ func (s *Scan) trim(last uint64) {
 		trimmed.lastTime, trimmed.timeless = s.lastTime, s.timeless
 	}
 	trimmed.tombstones, trimmed.floor, trimmed.markCRC, trimmed.held = s.tombstones, s.floor, s.markCRC, s.held
+	trimmed.compressed = s.compressed
 	trimmed.lostHead, trimmed.lostEnd, trimmed.unnamed = s.lostHead, s.lostEnd, s.unnamed
 	trimmed.unreadable, trimmed.unnamedHead = s.unreadable, s.unnamedHead
 	trimmed.lives, trimmed.livesKnown = livesAbove(s.lives, last), s.livesKnown

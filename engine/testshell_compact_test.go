@@ -36,5 +36,9 @@ func (s *shell) compact(w engine.Work) (*engine.Scan, error) {
 	if err := s.disk.run(w.String(), true, w.Block, change{kind: 'w', block: w.Block, data: left}); err != nil {
 		return nil, err
 	}
-	return scan(w.Block, left, false), nil
+	found := scan(w.Block, left, false)
+	if c.Compress {
+		found.Compressed()
+	}
+	return found, nil
 }

@@ -175,6 +175,8 @@ type Config struct {
 	// CompactBelow is the percentage of a block's bytes that have to be live for it not to be compacted. With 0
 	// none is.
 	CompactBelow int
+	// Compress has sealed blocks compressed, except the last one. See SetCompression.
+	Compress bool
 	// RollupHeaders has the Nats-Rollup header of a message count as its Rollup. Raw messages are stored as
 	// they are.
 	RollupHeaders bool

@@ -23,6 +23,12 @@ func (f *Files) openIndex(id uint32) (*blockindex.File, []blockindex.OrdinalRang
 		return nil, nil, err
 	}
 	defer block.Release()
+	return f.openIndexOf(block)
+}
+
+// openIndexOf is openIndex for a block that is leased.
+func (f *Files) openIndexOf(block *blockio.Block) (*blockindex.File, []blockindex.OrdinalRange, error) {
+	id := block.Ref().ID
 	want, err := blockindex.IdentityOf(block, id)
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +75,12 @@ func (f *Files) checkSuspect(x *blockindex.File, block *blockio.Block, now block
 // scanFromIndex returns what a scan of a sealed block finds, from the block's index alone: the block
 // is not read.
 func (f *Files) scanFromIndex(id uint32) (scanned, error) {
-	x, damaged, err := f.openIndex(id)
+	block, err := f.lease(id, true)
+	if err != nil {
+		return scanned{}, err
+	}
+	defer block.Release()
+	x, damaged, err := f.openIndexOf(block)
 	if err != nil {
 		return scanned{}, err
 	}
@@ -80,6 +91,9 @@ func (f *Files) scanFromIndex(id uint32) (scanned, error) {
 	}
 	s := scanned{indexed: true, found: blockio.BlockScan{End: sum.End, DamageCount: sum.Damage, LostBytes: sum.LostBytes}}
 	if s.scan, err = scanOf(x, id, &s.found); err == nil {
+		if block.Compressed() {
+			s.scan.Compressed()
+		}
 		s.losses, err = lossesOf(x, id, damaged)
 	}
 	return s, err

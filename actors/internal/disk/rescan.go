@@ -200,6 +200,9 @@ func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byt
 		tail, last = false, false
 	}
 	scan, found := r.scanAround(id, data, unreadable, tail, last && r.After == nil)
+	if compressed {
+		scan.Compressed()
+	}
 	err = r.syncFile(r.Blocks.Path(id))
 	return data, scanned{scan: scan, found: found, err: err}
 }

@@ -21,7 +21,10 @@ import (
 // sectors that cannot be read now it is a *blockio.UnreadableError. An error that wraps blockio.ErrSync or blockio.ErrBroken leaves it
 // open which of the two blocks the disk has. After any other one the block is as it was, of the generation
 // that it had, and may have no index.
-func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction) (scan *engine.Scan, err error) {
+//
+// With compress the file is compressed if that makes it shorter by a sixteenth; if neither that nor anything else does,
+// the scan is nil, too.
+func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction, compress bool) (scan *engine.Scan, err error) {
 	data, err := f.sealed(id)
 	if err != nil {
 		return nil, err
@@ -35,15 +38,27 @@ func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction) (sca
 	if found.DamageCount > 0 || scan.Messages() != uint64(left.Messages) {
 		return nil, fmt.Errorf("actors: %s would not be read back as it was compacted", path)
 	}
-	return scan, f.rewrite(id, generation, left.Data)
+	content := left.Data
+	if compress {
+		if packed := blockio.Compress(left.Data); shorter(packed, left.Data) {
+			content = packed
+			scan.Compressed()
+		} else if !shorter(left.Data, data) {
+			return nil, nil
+		}
+	}
+	return scan, f.rewrite(id, generation, content)
 }
+
+// shorter reports whether a file is worth writing in the place of another one.
+func shorter(file, than []byte) bool { return len(file) <= len(than)-len(than)/16 }
 
 // CompactFor does what a WorkCompact asks for. kept says why the block is as it was, if it is.
 func (f *Files) CompactFor(w engine.Work) (scan *engine.Scan, kept, err error) {
 	c := w.Compaction
 	scan, err = f.Compact(w.Block, c.Generation, blockio.Compaction{
 		Live: c.Live, KeepTombstone: c.KeepTombstone, KeepFloor: c.KeepFloor,
-	})
+	}, c.Compress)
 	if err != nil && !errors.Is(err, blockio.ErrSync) && !errors.Is(err, blockio.ErrBroken) {
 		return nil, err, nil
 	}

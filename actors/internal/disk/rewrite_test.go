@@ -52,7 +52,7 @@ func indexOf(f *Files, id uint32) string { return blockindex.Path(f.Blocks.Path(
 // TestCompactWritesTheBlockAnew: the scan is of what the file has then, and its index is gone.
 func TestCompactWritesTheBlockAnew(t *testing.T) {
 	f := withIndex(t, blocktest.NewMemFS())
-	scan, err := f.Compact(1, 5, even)
+	scan, err := f.Compact(1, 5, even, false)
 	require.NoError(t, err)
 	require.Equal(t, uint64(10), scan.Messages())
 	require.False(t, exists(t, f.FS, indexOf(f, 1)))
@@ -72,7 +72,7 @@ func TestCompactWritesTheBlockAnew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, uint64(10), s.scan.Messages())
 
-	scan, err = f.Compact(1, 6, blockio.Compaction{Live: func(uint64) bool { return false }})
+	scan, err = f.Compact(1, 6, blockio.Compaction{Live: func(uint64) bool { return false }}, false)
 	require.NoError(t, err)
 	require.Nil(t, scan)
 	left, _, err := f.readAll(1, nil)
@@ -101,7 +101,7 @@ func TestWhatAnIndexSpeaksAgainstIsNotCompacted(t *testing.T) {
 		require.NoError(t, m.Rot(f.Blocks.Path(1), func(held []byte) []byte { return damage(bytes.Clone(held)) }))
 		before, _, err = f.readAll(1, nil)
 		require.NoError(t, err)
-		_, err = f.Compact(1, 5, even)
+		_, err = f.Compact(1, 5, even, false)
 		require.ErrorIs(t, err, blockio.ErrCorrupt, name)
 		require.ErrorContains(t, err, f.Blocks.Path(1), name)
 		after, _, err := f.readAll(1, nil)
@@ -115,7 +115,7 @@ func TestWhatAnIndexSpeaksAgainstIsNotCompacted(t *testing.T) {
 // is being made is read again.
 func TestAnIndexIsOfTheBlockThatIsThere(t *testing.T) {
 	for name, change := range map[string]func(f *Files) error{
-		"compacted": func(f *Files) error { _, err := f.Compact(1, 5, even); return err },
+		"compacted": func(f *Files) error { _, err := f.Compact(1, 5, even, false); return err },
 		"cut":       func(f *Files) error { _, _, err := f.Cut(1, 5, 94, 2); return err },
 		"erased":    func(f *Files) error { return f.Erase(1, 2, 47, 47, rand.Reader) },
 	} {
@@ -217,7 +217,7 @@ func TestTheOldFileGoesWithTheLastView(t *testing.T) {
 	e, err := r.Run(context.Background())
 	require.NoError(t, err)
 	old := f.Published.View().Blocks()[0]
-	_, err = f.Compact(1, 7, even)
+	_, err = f.Compact(1, 7, even, false)
 	require.NoError(t, err)
 	require.Equal(t, 1, cache.Open())
 	b, err := f.Source.Lease(blockio.BlockRef{ID: 1, Generation: old.Generation}, blockio.LeaseOptions{Whole: true})
@@ -317,7 +317,7 @@ func TestTheIndexOfABlockWithAnErasedMessage(t *testing.T) {
 	for sequence := uint64(1); sequence <= 5; sequence++ {
 		f := newTestFiles(t, blocktest.NewMemFS())
 		writeBlock(t, f, 1, 1, 5, true)
-		scan, err := f.Compact(1, 1, blockio.Compaction{Live: all}) // for its frames
+		scan, err := f.Compact(1, 1, blockio.Compaction{Live: all}, false) // for its frames
 		require.NoError(t, err)
 		info, found := scan.Find(sequence)
 		require.True(t, found)

@@ -67,7 +67,7 @@ func TestReadersOfAViewReadItsFile(t *testing.T) {
 	}
 	scan, err := files.Compact(1, e.Generation()+1, blockio.Compaction{
 		Live: func(sequence uint64) bool { return sequence > 15 }, KeepTombstone: func(uint64) bool { return true },
-	})
+	}, false)
 	require.NoError(t, err)
 	require.Equal(t, uint64(5), scan.Messages())
 	written, err := files.WriteIndex(1, nil)
