@@ -235,12 +235,6 @@ func TestUnsupportedDirectoriesAreLeftAlone(t *testing.T) {
 			data[3], data[10] = 9, 'X'
 			require.NoError(t, os.WriteFile(path, data, 0o600))
 		}, "algorithm 9"},
-		{"purge that has begun", "basic", func(t *testing.T, stream string) {
-			require.NoError(t, os.Mkdir(filepath.Join(stream, "__new_msgs__"), 0o700))
-		}, "purge"},
-		{"purge that has moved the blocks away", "basic", func(t *testing.T, stream string) {
-			require.NoError(t, os.Rename(filepath.Join(stream, "msgs"), filepath.Join(stream, "__msgs__")))
-		}, "purge"},
 		{"encrypted without blocks", "encrypted", func(t *testing.T, stream string) {
 			require.NoError(t, os.RemoveAll(filepath.Join(stream, "msgs")))
 		}, "encrypted"},

@@ -19,6 +19,8 @@ type storedMeta struct {
 	lost  error // why the stream's own is lost and a new one takes its place, nil if it does not
 	// hasIndex: nats-server's own state of the stream lies beside the blocks.
 	hasIndex bool
+	// purgeCut: a purge by nats-server was cut short.
+	purgeCut bool
 }
 
 // openedMeta is what is to be written of the stream's configuration while it is opened.
@@ -28,6 +30,8 @@ type openedMeta struct {
 	// then, if not nil, has the limits of this Open: those that are stored, limits, are applied before.
 	then   *disk.NewLimits
 	limits engine.Limits
+	// purgeCut: a purge by nats-server is to be finished first.
+	purgeCut bool
 }
 
 // openMeta reads the stream's configuration, and merges its limits with those of this Open. It changes
@@ -39,6 +43,7 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 		return opened, err
 	}
 	s.noteServerLimits(meta)
+	opened.purgeCut = meta.purgeCut
 	opened.limits, s.meta = limitsOf(meta.StreamMeta), meta.StreamMeta
 	changed := mergeLimits(meta.StreamMeta, c)
 	var means bool
@@ -101,10 +106,8 @@ func (s *stream) readMeta() (storedMeta, error) {
 		return stored, err
 	case features.Encrypted:
 		return stored, fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
-	case features.PurgeCut:
-		return stored, fmt.Errorf("%w: a purge by nats-server was cut short; let it finish the purge first", ErrUnsupported)
 	}
-	stored.hasIndex = features.HasIndex
+	stored.hasIndex, stored.purgeCut = features.HasIndex, features.PurgeCut
 	return stored, nil
 }
 

@@ -113,6 +113,12 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if meta.purgeCut {
+		if _, err := blockio.FinishServerPurge(s.config.FS, s.dir); err != nil {
+			return nil, err
+		}
+		s.log.Warn("a purge by nats-server was cut short, and is finished now")
+	}
 	files := s.newFiles()
 	if err := s.config.FS.MkdirAll(files.Blocks.Dir()); err != nil {
 		return nil, err
