@@ -18,7 +18,7 @@ import (
 
 // TestMillraceAndServerAgreeOnGoldenStores compares the two over what nats-server wrote.
 func TestMillraceAndServerAgreeOnGoldenStores(t *testing.T) {
-	for _, name := range []string{"basic", "headers", "deletes", "multi-block", "schedules"} {
+	for _, name := range []string{"basic", "headers", "deletes", "multi-block", "schedules", "compressed"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			golden, dir := loadGolden(t, name)

@@ -141,12 +141,16 @@ type ours struct {
 	ctx context.Context
 }
 
-func openOurs(t *testing.T, streams string, maxPer int64) ours {
+func openOurs(t *testing.T, streams string, maxPer int64, compress bool) ours {
 	t.Helper()
-	store, err := actors.Open(t.Context(), scriptSystem(t), actors.Config{
+	config := actors.Config{
 		Dir: streams, Name: scriptStream, Subjects: []string{"s.>"}, BlockSize: scriptBlockSize, MaxMsgsPer: maxPer,
 		CompactBelow: 90,
-	})
+	}
+	if compress {
+		config.BlockSize, config.Compression = 2*scriptBlockSize, actors.On // smaller blocks are not compressed
+	}
+	store, err := actors.Open(t.Context(), scriptSystem(t), config)
 	require.NoError(t, err)
 	return ours{store, t.Context()}
 }
