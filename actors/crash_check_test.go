@@ -70,6 +70,14 @@ func (l *crashLife) check(c crashKind) error {
 		}
 	}
 	live := l.model.expire(l.model.live(events), state.FirstSequence, l.now)
+	if l.model.lives {
+		live = l.model.dropDue(live, sequencesOf(found), everything, l.now)
+	}
+	if l.plan.config.Sync == SyncAlways && l.model.marks {
+		if err := l.model.markersOf(events, sequencesOf(found)); err != nil {
+			return err
+		}
+	}
 	if err := l.compare(found, live); err != nil {
 		return err
 	}
@@ -152,10 +160,7 @@ func (l *crashLife) inLastBlock(sequence uint64) bool {
 // damage, and said to be. Only in blocks before the last can a batch end early
 // without a word.
 func (l *crashLife) punch(found []Message, floor int) (events int, err error) {
-	there := make(map[uint64]bool, len(found))
-	for _, m := range found {
-		there[m.Sequence] = true
-	}
+	there := sequencesOf(found)
 	first, last := l.stream.published.First(), l.stream.published.Last()
 	for i := floor; i < len(l.model.events); i++ {
 		e := &l.model.events[i]
@@ -163,6 +168,9 @@ func (l *crashLife) punch(found []Message, floor int) (events int, err error) {
 		kept, holes := uint64(0), 0
 		for j := range e.messages {
 			m := &e.messages[j]
+			if l.model.lives && l.model.due(m, l.now) {
+				continue
+			}
 			if m.gone = !there[m.sequence] && m.sequence >= first; m.gone {
 				holes++
 			} else if there[m.sequence] {

@@ -168,6 +168,11 @@ func (l *crashLife) ready() error {
 	ready := l.store.engine.Ready()
 	if ready.Commit != nil {
 		l.commit, l.op = ready.Commit, 0
+		if l.model.marks {
+			if err := l.model.staged(l.commit); err != nil {
+				return err
+			}
+		}
 	}
 	l.work = append(l.work, ready.Maintenance...)
 	if err := l.store.engine.CheckInvariants(); err != nil {

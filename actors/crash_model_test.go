@@ -19,6 +19,9 @@ type crashModel struct {
 	// Of the events, from the first on: how many were acknowledged, and how many
 	// are known to be on stable storage.
 	acked, durable int
+
+	lives, marks bool        // messages have TTLs; there are delete markers
+	waiting      []*crashTag // that were not answered, where there are markers
 }
 
 // crashEvent is what one accepted command added to the log.
@@ -59,7 +62,7 @@ func newCrashModel(limits engine.Limits, first uint64) *crashModel {
 
 func (m *crashModel) fork() *crashModel {
 	f := *m
-	f.events = slices.Clone(m.events)
+	f.events, f.waiting = slices.Clone(m.events), nil
 	return &f
 }
 
@@ -73,6 +76,9 @@ func (m *crashModel) last() uint64 {
 // submit applies a command and returns what must be answered.
 func (m *crashModel) submit(c engine.Command, now int64) *crashTag {
 	tag := &crashTag{event: -1, last: m.last(), until: len(m.events)}
+	if m.marks {
+		m.waiting = append(m.waiting, tag)
+	}
 	e := crashEvent{last: m.last()}
 	add := func(message engine.Message, time int64, exact bool) {
 		e.last++
@@ -125,6 +131,12 @@ func (m *crashModel) refusal(wanted uint64, messages int, bounded bool) error {
 // reply checks a reply, and notes what it promises.
 func (m *crashModel) reply(r engine.Reply, durable uint64) error {
 	tag := r.Tag.(*crashTag)
+	if i := slices.Index(m.waiting, tag); i >= 0 {
+		m.waiting = slices.Delete(m.waiting, i, i+1)
+		if tag.event < 0 {
+			tag.last = max(tag.last, r.Sequence) // of a marker that was staged before
+		}
+	}
 	switch {
 	case tag.err != nil:
 		if !errors.Is(r.Err, tag.err) {
@@ -201,6 +213,9 @@ func (m *crashModel) live(events int) []*crashMessage {
 // expire drops messages below first whose age allows it. A block may go when its
 // last message is old, so that is what counts.
 func (m *crashModel) expire(live []*crashMessage, first uint64, now int64) []*crashMessage {
+	if m.lives {
+		return m.dropDue(live, nil, first, now)
+	}
 	for m.limits.MaxAge > 0 && len(live) > 0 && live[0].sequence < first &&
 		live[0].time <= now-int64(m.limits.MaxAge) {
 		live = live[1:]

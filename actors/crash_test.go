@@ -50,7 +50,9 @@ type crashSweep struct {
 var errEnough = errors.New("found")
 
 func (s *crashSweep) run() (err error) {
-	s.life = newLife(s.plan, blocktest.NewMemFS(), newCrashModel(engineLimits(s.plan), s.plan.config.FirstSequence), crashStart)
+	model := newCrashModel(engineLimits(s.plan), s.plan.config.FirstSequence)
+	model.lives, model.marks = s.plan.config.AllowMsgTTL == On, s.plan.config.SubjectDeleteMarkerTTL > 0
+	s.life = newLife(s.plan, blocktest.NewMemFS(), model, crashStart)
 	s.life.plant = s.plant
 	s.life.fs.SetHook(s.hook)
 	defer func() {
@@ -151,6 +153,9 @@ func (s *crashSweep) crash(index int, mode blocktest.CrashMode) error {
 	if second == nil || life.errors.first != "" { // damage would be reported again and again
 		life.fs.SetHook(nil)
 		err := life.again()
+		if err == nil && life.model.lives {
+			err = life.awake()
+		}
 		life.end()
 		return err
 	}
@@ -209,7 +214,7 @@ func (c *secondCrash) check() error {
 
 // sweep runs scripts on all processors until there were so many points, at least
 // one a seed, and returns their number and the first finding.
-func sweep(p plant, seed int64, seeds, points, follow int) (int, error) {
+func sweep(draw func(seed int64, commands int) *crashPlan, p plant, seed int64, seeds, points, follow int) (int, error) {
 	var (
 		running sync.WaitGroup
 		next    atomic.Int64
@@ -226,7 +231,7 @@ func sweep(p plant, seed int64, seeds, points, follow int) (int, error) {
 				if own >= seed+int64(seeds) && int(done.Load()) >= points || own > seed && *crashAt >= 0 {
 					return
 				}
-				s := &crashSweep{plan: newCrashPlan(own, crashCommands), plant: p, follow: follow}
+				s := &crashSweep{plan: draw(own, crashCommands), plant: p, follow: follow}
 				err := s.run()
 				done.Add(int64(s.points))
 				if err != nil {
@@ -253,7 +258,7 @@ func seedsInShort() int {
 // was acknowledged in it.
 func TestCrashSweep(t *testing.T) {
 	start := time.Now()
-	points, err := sweep(nothing, *crashSeed, seedsInShort(), 0, 2)
+	points, err := sweep(newCrashPlan, nothing, *crashSeed, seedsInShort(), 0, 2)
 	report(t, points, start)
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +272,7 @@ func TestCrashSweepLong(t *testing.T) {
 		return
 	}
 	start := time.Now()
-	points, err := sweep(nothing, *crashSeed, 4, *crashPoints, 6)
+	points, err := sweep(newCrashPlan, nothing, *crashSeed, 4, *crashPoints, 6)
 	report(t, points, start)
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +289,7 @@ func report(t *testing.T, points int, start time.Time) {
 func TestCrashSweepFindsPlantedBugs(t *testing.T) {
 	for _, p := range []plant{noSync, noSyncDir, earlyAck, earlyRemoval} {
 		t.Run(p.String(), func(t *testing.T) {
-			points, err := sweep(p, *crashSeed, 4, 0, 2)
+			points, err := sweep(newCrashPlan, p, *crashSeed, 4, 0, 2)
 			if err == nil {
 				t.Fatalf("nothing was found at %d crash points", points)
 			}
