@@ -70,7 +70,7 @@ func (l *crashLife) check(c crashKind) error {
 		}
 	}
 	live := l.model.expire(l.model.live(events), state.FirstSequence, l.now)
-	if l.model.lives {
+	if l.model.ages() {
 		live = l.model.dropDue(live, sequencesOf(found), everything, l.now)
 	}
 	if l.plan.config.Sync == SyncAlways && l.model.marks {
@@ -168,7 +168,7 @@ func (l *crashLife) punch(found []Message, floor int) (events int, err error) {
 		kept, holes := uint64(0), 0
 		for j := range e.messages {
 			m := &e.messages[j]
-			if l.model.lives && l.model.due(m, l.now) {
+			if l.model.ages() && l.model.due(m, l.now) {
 				continue
 			}
 			if m.gone = !there[m.sequence] && m.sequence >= first; m.gone {

@@ -70,7 +70,10 @@ func withLives(c engine.Command, drawn int64) engine.Command {
 
 // due reports whether a message may be gone at a time, by its TTL or for its age.
 func (m *crashModel) due(message *crashMessage, now int64) bool {
-	life := msgheader.LifeOf(message.Header)
+	var life msgheader.Life
+	if m.lives {
+		life = msgheader.LifeOf(message.Header)
+	}
 	return msgheader.Due(message.time, life.TTL) <= now ||
 		m.limits.MaxAge > 0 && life.TTL != msgheader.Never && message.time <= now-int64(m.limits.MaxAge)
 }

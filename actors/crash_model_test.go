@@ -210,18 +210,16 @@ func (m *crashModel) live(events int) []*crashMessage {
 	return live
 }
 
-// expire drops messages below first whose age allows it. A block may go when its
-// last message is old, so that is what counts.
+// expire drops messages below first that may have gone for their age or by their TTL.
 func (m *crashModel) expire(live []*crashMessage, first uint64, now int64) []*crashMessage {
-	if m.lives {
-		return m.dropDue(live, nil, first, now)
+	if !m.ages() {
+		return live
 	}
-	for m.limits.MaxAge > 0 && len(live) > 0 && live[0].sequence < first &&
-		live[0].time <= now-int64(m.limits.MaxAge) {
-		live = live[1:]
-	}
-	return live
+	return m.dropDue(live, nil, first, now)
 }
+
+// ages reports whether messages go with time.
+func (m *crashModel) ages() bool { return m.lives || m.limits.MaxAge > 0 }
 
 // cut forgets the events that a crash has taken, and trusts in the others.
 func (m *crashModel) cut(events int) {
