@@ -43,6 +43,7 @@ func BuildAround(path string, id uint32, key *blockio.RecordCodec, data []byte, 
 		b.Record(data, offset, &r)
 	})
 	b.sum.Plain = b.sum.Plain && len(unreadable) == 0
+	b.sum.Unscheduled = b.sum.Unscheduled && len(unreadable) == 0
 	if int64(len(data)) != stat.Size {
 		return nil, scan, fmt.Errorf("%w: %s: %d bytes read, the file had %d", ErrStale, path, len(data), stat.Size)
 	}

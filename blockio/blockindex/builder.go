@@ -66,7 +66,7 @@ func NewBuilder(block uint32) *Builder {
 // Reset starts the index of another block. The memory of the last one is used again.
 func (b *Builder) Reset(block uint32) {
 	b.block, b.end, b.err = block, 0, nil
-	b.sum = Summary{FirstTime: NoTime, LastTime: NoTime, MaxTime: math.MinInt64, TimesAscend: true, Plain: true}
+	b.sum = Summary{FirstTime: NoTime, LastTime: NoTime, MaxTime: math.MinInt64, TimesAscend: true, Plain: true, Unscheduled: true}
 	b.records, b.runs, b.extras = b.records[:0], b.runs[:0], b.extras[:0]
 	b.subjects, b.names = b.subjects[:0], b.names[:0]
 	clear(b.table)
@@ -143,6 +143,9 @@ func (b *Builder) add(raw []byte, offset int64, r *blockio.Record) {
 	case blockio.KindMessage:
 		if len(r.Header) > 0 && msgheader.LifeOf(r.Header) != (msgheader.Life{}) {
 			b.sum.Plain = false
+		}
+		if msgheader.Scheduling(r.Header) {
+			b.sum.Unscheduled = false
 		}
 		b.Message(r.Sequence, r.Time, offset, raw, r.Subject)
 	case blockio.KindSkip, blockio.KindErased:

@@ -29,6 +29,9 @@ type Summary struct {
 	// Plain: no message has a header that says how long it lives, or that it is a marker. An index that does not
 	// say so may be of an earlier version.
 	Plain bool
+	// Unscheduled: no message is a schedule, or was produced by one. An index that does not say so may be of an
+	// earlier version.
+	Unscheduled bool
 
 	Messages   int // messages, with the empty subject too
 	Empty      int // messages with the empty subject
@@ -70,9 +73,10 @@ const (
 	atSections     = 168
 	headerEnd      = atSections + 8*sections
 
-	flagTimeless = 1
-	flagAscend   = 2
-	flagPlain    = 4
+	flagTimeless    = 1
+	flagAscend      = 2
+	flagPlain       = 4
+	flagUnscheduled = 8
 )
 
 // A header is the decoded header page.
@@ -122,6 +126,9 @@ func (h *header) encode(page []byte) {
 	if s.Plain {
 		flags |= flagPlain
 	}
+	if s.Unscheduled {
+		flags |= flagUnscheduled
+	}
 	put32(page[atFlags:], flags)
 	for i := range sections {
 		at := page[atSections+8*i:]
@@ -142,7 +149,8 @@ func (h *header) decode(page []byte) {
 		FirstMessage: u64(page[atFirstMessage:]), LastMessage: u64(page[atLastMessage:]), Bytes: u64(page[atBytes:]),
 		FirstTime: i64(atFirstTime), LastTime: i64(atLastTime), MaxTime: i64(atMaxTime),
 		Timeless: flags&flagTimeless != 0, TimesAscend: flags&flagAscend != 0, Plain: flags&flagPlain != 0,
-		Messages: count(atMessages), Empty: count(atEmpty), Subjects: count(atSubjects), Runs: count(atRuns),
+		Unscheduled: flags&flagUnscheduled != 0,
+		Messages:    count(atMessages), Empty: count(atEmpty), Subjects: count(atSubjects), Runs: count(atRuns),
 		Tombstones: count(atTombstones), Lost: count(atLost), Damage: count(atDamage), LostBytes: i64(atLostBytes),
 	}
 }

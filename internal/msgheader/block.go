@@ -48,6 +48,17 @@ func cutLine(data []byte) (line, rest []byte) {
 	}
 }
 
+// Scheduling reports whether a block makes its message a schedule, or says that a schedule has produced it. It does
+// not allocate.
+func Scheduling(block []byte) bool {
+	for l := walk(block); l.next(); {
+		if name := string(l.name); name == Schedule || name == Scheduler {
+			return true
+		}
+	}
+	return false
+}
+
 // Find returns the value of the first header with a name, and whether there is one. It
 // does not allocate.
 func Find(block []byte, name string) (value []byte, ok bool) {

@@ -47,6 +47,17 @@ func (f *Files) openIndexOf(block *blockio.Block) (*blockindex.File, []blockinde
 	return x, damaged, nil
 }
 
+// says reports whether a block has an index that is of its first size bytes, all of them intact, and says so.
+func (f *Files) says(id uint32, size int64, so func(*blockindex.Summary) bool) bool {
+	x, damaged, err := f.openIndex(id)
+	if err != nil {
+		return false
+	}
+	sum := x.Summary()
+	_ = x.Close() // it was opened for reading, so an error of closing it loses nothing
+	return so(&sum) && len(damaged) == 0 && sum.End == size
+}
+
 // checkSuspect holds a block against its index. Where they agree, the index is renewed. What cannot be read
 // differs.
 func (f *Files) checkSuspect(x *blockindex.File, block *blockio.Block, now blockindex.Identity) ([]blockindex.OrdinalRange, error) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -13,12 +14,8 @@ import (
 // markers. Where its index says that there are none, the block is not read. One with sectors that cannot be read is
 // an error: they may have messages that live for ever.
 func (f *Files) lives(id uint32, size int64) ([]engine.MessageLife, error) {
-	if x, damaged, err := f.openIndex(id); err == nil {
-		sum := x.Summary()
-		_ = x.Close() // it was opened for reading, so an error of closing it loses nothing
-		if sum.Plain && len(damaged) == 0 && sum.End == size {
-			return nil, nil
-		}
+	if f.says(id, size, func(sum *blockindex.Summary) bool { return sum.Plain }) {
+		return nil, nil
 	}
 	data, unreadable, err := f.readAll(id, nil)
 	switch {

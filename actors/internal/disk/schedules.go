@@ -5,13 +5,18 @@ import (
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
 	"github.com/seed-d8b58eba/millrace/internal/msgheader"
 )
 
 // schedules lists the schedules among the messages in the first size bytes of a block, and the messages that
-// schedules have produced, with the time zones that they name. An index has no headers, so that takes the block.
+// schedules have produced, with the time zones that they name. Where its index says that there are none, the block is
+// not read.
 func (f *Files) schedules(id uint32, size int64) (list []engine.ScheduleRecord, zones map[string]*time.Location, err error) {
+	if f.says(id, size, func(sum *blockindex.Summary) bool { return sum.Unscheduled }) {
+		return nil, nil, nil
+	}
 	zones = make(map[string]*time.Location)
 	err = f.eachRecord(id, size, func(_ int64, r *blockio.Record) {
 		if r.Kind != blockio.KindMessage || len(r.Header) == 0 {
