@@ -42,6 +42,21 @@ func (s *shell) untilLoad(t *testing.T, block uint32) engine.Work {
 	return engine.Work{}
 }
 
+// TestWhatWaitsForATableGoesOnWhenItComes, also while a commit is on its way: it is in the next group then, however long
+// that one takes.
+func TestWhatWaitsForATableGoesOnWhenItComes(t *testing.T) {
+	s := unloaded(t)
+	w := s.untilLoad(t, 3)
+	for s.e.Parked() == 0 {
+		s.step(store("e", 0))
+		s.turn()
+	}
+	require.NotNil(t, s.commit, "a commit is on its way")
+	s.work = []engine.Work{w}
+	require.True(t, s.runWork())
+	require.Zero(t, s.e.Parked())
+}
+
 // TestATableIsLoadedOnce, however much waits for it.
 func TestATableIsLoadedOnce(t *testing.T) {
 	s := unloaded(t)
