@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/anishathalye/porcupine"
-	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 )
@@ -131,26 +127,10 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		for seed := range uint64(4) {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 				s := open(t, actors.Config{Sync: level, MaxMsgs: linearMax, BlockSize: 4 << 10})
-				const goroutines, each = 6, 250
-				histories := make([][]porcupine.Operation, goroutines)
-				var all sync.WaitGroup
-				begin := time.Now()
-				for g := range goroutines {
-					all.Go(func() {
-						random := rand.New(rand.NewPCG(seed, uint64(g)))
-						for i := range each {
-							input := linearInput(random, s, fmt.Sprintf("%d.%d", g, i))
-							call := time.Since(begin)
-							output := linearRun(s, input)
-							histories[g] = append(histories[g], porcupine.Operation{
-								ClientId: g, Input: input, Output: output, Call: int64(call), Return: int64(time.Since(begin)),
-							})
-						}
-					})
-				}
-				all.Wait()
-				result := porcupine.CheckOperationsTimeout(linear, slices.Concat(histories...), time.Minute)
-				require.Equal(t, porcupine.Ok, result)
+				checkHistory(t, linear, seed, 250, func(random *rand.Rand, token string) (input any, run func() any) {
+					input = linearInput(random, s, token)
+					return input, func() any { return linearRun(s, input) }
+				})
 			})
 		}
 	})

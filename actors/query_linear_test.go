@@ -3,16 +3,11 @@ package actors_test
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/anishathalye/porcupine"
-	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 )
@@ -73,80 +68,13 @@ func TestQueryHistoriesAreLinearizable(t *testing.T) {
 		for seed := range uint64(4) {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 				s := open(t, actors.Config{Dir: t.TempDir(), Sync: level, MaxMsgs: linearMax, BlockSize: 4 << 10, IndexFrom: 1})
-				const goroutines, each = 6, 200
-				histories := make([][]porcupine.Operation, goroutines)
-				var all sync.WaitGroup
-				begin := time.Now()
-				for g := range goroutines {
-					all.Go(func() {
-						random := rand.New(rand.NewPCG(seed, uint64(g)))
-						for range each {
-							input := drawLinear(random, s)
-							call := time.Since(begin)
-							output := runLinear(s, input)
-							histories[g] = append(histories[g], porcupine.Operation{
-								ClientId: g, Input: input, Output: output, Call: int64(call), Return: int64(time.Since(begin)),
-							})
-						}
-					})
-				}
-				all.Wait()
-				history := slices.Concat(histories...)
-				result := porcupine.CheckOperationsTimeout(linearQueries, history, time.Minute)
-				if result != porcupine.Ok {
-					explainHistory(t, linearQueries, history)
-				}
-				require.Equal(t, porcupine.Ok, result)
+				checkHistory(t, linearQueries, seed, 200, func(random *rand.Rand, _ string) (input any, run func() any) {
+					input = drawLinear(random, s)
+					return input, func() any { return runLinear(s, input) }
+				})
 			})
 		}
 	})
-}
-
-// explainHistory logs the operations about the longest stretch that can be put in
-// order.
-func explainHistory(t *testing.T, model porcupine.Model, history []porcupine.Operation) {
-	t.Helper()
-	_, info := porcupine.CheckOperationsVerbose(model, history, time.Minute)
-	var longest []int
-	for _, partial := range info.PartialLinearizations() {
-		for _, ids := range partial {
-			if len(ids) > len(longest) {
-				longest = ids
-			}
-		}
-	}
-	state := model.Init()
-	missing := make(map[int]bool)
-	for id := range history {
-		missing[id] = true
-	}
-	for _, id := range longest {
-		delete(missing, id)
-		_, state = model.Step(state, history[id].Input, history[id].Output)
-	}
-	t.Logf("up to where there is an order, it leads to %+v", state)
-	end := int64(math.MaxInt64)
-	for id := range missing {
-		end = min(end, history[id].Return)
-	}
-	for id := range missing {
-		if o := history[id]; o.Call <= end {
-			t.Logf("none of these can be next: %d..%d client %d: %s", o.Call, o.Return, o.ClientId, model.DescribeOperation(o.Input, o.Output))
-		}
-	}
-	reached := int64(0)
-	for _, id := range longest {
-		if id < len(history) {
-			reached = max(reached, history[id].Call)
-		}
-	}
-	around := slices.DeleteFunc(slices.Clone(history), func(o porcupine.Operation) bool {
-		return o.Return < reached-2e6 || o.Call > reached+1e6
-	})
-	slices.SortFunc(around, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
-	for _, o := range around {
-		t.Logf("%d..%d client %d: %s", o.Call, o.Return, o.ClientId, model.DescribeOperation(o.Input, o.Output))
-	}
 }
 
 func drawLinear(random *rand.Rand, s *actors.Store) any {

@@ -7,12 +7,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/anishathalye/porcupine"
-	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 )
@@ -118,30 +115,10 @@ func TestHistoriesWithRemovalsAreLinearizable(t *testing.T) {
 				s := open(t, actors.Config{
 					Dir: t.TempDir(), Sync: level, MaxMsgs: 20, MaxMsgsPer: 6, BlockSize: 4 << 10, IndexFrom: 1, CompactBelow: 90,
 				})
-				const goroutines, each = 6, 200
-				histories := make([][]porcupine.Operation, goroutines)
-				var all sync.WaitGroup
-				begin := time.Now()
-				for g := range goroutines {
-					all.Go(func() {
-						random := rand.New(rand.NewPCG(seed, uint64(g)))
-						for i := range each {
-							input := drawRemoving(random, s, fmt.Sprintf("%d.%d", g, i))
-							call := time.Since(begin)
-							output := input.run(context.Background(), s)
-							histories[g] = append(histories[g], porcupine.Operation{
-								ClientId: g, Input: input, Output: output, Call: int64(call), Return: int64(time.Since(begin)),
-							})
-						}
-					})
-				}
-				all.Wait()
-				history := slices.Concat(histories...)
-				result := porcupine.CheckOperationsTimeout(removingHistories, history, time.Minute)
-				if result != porcupine.Ok {
-					explainHistory(t, removingHistories, history)
-				}
-				require.Equal(t, porcupine.Ok, result)
+				checkHistory(t, removingHistories, seed, 200, func(random *rand.Rand, token string) (input any, run func() any) {
+					drawn := drawRemoving(random, s, token)
+					return drawn, func() any { return drawn.run(context.Background(), s) }
+				})
 			})
 		}
 	})
