@@ -38,13 +38,18 @@ func (r *Recovery) step(ctx context.Context, e *engine.Engine, c engine.Command)
 			return context.Cause(ctx)
 		}
 		ready := e.Ready()
-		for _, reply := range ready.Replies {
-			if reply.Tag == c {
-				return reply.Err
+		var answer *engine.Reply
+		for i := range ready.Replies {
+			if ready.Replies[i].Tag == c {
+				answer = &ready.Replies[i]
 			}
 		}
+		// Also what comes with the reply: nobody is asked for it a second time.
 		if err := r.carryOut(e, ready); err != nil {
 			return err
+		}
+		if answer != nil {
+			return answer.Err
 		}
 	}
 }
