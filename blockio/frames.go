@@ -32,7 +32,8 @@ type frameWalk struct {
 	records     uint32 // what it says else
 	fits        bool   // they are all valid, and end where the frame does
 	settled     bool   // none is damaged, but they are not what the mark counted any more
-	loose       bool   // one is erased, or a sequence is missing: the lengths need not be the mark's
+	loose       bool   // one is erased: the lengths need not be the mark's
+	behindGap   bool   // a sequence is missing before the first: a mark may be, too, which the CRC goes on from
 	crc         uint32
 }
 
@@ -89,7 +90,7 @@ func (s *blockScan) lengthsMatch(f *frameWalk) bool {
 // walkFrame looks at the records of a frame without keeping them.
 func (s *blockScan) walkFrame(f *frameWalk) {
 	s.lengths.crc = s.out.MarkCRC
-	f.settled, f.loose = false, false
+	f.settled, f.loose, f.behindGap = false, false, false
 	var r Record
 	last := s.last
 	at := f.inside
@@ -110,7 +111,7 @@ func (s *blockScan) walkFrame(f *frameWalk) {
 		case KindErased:
 			f.loose = true
 		case KindMessage:
-			f.loose = f.loose || last > 0 && r.Sequence != last+1
+			f.behindGap = f.behindGap || last > 0 && last == s.last && r.Sequence != last+1
 			last = r.Sequence
 		case KindSkip:
 			last = r.Sequence
@@ -128,6 +129,7 @@ func (s *blockScan) fitting(f *frameWalk) {
 	bad, known := 0, false
 	if wrong {
 		bad, known = s.brokenLengths(f.inside, f.end, f.crc^f.markCRC)
+		wrong = known || !f.behindGap
 	}
 	var r Record
 	for at := f.inside; at < f.end; at += r.Size {
