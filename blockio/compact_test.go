@@ -211,3 +211,22 @@ const compactedGolden = "1e0000000000000000000040d2458a07620000800000fd5329236d7
 	"1e0000000200000000000040f7ff2936fe9c97170000de33eefd2992c0b1" + // tombstone of 2
 	"1e000000060000000000008001002a36fe9c971700005b6f4fc8e685cef0" + // skip 6
 	"1e0000000000000000000040d2458a07000000800000b5d3a63acc928273" // a mark of nothing
+
+// TestAFlipInTheLastMark costs that mark alone: nothing was behind it, whatever its length says.
+func TestAFlipInTheLastMark(t *testing.T) {
+	key := NewRecordCodec("S", 1)
+	out, err := Compact("", 1, key, key.AppendMessage(nil, 8, 1, "a", nil, []byte("text")), anyOf(8, 8))
+	require.NoError(t, err)
+	require.True(t, key.Complete(out.Data))
+	for bit := range 8 * EmptyRecordSize {
+		data := bytes.Clone(out.Data)
+		data[len(data)-EmptyRecordSize+bit/8] ^= 1 << (bit % 8)
+		require.False(t, key.Complete(data))
+		scan := ScanBlock("", 1, key, data, false, nil)
+		require.Equal(t, 1, scan.DamageCount, "bit %d", bit)
+		require.Empty(t, scan.Lost, "bit %d", bit)
+		require.False(t, scan.LostHead || scan.LostEnd, "bit %d", bit)
+	}
+	require.False(t, key.Complete(out.Data[:len(out.Data)-EmptyRecordSize]))
+	require.False(t, key.Complete(nil))
+}

@@ -44,6 +44,21 @@ func (r *Record) FrameMark() (bytes, crc uint32, ok bool) {
 	return uint32(word>>32) & MaxFrameBytes, uint32(word), true
 }
 
+// Complete reports whether data, all bytes of a block, ends with a frame mark of no bytes. That is where a block with
+// messages ends that was written anew, or that takes no more records since a torn tail of it was cut off.
+func (c *RecordCodec) Complete(data []byte) bool {
+	at := len(data) - EmptyRecordSize
+	if at < 0 {
+		return false
+	}
+	r, err := c.Decode(data[at:])
+	if err != nil {
+		return false
+	}
+	bytes, _, ok := r.FrameMark()
+	return ok && bytes == 0
+}
+
 // LengthsCRC continues crc, a CRC-32C, over the length fields of a record as they are
 // stored: the first 4 bytes, with the flag for headers; the 2 bytes of the subject's
 // length; and with that flag the 4 bytes of the headers' length, if the record has room

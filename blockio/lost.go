@@ -210,8 +210,9 @@ func (s *blockScan) provenSequence(p *suspect, raw, previous, upper uint64) (fie
 	return 0, false
 }
 
-// cutShort reports whether the file ends in the middle of the record, by its length.
+// cutShort reports whether the file ends in the middle of the record, by its length. Where the checksum shows that
+// it is all there, the length is damaged.
 func (s *blockScan) cutShort(p *suspect) bool {
 	size, _ := s.claim(p.from)
-	return p.to == len(s.data) && (size > p.to-p.from || p.to-p.from < headSize)
+	return p.to == len(s.data) && (size > p.to-p.from || p.to-p.from < headSize) && !s.whole(p.from, p.to)
 }
