@@ -186,9 +186,8 @@ func (e *Engine) prepare(b *block) *Compaction {
 func (e *Engine) compacted(s *Scan) {
 	b, sparse := e.compacting.out, e.sparse(e.compacting.out)
 	e.compacting.out = nil
-	b.compacted = int64(b.bytes)
 	if s == nil {
-		b.incompressible = true
+		b.compacted, b.incompressible = int64(b.bytes), true
 		e.leaveQueue(b)
 		if sparse { // and so not only for compression, which need not win anything
 			e.compacting.retryAt = e.now + retryCompaction
@@ -197,6 +196,7 @@ func (e *Engine) compacted(s *Scan) {
 	}
 	b.queued = false
 	e.indexing.passed(b, false)
+	b.compacted = int64(s.bytes) // what was removed meanwhile is still there
 	b.size, b.scannedSize, b.tailFrom = s.size, s.size, b.last+1
 	b.scanned, b.appended, b.inAppended, b.cursor = nil, nil, false, 0
 	b.firstMsg, b.proves, b.markCRC = s.firstMsg, s.last, s.markCRC
@@ -211,6 +211,7 @@ func (e *Engine) compacted(s *Scan) {
 		e.setBlocks(e.blocks)
 		e.current.removed = true // readers are shown the view with the group
 		e.Reindex(b.id)
+		e.compacting.consider(e, b)
 	}
 }
 
