@@ -92,6 +92,7 @@ func (e *Engine) writeFloor(first uint64) {
 	b.codec.AppendFloor(b.memory.free(), first)
 	e.appended(e.emptySize)
 	e.floor = floor{first, b.id}
+	e.emptied = append(e.emptied, e.tellingOfLost()...)
 }
 
 // roomForEmpty makes room in the tail, or in a new one, for a record without subject

@@ -61,6 +61,8 @@ type block struct {
 	thinned bool
 	// tombstones tells that there may be tombstones in the block that are of use to others.
 	tombstones bool
+	// damaged tells that records of it are known to be lost, or bytes of it to be none.
+	damaged bool
 	// moving tells that its tombstones are being read, to be written again elsewhere.
 	moving bool
 

@@ -162,24 +162,11 @@ func (e *Engine) erasingSoon(b *block) bool {
 func (e *Engine) prepare(b *block) *Compaction {
 	deleted, first := b.view.deleted.Load().stretches(), e.pub.First()
 	live := func(sequence uint64) bool { return sequence >= first && !deleted.contains(sequence) }
-	type span struct{ first, last uint64 }
-	var others []span
-	for _, other := range e.blocks {
-		if other != b && other.firstMsg > 0 {
-			others = append(others, span{other.firstMsg, other.last})
-		}
-	}
 	floor, here := e.floor.first, e.floor.block == b.id
 	keepFloor := func(first uint64) bool { return here && first == floor }
-	return &Compaction{Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, Compress: e.cfg.Compress, KeepTombstone: func(sequence uint64) bool {
-		i, _ := slices.BinarySearchFunc(others, sequence, func(s span, sequence uint64) int {
-			if s.last < sequence {
-				return -1
-			}
-			return 1
-		})
-		return i < len(others) && others[i].first <= sequence
-	}}
+	return &Compaction{
+		Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, Compress: e.cfg.Compress, KeepTombstone: e.namesAnother(b),
+	}
 }
 
 // compacted takes the completion of a WorkCompact. Without a scan the block is as it was.

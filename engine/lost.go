@@ -268,7 +268,7 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 		e.countAnew(b)
 	}
 	e.noteLost(n, bytes, removals)
-	b.thinned = true
+	b.thinned, b.damaged = true, true
 	b.msgs -= n
 	b.bytes -= bytes
 	e.counts[countMessages] -= n

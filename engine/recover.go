@@ -55,7 +55,7 @@ func (r *Recovery) Add(s *Scan) {
 	if s.index == nil && !r.Fits(s) {
 		s.trim(last)
 	}
-	if len(s.lost) > 0 || s.lostHead || s.lostEnd || s.lostBytes > 0 {
+	if s.Damaged() {
 		r.found = append(r.found, foundIn(s))
 	}
 	r.pending = append(r.pending, s.tombstones...)
@@ -74,7 +74,7 @@ func (r *Recovery) Add(s *Scan) {
 		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
 		times: stamps.Between(s.minTime, s.maxTime), due: never, around: stamps.None,
-		allLost: s.held || s.unreadable || s.msgs == 0 && s.lostBytes > 0, tombstones: len(s.tombstones) > 0,
+		damaged: s.Damaged() || s.held, allLost: s.held || s.unreadable || s.msgs == 0 && s.lostBytes > 0, tombstones: len(s.tombstones) > 0,
 		compressed: s.compressed,
 	}
 	b.tailFrom = b.last + 1

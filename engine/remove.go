@@ -183,8 +183,9 @@ func (e *Engine) tombstonesMoved(w Work, d Done) {
 	if d.Err != nil || e.stopped || b.msgs > 0 || i == len(e.blocks)-1 {
 		return // it stays, until the stream is opened the next time
 	}
+	namesAnother := e.namesAnother(b)
 	for _, t := range d.Tombstones {
-		if e.mayHold(b, t.Sequence) {
+		if namesAnother(t.Sequence) && e.blockOf(t.Sequence) == nil {
 			e.tombstone(t.Sequence, t.Time)
 		}
 	}
@@ -193,15 +194,4 @@ func (e *Engine) tombstonesMoved(w Work, d Done) {
 		return
 	}
 	e.evictInterior(b, i)
-}
-
-// mayHold reports whether a file of another block may hold the removed message of a
-// sequence.
-func (e *Engine) mayHold(b *block, sequence uint64) bool {
-	i := sort.Search(len(e.blocks), func(i int) bool { return e.blocks[i].last >= sequence })
-	if i == len(e.blocks) || e.blocks[i] == b {
-		return false
-	}
-	holder := e.blocks[i]
-	return holder.firstMsg > 0 && holder.firstMsg <= sequence && !holder.live(sequence)
 }

@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // head returns the block that holds the first live message, or nil.
 func (e *Engine) head() *block {
 	for _, b := range e.blocks {
@@ -111,7 +113,7 @@ func (e *Engine) loseRest(b *block) {
 	e.counts[countLostBytes] += b.bytes
 	e.counts[countMessages] -= b.msgs
 	e.counts[countBytes] -= b.bytes
-	b.msgs, b.bytes = 0, 0
+	b.msgs, b.bytes, b.damaged = 0, 0, true
 	e.endLives(b, 0, maxSequence)
 	e.countAnew(b)
 }
@@ -129,7 +131,7 @@ func (e *Engine) dropEmptied() {
 func (e *Engine) dropHead() {
 	n := 0
 	for i := 0; i < len(e.blocks)-1 && e.blocks[i].msgs == 0; i++ {
-		if !e.blocks[i].allLost {
+		if !e.blocks[i].allLost && !e.tellsOfLost(e.blocks[i]) {
 			n = i + 1
 		}
 	}
@@ -173,4 +175,24 @@ func (e *Engine) refreshFirst() {
 		n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
 	}
 	e.dropLost()
+}
+
+// tellingOfLost returns the blocks without live messages at the head of the stream, if they may tell of lost ones.
+func (e *Engine) tellingOfLost() (blocks []*block) {
+	if len(e.lost) == 0 {
+		return nil
+	}
+	for _, b := range e.blocks {
+		if b.msgs > 0 {
+			break
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+// tellsOfLost reports whether messages of a block without live ones are known to be lost, in a stream that has no
+// limit which would have removed them.
+func (e *Engine) tellsOfLost(b *block) bool {
+	return !e.cfg.Limits.evicts() && slices.ContainsFunc(e.lost, func(l LostRange) bool { return l.Block == b.id && l.Last >= e.floor.first })
 }

@@ -164,6 +164,9 @@ func (s *Scan) Around(head, end bool) { s.lostHead, s.lostEnd = head, end }
 // before the first that shows its sequence, and end how many at the end if none does.
 func (s *Scan) Unreadable(head, end int) { s.unreadable, s.unnamedHead, s.unnamed = true, head, end }
 
+// Damaged reports whether anything of the block does not verify.
+func (s *Scan) Damaged() bool { return s.lostBytes > 0 || len(s.lost) > 0 || s.lostHead || s.lostEnd }
+
 // Find returns where the scan, of records, has found the message of a sequence.
 func (s *Scan) Find(sequence uint64) (RecordInfo, bool) {
 	if s.table == nil {
