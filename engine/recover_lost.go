@@ -69,12 +69,14 @@ type foundLost struct {
 	unreadable  bool   // see Scan.Unreadable
 	unnamedHead uint64
 	unnamed     uint64
+	nothing     bool // no record of the block verifies
 }
 
 func foundIn(s *Scan) foundLost {
 	return foundLost{
 		block: s.id, sequences: s.lost, head: s.lostHead, end: s.lostEnd, last: s.lastRecord, shown: s.last,
 		bytes: uint64(s.lostBytes), unreadable: s.unreadable, unnamedHead: uint64(s.unnamedHead), unnamed: uint64(s.unnamed),
+		nothing: s.lastRecord == 0 && s.markCRC == 0 && len(s.tombstones) == 0 && s.floor == 0,
 	}
 }
 
@@ -84,6 +86,9 @@ const mostUnnamed = 1 << 16
 
 // Began tells which sequence the stream began with, as far as anybody knows.
 func (r *Recovery) Began(sequence uint64) { r.began = sequence }
+
+// HasFloor reports whether a floor says up to where messages were removed from the head of the stream.
+func (r *Recovery) HasFloor() bool { return r.e.floor.first > 0 }
 
 // Settle tells which sequences the damage that was added has cost, once all blocks were added. A damaged
 // record is not believed to be of a sequence that other blocks leave no room for: the file may be a copy of
@@ -135,7 +140,7 @@ func (r *Recovery) Settle() {
 			}
 		}
 		first, last := r.edges(f)
-		if f.last == 0 { // nothing is left of it
+		if f.last == 0 && (f.nothing || f.head || f.end) {
 			unnamed(begin, end)
 		}
 		if f.head && first > 0 {

@@ -57,6 +57,9 @@ func TestSettleNamesWhatNobodyNames(t *testing.T) {
 		{"all but tombstones of others", 0, []*engine.Scan{
 			whole(1, 1, 5), damaged(true, true, nil, func(s *engine.Scan) { s.Tombstone(2, start) }), whole(3, 16, 20)},
 			[]sequences{{First: 6, Last: 15}}},
+		{"all messages but none of the marks, and each says which it was", 0, []*engine.Scan{
+			whole(1, 1, 5), damaged(false, false, []uint64{8, 9}, func(s *engine.Scan) { s.Mark(77) }), whole(3, 16, 20)},
+			[]sequences{{First: 8, Last: 9}}},
 		{"the end, where a tombstone shows how far it went", 0, []*engine.Scan{
 			whole(1, 1, 5), damaged(false, true, nil, func(s *engine.Scan) {
 				messages(s, 6, 8)

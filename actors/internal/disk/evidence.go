@@ -117,7 +117,7 @@ func (r *Recovery) gather() error {
 // indexes without a block that are to stay, since they name messages that are lost.
 func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep map[uint32]bool) {
 	r.recall(rec, list) // first: nearly all that the damage names is in it, in order
-	rec.Began(r.began(list))
+	rec.Began(r.began(rec, list))
 	rec.Settle()
 	r.judgeServerEnd(rec, list)
 	keep = make(map[uint32]bool)
@@ -197,14 +197,14 @@ func (r *Recovery) serverKnowsAll(id uint32) bool {
 
 // began returns the sequence that the stream began with before the damage, 0 when nobody knows. What is below
 // it was removed.
-func (r *Recovery) began(list []blockio.BlockInfo) uint64 {
+func (r *Recovery) began(rec *engine.Recovery, list []blockio.BlockInfo) uint64 {
 	limits := &r.Config.Limits
 	switch {
 	case r.evidence.hasServer:
 		return r.evidence.server.First
 	case r.evidence.hasEnd && !r.ServerWasHere && r.evidence.end.First > 0:
 		return r.evidence.end.First
-	case len(list) > 0 && list[0].ID == 1 && !r.ServerWasHere && r.MaxMsgsPer <= 0 &&
+	case len(list) > 0 && (list[0].ID == 1 || rec.HasFloor()) && !r.ServerWasHere && r.MaxMsgsPer <= 0 &&
 		limits.MaxMsgsPer <= 0 && limits.MaxMsgs <= 0 && limits.MaxBytes <= 0 && limits.MaxAge <= 0:
 		return max(1, r.Config.FirstSequence) // nothing removes what a stream begins with
 	}
@@ -238,7 +238,7 @@ func (r *Recovery) judgeEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
 		}
 	}
 	r.tellLost(rec, engine.LostRange{
-		SequenceRange: engine.SequenceRange{First: last + 1, Last: end.Sequence}, Block: end.Block, Bytes: uint64(bytes)})
+		SequenceRange: engine.SequenceRange{First: max(last+1, end.First), Last: end.Sequence}, Block: end.Block, Bytes: uint64(bytes)})
 }
 
 // tellLost notes a range of messages as lost.
