@@ -39,8 +39,8 @@ type evidence struct {
 
 // lackedBy returns the messages that the index of a block names and a scan of the block's records has not
 // found. data and scan are nil when the block has no file. An index that is not sound in itself proves
-// nothing, and neither does one that agrees with none of the records that are there: it is of another block.
-// The error is of the file system.
+// nothing, and neither does one that differs from all of those records that it names: it is of another block. One
+// beside a whole block that was written anew is of before that. The error is of the file system.
 func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing, err error) {
 	x, err := blockindex.OpenFileForEvidence(f.FS, f.Blocks.Path(id), id, blockindex.Options{})
 	if err != nil {
@@ -48,12 +48,17 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 	}
 	defer x.Close() // it was opened for reading, so an error of closing it loses nothing
 	emptied := scan != nil && scan.Messages() == 0 && scan.Last() == 0
-	agree := 0
+	if scan != nil && scan.Messages() > 0 && f.Blocks.Codec(id).Complete(data) && !scan.Damaged() {
+		return nil, nil
+	}
+	agree, differ := 0, 0
 	err = x.Messages(func(m *blockindex.Message) bool {
 		if scan != nil {
 			if found, ok := scan.Find(m.Sequence); ok {
 				if crc32.Checksum(data[found.Offset:found.Offset+int64(found.Size)], castagnoli) == m.CRC {
 					agree++
+				} else {
+					differ++
 				}
 				return true
 			}
@@ -61,7 +66,7 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 		lacked = append(lacked, missing{id, m.Sequence, m.Time, m.Size, string(m.Subject), emptied})
 		return true
 	})
-	if err != nil || scan != nil && scan.Messages() > 0 && agree == 0 {
+	if err != nil || agree == 0 && differ > 0 {
 		return nil, unlessItProvesNothing(err)
 	}
 	return lacked, nil
