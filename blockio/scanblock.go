@@ -55,7 +55,8 @@ type BlockScan struct {
 // every record that is kept, in file order, once each: messages, skips and
 // erased messages with ever higher sequences, and all tombstones. Marks are not
 // visited, nor are records that go back in sequence, which every reader of the
-// format ignores. The records alias data. docs/recovery.md has the rules.
+// format ignores. The records alias data, but for a tombstone or floor of which one bit
+// has flipped: that is damage, and visited as it was. docs/recovery.md has the rules.
 //
 // tail is true for the block with the highest number of those that have any
 // bytes, as only that one can have been written to when the machine stopped. In
@@ -166,7 +167,11 @@ func (s *blockScan) marked(f *frameWalk) {
 // the next record, at limit, or at the end of the data.
 func (s *blockScan) damaged(from, limit int, cause error) int {
 	var r Record
-	to, _ := s.gap(from, limit, &r, func(from, to int, one bool) { s.suspect(from, to, one, 0) })
+	to, _ := s.gap(from, limit, &r, func(from, to int, one bool) {
+		if s.suspect(from, to, one, 0); one {
+			s.removal(from, to)
+		}
+	})
 	s.report(from, to, cause)
 	return to
 }
