@@ -141,11 +141,12 @@ func (s *blockScan) sequenceOf(p *suspect, previous, upper uint64) (sequence uin
 		return 0, true
 	}
 	sequence = raw & sequenceMask
-	if previous > 0 && sequence == previous+1 && (p.one || s.cutShort(p)) {
+	next := previous > 0 && sequence == previous+1 && (p.one || s.cutShort(p))
+	if next && upper == previous+2 { // there is no other
 		return sequence, true
 	}
 	if !p.one || size < EmptyRecordSize {
-		return 0, false
+		return sequence, next
 	}
 	if proven, ok := s.provenSequence(p, raw, previous, upper); ok {
 		if proven&tombstoneBit != 0 {
@@ -154,6 +155,8 @@ func (s *blockScan) sequenceOf(p *suspect, previous, upper uint64) (sequence uin
 		return proven & sequenceMask, true
 	}
 	switch {
+	case next:
+		return sequence, true
 	case sequence <= previous:
 		return 0, false
 	case upper > 0:
