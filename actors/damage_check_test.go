@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/actors"
@@ -34,7 +35,7 @@ func (l *damageLook) first() uint64 {
 // agree: loads and scans have found the same. What a limit has removed is no longer told of, lost or not.
 func (c *damageChecker) agree(l *damageLook, when string) {
 	live, first := l.with(outcomeLive), uint64(0)
-	if c.world.limit() > 0 {
+	if c.world.limited() {
 		first = l.first()
 	}
 	lost := notBelow(l.with(outcomeLost), first)
@@ -94,7 +95,9 @@ func without(list, other []uint64) (rest []uint64) {
 }
 
 // judge compares what a store has with what it should have.
-func (c *damageChecker) judge(l *damageLook, when string) {
+func (c *damageChecker) judge(s *actors.Store, l *damageLook, when string) {
+	stats := s.Stats()
+	reported := stats.LostBytes > 0 || stats.LostMessages > 0
 	first := l.first()
 	// What is lost in a block that has an index counts for a limit until it is found.
 	full := c.world.limit() > 0 && len(l.with(outcomeLive))+len(c.licence.lose) >= c.world.limit()
@@ -105,8 +108,11 @@ func (c *damageChecker) judge(l *damageLook, when string) {
 		switch {
 		case outcome == outcomeBad || should && outcome == outcomeLive || !should && outcome != outcomeLive && outcome != outcomeLost:
 		case outcome == outcomeLive:
-			if !c.licence.back[sequence] {
+			switch {
+			case !c.licence.back[sequence]:
 				c.found(damageWrong, "%s: %d was removed and is back", when, sequence)
+			case !c.licence.quiet[sequence] && !reported:
+				c.found(damageUnreported, "%s: %d was removed and is back, and nothing tells of damage", when, sequence)
 			}
 		case outcome == outcomeLost:
 			if !lost && !c.licence.tell[sequence] && !c.licence.silent[sequence] {
@@ -114,7 +120,7 @@ func (c *damageChecker) judge(l *damageLook, when string) {
 			}
 		case c.licence.silent[sequence]:
 		case sequence < c.floor || sequence < first && full: // the limit made room
-		case sequence < first && lost && c.world.limit() > 0: // it counts, and cannot be told from what the limit removed
+		case sequence < first && lost && c.world.limited(): // it counts, and cannot be told from what the limit removed
 		case lost:
 			c.found(damageUnreported, "%s: %d is lost, and its load says %q", when, sequence, outcome)
 		default:
@@ -205,7 +211,7 @@ func (c *damageChecker) lostCount(got uint64, l *damageLook, when string) {
 			continue
 		}
 		most++
-		if c.licence.lose[sequence] && !c.licence.silent[sequence] && c.world.limit() == 0 {
+		if c.licence.lose[sequence] && !c.licence.silent[sequence] && !c.world.limited() {
 			least++
 		}
 	}
@@ -222,6 +228,9 @@ func (c *damageChecker) lostCount(got uint64, l *damageLook, when string) {
 func (c *damageChecker) more(s *actors.Store, when string) {
 	ctx := context.Background()
 	m := record{subject: "a.1", payload: "one more, " + when}
+	if c.world.config.MaxMsgsPer > 0 { // it takes no room of others
+		m.subject = fmt.Sprintf("more.%d", len(c.added))
+	}
 	if c.world.frames == nil {
 		m.subject = c.world.literal
 	}
@@ -239,7 +248,7 @@ func (c *damageChecker) more(s *actors.Store, when string) {
 		return
 	}
 	c.stored[ack.Sequence], c.added[ack.Sequence] = m, true
-	if c.world.limit() > 0 {
+	if c.world.limited() {
 		state, _ := s.FastState(ctx) // the context does not end
 		c.floor = max(c.floor, state.FirstSequence)
 	}
@@ -255,7 +264,7 @@ func (c *damageChecker) equal(one, two *damageLook, when string) {
 	first := two.first()
 	for i, o := range one.outcome {
 		sequence := uint64(i + 1)
-		if sequence < first && c.world.limit() > 0 || o == outcomeEnd || o == two.outcome[i] {
+		if sequence < first && c.world.limited() || o == outcomeEnd || o == two.outcome[i] {
 			continue
 		}
 		c.found(damageDisagree, "%s: %d was %q, and is %q now", when, sequence, o, two.outcome[i])
@@ -265,7 +274,7 @@ func (c *damageChecker) equal(one, two *damageLook, when string) {
 // equalBytes: what the same lost messages had is as much as it was. A limit forgets of what it passes.
 func (c *damageChecker) equalBytes(one, two *damageLook, when string) {
 	lost := two.with(outcomeLost)
-	if c.world.limit() == 0 && len(lost) > 0 && slices.Equal(one.with(outcomeLost), lost) && one.lostBytes != two.lostBytes {
+	if !c.world.limited() && len(lost) > 0 && slices.Equal(one.with(outcomeLost), lost) && one.lostBytes != two.lostBytes {
 		c.found(damageDisagree, "%s: %d bytes were lost, and %d are now", when, one.lostBytes, two.lostBytes)
 	}
 }

@@ -17,12 +17,19 @@ type damageLicence struct {
 	silent map[uint64]bool
 	// back has removed messages that may come back.
 	back map[uint64]bool
+	// quiet has those of them that may do so without a word.
+	quiet map[uint64]bool
 	// tell has sequences without a message that may be called lost: their records are touched, or nobody can
 	// tell how many records were where the damage is.
 	tell map[uint64]bool
 	// garbled has messages whose parts may be divided in another way: their records have no mark, as a server
 	// does not write any, so a flipped bit in the length of the subject or of the headers is found by nobody.
 	garbled map[uint64]bool
+	// asItWas: the file is of before a truncation. Its messages, which were removed, take the place of others
+	// that have their sequences since.
+	asItWas bool
+	// cut is where the block may have ended, as far as anybody can tell, or -1.
+	cut int
 	// reuse: sequences in silent may be given again.
 	reuse bool
 	// refuse: Open may refuse the directory with a typed error, if it changes nothing.
@@ -35,17 +42,17 @@ type damageLicence struct {
 func (c damageCase) licence() *damageLicence {
 	l := &damageLicence{
 		lose: map[uint64]bool{}, silent: map[uint64]bool{}, back: map[uint64]bool{}, tell: map[uint64]bool{},
-		garbled: map[uint64]bool{},
+		garbled: map[uint64]bool{}, quiet: map[uint64]bool{}, cut: -1,
+		asItWas: c.kind == damageOlder && c.file.block > 0,
 	}
 	w := c.image.world
 	if c.kind == damageNothing {
 		return l
 	}
-	if w.limit() > 0 {
+	if len(w.evicted) > 0 {
 		// Where messages are lost there is room for older ones, if blocks still have them.
-		for sequence := range w.stored {
-			l.back[sequence] = !w.live[sequence]
-		}
+		maps.Copy(l.back, w.evicted)
+		maps.Copy(l.quiet, w.evicted)
 	}
 	switch {
 	case c.file.path == "meta.inf":
@@ -61,14 +68,17 @@ func (c damageCase) licence() *damageLicence {
 	return l
 }
 
-// licenceOfBlock: the records that the damage touches may be lost, no others. A tombstone that is lost
-// brings its message back.
+// licenceOfBlock: the records that the damage touches may be lost, no others.
 func (c damageCase) licenceOfBlock(l *damageLicence) {
+	w := c.image.world
+	if c.way.warm() && c.file.tail && (c.kind == damageMissing || c.way == warmReplace) {
+		// The store goes on writing to the file that has lost its name.
+		l.silent[w.last+1], l.reuse = true, true
+	}
 	from, to := c.touched()
 	if from == to {
 		return
 	}
-	w := c.image.world
 	for _, p := range c.file.placed {
 		if p.from >= to || p.to <= from {
 			continue
@@ -87,8 +97,6 @@ func (c damageCase) licenceOfBlock(l *damageLicence) {
 			}
 		case blockio.KindErased:
 			l.tell[p.sequence] = true
-		case blockio.KindTombstone:
-			l.back[p.sequence], l.tell[p.sequence] = true, true
 		}
 	}
 	before, behind := c.around(from, to)
@@ -96,16 +104,13 @@ func (c damageCase) licenceOfBlock(l *damageLicence) {
 		l.tell[sequence] = l.tell[sequence] || !w.live[sequence]
 	}
 	c.licenceOfEnd(l, from, to)
+	c.licenceOfRemovals(l, from, to)
 	if c.bare(from, to) {
 		maps.Copy(l.silent, l.lose)
 	}
 	if c.kind == damageMissing && c.file.head {
 		// The first block that is gone was removed, as far as anybody can tell: limits do that.
 		maps.Copy(l.silent, l.lose)
-	}
-	if c.way.warm() && c.file.tail && (c.kind == damageMissing || c.way == warmReplace) {
-		// The store goes on writing to the file that has lost its name.
-		l.silent[w.last+1], l.reuse = true, true
 	}
 }
 
@@ -116,7 +121,7 @@ func (c damageCase) around(from, to int) (before, behind uint64) {
 	for _, f := range c.image.files {
 		for _, p := range f.placed {
 			switch {
-			case p.kind == blockio.KindTombstone || p.kind == blockio.KindGroupMark:
+			case !p.sequenced():
 			case f.block < c.file.block || f == c.file && p.to <= from:
 				before = max(before, p.sequence)
 			case f.block > c.file.block || p.from >= to:
@@ -139,6 +144,9 @@ func (c damageCase) top() uint64 {
 // bare: the damage leaves nothing but a block that ends earlier, at the end of a record, and nothing says how
 // long the block was: it is not the last one and has no index.
 func (c damageCase) bare(from, to int) bool {
+	if !c.file.tail && !c.image.indexed(c.file) && c.kind == damageOlder {
+		return true // a block as it was is whole
+	}
 	if c.file.tail || c.image.indexed(c.file) || to != c.file.dataEnd || c.kind == damageFlip || c.kind == damageNeighbour {
 		return false
 	}
@@ -168,18 +176,15 @@ func (c damageCase) licenceOfEnd(l *damageLicence, from, to int) {
 	for _, p := range f.placed {
 		if p.frame >= start && p.sequence > 0 {
 			l.silent[p.sequence] = true
-			if p.kind == blockio.KindTombstone {
-				l.back[p.sequence] = true
-			}
 		}
 	}
-	l.reuse = true
+	l.cut, l.reuse = start, true
 }
 
 // open is the licence for a store that is open while the damage is done. It knows what it had.
 func (l *damageLicence) open() *damageLicence {
 	strict := *l
-	strict.silent, strict.reuse = nil, false
+	strict.silent, strict.back, strict.reuse = nil, nil, false
 	return &strict
 }
 

@@ -149,10 +149,10 @@ func chooseDamage(strata []*damageStratum, yield func(damageCase)) {
 		}
 		step := s.step
 		switch {
-		case *damageOnly != "":
-			step = 1
 		case *damageStep > 0:
 			step = *damageStep
+		case *damageOnly != "":
+			step = 1
 		}
 		for at := 0; at < s.count; at += step {
 			c := damageCase{s, at}

@@ -32,6 +32,8 @@ type damageWorld struct {
 	config   actors.Config // without directory and file system
 	stored   map[uint64]record
 	live     map[uint64]bool
+	cutOff   map[uint64][]record // what a truncation has removed
+	evicted  map[uint64]bool     // that a limit has removed: nothing but the limit says so
 	last     uint64              // highest sequence that was acknowledged, skipped ones too
 	frames   map[uint64]uint64   // of each sequence that has a record, the first sequence of its commit
 	history  map[string][][]byte // of each file, what it held before, oldest first
@@ -70,8 +72,14 @@ type placedRecord struct {
 	kind     blockio.Kind
 	sequence uint64
 	skipped  uint64 // of a skip: its first sequence
+	floor    uint64 // of a floor: all below is removed
 	frame    int    // where its commit begins
 	foreign  bool   // by nats-server: without a mark before it
+}
+
+// sequenced reports whether the record has a place in the order of sequences.
+func (p *placedRecord) sequenced() bool {
+	return p.kind == blockio.KindMessage || p.kind == blockio.KindSkip || p.kind == blockio.KindErased
 }
 
 // damageRuntime has a clock of its own, so that all runs find the same bytes.
@@ -89,8 +97,16 @@ func (w *damageWorld) matchWildcard(subject string) bool {
 // limit is how many messages the stream may hold, 0 for any number.
 func (w *damageWorld) limit() int { return int(max(w.config.MaxMsgs, 0)) }
 
+// limited reports whether a limit removes messages from the stream.
+func (w *damageWorld) limited() bool { return w.config.MaxMsgs > 0 || w.config.MaxMsgsPer > 0 }
+
 // damageWorlds makes all worlds.
 func damageWorlds(t *testing.T) []*damageWorld {
+	return append(damageWorldsOfStores(t), damageWorldsOfRemovals(t)...)
+}
+
+// damageWorldsOfStores makes those in which nothing is removed but by a limit, or by a server.
+func damageWorldsOfStores(t *testing.T) []*damageWorld {
 	return []*damageWorld{
 		newDamageWorld(t, "lone", actors.Config{IndexFrom: -1}, func(b *damageBuilder) {
 			b.store(9, 150)
@@ -151,8 +167,8 @@ func newDamageWorld(t *testing.T, name string, config actors.Config, script func
 	config.Name, config.BlockSize, config.Discard = "ORDERS", 4<<10, actors.DiscardOld
 	w := &damageWorld{
 		name: name, config: config, literal: "a.1", wildcard: "b.*",
-		stored: make(map[uint64]record), live: make(map[uint64]bool), frames: make(map[uint64]uint64),
-		history: make(map[string][][]byte),
+		stored: make(map[uint64]record), live: make(map[uint64]bool), evicted: make(map[uint64]bool),
+		cutOff: make(map[uint64][]record), frames: make(map[uint64]uint64), history: make(map[string][][]byte),
 	}
 	b := &damageBuilder{t: t, world: w, fs: blocktest.NewMemFS(), runtime: damageRuntime(fixtureStart)}
 	if config.MaxMsgs > 0 { // the meta file has an earlier state, too
@@ -164,16 +180,11 @@ func newDamageWorld(t *testing.T, name string, config actors.Config, script func
 	}
 	b.open(config)
 	script(b)
-	require.NoError(t, b.stream.Flush(t.Context()))
-	eventually(t, func() bool { return b.stream.Stats().Unindexed == 0 })
-	require.NoError(t, b.stream.Flush(t.Context()))
+	b.settle()
 	w.addImage(t, "crash", b.fs.Clone(), true)
 	require.NoError(t, b.stream.Stop(t.Context()))
 	b.remember()
 	w.addImage(t, "stopped", b.fs.Clone(), false)
-	for sequence := range w.stored {
-		w.live[sequence] = config.MaxMsgs == 0 || sequence > w.last-uint64(config.MaxMsgs)
-	}
 	return w
 }
 
@@ -236,6 +247,8 @@ func (b *damageBuilder) keep(sequence uint64, at time.Time, m actors.BatchMessag
 	require.NoError(b.t, err)
 	b.world.stored[sequence] = record{sequence, at, m.Subject, string(header), string(m.Payload)}
 	b.world.last, b.world.frames[sequence] = sequence, frame
+	b.world.live[sequence] = true
+	b.evict(m.Subject)
 }
 
 // remember notes what the files hold now.
@@ -303,7 +316,7 @@ func goldenDamageWorld(t *testing.T, name, literal string, adopted bool) *damage
 	w := &damageWorld{
 		name: name, config: actors.Config{Name: g.Stream, BlockSize: 4 << 10, IndexFrom: -1},
 		stored: make(map[uint64]record), live: make(map[uint64]bool), last: g.State.LastSequence,
-		literal: literal, wildcard: "foo.*",
+		evicted: make(map[uint64]bool), literal: literal, wildcard: "foo.*",
 	}
 	for i := range g.Messages {
 		m := &g.Messages[i]
@@ -358,27 +371,38 @@ func (w *damageWorld) addImage(t *testing.T, name string, base *blocktest.MemFS,
 	image := &damageImage{world: w, name: name, openEnd: openEnd, base: base}
 	w.images = append(w.images, image)
 	for name, data := range readAllFiles(t, base, path.Join(damageDir, w.config.Name)) {
-		f := &damageFile{path: name, data: data, older: w.olderCopies(name, data)}
-		if number, isBlock := strings.CutSuffix(path.Base(name), ".blk"); isBlock {
-			_, err := fmt.Sscan(number, &f.block)
-			require.NoError(t, err)
-			w.place(t, f)
-		}
-		f.windows = windowsOf(f)
+		f := w.newFile(t, name, data)
+		f.windows, f.older = windowsOf(f), w.olderCopies(name, data)
 		image.files = append(image.files, f)
 	}
-	slices.SortFunc(image.files, func(a, b *damageFile) int {
+	image.sort()
+}
+
+// newFile makes a file of what it holds.
+func (w *damageWorld) newFile(t *testing.T, name string, data []byte) *damageFile {
+	f := &damageFile{path: name, data: data}
+	if number, isBlock := strings.CutSuffix(path.Base(name), ".blk"); isBlock {
+		_, err := fmt.Sscan(number, &f.block)
+		require.NoError(t, err)
+		w.place(t, f)
+	}
+	return f
+}
+
+// sort brings the files in order, and finds the first block and the last.
+func (i *damageImage) sort() {
+	slices.SortFunc(i.files, func(a, b *damageFile) int {
 		if a.block != b.block {
 			return int(a.block) - int(b.block)
 		}
 		return strings.Compare(a.path, b.path)
 	})
-	for i, f := range image.files {
+	for at, f := range i.files {
 		if f.block == 0 {
 			continue
 		}
-		f.head = i == 0 || image.files[i-1].block == 0
-		f.tail = f.dataEnd > 0 && !slices.ContainsFunc(image.files[i+1:], func(f *damageFile) bool { return f.dataEnd > 0 })
+		f.head = at == 0 || i.files[at-1].block == 0
+		f.tail = f.dataEnd > 0 && !slices.ContainsFunc(i.files[at+1:], func(f *damageFile) bool { return f.dataEnd > 0 })
 	}
 }
 
@@ -407,9 +431,8 @@ func (w *damageWorld) place(t *testing.T, f *damageFile) {
 		r, err := key.Decode(f.data[at:])
 		require.NoError(t, err, "%s %s at %d", w.name, f.path, at)
 		p := placedRecord{from: at, to: at + r.Size, kind: r.Kind, sequence: r.Sequence, foreign: w.frames == nil && !marked}
-		// A server commits each record by itself.
-		if !marked && (w.frames == nil || r.Kind == blockio.KindTombstone || r.Kind == blockio.KindGroupMark ||
-			w.frames[r.Sequence] == r.Sequence) {
+		// A server commits each record by itself, ours begin with a mark.
+		if r.Kind == blockio.KindGroupMark || w.frames == nil && !marked {
 			frame = at
 		}
 		marked = r.Kind == blockio.KindGroupMark
@@ -419,7 +442,8 @@ func (w *damageWorld) place(t *testing.T, f *damageFile) {
 			}
 		}
 		p.frame = frame
-		if r.Kind == blockio.KindMessage || r.Kind == blockio.KindSkip || r.Kind == blockio.KindErased {
+		p.floor, _ = r.Floor()
+		if p.sequenced() {
 			if r.Kind == blockio.KindSkip {
 				p.skipped = before + 1
 			}
