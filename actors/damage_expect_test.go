@@ -100,7 +100,9 @@ func (c damageCase) licenceOfBlock(l *damageLicence) {
 		}
 	}
 	before, behind := c.around(from, to)
-	for sequence := before + 1; sequence < behind; sequence++ {
+	// Where something is left of a block, its index says what else there was.
+	exact := c.image.indexed(c.file) && c.leaves(from, to)
+	for sequence := before + 1; sequence < behind && !exact; sequence++ {
 		l.tell[sequence] = l.tell[sequence] || !w.live[sequence]
 	}
 	c.licenceOfEnd(l, from, to)
@@ -112,6 +114,13 @@ func (c damageCase) licenceOfBlock(l *damageLicence) {
 		// The first block that is gone was removed, as far as anybody can tell: limits do that.
 		maps.Copy(l.silent, l.lose)
 	}
+}
+
+// leaves reports whether a message of the block is whole behind the damage from..to, or before it.
+func (c damageCase) leaves(from, to int) bool {
+	return slices.ContainsFunc(c.file.placed, func(p placedRecord) bool {
+		return p.kind == blockio.KindMessage && (p.to <= from || p.from >= to)
+	})
 }
 
 // around returns the sequences of the records before and behind the damage. Behind the last one there is room

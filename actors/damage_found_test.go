@@ -20,6 +20,7 @@ func TestDamageThatWasFound(t *testing.T) {
 		"compacted-indexed/crash/cold/msgs/1.blk/older:0":       "an index that names none of the messages of an older block proved nothing",
 		"floors/crash/cold/msgs/2.blk/cut:797":                  "the rest of the block was below the floor, and what was lost was forgotten with it",
 		"floors/crash/cold/msgs/2.blk/neighbour:3.blk":          "nothing is left of the first block, and the floor shows where the stream begins",
+		"floors-indexed/crash/cold/msgs/2.blk/cut:400":          "the index names what was cut off, and all to the next block was called lost",
 		"floors-indexed/crash/cold/msgs/3.bix/older:0":          "an index of before a compaction, and what was removed was called lost",
 	}
 	worker := newDamageWorker(t)

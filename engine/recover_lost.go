@@ -76,7 +76,7 @@ func foundIn(s *Scan) foundLost {
 	return foundLost{
 		block: s.id, sequences: s.lost, head: s.lostHead, end: s.lostEnd, last: s.lastRecord, shown: s.last,
 		bytes: uint64(s.lostBytes), unreadable: s.unreadable, unnamedHead: uint64(s.unnamedHead), unnamed: uint64(s.unnamed),
-		nothing: s.lastRecord == 0 && s.markCRC == 0 && len(s.tombstones) == 0 && s.floor == 0,
+		nothing: !s.had && s.lastRecord == 0 && s.markCRC == 0 && len(s.tombstones) == 0 && s.floor == 0,
 	}
 }
 

@@ -1,6 +1,9 @@
 package engine
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Scan collects what one block file holds, for recovery or to make a table. Scans of
 // different blocks may be filled by different goroutines.
@@ -34,6 +37,7 @@ type Scan struct {
 	unnamed     int
 	unnamedHead int
 	markCRC     uint32
+	had         bool             // see Had
 	index       *indexedSubjects // of a scan that was filled from a block index
 	firstMsg    uint64           // sequence of the first message
 	firstTime   int64            // its time
@@ -167,6 +171,16 @@ func (s *Scan) Unreadable(head, end int) { s.unreadable, s.unnamedHead, s.unname
 // Damaged reports whether anything of the block does not verify.
 func (s *Scan) Damaged() bool { return s.lostBytes > 0 || len(s.lost) > 0 || s.lostHead || s.lostEnd }
 
+// Had tells which messages the block had before it was damaged, ascending: no others were lost with it. Behind its
+// records there was nothing then.
+func (s *Scan) Had(sequences []uint64) {
+	s.lost = slices.DeleteFunc(s.lost, func(sequence uint64) bool {
+		_, had := slices.BinarySearch(sequences, sequence)
+		return !had
+	})
+	s.lostHead, s.lostEnd, s.had = false, false, true
+}
+
 // Find returns where the scan, of records, has found the message of a sequence.
 func (s *Scan) Find(sequence uint64) (RecordInfo, bool) {
 	if s.table == nil {
@@ -209,6 +223,7 @@ func (s *Scan) trim(last uint64) {
 	trimmed.tombstones, trimmed.floor, trimmed.markCRC, trimmed.held = s.tombstones, s.floor, s.markCRC, s.held
 	trimmed.compressed = s.compressed
 	trimmed.lostHead, trimmed.lostEnd, trimmed.unnamed = s.lostHead, s.lostEnd, s.unnamed
+	trimmed.had = s.had
 	trimmed.unreadable, trimmed.unnamedHead = s.unreadable, s.unnamedHead
 	trimmed.lives, trimmed.livesKnown = livesAbove(s.lives, last), s.livesKnown
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)

@@ -38,7 +38,7 @@ type evidence struct {
 }
 
 // lackedBy returns the messages that the index of a block names and a scan of the block's records has not
-// found. data and scan are nil when the block has no file. An index that is not sound in itself proves
+// found, and tells the scan which the block had. data and scan are nil when the block has no file. An index that is not sound in itself proves
 // nothing, and neither does one that differs from all of those records that it names: it is of another block. One
 // beside a whole block that was written anew is of before that. The error is of the file system.
 func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing, err error) {
@@ -52,7 +52,9 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 		return nil, nil
 	}
 	agree, differ := 0, 0
+	var had []uint64
 	err = x.Messages(func(m *blockindex.Message) bool {
+		had = append(had, m.Sequence)
 		if scan != nil {
 			if found, ok := scan.Find(m.Sequence); ok {
 				if crc32.Checksum(data[found.Offset:found.Offset+int64(found.Size)], castagnoli) == m.CRC {
@@ -68,6 +70,9 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 	})
 	if err != nil || agree == 0 && differ > 0 {
 		return nil, unlessItProvesNothing(err)
+	}
+	if agree > 0 { // else the index goes with this opening, and the next one is to find the same
+		scan.Had(had)
 	}
 	return lacked, nil
 }
