@@ -11,7 +11,7 @@ type indexing struct {
 	retryAt int64    // the last one failed; no other one before this time
 	// held are blocks whose memory stays until they have an index, so that readers
 	// do not meanwhile have to scan the file, nor who makes the index.
-	held []*block
+	held       []*block
 	passedOver int // blocks that get theirs once they are written anew
 	// begun tells that the shell has begun to tick, and so gives indexes time.
 	begun bool

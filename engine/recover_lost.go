@@ -108,6 +108,9 @@ func (r *Recovery) Settle() {
 		}
 		// What was told before is not counted again: it was of the same stretches.
 		bytes := f.bytes - min(told[f.block], f.bytes)
+		// When all of its damage was told of, so was what it has cost. What is missing beside it now has gone since:
+		// messages that limits or age have removed, with a block that had nothing else.
+		known := f.bytes > 0 && bytes == 0
 		low, high := r.Room(f.block)
 		begin, end := low+1, high-1 // of what the block may have had
 		if low == 0 && r.began > 0 {
@@ -135,7 +138,7 @@ func (r *Recovery) Settle() {
 			}
 		}
 		unnamed := func(first, last uint64) {
-			if 0 < first && first <= last && last-first < mostUnnamed {
+			if !known && 0 < first && first <= last && last-first < mostUnnamed {
 				lose(first, last)
 			}
 		}
