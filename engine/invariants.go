@@ -156,7 +156,7 @@ func (s *deletedSet) check(last uint64) error {
 	}
 	if n := len(s.list); n > 0 {
 		var highest uint64
-		s.list[n-1].each(func(_, to uint64) { highest = to })
+		s.list[n-1].each(0, maxSequence, func(_, to uint64) { highest = to })
 		if highest > last {
 			return fmt.Errorf("%d is above %d", highest, last)
 		}

@@ -231,7 +231,7 @@ func (e *Engine) reconcile(b *block, t *Table) {
 		return
 	}
 	lose := func(first, last uint64) {
-		if first <= last {
+		if first <= last && b.deleted.settled().liveAfter(first) <= last {
 			e.Lose(Loss{LostRange: LostRange{SequenceRange: SequenceRange{first, last}, Block: b.id}, Generation: b.view.Generation})
 		}
 	}

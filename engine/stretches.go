@@ -112,20 +112,21 @@ func (l stretches) each(from, to uint64, visit func(first, last uint64)) {
 		}
 	}
 	for i := l.search(from); i < len(l) && l[i].first <= to; i++ {
-		l[i].each(join)
+		l[i].each(from, to, join)
 	}
 	if next.Last != 0 {
 		visit(next.First, next.Last)
 	}
 }
 
-// each calls visit for the runs of deleted sequences of the stretch, in order.
-func (e *stretch) each(visit func(first, last uint64)) {
+// each calls visit for the runs of deleted sequences of the stretch that have some of from..to, in order. The first
+// one may begin at from.
+func (e *stretch) each(from, to uint64, visit func(first, last uint64)) {
 	if e.bits == nil {
 		visit(e.first, e.last)
 		return
 	}
-	for at := e.bits.nextSet(0); at < windowSize; {
+	for at := e.bits.nextSet(max(from, e.first) - e.first); at < windowSize && e.first+at <= to; {
 		end := e.bits.nextClear(at)
 		visit(e.first+at, e.first+end-1)
 		at = e.bits.nextSet(end)
@@ -147,7 +148,7 @@ func (l stretches) runs(into []SequenceRange, first, last uint64) []SequenceRang
 		if e := &l[i]; e.first >= first && e.last <= last {
 			continue // it is swallowed
 		}
-		l[i].each(func(from, to uint64) {
+		l[i].each(0, maxSequence, func(from, to uint64) {
 			if pending && from >= first {
 				pending = false
 				add(first, last)
