@@ -72,8 +72,9 @@ type block struct {
 	markCRC uint32
 	view    *BlockView
 	// sealed blocks take no more records.
-	sealed bool
-	queued bool // for a compaction
+	sealed   bool
+	sealedAt int64 // when it became that, or was written anew; 0 before
+	queued   bool  // for a compaction
 	// passedOver tells that the block has no index since it was queued when its turn came.
 	passedOver bool
 	compacted  int64 // live bytes when it was compacted last, or that failed; 0 before

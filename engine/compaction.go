@@ -36,6 +36,7 @@ func (x *compacting) consider(e *Engine, b *block) {
 		return
 	}
 	b.queued = true
+	e.indexing.went(e, b)
 	x.waiting = append(x.waiting, b)
 }
 

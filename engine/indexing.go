@@ -13,6 +13,8 @@ type indexing struct {
 	// do not meanwhile have to scan the file, nor who makes the index.
 	held       []*block
 	passedOver int // blocks that get theirs once they are written anew
+	// lived is how long the block that went last had been sealed, see went.
+	lived int64
 	// begun tells that the shell has begun to tick, and so gives indexes time.
 	begun bool
 }
@@ -27,6 +29,7 @@ const (
 
 // sealed notes that a block takes no more records, and is on stable storage.
 func (x *indexing) sealed(e *Engine, b *block) {
+	b.sealedAt = e.now
 	e.compacting.consider(e, b)
 	if b.msgs > 0 && b.size >= e.cfg.IndexFrom && e.cfg.IndexFrom >= 0 {
 		x.waiting = append(x.waiting, b)
@@ -39,14 +42,16 @@ func (x *indexing) sealed(e *Engine, b *block) {
 func (x *indexing) next(e *Engine) (busy bool) {
 	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.truncating == nil && e.serving() && e.now >= x.retryAt {
 		b := x.waiting[0]
-		x.waiting = shift(x.waiting, 1)
 		switch {
-		case !slices.Contains(e.blocks, b):
+		case e.indexOf(b) < 0:
 		case b.queued && !b.hasIndex:
 			// It is about to be written anew, and gets its index then.
 			x.passed(b, true)
 			x.letGo(e, b)
+		case e.now < x.due(e, b):
+			return false
 		default:
+			x.outlived(e, b)
 			x.out = b
 			e.schedule(WorkIndex, b.id, b.size)
 			if slices.Contains(x.held, b) {
@@ -55,17 +60,9 @@ func (x *indexing) next(e *Engine) (busy bool) {
 				e.work[len(e.work)-1].Data = data
 			}
 		}
+		x.waiting = shift(x.waiting, 1)
 	}
 	return x.out != nil
-}
-
-// retryDue returns when an index that could not be written is worth another attempt,
-// or never.
-func (x *indexing) retryDue(e *Engine) int64 {
-	if len(x.waiting) == 0 || x.out != nil || !e.serving() || x.retryAt <= e.now {
-		return never
-	}
-	return x.retryAt
 }
 
 // passed notes that a block is passed over, or not any more.

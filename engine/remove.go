@@ -154,6 +154,7 @@ func (e *Engine) evictInterior(b *block, i int) {
 	e.keepFloor(b)
 	e.current.evicted = append(e.current.evicted, b.id)
 	e.current.release = append(e.current.release, b)
+	e.indexing.went(e, b)
 	e.deleteBlocks([]uint32{b.id})
 	e.proveLast()
 }

@@ -138,6 +138,7 @@ func (e *Engine) dropHead() {
 	for _, b := range e.blocks[:n] {
 		e.current.evicted = append(e.current.evicted, b.id)
 		e.current.release = append(e.current.release, b)
+		e.indexing.went(e, b)
 	}
 	if n > 0 {
 		e.dropBlocks(n)

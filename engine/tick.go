@@ -69,7 +69,7 @@ func (e *Engine) NextTick() (int64, bool) {
 	if e.failed != nil || e.stopped {
 		return 0, false
 	}
-	next := min(e.limitsDue(), e.livesDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.retryDue(e), e.change.due, e.compacting.retryDue(e.now), e.purgeDue())
+	next := min(e.limitsDue(), e.livesDue(), e.durability.due, e.durability.retryDue(e.now), e.indexing.nextDue(e), e.change.due, e.compacting.retryDue(e.now), e.purgeDue())
 	if e.schedules != nil {
 		next = min(next, e.schedules.next())
 	}

@@ -1,0 +1,84 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// turningOver opens a stream of three messages a block that holds 20 messages, and counts the indexes.
+func turningOver() (s *shell, indexes *int) {
+	cfg := testConfig()
+	cfg.BlockSize, cfg.Limits = 500, engine.Limits{MaxMsgs: 20}
+	s = newShell(cfg, newDisk(), engine.NewPublished(), start)
+	s.tick(start)
+	indexes = new(int)
+	s.trace = func(what string) {
+		if _, kind, found := strings.Cut(what, ": "); found && strings.HasPrefix(kind, "index") {
+			*indexes++
+		}
+	}
+	return s, indexes
+}
+
+// storeSlowly stores messages, with a pause after each.
+func (s *shell) storeSlowly(t *testing.T, n int, pause int64) {
+	t.Helper()
+	for range n {
+		s.must(t, store("a", 69))
+		s.tick(s.now + pause)
+		s.settle()
+	}
+}
+
+// TestBlocksThatGoSoonGetNoIndex, until they have been there for longer than those before them.
+func TestBlocksThatGoSoonGetNoIndex(t *testing.T) {
+	s, indexes := turningOver()
+	s.storeSlowly(t, 24, millisecond) // until the first blocks go
+	before := *indexes
+	require.Positive(t, before, "nobody knows yet that they will go")
+	s.storeSlowly(t, 100, millisecond)
+	require.Equal(t, before, *indexes)
+	require.NotZero(t, s.pub.Counts().Unindexed)
+	until := s.now + 100*millisecond
+	for s.pub.Counts().Unindexed > 0 {
+		at, ok := s.e.NextTick()
+		require.True(t, ok, "the indexes that are missing are waited with")
+		require.LessOrEqual(t, at, until)
+		s.tick(at)
+		s.settle()
+	}
+	require.Equal(t, before+int(s.pub.Counts().Blocks)-1, *indexes, "one for each full block that is there")
+}
+
+// TestBlocksThatStayGetTheirIndexAtOnce: where they last for seconds readers are worth the work.
+func TestBlocksThatStayGetTheirIndexAtOnce(t *testing.T) {
+	s, indexes := turningOver()
+	s.storeSlowly(t, 124, 100*millisecond)
+	require.Equal(t, 123/3, *indexes)
+}
+
+// TestOneBlockThatOutlivesTheOthersEndsTheWait: it was a burst, and the next blocks have their index at once.
+func TestOneBlockThatOutlivesTheOthersEndsTheWait(t *testing.T) {
+	s, indexes := turningOver()
+	s.storeSlowly(t, 60, millisecond)
+	s.tick(s.now + second)
+	s.settle()
+	before := *indexes
+	require.Zero(t, s.pub.Counts().Unindexed)
+	s.storeSlowly(t, 3, millisecond)
+	require.Equal(t, before+1, *indexes)
+}
+
+// TestAClockThatGoesBackHoldsNoIndexUp: what waits for a time that is far away now gets its index.
+func TestAClockThatGoesBackHoldsNoIndexUp(t *testing.T) {
+	s, _ := turningOver()
+	s.storeSlowly(t, 60, millisecond)
+	require.NotZero(t, s.pub.Counts().Unindexed)
+	s.tick(start - 3600*second)
+	s.settle()
+	require.Zero(t, s.pub.Counts().Unindexed)
+}
