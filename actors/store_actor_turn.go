@@ -19,7 +19,7 @@ func (a *storeActor) tick() {
 // onBatch hands the data messages of a round to the engine.
 func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	a.tick()
-	if n := len(b.Messages); a.engine.WantsFetch(n) {
+	if n := len(b.Messages); a.engine.WantsFetch(n, commandOf(b.Messages[0])) {
 		a.engine.Fetch(n, func(i int) engine.Command { return commandOf(b.Messages[i]) })
 	}
 	for b.Next < len(b.Messages) {

@@ -57,6 +57,7 @@ type Engine struct {
 	notices    notices
 	recount    recount
 
+	fetched    uint64       // see fetchRemovals
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
 

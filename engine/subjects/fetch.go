@@ -36,6 +36,20 @@ func (x *Index) Fetch(n int, subject func(i int) string) {
 	}
 }
 
+// FetchKnown is Fetch for subjects whose ids are known; some may be NoID, or of subjects that are gone.
+func (x *Index) FetchKnown(ids []uint32) {
+	for from := 0; from < len(ids); from += subjectsAtOnce {
+		var f fetcher
+		for i, id := range ids[from:min(len(ids), from+subjectsAtOnce)] {
+			f.at[i], f.n = away, i+1
+			if id < x.ids.used {
+				f.at[i] = *x.ids.at(id)
+			}
+		}
+		x.fetched += f.looked(x)
+	}
+}
+
 const subjectsAtOnce = 16
 
 // fetcher takes each of the steps that find a subject with all of its subjects, before

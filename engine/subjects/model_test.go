@@ -73,6 +73,11 @@ func (mc *machine) stage(t *rapid.T) {
 func (mc *machine) stageMany(t *rapid.T) {
 	known := sortedNames(mc.m)
 	mc.x.Fetch(len(known), func(i int) string { return known[i] }) // changes nothing
+	ids := []uint32{NoID}
+	for id := range uint32(40) {
+		ids = append(ids, id) // in use or not
+	}
+	mc.x.FetchKnown(ids)
 	for range rapid.IntRange(1, 300).Draw(t, "how many") {
 		mc.stage(t)
 	}
