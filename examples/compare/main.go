@@ -4,7 +4,7 @@
 //	go run . -runs 3 -out ../../docs/benchmarks.md
 //
 // With -rows only the rows whose names match run. README.md lists them; their groups are durable,
-// nosync, scan, open, load, filter, query, full, index and heap.
+// nosync, scan, open, load, filter, query, full, steady, remove, index, heap and ttl.
 package main
 
 import (

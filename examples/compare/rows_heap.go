@@ -75,6 +75,7 @@ type probe struct {
 	Dir                string
 	Messages, Subjects int
 	Idle               time.Duration
+	TTL                *lifetimes // the probe is one of expiring, and not of weighing
 }
 
 // heaps is what a probe answers: by how much the heap has grown since before the store was opened, in
@@ -88,31 +89,38 @@ const probeVariable = "COMPARE_HEAP_PROBE"
 
 // probe runs a probe in a process of its own.
 func (w *weighing) probe(ctx context.Context, place workplace, p probe) (measured heaps, err error) {
+	p.Peer, p.Idle = w.peer.Name, place.size.heapIdle
+	err = p.ask(ctx, place, &measured)
+	return measured, err
+}
+
+// ask runs a probe in a process of its own.
+func (p probe) ask(ctx context.Context, place workplace, answers any) (err error) {
 	dir, remove, err := place.freshDir()
 	if err != nil {
-		return measured, err
+		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	p.Peer, p.Dir, p.Idle = w.peer.Name, dir, place.size.heapIdle
+	p.Dir = dir
 	asked, err := json.Marshal(p)
 	if err != nil {
-		return measured, err
+		return err
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return measured, err
+		return err
 	}
 	command := exec.CommandContext(ctx, program)
 	command.Env = append(os.Environ(), probeVariable+"="+string(asked))
 	command.Stderr = os.Stderr
 	answer, err := command.Output()
 	if err != nil {
-		return measured, fmt.Errorf("the process that measures the heap: %w", err)
+		return fmt.Errorf("the process that measures: %w", err)
 	}
-	return measured, json.Unmarshal(answer, &measured)
+	return json.Unmarshal(answer, answers)
 }
 
-// isProbe says whether this process was started by weighing, and if so, does what it was started for.
+// isProbe says whether this process was started by a probe, and if so, does what it was started for.
 func isProbe(ctx context.Context, out io.Writer) (bool, error) {
 	asked := os.Getenv(probeVariable)
 	if asked == "" {
@@ -122,7 +130,13 @@ func isProbe(ctx context.Context, out io.Writer) (bool, error) {
 	if err := json.Unmarshal([]byte(asked), &p); err != nil {
 		return true, err
 	}
-	measured, err := p.measure(ctx)
+	var measured any
+	var err error
+	if p.TTL != nil {
+		measured, err = p.expire(ctx)
+	} else {
+		measured, err = p.measure(ctx)
+	}
 	return true, errors.Join(err, json.NewEncoder(out).Encode(measured))
 }
 

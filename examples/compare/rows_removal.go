@@ -66,6 +66,12 @@ func removalRows(s size) []row {
 			contestants: each(two, func(p peers.Peer) contestant { return &appendingBeside{peer: p} }),
 			targets:     []target{{against: millraceName, figure: extraFigure, extra: p99Ratio, unit: measure.Times, bound: 2}},
 		},
+		row{
+			name:        "remove-compacting",
+			title:       fmt.Sprintf("append while blocks are rewritten that %s of %s messages are left of", count(s.purgeMessages/3), count(s.purgeMessages)),
+			contestants: []contestant{new(appendingCompacted)},
+			targets:     []target{{against: millraceName, figure: extraFigure, extra: p99Ratio, unit: measure.Times, bound: 2}},
+		},
 	)
 }
 
@@ -322,12 +328,17 @@ func (a *appendingBeside) run(ctx context.Context, place workplace) (measure.Run
 			longest = done.latencies
 			return done.steps, done.latencies, err
 		})
-		idle := alone[0].latencies
-		run.Extras = []measure.Extra{
-			{Name: p99Ratio, Value: divide(float64(run.P99), float64(idle.Quantile(0.99))), Unit: measure.Times},
-			{Name: longestIdle, Value: idle.Quantile(1).Seconds() * 1000, Unit: measure.Milliseconds},
-			{Name: longestBeside, Value: longest.Quantile(1).Seconds() * 1000, Unit: measure.Milliseconds},
-		}
+		run.Extras = overIdle(longest, alone[0].latencies)
 		return run, err
 	})
+}
+
+// overIdle compares the latencies beside something with those of an idle store.
+func overIdle(beside, idle *measure.Histogram) []measure.Extra {
+	milliseconds := func(h *measure.Histogram) float64 { return h.Quantile(1).Seconds() * 1000 }
+	return []measure.Extra{
+		{Name: p99Ratio, Value: divide(float64(beside.Quantile(0.99)), float64(idle.Quantile(0.99))), Unit: measure.Times},
+		{Name: longestIdle, Value: milliseconds(idle), Unit: measure.Milliseconds},
+		{Name: longestBeside, Value: milliseconds(beside), Unit: measure.Milliseconds},
+	}
 }

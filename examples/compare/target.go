@@ -27,7 +27,7 @@ type target struct {
 	against string
 	figure  figure
 	bound   float64 // a ratio; by itself in messages a second, nanoseconds, allocations, or the extra's unit
-	extra   string  // the name of an extraFigure, which always stands by itself
+	extra   string  // the name of an extraFigure
 	unit    measure.Unit
 	atLeast bool // of an extraFigure: the bound is a lower one
 }
@@ -104,7 +104,7 @@ func (t target) String() string {
 // text is a value that check returned, as the table shows it.
 func (t target) text(value float64) string {
 	switch {
-	case t.figure == extraFigure:
+	case t.figure == extraFigure && t.alone():
 		return short(value) + string(t.unit)
 	case t.lower():
 		return short(divide(1, value)) + "x"
@@ -123,7 +123,7 @@ func (t target) verdict(ours, theirs measure.Summary) string {
 	if met {
 		text = "met"
 	}
-	if !t.alone() && (t.figure == p50Figure || t.figure == p99Figure) {
+	if !t.alone() && (t.figure == p50Figure || t.figure == p99Figure || t.figure == extraFigure) {
 		text += " (" + t.text(value) + ")"
 	}
 	return text

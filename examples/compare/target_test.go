@@ -12,7 +12,8 @@ import (
 func TestTargetsSayWhatTheyAreAndWhetherTheyAreMet(t *testing.T) {
 	ours := measure.Summary{Rate: 300, Elapsed: 100 * time.Millisecond, P50: time.Microsecond, P99: 90 * time.Microsecond,
 		AllocsPerItem: 0.001, Extras: []measure.Extra{{Name: "heap", Value: 61, Unit: measure.MiB}, {Name: "keeps", Value: 0.95}}}
-	theirs := measure.Summary{Rate: 100, Elapsed: time.Second, P50: 60 * time.Microsecond, P99: time.Millisecond}
+	theirs := measure.Summary{Rate: 100, Elapsed: time.Second, P50: 60 * time.Microsecond, P99: time.Millisecond,
+		Extras: []measure.Extra{{Name: "heap", Value: 122, Unit: measure.MiB}}}
 	for _, c := range []struct {
 		target        target
 		name, verdict string
@@ -31,6 +32,7 @@ func TestTargetsSayWhatTheyAreAndWhetherTheyAreMet(t *testing.T) {
 		{target{against: millraceName, figure: allocsFigure, bound: none}, "no allocations", "met", "0"},
 		{target{against: millraceName, figure: extraFigure, extra: "heap", unit: measure.MiB, bound: 60},
 			"heap <= 60 MiB", "not met", "61 MiB"},
+		{target{against: "peer", figure: extraFigure, extra: "heap", unit: measure.MiB, bound: 1}, "heap <= 1x", "met (0.5x)", "0.5x"},
 		{target{against: millraceName, figure: extraFigure, extra: "keeps", unit: measure.Times, bound: 0.9, atLeast: true},
 			"keeps >= 0.9x", "met", "0.95x"},
 	} {

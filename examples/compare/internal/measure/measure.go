@@ -72,11 +72,11 @@ func MeasureWarm(warm func() error, work func() (int64, *Histogram, error)) (Run
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	cpuBefore := processorTime()
+	cpuBefore := ProcessorTime()
 	start := time.Now()
 	messages, latencies, err := work()
 	elapsed := time.Since(start)
-	cpu := processorTime() - cpuBefore
+	cpu := ProcessorTime() - cpuBefore
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		return Run{}, err
@@ -91,8 +91,8 @@ func MeasureWarm(warm func() error, work func() (int64, *Histogram, error)) (Run
 	return run, nil
 }
 
-// processorTime is what this process has used, or 0 when the system does not say.
-func processorTime() time.Duration {
+// ProcessorTime is what this process has used, or 0 when the system does not say.
+func ProcessorTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return 0

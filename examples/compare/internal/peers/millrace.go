@@ -41,6 +41,11 @@ func MillraceLimited(level Level, limits Limits) Peer {
 	})
 }
 
+// MillraceBlocks begins a new block file at another size than by default.
+func MillraceBlocks(level Level, blockSize int64) Peer {
+	return millracePeer(level, actors.Config{BlockSize: blockSize})
+}
+
 func millracePeer(level Level, config actors.Config) Peer {
 	config.Name = StreamName
 	config.Sync = map[Level]actors.SyncLevel{
@@ -56,7 +61,7 @@ func millracePeer(level Level, config actors.Config) Peer {
 			if err != nil {
 				return nil, err
 			}
-			return &millraceStore{store: store}, nil
+			return &millraceStore{store: store, ttls: config.AllowMsgTTL == actors.On}, nil
 		},
 		StreamDir: streamDir,
 		AwaitIndexes: func(ctx context.Context, dir string) error {
@@ -68,6 +73,7 @@ func millracePeer(level Level, config actors.Config) Peer {
 // millraceStore is a BatchStore and a QueryStore.
 type millraceStore struct {
 	store   *actors.Store
+	ttls    bool      // the stream takes TTLs
 	batches sync.Pool // of *[]actors.BatchMessage
 }
 
@@ -91,7 +97,9 @@ func (m *millraceStore) AppendBatch(ctx context.Context, batch []Message) error 
 }
 
 // Pipeline keeps the first failure; Drain reports it.
-func (m *millraceStore) Pipeline() Pipeline {
+func (m *millraceStore) Pipeline() Pipeline { return m.pipeline() }
+
+func (m *millraceStore) pipeline() *millracePipeline {
 	p := new(millracePipeline)
 	p.pipeline = m.store.Pipeline(millraceWindow, func(result actors.PipelineResult) {
 		if result.Err != nil {

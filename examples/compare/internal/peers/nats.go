@@ -72,25 +72,31 @@ func NATSLimited(mode NATSMode, limits Limits) Peer {
 }
 
 func natsPeer(mode NATSMode, compression server.StoreCompression, limits Limits) Peer {
+	return natsConfigured(mode, server.StreamConfig{Compression: compression}, limits)
+}
+
+// natsConfigured is a file store for a stream of which a part of the configuration is given.
+func natsConfigured(mode NATSMode, config server.StreamConfig, limits Limits) Peer {
+	config.Name, config.Subjects, config.Storage = StreamName, []string{">"}, server.FileStorage
+	config.Retention, config.Discard = server.LimitsPolicy, server.DiscardOld
+	config.MaxMsgs, config.MaxBytes, config.MaxMsgsPer = limits.MaxMsgs, limits.MaxBytes, limits.MaxMsgsPer
+	config.MaxConsumers, config.MaxMsgSize, config.Replicas, config.Duplicates = -1, -1, 1, 2*time.Minute
 	name := [...]string{"nats default", "nats async", "nats sync-always"}[mode]
 	return Peer{Name: name, Open: func(dir string) (Store, error) {
 		store, err := newFileStore(
 			server.FileStoreConfig{StoreDir: dir, AsyncFlush: mode == NATSAsync, SyncAlways: mode == NATSSyncAlways,
-				Compression: compression},
-			server.StreamConfig{Name: StreamName, Subjects: []string{">"}, Storage: server.FileStorage,
-				Retention: server.LimitsPolicy, Discard: server.DiscardOld, MaxMsgs: limits.MaxMsgs, MaxBytes: limits.MaxBytes,
-				MaxMsgsPer: limits.MaxMsgsPer, MaxConsumers: -1, MaxMsgSize: -1, Replicas: 1, Duplicates: 2 * time.Minute,
-				Compression: compression})
+				Compression: config.Compression}, config)
 		if err != nil {
 			return nil, err
 		}
-		return &natsStore{store: store}, nil
+		return &natsStore{store: store, ttls: config.AllowMsgTTL}, nil
 	}, StreamDir: func(dir string) string { return dir }}
 }
 
 // natsStore is a QueryStore.
 type natsStore struct {
 	store unsafe.Pointer // a *server.fileStore
+	ttls  bool           // the stream takes TTLs
 }
 
 func (n *natsStore) Append(_ context.Context, message Message) error {
