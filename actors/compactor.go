@@ -7,16 +7,24 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// compactWork asks the indexer to write a block anew with its live messages alone: a long job, too, for which
-// nobody waits.
+// compactors are actors that write blocks anew with their live messages alone: long jobs, as an indexer has, for which
+// nobody waits. There are as many as were needed at a time.
+type compactors struct {
+	all, free []*actor.PID
+}
+
+// compactWork asks a compactor to write a block anew.
 type compactWork struct {
-	runtime *Runtime
-	files   *disk.Files
-	work    engine.Work
+	compactor *actor.PID
+	runtime   *Runtime
+	files     *disk.Files
+	work      engine.Work
 }
 
 // compactDone completes it.
 type compactDone struct {
+	compactor *actor.PID
+
 	work engine.Work
 	done engine.Done
 	kept error // why the block is as it was, nil when it is not
@@ -26,7 +34,7 @@ type compactDone struct {
 func (*compactDone) Control() {}
 
 func (m *compactWork) run() (done *compactDone) {
-	done = &compactDone{work: m.work, done: engine.Done{ID: m.work.ID}}
+	done = &compactDone{compactor: m.compactor, work: m.work, done: engine.Done{ID: m.work.ID}}
 	// A few at a time, of all streams together: each takes the memory of two blocks.
 	m.runtime.readers.Build(func() { done.done.Scan, done.kept, done.done.Err = m.files.CompactFor(m.work) })
 	return done
@@ -34,8 +42,15 @@ func (m *compactWork) run() (done *compactDone) {
 
 func (a *storeActor) compact(ctx actor.Context, w engine.Work) {
 	a.indexing++
-	a.spawnIndexer(ctx)
-	ctx.Send(a.indexer, &compactWork{a.runtime, a.files, w})
+	c := &a.compactors
+	if len(c.free) == 0 {
+		c.free = append(c.free, ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} })))
+		c.all = append(c.all, c.free...)
+	}
+	last := len(c.free) - 1
+	compactor := c.free[last]
+	c.free = c.free[:last]
+	ctx.Send(compactor, &compactWork{compactor, a.runtime, a.files, w})
 }
 
 func (a *storeActor) onCompacted(m *compactDone) {
@@ -43,6 +58,7 @@ func (a *storeActor) onCompacted(m *compactDone) {
 		return
 	}
 	a.indexing--
+	a.compactors.free = append(a.compactors.free, m.compactor)
 	failed := a.engine.Failed() != nil
 	a.engine.Done(m.done)
 	switch err := m.done.Err; {

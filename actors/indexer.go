@@ -25,7 +25,7 @@ type indexDone struct {
 func (*indexDone) Control() {}
 
 // indexerActor writes the indexes of sealed blocks: long jobs, one at a time, that
-// nobody waits for and that must not keep the lanes waiting.
+// nobody waits for and that must not keep the lanes waiting. Others of its kind are compactors.
 type indexerActor struct{}
 
 // Receive implements actor.Actor.

@@ -48,7 +48,8 @@ type storeActor struct {
 	lock   io.Closer
 
 	writer, flusher, indexer *actor.PID // the indexer is nil until it is needed
-	commits, works, indexing int        // work items that are out with each
+	compactors               compactors
+	commits, works, indexing int // work items that are out with each; compactions count as indexing
 	atWriter                 *commitWork
 	ticked                   bool               // in this turn
 	atFlusher                []*maintenanceWork // oldest first

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -46,7 +47,8 @@ func (a *storeActor) maybeClose(ctx actor.Context) {
 // onTerminated takes the end of a watcher, or of a child. Without a child the store cannot recover by
 // itself: work that was out will never be completed.
 func (a *storeActor) onTerminated(m *actor.Terminated) {
-	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) && (a.indexer == nil || !m.Who.Equal(a.indexer)) {
+	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) && (a.indexer == nil || !m.Who.Equal(a.indexer)) &&
+		!slices.ContainsFunc(a.compactors.all, m.Who.Equal) {
 		a.forgetWatcher(m.Who)
 		a.forgetTaker(m.Who)
 		return

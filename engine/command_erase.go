@@ -26,7 +26,7 @@ func (c *Erase) apply(e *Engine, tag any) bool {
 	if b == nil {
 		return e.eraseWithFile(c, tag)
 	}
-	if b == e.compacting.out {
+	if e.compacting.has(b) {
 		return false // the record is about to be elsewhere
 	}
 	switch available, unreadable := e.needTable(b, c.Sequence); {

@@ -3,17 +3,31 @@ package engine
 import "slices"
 
 // compacting has blocks written anew, with their live messages alone, that have few of them, or that are to be
-// compressed: WorkCompact, one block at a time and beside the maintenance lane. Nobody waits for it.
+// compressed: WorkCompact, a few blocks at a time and beside the maintenance lane. Nobody waits for it.
 //
 // What a block is rid of is gone for good. So it goes by what readers have been shown to be removed, once all of
 // that is durable. The file is replaced at once; readers of views of before go on with the old one.
 type compacting struct {
-	waiting    []*block
-	ready      *Compaction // of the first of waiting, until all that it goes by is durable
-	group      uint64      // is durable then
-	out        *block
-	generation uint64 // of what out becomes
-	retryAt    int64  // the last one failed; no other one before this time
+	waiting []*block
+	ready   *Compaction // of the first of waiting, until all that it goes by is durable
+	group   uint64      // is durable then
+	out     []compactionOut
+	retryAt int64 // the last one failed; no other one before this time
+}
+
+// compactionOut is a compaction that was handed out.
+type compactionOut struct {
+	work       WorkID
+	block      *block
+	generation uint64 // of what it becomes
+}
+
+// mostCompactions is how many compactions are out at a time. Each is waiting for the disk most of the time.
+const mostCompactions = 2
+
+// has reports whether the compaction of a block is out.
+func (x *compacting) has(b *block) bool {
+	return slices.ContainsFunc(x.out, func(o compactionOut) bool { return o.block == b })
 }
 
 // Compaction is what is left of a block. Its functions may be called on another goroutine, at any time.
@@ -73,21 +87,16 @@ func (e *Engine) goesSoon(b *block) bool {
 	return (l.MaxAge > 0 || l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0)) && b == e.head()
 }
 
-// next hands out the next compaction, unless one is out.
+// next hands out the next compactions, unless as many are out as may be.
 func (x *compacting) next(e *Engine) {
-	for x.out == nil && len(x.waiting) > 0 {
+	for len(x.out) < mostCompactions && len(x.waiting) > 0 {
+		if x.ready != nil && (!x.worth(e, x.waiting[0]) || !e.mayCompact(x.waiting[0])) {
+			x.ready = nil
+		}
+		if x.ready == nil && !x.choose(e) {
+			return
+		}
 		b := x.waiting[0]
-		if e.indexOf(b) < 0 || b.msgs == 0 || !e.worthWriting(b) || b.allLost || e.goesSoon(b) {
-			x.waiting, x.ready = shift(x.waiting, 1), nil
-			e.leaveQueue(b)
-			continue
-		}
-		if !e.mayCompact(b) {
-			if x.ready = nil; !x.passOver(e) {
-				return
-			}
-			continue
-		}
 		d := &e.durability
 		if x.ready == nil {
 			x.ready, x.group = e.prepare(b), d.written.group
@@ -109,48 +118,79 @@ func (x *compacting) next(e *Engine) {
 		id := e.schedule(WorkCompact, b.id, b.size)
 		e.work[len(e.work)-1].Compaction = x.ready
 		e.pending[id] = e.work[len(e.work)-1]
-		x.generation, b.proves = x.ready.Generation, 0 // until it is known what is left of it
-		x.waiting, x.ready, x.out = shift(x.waiting, 1), nil, b
+		b.proves = 0 // until it is known what is left of it
+		x.out = append(x.out, compactionOut{id, b, x.ready.Generation})
+		x.waiting, x.ready = shift(x.waiting, 1), nil
 	}
 }
 
-// passOver puts another block in front of the first one, which cannot be compacted now and may have to wait for long,
-// if one can. It reports whether there is such a block.
-func (x *compacting) passOver(e *Engine) bool {
+// worth reports whether a block that waits is still worth compacting.
+func (x *compacting) worth(e *Engine, b *block) bool {
+	return e.indexOf(b) >= 0 && b.msgs > 0 && e.worthWriting(b) && !b.allLost && !e.goesSoon(b)
+}
+
+// mostChosen bounds the blocks that choose looks at.
+const mostChosen = 64
+
+// choose puts the block in front, of those that wait for the longest time, that can be compacted now and has the most to
+// win: where blocks get sparse faster than they are compacted, that has the most room back soon. It takes blocks out
+// that are not worth it any more, and reports whether there is one.
+func (x *compacting) choose(e *Engine) bool {
 	if !e.compacts() {
 		return false
 	}
-	for i, b := range x.waiting {
-		if e.indexOf(b) >= 0 && b.msgs > 0 && e.mayCompact(b) {
-			copy(x.waiting[1:i+1], x.waiting[:i])
-			x.waiting[0] = b
-			return true
+	best, most := -1, int64(-1)
+	for i := 0; i < min(len(x.waiting), mostChosen); {
+		b := x.waiting[i]
+		if !x.worth(e, b) {
+			x.waiting = slices.Delete(x.waiting, i, i+1)
+			e.leaveQueue(b)
+			continue
 		}
+		if won := b.size - int64(b.bytes); won > most && e.mayCompact(b) {
+			best, most = i, won
+		}
+		i++
 	}
-	return false
+	if best > 0 {
+		b := x.waiting[best]
+		copy(x.waiting[1:best+1], x.waiting[:best])
+		x.waiting[0] = b
+	}
+	return best >= 0
 }
 
-// compacts reports whether any block can be compacted now: nothing is going on with the files of evicted blocks, for
-// which tombstones may still be needed, nor with the stream as a whole.
+// compacts reports whether any block can be compacted now: nothing is going on with the stream as a whole.
 func (e *Engine) compacts() bool {
-	d := &e.durability
-	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
-	return !pending && e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun &&
+	return e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun &&
 		e.now >= e.compacting.retryAt && !e.cfg.Buffers.Tight()
 }
 
-// mayCompact reports whether a block can be compacted now: nothing else is going on with it either.
+// mayCompact reports whether a block can be compacted now: nothing else is going on with it, and nothing with the files
+// of evicted blocks for which tombstones in it may still be needed.
 func (e *Engine) mayCompact(b *block) bool {
 	d := &e.durability
-	return e.compacts() && b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving && b.unseen == 0 &&
+	return e.compacts() && (!b.tombstones || !e.evicting()) &&
+		b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving && b.unseen == 0 &&
 		b != e.indexing.out && e.othersProveLast(b) && !d.erasing(b.id) && !e.erasingSoon(b) &&
 		!slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == b })
+}
+
+// evicting reports whether there are files of blocks that were taken off the list.
+func (e *Engine) evicting() bool {
+	d := &e.durability
+	return len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
 }
 
 // othersProveLast reports whether another block shows what the last sequence is. One that does so alone is not
 // compacted: what would be left to show it has not the time of the message that did.
 func (e *Engine) othersProveLast(b *block) bool {
-	return slices.ContainsFunc(e.blocks, func(other *block) bool { return other != b && other.proves >= e.last() })
+	for _, other := range slices.Backward(e.blocks) {
+		if other != b && other.proves >= e.last() {
+			return true
+		}
+	}
+	return false
 }
 
 // erasingSoon reports whether a group that is not committed wants a record of a block overwritten.
@@ -171,9 +211,15 @@ func (e *Engine) prepare(b *block) *Compaction {
 }
 
 // compacted takes the completion of a WorkCompact. Without a scan the block is as it was.
-func (e *Engine) compacted(s *Scan) {
-	b, sparse := e.compacting.out, e.sparse(e.compacting.out)
-	e.compacting.out = nil
+func (e *Engine) compacted(w Work, s *Scan) {
+	x := &e.compacting
+	i := slices.IndexFunc(x.out, func(o compactionOut) bool { return o.work == w.ID })
+	if i < 0 {
+		return
+	}
+	b, generation := x.out[i].block, x.out[i].generation
+	x.out = slices.Delete(x.out, i, i+1)
+	sparse := e.sparse(b)
 	if s == nil {
 		b.compacted, b.incompressible = int64(b.bytes), true
 		e.leaveQueue(b)
@@ -191,7 +237,7 @@ func (e *Engine) compacted(s *Scan) {
 	b.tombstones, b.hasIndex = len(s.tombstones) > 0, false
 	b.compressed, b.incompressible = s.compressed, !s.compressed
 	old := b.view
-	b.view = newBlockView(b.id, e.compacting.generation, old.First, nil)
+	b.view = newBlockView(b.id, generation, old.First, nil)
 	b.view.epoch = e.viewEpoch
 	b.view.deleted.Store(old.deleted.Load())
 	b.view.lastTime.Store(b.maxTime)

@@ -37,7 +37,7 @@ func TestABusyStreamIsCompacted(t *testing.T) {
 		require.NotNil(t, s.commit)
 		for s.runWork() {
 		}
-		s.step(store("h", 69))
+		s.step(store(fmt.Sprint("stays ", i), 69)) // so that no block is emptied, whose file would be waited for
 		for s.runCommit() {
 		}
 	}

@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // durability keeps account of what is on stable storage, and holds back what must
 // wait for it: the replies to flushes, and the removal of evicted blocks.
 type durability struct {
@@ -216,7 +218,7 @@ func (d *durability) removeEvicted(e *Engine) {
 	case e.indexing.out != nil && e.indexing.out.id == d.evicted[0].block:
 		// The lane is writing the block's index, and would leave it behind.
 	case d.erasing(d.evicted[0].block):
-	case e.compacting.out != nil && e.compacting.out.id == d.evicted[0].block:
+	case slices.ContainsFunc(e.compacting.out, func(o compactionOut) bool { return o.block.id == d.evicted[0].block }):
 	case d.evicted[0].group <= d.durable.group:
 		d.removing = true
 		e.schedule(WorkRemove, d.evicted[0].block, 0)

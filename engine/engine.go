@@ -171,7 +171,7 @@ func (e *Engine) Done(d Done) {
 		e.tombstonesMoved(w, d)
 		return
 	case w.Kind == WorkCompact && d.Err == nil:
-		e.compacted(d.Scan)
+		e.compacted(w, d.Scan)
 		e.goOn()
 		return
 	case w.Kind == WorkIndex:

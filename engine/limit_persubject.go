@@ -223,12 +223,10 @@ func (e *Engine) removeKnown(b *block, id uint32, r sizedSequence) {
 // to wait for that: what a file holds that no tombstone names would come back with it, when the subject has less
 // messages than it may have. It gives up, with an error, when a file cannot be removed.
 func (e *Engine) perSettled() (settled bool, err error) {
-	d := &e.durability
-	pending := len(d.evicted) > 0 || d.removing || len(e.current.evicted) > 0 || e.inflight != nil && len(e.inflight.evicted) > 0
-	if !e.holdsEvicted() || !pending {
+	if !e.holdsEvicted() || !e.evicting() {
 		return true, nil
 	}
-	if e.now < d.removeAt {
+	if e.now < e.durability.removeAt {
 		return false, fmt.Errorf("%w: a block that a limit has emptied cannot be removed", ErrUnreadable)
 	}
 	return false, nil

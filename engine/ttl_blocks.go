@@ -66,7 +66,7 @@ func (e *Engine) livesFound() bool {
 
 // mayLookInto reports whether the file of a block has all its messages, and stays as it is.
 func (e *Engine) mayLookInto(b *block) bool {
-	return !e.serving() || b != e.tail && b != e.compacting.out &&
+	return !e.serving() || b != e.tail && !e.compacting.has(b) &&
 		!slices.ContainsFunc(e.durability.unsealed, func(u unsealed) bool { return u.block == b }) && b.memory.tail == nil
 }
 
