@@ -15,6 +15,7 @@ type indexing struct {
 	passedOver int // blocks that get theirs once they are written anew
 	// lived is how long the block that went last had been sealed, see went.
 	lived int64
+	stale bool // there may be blocks among those that wait that are to be passed over
 	// begun tells that the shell has begun to tick, and so gives indexes time.
 	begun bool
 }
@@ -40,27 +41,27 @@ func (x *indexing) sealed(e *Engine, b *block) {
 // whether one is. A stop waits for the index that is being written, and no other is
 // begun: the next open finds what is missing.
 func (x *indexing) next(e *Engine) (busy bool) {
+	if x.stale {
+		x.passOver(e)
+	}
 	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.truncating == nil && e.serving() && e.now >= x.retryAt {
 		b := x.waiting[0]
-		switch {
-		case e.indexOf(b) < 0:
-		case b.queued && !b.hasIndex:
-			// It is about to be written anew, and gets its index then.
-			x.passed(b, true)
-			x.letGo(e, b)
-		case e.now < x.due(e, b):
-			return false
-		default:
-			x.outlived(e, b)
-			x.out = b
-			e.schedule(WorkIndex, b.id, b.size)
-			if slices.Contains(x.held, b) {
-				data := b.memory.all(b.size)
-				b.memory.lent = data != nil
-				e.work[len(e.work)-1].Data = data
-			}
+		passed := x.passes(e, b)
+		if !passed && e.now < x.due(e, b) {
+			break
 		}
 		x.waiting = shift(x.waiting, 1)
+		if passed {
+			continue
+		}
+		x.outlived(e, b)
+		x.out = b
+		e.schedule(WorkIndex, b.id, b.size)
+		if slices.Contains(x.held, b) {
+			data := b.memory.all(b.size)
+			b.memory.lent = data != nil
+			e.work[len(e.work)-1].Data = data
+		}
 	}
 	return x.out != nil
 }

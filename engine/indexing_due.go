@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // In a stream whose blocks go soon after they are full, because limits remove their messages or because they are
 // written anew with what is left, an index of each would be work for nothing: as much as all the rest that is done
 // for the messages. So a block gets its index there once it has outlived the one that went last, by as much again.
@@ -12,6 +14,27 @@ func (x *indexing) went(e *Engine, b *block) {
 	if b.sealedAt > 0 {
 		x.lived = e.now - b.sealedAt
 	}
+	x.stale = true
+}
+
+// passOver takes blocks out of those that wait that get no index now.
+func (x *indexing) passOver(e *Engine) {
+	x.stale = false
+	x.waiting = slices.DeleteFunc(x.waiting, func(b *block) bool { return x.passes(e, b) })
+}
+
+// passes reports whether a block gets no index now: it is gone, or about to be written anew, and gets its index then.
+// Its memory waits for nothing any more.
+func (x *indexing) passes(e *Engine, b *block) bool {
+	there := e.indexOf(b) >= 0
+	if there && (!b.queued || b.hasIndex) {
+		return false
+	}
+	if there {
+		x.passed(b, true)
+	}
+	x.letGo(e, b)
+	return true
 }
 
 // due returns when a block is to get its index.

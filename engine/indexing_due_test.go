@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,14 +64,20 @@ func TestBlocksThatStayGetTheirIndexAtOnce(t *testing.T) {
 
 // TestOneBlockThatOutlivesTheOthersEndsTheWait: it was a burst, and the next blocks have their index at once.
 func TestOneBlockThatOutlivesTheOthersEndsTheWait(t *testing.T) {
-	s, indexes := turningOver()
-	s.storeSlowly(t, 60, millisecond)
+	s, one := waitingForIndexes(t)
+	stored := 0
+	unique := func() { stored++; one(fmt.Sprint("stays ", stored), millisecond) }
+	for range 4 {
+		unique()
+	}
+	require.NotZero(t, s.pub.Counts().Unindexed)
 	s.tick(s.now + second)
 	s.settle()
-	before := *indexes
 	require.Zero(t, s.pub.Counts().Unindexed)
-	s.storeSlowly(t, 3, millisecond)
-	require.Equal(t, before+1, *indexes)
+	for range 9 {
+		unique()
+		require.Zero(t, s.pub.Counts().Unindexed)
+	}
 }
 
 // TestAClockThatGoesBackHoldsNoIndexUp: what waits for a time that is far away now gets its index.
@@ -81,4 +88,31 @@ func TestAClockThatGoesBackHoldsNoIndexUp(t *testing.T) {
 	s.tick(start - 3600*second)
 	s.settle()
 	require.Zero(t, s.pub.Counts().Unindexed)
+}
+
+// waitingForIndexes is a stream of MaxMsgsPer 1 in which blocks went within 100 ms, so that later ones wait for as long.
+func waitingForIndexes(t *testing.T) (s *shell, one func(subject string, pause int64)) {
+	s, _ = turningOver()
+	s.cfg.Limits = engine.Limits{MaxMsgsPer: 1}
+	s.disk, s.pub = newDisk(), engine.NewPublished()
+	s.recover(0, 0)
+	s.tick(start)
+	one = func(subject string, pause int64) {
+		s.must(t, store(subject, 60))
+		s.tick(s.now + pause)
+		s.settle()
+	}
+	for i := range 30 {
+		one(fmt.Sprint(i%6), 20*millisecond)
+	}
+	return s, one
+}
+
+// TestAnEmptiedBlockGoesBeforeItHasAnIndex, for which its memory stays.
+func TestAnEmptiedBlockGoesBeforeItHasAnIndex(t *testing.T) {
+	s, one := waitingForIndexes(t)
+	for i := range 30 {
+		one(fmt.Sprint(i%6), 20*millisecond)
+		require.LessOrEqual(t, s.pub.Counts().Blocks, uint64(3))
+	}
 }

@@ -109,6 +109,9 @@ func (e *Engine) dropAllEmptied() {
 	list := e.emptied
 	e.emptied = nil
 	for _, b := range list {
+		if b.msgs == 0 {
+			e.indexing.letGo(e, b) // nobody waits for its index any more
+		}
 		switch i := e.indexOf(b); {
 		case i < 0 || b.msgs > 0 || b.allLost || b.moving:
 		case i == len(e.blocks)-1 || b.memory.tail != nil:
