@@ -129,7 +129,7 @@ func (w *faultWorld) heal() { w.healed.Store(true) }
 
 // saw notes an error that a caller got.
 func (w *faultWorld) saw(err error) error {
-	if errors.Is(err, blocktest.ErrInjected) {
+	if errors.Is(err, blocktest.ErrInjected) || errors.Is(err, ErrSector) { // which is what a reader makes of a read that failed
 		w.mu.Lock()
 		w.surfaced = true
 		w.mu.Unlock()
