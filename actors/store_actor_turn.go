@@ -16,13 +16,22 @@ func (a *storeActor) tick() {
 	a.ticked = true
 }
 
+// fetchAtOnce is for how many commands the engine fetches ahead: as much as stays in the processor's caches until it is
+// used.
+const fetchAtOnce = 128
+
 // onBatch hands the data messages of a round to the engine.
 func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	a.tick()
-	if n := len(b.Messages); a.engine.WantsFetch(n, commandOf(b.Messages[0])) {
-		a.engine.Fetch(n, func(i int) engine.Command { return commandOf(b.Messages[i]) })
+	fetched := len(b.Messages)
+	if a.engine.WantsFetch(fetched, commandOf(b.Messages[0])) {
+		fetched = 0
 	}
 	for b.Next < len(b.Messages) {
+		if from := b.Next; from >= fetched {
+			fetched = min(from+fetchAtOnce, len(b.Messages))
+			a.engine.Fetch(fetched-from, func(i int) engine.Command { return commandOf(b.Messages[from+i]) })
+		}
 		a.inHand = b.Messages[b.Next]
 		b.Next++
 		a.handle(ctx, a.inHand)
