@@ -37,6 +37,20 @@ type Block struct {
 
 // openBlock opens the file of a block. Nobody uses the block yet.
 func openBlock(key blockKey, o LeaseOptions) (*Block, error) {
+	for {
+		retired := key.source.retiredOf(key.ref.ID)
+		b, err := openOnce(key, o)
+		if key.source.retiredOf(key.ref.ID) == retired {
+			return b, err
+		}
+		// The file may be one that was overwritten meanwhile, and then looks like none that is compressed.
+		if err == nil {
+			_ = b.close() // nothing was written to it
+		}
+	}
+}
+
+func openOnce(key blockKey, o LeaseOptions) (*Block, error) {
 	s := key.source
 	b := &Block{key: key, path: s.Path(key.ref.ID), codec: s.Codec(key.ref.ID), whole: o.Whole}
 	file, err := s.fs.OpenFile(b.path, ModeRead)
@@ -56,7 +70,7 @@ func (b *Block) look(o LeaseOptions) (err error) {
 	if b.stat, err = b.file.Stat(); err != nil {
 		return err
 	}
-	if b.file, b.compressed, err = plainFile(b.file, b.path, b.stat, b.key.source); err != nil {
+	if b.file, b.compressed, err = plainFile(b.file, b.path, b.stat, b); err != nil {
 		return err
 	}
 	if b.compressed {

@@ -2,6 +2,7 @@ package blockio
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 )
 
@@ -37,6 +38,8 @@ type BlockSource struct {
 	stream    string
 	lastCodec atomic.Pointer[numberedCodec]
 	retired   atomic.Uint64
+	// overwritten has how often RetireAll was called for a block, if it was: *atomic.Uint64 by number.
+	overwritten sync.Map
 
 	// Guarded by cache.mu.
 	generation uint64 // refs of lower ones are refused

@@ -75,7 +75,7 @@ const headSizeCompressed = 4 + binary.MaxVarintLen64 + len(s2StreamStart)
 
 // plainFile returns a file that reads as the plain block of a file of that stat, which is closed with it; the file itself when it
 // is not compressed, and with an error. Where its first bytes cannot be read, the block is taken for what it is nearly always.
-func plainFile(file File, path string, stat FileStat, source *BlockSource) (plain File, compressed bool, err error) {
+func plainFile(file File, path string, stat FileStat, block *Block) (plain File, compressed bool, err error) {
 	if stat.Size < leastCompressed {
 		return file, false, nil
 	}
@@ -90,9 +90,10 @@ func plainFile(file File, path string, stat FileStat, source *BlockSource) (plai
 	if !ok {
 		return file, false, nil
 	}
-	c := &compressedFile{file: file, path: path, stat: stat, source: source}
-	if source != nil {
-		c.cache, c.retired = source.cache.chunks, source.Retired()
+	c := &compressedFile{file: file, path: path, stat: stat}
+	if block != nil {
+		c.source, c.id = block.key.source, block.key.ref.ID
+		c.cache, c.retired = c.source.cache.chunks, c.source.retiredOf(c.id)
 	}
 	switch algorithm {
 	case algorithmNone:

@@ -21,7 +21,8 @@ type compressedFile struct {
 	size    int64
 	cache   *chunkCache
 	source  *BlockSource // nil when nobody else reads the block
-	retired uint64       // what the source said when the file was opened
+	id      uint32       // of the block in it
+	retired uint64       // how often the block had been overwritten when the file was opened
 
 	head [chunkHead + chunkSum + mostChunkSize]byte // of a chunk, while the chunks are listed
 }
@@ -84,10 +85,11 @@ func (c *compressedFile) ReadAt(p []byte, offset int64) (n int, err error) {
 // fill decodes a chunk. What is damaged reads as unreadableByte.
 func (c *compressedFile) fill(k *chunk, into []byte) error {
 	err := c.decode(k, into)
+	// What is stored as it is has no checksum: zeros that a file was overwritten with look like its bytes.
+	if doubtful := errors.Is(err, errChunk) || k.kind == chunkStored; doubtful && c.source != nil && c.source.retiredOf(c.id) != c.retired {
+		return fmt.Errorf("%w: %s was overwritten", ErrSuperseded, c.path)
+	}
 	if errors.Is(err, errChunk) {
-		if c.source != nil && c.source.Retired() != c.retired {
-			return fmt.Errorf("%w: %s was overwritten", ErrSuperseded, c.path)
-		}
 		for i := range into {
 			into[i] = unreadableByte
 		}

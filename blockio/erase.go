@@ -126,6 +126,9 @@ func (b *Blocks) eraseCompressed(file File, length int64, readable File, id uint
 	if err != nil {
 		return err
 	}
+	if source := b.opts.Source; source != nil {
+		source.RetireAll(id) // who has opened the old file since reads it no more either
+	}
 	if _, err := file.WriteAt(make([]byte, length), 0); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync/atomic"
 )
 
 // mostOldFiles bounds, over all streams, the files of blocks that were replaced and are
@@ -99,6 +100,8 @@ func (s *BlockSource) Retire(ref BlockRef) {
 // was in them is not to be read any more.
 func (s *BlockSource) RetireAll(id uint32) {
 	s.retired.Add(1)
+	count, _ := s.overwritten.LoadOrStore(id, new(atomic.Uint64))
+	count.(*atomic.Uint64).Add(1)
 	s.Retire(BlockRef{id, math.MaxUint64})
 	s.Forget(id)
 }
@@ -106,6 +109,14 @@ func (s *BlockSource) RetireAll(id uint32) {
 // Retired returns how often RetireAll was called: before each time that bytes of a block are
 // overwritten which a snapshot may speak of.
 func (s *BlockSource) Retired() uint64 { return s.retired.Load() }
+
+// retiredOf is Retired for one block.
+func (s *BlockSource) retiredOf(id uint32) uint64 {
+	if count, ok := s.overwritten.Load(id); ok {
+		return count.(*atomic.Uint64).Load()
+	}
+	return 0
+}
 
 // Current returns the ref of a block as its file is now: the given one, or that of a
 // later generation that Replace has begun.
