@@ -122,7 +122,7 @@ func (w *faultWorld) run(ctx context.Context, counts *faultCounts) error {
 			}
 		}
 		if n%4 == 3 {
-			time.Sleep(w.config.SyncEvery) // until a sync in the background is due
+			<-time.After(w.config.SyncEvery) // the bubble has a clock of its own: until a sync in the background is due
 		}
 		if n%20 == 19 {
 			if err := w.readBack(ctx); err != nil && !w.readsFail() {

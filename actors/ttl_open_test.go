@@ -36,7 +36,7 @@ func TestTTLsTurnedOnAtAnOpen(t *testing.T) {
 						require.NoError(t, err)
 					}
 					require.NoError(t, s.Stop(t.Context()))
-					time.Sleep(row.closed)
+					waitFor(row.closed)
 					config.AllowMsgTTL = actors.On
 					if row.maxAge > 0 {
 						config.MaxAge = row.maxAge
