@@ -165,6 +165,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onMetaDone(m)
 	case *watchOp:
 		a.onWatch(m)
+	case *freezeRequest:
+		a.onFreeze(m)
 	case *noticesOp:
 		a.onNotices(m)
 	case *actor.Started:

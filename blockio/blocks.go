@@ -380,6 +380,9 @@ func (b *Blocks) Remove(ids ...uint32) error {
 	for _, id := range ids {
 		closeErr := b.drop(id)
 		b.forget(id)
+		if b.opts.Source != nil {
+			b.opts.Source.removing(id)
+		}
 		err := b.fs.Remove(b.Path(id))
 		b.forget(id)
 		if errors.Is(err, fs.ErrNotExist) {

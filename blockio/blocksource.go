@@ -46,6 +46,7 @@ type BlockSource struct {
 	closed     bool   // nothing more is kept in the cache
 	// replaced has the blocks whose files were replaced since that generation began.
 	replaced map[uint32]*replacedFile
+	pins     []*Pin
 }
 
 // numberedCodec is the codec of a block, and the block's number.

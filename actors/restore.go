@@ -1,0 +1,83 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/archive"
+)
+
+var (
+	// ErrArchive: refused, the bytes are no snapshot of a stream, or not all of one as it was written. Nothing was
+	// written.
+	ErrArchive = archive.ErrArchive
+	// ErrArchiveLimit: refused, the archive holds more than RestoreOptions.MaxBytes. Nothing was written.
+	ErrArchiveLimit = archive.ErrLimit
+)
+
+type (
+	// RestoreOptions say how a stream is restored. Zero is usable.
+	RestoreOptions struct {
+		// Name, if not empty, is the one that the stream has to have. It cannot be changed: all checksums depend on it.
+		Name string
+		// MaxBytes bounds the size of the stream's files together, if it is above 0.
+		MaxBytes int64
+		// FS is the file system. Default blockio.OS.
+		FS blockio.FS
+		// Progress, if set, is called now and then with the bytes that were written, on the goroutine of Restore.
+		Progress func(written int64)
+	}
+	// RestoreInfo says what was restored.
+	RestoreInfo struct {
+		Name              string
+		Blocks, Consumers int
+		Bytes             int64 // of all files
+		// Messages is how many messages have a record. In a snapshot of Store.Snapshot all of them are live.
+		Messages uint64
+	}
+)
+
+// Restore makes the stream of which r has a snapshot, of Store.Snapshot or of a nats-server that is not newer than
+// 2.14 (and of later ones as long as they write the same), in the directory dir: that of Config.Dir. Open opens it
+// then. Its configuration is the one that it had.
+//
+// All or nothing: the files are written into a directory beside the stream's, every checksum is verified on the way,
+// and when all is durable the directory gets the stream's name. Until then no Open and no server takes it for a
+// stream, also after a crash; the next Restore of the stream removes what one has left.
+//
+// It reads r to its end, on the caller's goroutine, and needs a few megabytes of memory, or as much as the largest
+// record.
+//
+// Errors: ErrArchive says what is wrong with the archive; ErrArchiveLimit; fs.ErrExist when there is a stream, or
+// anything else, of that name; ErrConfig when it is not the Name asked for, or is none that Open takes; and those of r, the file system and the context. After an error there is no
+// stream, and nothing else either, unless it came from the file system: only a failed sync of dir can come after the
+// stream was made, which is whole then.
+func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (RestoreInfo, error) {
+	if dir == "" {
+		return RestoreInfo{}, fmt.Errorf("%w: the directory is empty", ErrConfig)
+	}
+	if o.FS == nil {
+		o.FS = blockio.OS
+	}
+	c, err := archive.Unpack(ctx, r, archive.Destination{
+		FS: o.FS, Dir: dir, Check: o.check, LockFile: lockFile, Holder: holder(), MaxBytes: o.MaxBytes, Progress: o.Progress,
+	})
+	if err != nil {
+		return RestoreInfo{}, fmt.Errorf("actors: restore a stream: %w", err)
+	}
+	return RestoreInfo{Name: c.Stream, Blocks: c.Blocks, Consumers: c.Consumers, Bytes: c.Unpacked, Messages: c.Messages}, nil
+}
+
+// check refuses a stream that Open would refuse.
+func (o *RestoreOptions) check(meta *blockio.StreamMeta) error {
+	if err := ValidName(meta.Name); err != nil {
+		return errors.Join(ErrArchive, err)
+	}
+	if o.Name != "" && o.Name != meta.Name {
+		return fmt.Errorf("%w: the snapshot is of %s, not of %s", ErrConfig, meta.Name, o.Name)
+	}
+	return nil
+}
