@@ -24,6 +24,7 @@ func targets() map[string][]seed {
 		"blockio FuzzMeta":              metas(),
 		"blockio FuzzEndProof":          endProofs(),
 		"blockio FuzzLost":              lostFiles(),
+		"blockio/archive FuzzRead":      archives(),
 		"blockio/blockindex FuzzOpen":   indexes(),
 		"blockio/blockindex FuzzPage":   pages(),
 		"internal/msgheader FuzzBlock":  headerBlocks(),
