@@ -19,6 +19,9 @@ type reading interface {
 	carryOut(s *stream) any
 }
 
+// longReading is one that takes so long that it would keep others from the workers.
+type longReading interface{ takesLong() }
+
 // What bounds reads for actors, and so their goroutines and the memory of replies.
 const (
 	mostReads  = 1024
@@ -53,7 +56,11 @@ func (s *stream) readFor(request reading, sender *actor.PID) {
 		s.respond(sender, request.refuse(s, ErrOverloaded))
 		return
 	}
-	s.runtime.spawn(func() {
+	spawn := s.runtime.spawn
+	if _, long := request.(longReading); long {
+		spawn = func(f func()) { go f() }
+	}
+	spawn(func() {
 		reply := s.tryRead(request)
 		s.reads.Release(bytes)
 		s.respond(sender, reply)

@@ -227,26 +227,32 @@ type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
+// errSnapshotEnough is the cause of contexts that have ended.
+var errSnapshotEnough = errors.New("enough")
+
+func ended(t *testing.T) context.Context {
+	ctx, end := context.WithCancelCause(t.Context())
+	end(errSnapshotEnough)
+	return ctx
+}
+
 // TestSnapshotEndsWithItsContext before the next write, and when its time is over, and when the store stops.
 func TestSnapshotEndsWithItsContext(t *testing.T) {
 	s := open(t, actors.Config{BlockSize: 4096})
 	for i := range 300 {
 		mustStore(t, s, subjectOf(i), string(payloadOf(i)))
 	}
-	cause := errors.New("enough")
-	ended, end := context.WithCancelCause(t.Context())
-	end(cause)
-	_, err := s.Snapshot(ended, io.Discard, actors.SnapshotOptions{})
-	require.ErrorIs(t, err, cause)
+	_, err := s.Snapshot(ended(t), io.Discard, actors.SnapshotOptions{})
+	require.ErrorIs(t, err, errSnapshotEnough)
 
 	ctx, end := context.WithCancelCause(t.Context())
 	_, err = s.Snapshot(ctx, io.Discard, actors.SnapshotOptions{Progress: func(p actors.SnapshotProgress) {
 		if p.Messages > 100 {
 			require.Less(t, p.Messages, uint64(200), "it went on")
-			end(cause)
+			end(errSnapshotEnough)
 		}
 	}})
-	require.ErrorIs(t, err, cause)
+	require.ErrorIs(t, err, errSnapshotEnough)
 
 	_, err = s.Snapshot(t.Context(), io.Discard, actors.SnapshotOptions{Timeout: time.Nanosecond})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
