@@ -379,10 +379,10 @@ func (b *Blocks) Remove(ids ...uint32) error {
 	removed := false
 	for _, id := range ids {
 		closeErr := b.drop(id)
-		b.forget(id)
 		if b.opts.Source != nil {
 			b.opts.Source.removing(id)
 		}
+		b.forget(id)
 		err := b.fs.Remove(b.Path(id))
 		b.forget(id)
 		if errors.Is(err, fs.ErrNotExist) {

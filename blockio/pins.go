@@ -47,6 +47,20 @@ func (p *Pin) Pass(next uint32) {
 	releaseAll(out)
 }
 
+// unpin lets go of a block that was kept: what was in it is not to be read any more.
+func (s *BlockSource) unpin(id uint32) {
+	s.cache.mu.Lock()
+	var out []*Block
+	for _, p := range s.pins {
+		if b := p.kept[id]; b != nil {
+			delete(p.kept, id)
+			out = append(out, b)
+		}
+	}
+	s.cache.mu.Unlock()
+	releaseAll(out)
+}
+
 // Release ends the pin.
 func (p *Pin) Release() {
 	p.Pass(MaxBlockID + 1)

@@ -103,6 +103,7 @@ func (s *BlockSource) RetireAll(id uint32) {
 	count, _ := s.overwritten.LoadOrStore(id, new(atomic.Uint64))
 	count.(*atomic.Uint64).Add(1)
 	s.Retire(BlockRef{id, math.MaxUint64})
+	s.unpin(id)
 	s.Forget(id)
 }
 

@@ -1,7 +1,5 @@
 package engine
 
-import "runtime"
-
 // Frozen is a stream as of one instant, down to which messages are live: unlike a Snapshot it does not learn of
 // what is removed later. The files of its blocks may be removed, or others take their place.
 type Frozen struct {
@@ -24,23 +22,14 @@ func (b *FrozenBlock) Live(sequence uint64) bool {
 	return sequence >= b.First && sequence <= b.Last && !b.deleted.contains(sequence)
 }
 
-// Freeze returns the stream as of one instant. It takes time in proportion to the number of blocks; when it comes
-// while the engine publishes, it tries again.
-func (p *Published) Freeze() *Frozen {
-	for {
-		s := p.instant()
-		if s.turn&1 == 0 {
-			f := &Frozen{State: s.State, Blocks: make([]FrozenBlock, len(s.View.blocks))}
-			for i, b := range s.View.blocks {
-				f.Blocks[i] = FrozenBlock{View: b, deleted: b.deleted.Load()}
-			}
-			if p.turn.Load() == s.turn {
-				f.count()
-				return f
-			}
-		}
-		runtime.Gosched()
+// freeze returns a snapshot with what is deleted in its blocks, which is of the same instant if nothing was published
+// since.
+func freeze(s *Snapshot) *Frozen {
+	f := &Frozen{State: s.State, Blocks: make([]FrozenBlock, len(s.View.blocks))}
+	for i, b := range s.View.blocks {
+		f.Blocks[i] = FrozenBlock{View: b, deleted: b.deleted.Load()}
 	}
+	return f
 }
 
 // count finds out between which sequences each block has live messages, and how many.

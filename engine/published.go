@@ -161,6 +161,21 @@ func (p *Published) Extent() Snapshot {
 	}
 }
 
+// Freeze returns the stream as of one instant. It takes time in proportion to the number of blocks; when it comes
+// while the engine publishes, it tries again.
+func (p *Published) Freeze() *Frozen {
+	for {
+		if s := p.instant(); s.turn&1 == 0 {
+			f := freeze(&s)
+			if p.turn.Load() == s.turn {
+				f.count()
+				return f
+			}
+		}
+		runtime.Gosched()
+	}
+}
+
 // instant reads what Snapshot returns. What it returns is of one instant only if its
 // turn is even, and is the turn still.
 func (p *Published) instant() Snapshot {

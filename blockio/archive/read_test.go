@@ -141,8 +141,11 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"a pipe":                   kind(tar.TypeFifo),
 		"global attributes":        before(2, entry{kind: tar.TypeXGlobalHeader, pax: map[string]string{"path": "x"}}),
 		"holes": at(2, func(e *entry) {
-			e.pax = map[string]string{"XNU.sparse.major": "1", "XNU.sparse.minor": "0", "XNU.sparse.name": e.name, "XNU.sparse.realsize": "512"}
-			e.data = append(append([]byte("0\n"), make([]byte, 510)...), e.data...)
+			e.pax = map[string]string{"XNU.sparse.major": "1", "XNU.sparse.minor": "0", "XNU.sparse.name": e.name,
+				"XNU.sparse.realsize": fmt.Sprint(len(e.data))}
+			places := make([]byte, 512) // one, with all of it: there is none in fact
+			copy(places, fmt.Sprintf("1\n0\n%d\n", len(e.data)))
+			e.data = append(places, e.data...)
 		}),
 		"leading zero":               named(2, "msgs/01.blk"),
 		"block 0":                    named(2, "msgs/0.blk"),
