@@ -23,6 +23,8 @@ type (
 	RestoreOptions struct {
 		// Name, if not empty, is the one that the stream has to have. It cannot be changed: all checksums depend on it.
 		Name string
+		// Bases are the snapshots that an increment builds on, the latest first, down to a whole one.
+		Bases []io.Reader
 		// MaxBytes bounds the size of the stream's files together, if it is above 0.
 		MaxBytes int64
 		// FS is the file system. Default blockio.OS.
@@ -64,11 +66,22 @@ func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (Re
 	}
 	c, err := archive.Unpack(ctx, r, archive.Destination{
 		FS: o.FS, Dir: dir, Check: o.check, LockFile: lockFile, Holder: holder(), MaxBytes: o.MaxBytes, Progress: o.Progress,
+		Bases: o.Bases,
 	})
 	if err != nil {
 		return RestoreInfo{}, fmt.Errorf("actors: restore a stream: %w", err)
 	}
 	return RestoreInfo{Name: c.Stream, Blocks: c.Blocks, Consumers: c.Consumers, Bytes: c.Unpacked, Messages: c.Messages}, nil
+}
+
+// CatalogOf reads a snapshot to its end, and returns what an increment is made with that builds on it. The snapshot is
+// checked as Restore checks it, but for what an increment leaves out. Errors are those of Restore.
+func CatalogOf(ctx context.Context, r io.Reader) (SnapshotCatalog, error) {
+	c, err := archive.ReadCatalog(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("actors: catalog of a snapshot: %w", err)
+	}
+	return c, nil
 }
 
 // check refuses a stream that Open would refuse.

@@ -25,6 +25,10 @@ type (
 		Timeout time.Duration
 		// Consumers adds the consumers that a nats-server has left in the directory, as they are.
 		Consumers bool
+		// Since, if not nil, is SnapshotInfo.Catalog of an earlier snapshot: the blocks that are as they were then are left
+		// out. All of them are read all the same. Restore needs that snapshot, too; a nats-server cannot restore an
+		// increment.
+		Since SnapshotCatalog
 		// Progress, if set, is called now and then, on the goroutine of Snapshot.
 		Progress func(SnapshotProgress)
 	}
@@ -39,7 +43,14 @@ type (
 		Messages, Bytes             uint64
 		Blocks, Consumers           int
 		Size                        int64 // of the archive, in bytes
+		// LeftOut is how many of the blocks were left out, see SnapshotOptions.Since.
+		LeftOut int
+		// Catalog is what an increment is made with that builds on this snapshot.
+		Catalog SnapshotCatalog
 	}
+	// SnapshotCatalog says which blocks a stream had when a snapshot was taken: their checksums by their numbers.
+	// CatalogOf reads it out of a snapshot.
+	SnapshotCatalog = archive.Catalog
 )
 
 // Snapshot writes an archive of the stream as it is at one instant during the call: it holds every message that is
@@ -88,6 +99,7 @@ func (s *Store) snapshot(ctx context.Context, w io.Writer, o SnapshotOptions) (S
 		return SnapshotInfo{}, err
 	}
 	x.info.Size = x.out.Written()
+	x.info.Catalog, x.info.LeftOut = x.out.Catalog()
 	return x.info, nil
 }
 
@@ -111,6 +123,11 @@ func (x *snapshot) write() error {
 	x.info.FirstSequence, x.info.LastSequence = f.stream.FirstSequence, f.stream.LastSequence
 	for i := range f.stream.Blocks {
 		x.total += f.stream.Blocks[i].Messages
+	}
+	if x.options.Since != nil {
+		if err := x.out.Increment(x.options.Since); err != nil {
+			return err
+		}
 	}
 	if err := x.out.Meta(f.meta, archive.Totals{Messages: x.total, Last: f.stream.LastSequence}); err != nil {
 		return err

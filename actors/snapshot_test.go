@@ -101,6 +101,22 @@ func TestSnapshotOfNatsServerIsRestored(t *testing.T) {
 	checkGolden(t, restored(t, again, actors.Config{}), &g)
 }
 
+// TestSnapshotOfADirectoryOfNatsServer, whatever it has in its blocks: compressed ones, damage that is known, and messages
+// whose removal only its index shows.
+func TestSnapshotOfADirectoryOfNatsServer(t *testing.T) {
+	for _, name := range []string{
+		"basic", "compressed", "corrupted-tail", "deletes", "empty", "first-seq", "headers", "many-subjects", "multi-block", "purged", "schedules", "ttl",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, g := loadGolden(t, name)
+			s := open(t, actors.Config{Dir: dir, Name: g.Stream})
+			want := pictureOf(t, s)
+			snapshot, _ := snapshotOf(t, s, actors.SnapshotOptions{})
+			require.Equal(t, want, pictureOf(t, restored(t, snapshot, actors.Config{})))
+		})
+	}
+}
+
 // TestSnapshotIsRestored in each of the ways in which a stream can begin, end, and have gaps.
 func TestSnapshotIsRestored(t *testing.T) {
 	store := func(t *testing.T, s *actors.Store, n int) {

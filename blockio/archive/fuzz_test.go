@@ -25,6 +25,7 @@ const (
 func FuzzRead(f *testing.F) {
 	f.Add(written(f), true)
 	f.Add(tarOf(f, plain(f)), false)
+	f.Add(three(f)[1], true)
 	f.Fuzz(func(t *testing.T, data []byte, framed bool) {
 		if !framed {
 			data = s2Of(t, data)
@@ -35,9 +36,12 @@ func FuzzRead(f *testing.F) {
 		contents, err := archive.Read(context.Background(), bytes.NewReader(data), fuzzUnpacked, sink)
 		runtime.ReadMemStats(&after)
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(fuzzAllocated))
+		catalog, asIncrement := archive.ReadCatalog(context.Background(), bytes.NewReader(data))
 		if err != nil {
 			return
 		}
+		require.NoError(t, asIncrement)
+		require.Len(t, catalog, contents.Blocks)
 		messages := uint64(0)
 		for id, block := range sink.blocks {
 			scan := blockio.ScanBlock("", id, blockio.NewRecordCodec(contents.Stream, id), block.Bytes(), false,

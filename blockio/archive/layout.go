@@ -17,6 +17,11 @@ const (
 	failureName = "errors.txt" // nats-server ends an archive with it when it cannot go on
 )
 
+// blockName returns the name of a block.
+func blockName(id uint32) string {
+	return blocksName + strconv.FormatUint(uint64(id), 10) + ".blk"
+}
+
 // The files of a consumer are in obs/<its name>, in the order of consumerFiles.
 const (
 	consumersName = "obs/"

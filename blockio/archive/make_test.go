@@ -36,6 +36,8 @@ func metaOf(t testing.TB, name string) []byte {
 	return data
 }
 
+func metaSumOf(t testing.TB, name string) string { return blockio.MetaSum(name, metaOf(t, name)) }
+
 // block returns a block of n messages from a sequence on.
 func block(id uint32, first uint64, n int) []byte {
 	codec := blockio.NewRecordCodec(stream, id)

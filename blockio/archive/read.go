@@ -31,23 +31,46 @@ type Contents struct {
 	// they are those of the stream, and Exact is true.
 	Totals
 	Exact bool
+	// LeftOut has the blocks that an increment leaves out, and is nil for any other archive.
+	LeftOut Catalog
+
+	declared Totals // by the archive, if Exact
+	// blocks has those of the archive, if they were asked for.
+	blocks map[uint32]blockContents
+}
+
+// blockContents is what one block holds.
+type blockContents struct {
+	Totals
+	size int64
+	sum  uint64 // see Catalog
 }
 
 // Read reads an archive, and hands its files to sink. All files are in order and checked by their checksums, and
 // the archive is whole, or the error wraps ErrArchive; it is ErrLimit when more than limit bytes would be unpacked,
 // if limit is above 0. Errors of from and of the context are returned as they are.
+//
+// An increment is no whole archive.
 func Read(ctx context.Context, from io.Reader, limit int64, sink Sink) (Contents, error) {
+	return read(ctx, from, limit, sink, false)
+}
+
+// read is Read, and lets increments in: what each block holds is in the contents then.
+func read(ctx context.Context, from io.Reader, limit int64, sink Sink, increments bool) (Contents, error) {
 	if limit <= 0 {
 		limit = math.MaxInt64
 	}
 	source := newSource(ctx, from, limit)
-	r := &reader{source: source, tar: tar.NewReader(source), sink: sink}
+	r := &reader{source: source, tar: tar.NewReader(source), sink: sink, increments: increments}
+	if increments {
+		r.contents.blocks = make(map[uint32]blockContents)
+	}
 	err := r.run()
 	if err == nil {
 		err = source.finish()
 	}
-	if err == nil {
-		err = r.check()
+	if err == nil && r.contents.LeftOut == nil {
+		err = r.contents.checkTotals()
 	}
 	if sunk := (*sinkError)(nil); errors.As(err, &sunk) {
 		return Contents{}, sunk.err
@@ -69,8 +92,11 @@ type reader struct {
 	tar      *tar.Reader
 	sink     Sink
 	contents Contents
-	declared Totals // by the archive, if contents.Exact
 	copy     blockCopy
+
+	increments bool // are let in
+	begun      bool // the first entry was read
+	listed     bool // the list of what an increment leaves out has come
 
 	last      uint32 // number of the block before
 	empty     bool   // which has no records
@@ -85,6 +111,9 @@ func (r *reader) run() error {
 	}
 	for {
 		h, err := r.next()
+		if err == io.EOF && r.contents.LeftOut != nil && !r.listed {
+			return bad("it is an increment that does not say what it leaves out")
+		}
 		if err == io.EOF {
 			return r.consumer.ended()
 		}
@@ -100,6 +129,10 @@ func (r *reader) run() error {
 // next returns the next file.
 func (r *reader) next() (*tar.Header, error) {
 	h, err := r.tar.Next()
+	if err == nil && !r.begun {
+		r.begun = true
+		h, err = r.increment(h)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +154,7 @@ func (r *reader) begin() error {
 	if err != nil {
 		return err
 	}
-	if r.declared, r.contents.Exact, err = readTotals(h.PAXRecords); err != nil {
+	if r.contents.declared, r.contents.Exact, err = readTotals(h.PAXRecords); err != nil {
 		return err
 	}
 	parsed, err := blockio.ParseMeta(meta)
@@ -182,6 +215,10 @@ func (r *reader) put(name string, data []byte) error {
 func (r *reader) file(h *tar.Header) error {
 	name := h.Name
 	switch block, isBlock := strings.CutPrefix(name, blocksName); {
+	case r.listed:
+		return bad("%q is out of place", clip(name))
+	case name == leftOutName && r.contents.LeftOut != nil:
+		return r.leftOut(h)
 	case name == failureName:
 		text, err := r.all(h, step)
 		if err != nil {
@@ -217,15 +254,25 @@ func (r *reader) block(h *tar.Header, name string) error {
 		return err
 	}
 	r.copy.codec = blockio.NewRecordCodec(r.contents.Stream, id)
-	if err := r.copy.run(to, r.tar, h.Size, r.count); err != nil {
+	holds := blockContents{size: h.Size}
+	sum, into := blockio.NameSum(r.contents.Stream), io.Writer(to)
+	if r.contents.blocks != nil {
+		into = io.MultiWriter(to, sum)
+	}
+	if err := r.copy.run(into, r.tar, h.Size, holds.count); err != nil {
 		return err
 	}
+	if r.contents.blocks != nil {
+		holds.sum = sum.Sum64()
+		r.contents.blocks[id] = holds
+	}
+	r.contents.Messages += holds.Messages
+	r.contents.Last = max(r.contents.Last, holds.Last)
 	return to.Close()
 }
 
-// count adds a record to what the archive holds.
-func (r *reader) count(record *blockio.Record) {
-	t := &r.contents.Totals
+// count adds a record to what a block holds.
+func (t *Totals) count(record *blockio.Record) {
 	switch record.Kind {
 	case blockio.KindMessage:
 		t.Messages++
@@ -263,10 +310,10 @@ func (r *reader) serverState(h *tar.Header) error {
 	return to.Close()
 }
 
-// check holds what was read against what the archive says that it holds.
-func (r *reader) check() error {
-	if holds := r.contents.Totals; r.contents.Exact && holds != r.declared {
-		return bad("it holds %d messages up to %d, and says %d up to %d", holds.Messages, holds.Last, r.declared.Messages, r.declared.Last)
+// checkTotals holds what was read against what the archive said that the stream holds.
+func (c *Contents) checkTotals() error {
+	if holds := c.Totals; c.Exact && holds != c.declared {
+		return bad("it holds %d messages up to %d, and says %d up to %d", holds.Messages, holds.Last, c.declared.Messages, c.declared.Last)
 	}
 	return nil
 }

@@ -164,6 +164,9 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"a block that is cut":        at(2, func(e *entry) { e.data = e.data[:len(e.data)-1] }),
 		"a block with a flip":        at(2, func(e *entry) { e.data[40] ^= 1 }),
 		"a block that is compressed": at(2, func(e *entry) { e.data = append([]byte("cmp\x01"), e.data...) }),
+		"a block that looks compressed": at(2, func(e *entry) {
+			e.data = blockio.NewRecordCodec(stream, 1).AppendMessage(nil, 1, 1, "a", nil, make([]byte, 7368035-31))
+		}),
 		"a huge size":                at(3, func(e *entry) { e.size = 1 << 40 }),
 		"a large size":               at(3, func(e *entry) { e.size = 1 << 29 }),
 		"a state that is wrong":      at(4, func(e *entry) { e.data[0] ^= 1 }),

@@ -30,6 +30,9 @@ func (c *blockCopy) run(to io.Writer, from io.Reader, size int64, visit func(*bl
 			if err != nil {
 				return bad("offset %d: %w", at+int64(end), err)
 			}
+			if at == 0 && end == 0 && blockio.LooksCompressed(uint32(r.Size)) {
+				return bad("it would be taken for a compressed block")
+			}
 			visit(&r)
 			end += r.Size
 		}

@@ -29,6 +29,8 @@ type Destination struct {
 	// LockFile is the name of the file in a stream's directory that is locked while the stream is open, and Holder
 	// what others are told about who holds it.
 	LockFile, Holder string
+	// Bases, if any, are the archives that an increment builds on, the latest first.
+	Bases []io.Reader
 	// MaxBytes bounds the size of all files together, if it is above 0.
 	MaxBytes int64
 	// Progress, if set, is called after each file with the number of bytes that were written so far.
@@ -43,7 +45,10 @@ type Destination struct {
 // What an earlier Unpack of the stream has left that a crash has cut short is removed.
 func Unpack(ctx context.Context, from io.Reader, to Destination) (Contents, error) {
 	s := &staging{Destination: to}
-	contents, err := Read(ctx, from, to.MaxBytes, s)
+	contents, err := read(ctx, from, to.MaxBytes, s, len(to.Bases) > 0)
+	if err == nil && contents.LeftOut != nil {
+		err = s.addBases(ctx, &contents)
+	}
 	if err == nil {
 		err = s.finish()
 	}
@@ -203,6 +208,12 @@ func (s *staging) Create(name string) (io.WriteCloser, error) {
 	return s.open, nil
 }
 
+// remove removes a file of a size that was unpacked.
+func (s *staging) remove(name string, size int64) error {
+	s.written -= size
+	return s.FS.Remove(filepath.Join(s.dir, filepath.FromSlash(name)))
+}
+
 // finish makes all that was unpacked durable.
 func (s *staging) finish() error {
 	for _, dir := range slices.Backward(s.dirs) {
@@ -266,6 +277,9 @@ type stagedFile struct {
 }
 
 func (f *stagedFile) Write(p []byte) (int, error) {
+	if most := f.of.MaxBytes; most > 0 && f.of.written+f.size+int64(len(p)) > most { // of bases, of which not all is wanted
+		return 0, fmt.Errorf("archive: %w", ErrLimit)
+	}
 	n, err := f.file.WriteAt(p, f.size)
 	f.size += int64(n)
 	return n, err

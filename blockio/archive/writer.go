@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -21,15 +20,29 @@ type Writer struct {
 	out    *output
 	s2     *s2.Writer
 	tar    *tar.Writer
+
+	since   Catalog // what an increment leaves out, nil for a whole archive
+	leftOut Catalog // of these
+	catalog Catalog
 }
 
 // NewWriter returns a writer for the archive of a stream. When the context ends, the next write fails with its
 // cause.
 func NewWriter(ctx context.Context, to io.Writer, stream string, now time.Time) *Writer {
-	w := &Writer{stream: stream, now: now.Truncate(time.Second), out: &output{ctx: ctx, to: to}}
+	w := &Writer{stream: stream, now: now.Truncate(time.Second), out: &output{ctx: ctx, to: to}, catalog: make(Catalog)}
 	w.s2 = s2.NewWriter(w.out, s2.WriterConcurrency(1))
 	w.tar = tar.NewWriter(w.s2)
 	return w
+}
+
+// Increment makes the archive one without the blocks that are as they were in another one. It comes before Meta.
+func (w *Writer) Increment(since Catalog) error {
+	w.since, w.leftOut = since, make(Catalog)
+	err := w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: incrementName, Mode: 0o700, ModTime: w.now, Format: tar.FormatPAX})
+	if err != nil {
+		return fmt.Errorf("archive: write %s of %s: %w", incrementName, w.stream, err)
+	}
+	return nil
 }
 
 // Meta writes the stream's configuration and what the archive will hold. It comes first.
@@ -40,9 +53,15 @@ func (w *Writer) Meta(meta []byte, holds Totals) error {
 	return w.file(sumName, []byte(blockio.MetaSum(w.stream, meta)), nil)
 }
 
-// Block writes a block.
+// Block writes a block, unless an increment leaves it out.
 func (w *Writer) Block(id uint32, data []byte) error {
-	return w.file(blocksName+strconv.FormatUint(uint64(id), 10)+".blk", data, nil)
+	sum := sumOf(w.stream, data)
+	w.catalog[id] = sum
+	if before, there := w.since[id]; there && before == sum {
+		w.leftOut[id] = sum
+		return nil
+	}
+	return w.file(blockName(id), data, nil)
 }
 
 // Consumer writes the files of a consumer: its configuration and, if it is not nil, its state.
@@ -74,6 +93,11 @@ func (w *Writer) file(name string, data []byte, attributes map[string]string) er
 
 // Close ends the archive. It does not close what it was written to.
 func (w *Writer) Close() error {
+	if w.leftOut != nil {
+		if err := w.file(leftOutName, w.leftOut.encode(), nil); err != nil {
+			return err
+		}
+	}
 	err := w.tar.Close()
 	if err == nil {
 		err = w.s2.Close()
@@ -83,6 +107,9 @@ func (w *Writer) Close() error {
 	}
 	return nil
 }
+
+// Catalog returns which blocks were written or left out, and how many were left out.
+func (w *Writer) Catalog() (c Catalog, leftOut int) { return w.catalog, len(w.leftOut) }
 
 // Written returns how many bytes were written so far.
 func (w *Writer) Written() int64 { return w.out.written }

@@ -141,3 +141,25 @@ func TestMillraceRestoresASnapshotOfTheServer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, uint64(41), consumer.AckFloor.Stream)
 }
+
+// TestServerRefusesAnIncrement, which it would else restore without the blocks that are left out.
+func TestServerRefusesAnIncrement(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	defer cancel()
+	streams := t.TempDir()
+	store := openStore(t, streams)
+	writeMixed(t, store)
+	whole, err := store.Snapshot(ctx, new(bytes.Buffer), actors.SnapshotOptions{})
+	require.NoError(t, err)
+	var increment bytes.Buffer
+	info, err := store.Snapshot(ctx, &increment, actors.SnapshotOptions{Since: whole.Catalog})
+	require.NoError(t, err)
+	require.Equal(t, info.Blocks, info.LeftOut)
+	s, err := oracle.Start(t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(s.Stop)
+	require.Error(t, s.Restore(ctx, configOf(t, filepath.Join(streams, millraceStream)), &increment))
+	_, err = s.State(ctx, millraceStream)
+	require.ErrorIs(t, err, nats.ErrStreamNotFound)
+}
