@@ -81,6 +81,19 @@ func TestIncrementsAreRestored(t *testing.T) {
 	}
 }
 
+// TestBlocksThatHaveChangedAreNotTaken from a base that comes too early: the right one has them.
+func TestBlocksThatHaveChangedAreNotTaken(t *testing.T) {
+	all := three(t)
+	mem := blocktest.NewMemFS()
+	destination := to(mem)
+	destination.Bases = readers(all[0], all[1])
+	_, err := archive.Unpack(t.Context(), bytes.NewReader(all[2]), destination)
+	require.NoError(t, err)
+	tree := treeOf(t, mem, "data")
+	require.Equal(t, string(block(3, 7, 1)), tree["ORDERS/msgs/3.blk"])
+	require.Equal(t, string(block(1, 1, 3)), tree["ORDERS/msgs/1.blk"])
+}
+
 // TestIncrementsNeedWhatTheyBuildOn: what is missing, of another stream, or damaged, is refused, and nothing is left.
 func TestIncrementsNeedWhatTheyBuildOn(t *testing.T) {
 	all := three(t)
