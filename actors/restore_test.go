@@ -167,3 +167,44 @@ func TestSnapshotForAnActor(t *testing.T) {
 	reply = c.ask(t, s, (*actors.SnapshotRequest)(nil)).(*actors.SnapshotReply)
 	require.ErrorContains(t, reply.Err, "nil")
 }
+
+// TestSnapshotOnAFailingDisk is an error or whole, and the stream goes on: one read fails, or all from one on.
+func TestSnapshotOnAFailingDisk(t *testing.T) {
+	faulty := blocktest.NewFaultFS(blocktest.NewMemFS())
+	s := open(t, actors.Config{Dir: "data", FS: faulty, BlockSize: 4096, Runtime: actors.NewRuntime(actors.RuntimeConfig{MaxOpenFiles: 1})})
+	for i := range 150 {
+		mustStore(t, s, subjectOf(i), string(payloadOf(i)))
+	}
+	want := pictureOf(t, s)
+	failed := 0
+	for n := range 400 {
+		left, forEver := n/2, n%2 > 0
+		faulty.SetHook(func(op blocktest.Op) blocktest.Fault {
+			switch op.Kind {
+			case blocktest.OpOpen, blocktest.OpRead, blocktest.OpStat:
+			default:
+				return blocktest.Fault{}
+			}
+			if left--; left == -1 || left < 0 && forEver {
+				return blocktest.Fault{Err: blocktest.ErrIO}
+			}
+			return blocktest.Fault{}
+		})
+		var b bytes.Buffer
+		_, err := s.Snapshot(t.Context(), &b, actors.SnapshotOptions{})
+		faulty.SetHook(nil)
+		if err == nil {
+			require.Equal(t, want, pictureOf(t, restored(t, b.Bytes(), actors.Config{})))
+		} else {
+			require.ErrorIs(t, err, blocktest.ErrIO)
+			failed++
+		}
+		if left > 0 {
+			require.Greater(t, failed, 3)
+			break
+		}
+	}
+	require.Positive(t, failed)
+	require.Equal(t, want, pictureOf(t, s))
+	mustStore(t, s, "more", "x")
+}
