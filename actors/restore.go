@@ -54,9 +54,9 @@ type (
 // record.
 //
 // Errors: ErrArchive says what is wrong with the archive; ErrArchiveLimit; fs.ErrExist when there is a stream, or
-// anything else, of that name; ErrConfig when it is not the Name asked for, or is none that Open takes; and those of r, the file system and the context. After an error there is no
-// stream, and nothing else either, unless it came from the file system: only a failed sync of dir can come after the
-// stream was made, which is whole then.
+// anything else, of that name; ErrConfig when it is not the Name asked for; and those of r, the file system and the
+// context. After an error there is no stream, and nothing else either but dir itself, unless it came from the file
+// system: only a failed sync of dir can come after the stream was made, which is whole then.
 func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (RestoreInfo, error) {
 	if dir == "" {
 		return RestoreInfo{}, fmt.Errorf("%w: the directory is empty", ErrConfig)

@@ -59,7 +59,7 @@ type (
 // format.
 //
 // It runs on the caller's goroutine, beside the store, block by block: stores go on meanwhile. It needs the memory of
-// two blocks, and flushes the stream once. The checksum of every record is verified on the way.
+// two blocks, and flushes the stream twice when it begins. The checksum of every record is verified on the way.
 //
 // When the context ends or the store is stopped, it ends before the next block or the next write. It cannot end a
 // write of w that blocks.
@@ -230,12 +230,11 @@ func (x *snapshot) check() error {
 func (x *snapshot) extract(b *engine.FrozenBlock, want blockio.Extraction) (blockio.Compacted, error) {
 	source := x.store.source.Blocks()
 	ref := blockio.BlockRef{ID: b.View.ID, Generation: b.View.Generation}
-	lease := func(ref blockio.BlockRef) func() (*blockio.Block, error) {
-		return func() (*blockio.Block, error) { return source.Lease(ref, blockio.LeaseOptions{}) }
-	}
+	asItWas := func() (*blockio.Block, error) { return source.Lease(ref, blockio.LeaseOptions{}) }
 	kept := func() (*blockio.Block, error) { return x.frozen.pin.Kept(ref.ID) }
+	asItIs := func() (*blockio.Block, error) { return source.Lease(source.Current(ref), blockio.LeaseOptions{}) }
 	var errs []error
-	for _, open := range [...]func() (*blockio.Block, error){lease(ref), kept, lease(source.Current(ref))} {
+	for _, open := range [...]func() (*blockio.Block, error){asItWas, kept, asItIs} {
 		copied, err := x.extractFrom(open, b, want)
 		if err == nil || errors.Is(err, blockio.ErrCorrupt) {
 			return copied, err

@@ -34,7 +34,8 @@ func (x *snapshot) consumers() error {
 	return nil
 }
 
-// consumer writes the files of one. A server passes one over that has no configuration, and so does this.
+// consumer writes the files of one. A server passes one over that has no configuration or no checksum of it, and so
+// does this.
 func (x *snapshot) consumer(dir, name string) error {
 	read := func(file string) ([]byte, bool, error) {
 		data, err := blockio.ReadFile(x.store.config.FS, filepath.Join(dir, file), archive.MaxConsumerFile)
@@ -45,6 +46,9 @@ func (x *snapshot) consumer(dir, name string) error {
 	}
 	meta, there, err := read(archive.ConsumerMeta)
 	if err != nil || !there {
+		return err
+	}
+	if _, there, err = read(archive.ConsumerSum); err != nil || !there {
 		return err
 	}
 	state, hasState, err := read(archive.ConsumerState)

@@ -101,6 +101,33 @@ func TestSnapshotOfNatsServerIsRestored(t *testing.T) {
 	checkGolden(t, restored(t, again, actors.Config{}), &g)
 }
 
+// TestSnapshotPassesOverHalfAConsumer, as a server does, and every other name.
+func TestSnapshotPassesOverHalfAConsumer(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS"}
+	s := open(t, config)
+	obs := filepath.Join(config.Dir, config.Name, "obs")
+	for name, files := range map[string][]string{
+		"whole": {"meta.inf", "meta.sum", "o.dat", "o.dat.tmp"}, "no-state": {"meta.inf", "meta.sum"},
+		"no-sum": {"meta.inf", "o.dat"}, "no-meta": {"meta.sum"}, ".gone": {"meta.inf", "meta.sum"}, "empty": nil,
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Join(obs, name), 0o700))
+		for _, file := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(obs, name, file), []byte("{}"), 0o600))
+		}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(obs, "file"), nil, 0o600))
+	snapshot, info := snapshotOf(t, s, actors.SnapshotOptions{Consumers: true})
+	require.Equal(t, 2, info.Consumers)
+	dir := t.TempDir()
+	got, err := actors.Restore(t.Context(), dir, bytes.NewReader(snapshot), actors.RestoreOptions{})
+	require.NoError(t, err)
+	require.Equal(t, 2, got.Consumers)
+	require.FileExists(t, filepath.Join(dir, "ORDERS", "obs", "whole", "o.dat"))
+	require.NoFileExists(t, filepath.Join(dir, "ORDERS", "obs", "no-state", "o.dat"))
+	_, info = snapshotOf(t, s, actors.SnapshotOptions{})
+	require.Zero(t, info.Consumers)
+}
+
 // TestSnapshotOfADirectoryOfNatsServer, whatever it has in its blocks: compressed ones, damage that is known, and messages
 // whose removal only its index shows.
 func TestSnapshotOfADirectoryOfNatsServer(t *testing.T) {

@@ -26,10 +26,11 @@ func blockName(id uint32) string {
 const (
 	consumersName = "obs/"
 	ConsumerMeta  = metaName // its configuration
-	ConsumerState = "o.dat"  // which messages it has delivered; not every consumer has one
+	ConsumerSum   = sumName
+	ConsumerState = "o.dat" // which messages it has delivered; not every consumer has one
 )
 
-var consumerFiles = [...]string{ConsumerMeta, sumName, ConsumerState}
+var consumerFiles = [...]string{ConsumerMeta, ConsumerSum, ConsumerState}
 
 // MaxConsumerFile is the largest file of a consumer, in bytes.
 const MaxConsumerFile = 32 << 20
