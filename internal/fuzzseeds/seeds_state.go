@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/seed-d8b58eba/millrace/blockio/streamstate"
+)
+
+// setOf returns a set of sequences.
+func setOf(sequences ...uint64) *streamstate.Set {
+	return streamstate.NewSet(func(yield func(first, last uint64) bool) {
+		for _, s := range sequences {
+			if !yield(s, s) {
+				return
+			}
+		}
+	})
+}
+
+// stateIndexes are bodies of index.db: see FuzzIndex of streamstate.
+func stateIndexes() []seed {
+	x := &streamstate.Index{
+		Head:     streamstate.Head{Messages: 2, Bytes: 74, First: 2, FirstTime: when, Last: 5, LastTime: when + 3},
+		Subjects: []streamstate.Subject{{Name: "orders.new", Messages: 2, First: 1, Last: 1}},
+		Blocks:   []streamstate.Block{{ID: 1, Bytes: 74, First: 2, FirstTime: when, Last: 5, LastTime: when + 3, Deleted: setOf(3, 4)}}, LastBlock: 1,
+	}
+	valid := x.AppendBody(nil)
+	empty := (&streamstate.Index{Blocks: []streamstate.Block{{ID: 1, First: 1}}, LastBlock: 1}).AppendBody(nil)
+	var list []seed
+	add := func(name string, data []byte) { list = append(list, seed{name, []any{data}}) }
+	add("deletes", valid)
+	add("empty", empty)
+	add("earlier-version", with(empty, func(b []byte) { b[1] = 1 }))
+	add("later-version", with(empty, func(b []byte) { b[1] = 5 }))
+	add("cut", valid[:len(valid)-9])
+	add("subjects-highest", append(slices.Clone(empty[:8]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	add("blocks-highest", append(slices.Clone(empty[:9]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	return list
+}
+
+// stateSets are sets of sequences: see FuzzSet.
+func stateSets() []seed {
+	valid := setOf(3, 64, 2047, 2048, 9000).Append(nil)
+	var list []seed
+	add := func(name string, data []byte) { list = append(list, seed{name, []any{data}}) }
+	add("valid", valid)
+	add("empty", setOf().Append(nil))
+	add("first-version", append([]byte{22, 1, 1, 0, 0, 0, 1, 0, 0, 0}, with(make([]byte, 522), func(b []byte) { b[300] = 4 })...))
+	add("cut", valid[:len(valid)-1])
+	add("nodes-highest", with(valid, func(b []byte) { binary.LittleEndian.PutUint32(b[2:], 1<<32-1) }))
+	add("nodes-overlap", with(valid, func(b []byte) { b[10] = 1 }))
+	return list
+}
+
+// stateTTLs are thw.db: see FuzzTTLs.
+func stateTTLs() []seed {
+	valid := (&streamstate.TTLs{Next: 301, Entries: []streamstate.TTL{{At: when, Sequence: 7}, {At: when + 1e9, Sequence: 300}}}).Append(nil)
+	return expiries(valid)
+}
+
+// stateSchedules are sched.db: see FuzzSchedules.
+func stateSchedules() []seed {
+	valid := (&streamstate.Schedules{Next: 10, Entries: []streamstate.Schedule{{Subject: "orders.new", At: when, Sequence: 9}}}).Append(nil)
+	return append(expiries(valid), seed{"subject-highest", []any{with(valid, func(b []byte) { b[17], b[18] = 0xff, 0xff })}})
+}
+
+func expiries(valid []byte) []seed {
+	var list []seed
+	add := func(name string, data []byte) { list = append(list, seed{name, []any{data}}) }
+	add("valid", valid)
+	add("empty", with(valid[:17], func(b []byte) { clear(b[1:9]) }))
+	add("cut", valid[:len(valid)-1])
+	add("cut-in-the-head", valid[:16])
+	add("later-version", with(valid, func(b []byte) { b[0] = 2 }))
+	add("entries-highest", with(valid, func(b []byte) { binary.LittleEndian.PutUint64(b[1:], 1<<64-1) }))
+	return list
+}
