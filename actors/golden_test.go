@@ -3,9 +3,11 @@ package actors_test
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -43,6 +45,9 @@ type golden struct {
 	Stream   string          `json:"stream"`
 	State    goldenState     `json:"state"`
 	Messages []goldenMessage `json:"msgs"`
+	// lost are the deleted ones that we say are lost: nats-server knows only how many bytes that are.
+	lost      []uint64
+	lostBytes uint64
 	// Without is what holds when index.db is not there.
 	Without *struct {
 		State    *goldenState    `json:"state"`
@@ -57,6 +62,15 @@ func loadGolden(t *testing.T, name string) (dir string, g golden) {
 	data, err := os.ReadFile(filepath.Join(from, "expected.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &g))
+	dir = filepath.Join(t.TempDir(), "streams")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(from, "streams"))))
+	return dir, g
+}
+
+// loadGoldenBlocks is loadGolden without index.db.
+func loadGoldenBlocks(t *testing.T, name string) (dir string, g golden) {
+	t.Helper()
+	dir, g = loadGolden(t, name)
 	if g.Without != nil {
 		if g.Without.State != nil {
 			g.State = *g.Without.State
@@ -65,30 +79,8 @@ func loadGolden(t *testing.T, name string) (dir string, g golden) {
 			g.Messages = g.Without.Messages
 		}
 	}
-	dir = filepath.Join(t.TempDir(), "streams")
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(from, "streams"))))
-	if g.Without != nil && g.Without.State != nil {
-		require.NoError(t, os.RemoveAll(filepath.Join(dir, g.Stream, "msgs", blockio.StateFile)))
-	}
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, g.Stream, "msgs", blockio.StateFile)))
 	return dir, g
-}
-
-// TestStateOfNatsServerShowsWhatIsLost: the last record of the last block is cut, and index.db knows of it. As a
-// server, we do not give its sequence again; and it is lost.
-func TestStateOfNatsServerShowsWhatIsLost(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "streams")
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "golden", "corrupted-tail-index", "streams"))))
-	for opening := range uint64(2) {
-		s := open(t, actors.Config{Dir: dir, Name: "CTAILI"})
-		state := stateOf(t, s)
-		require.Equal(t, 12+opening, state.Messages)
-		require.Equal(t, 13+opening, state.LastSequence)
-		require.Equal(t, uint64(1), state.LostMessages)
-		_, err := s.LoadMsg(t.Context(), 13)
-		require.ErrorIs(t, err, actors.ErrCorrupt)
-		require.Equal(t, 14+opening, mustStore(t, s, "foo.a", "more").Sequence)
-		require.NoError(t, s.Stop(t.Context()))
-	}
 }
 
 // goldenTime reads a time of expected.json. The nanoseconds of Go's zero time
@@ -112,7 +104,7 @@ func checkGolden(t *testing.T, s *actors.Store, g *golden) {
 		FirstSequence: g.State.FirstSequence, FirstTime: goldenTime(t, g.State.FirstTime),
 		LastSequence: g.State.LastSequence, LastTime: goldenTime(t, g.State.LastTime),
 		Deleted: g.State.NumDeleted, Subjects: g.State.NumSubjects,
-		Durable: g.State.LastSequence,
+		Durable: g.State.LastSequence, LostMessages: uint64(len(g.lost)), LostBytes: g.lostBytes,
 	}, state)
 	ranges, err := s.Deleted(t.Context())
 	require.NoError(t, err)
@@ -126,16 +118,25 @@ func checkGolden(t *testing.T, s *actors.Store, g *golden) {
 	for i, sequence := range g.State.Deleted {
 		require.Equal(t, sequence, deleted[i])
 		_, err := s.LoadMsg(t.Context(), sequence)
+		if slices.Contains(g.lost, sequence) {
+			require.ErrorIs(t, err, actors.ErrCorrupt)
+			continue
+		}
 		require.ErrorIs(t, err, actors.ErrNotFound)
 	}
-	i := 0
+	i, damage := 0, 0
 	for m, err := range s.Messages(t.Context()) {
+		if errors.Is(err, actors.ErrCorrupt) {
+			damage++
+			continue
+		}
 		require.NoError(t, err)
 		require.Less(t, i, len(g.Messages))
 		checkGoldenMessage(t, &g.Messages[i], m)
 		i++
 	}
 	require.Equal(t, len(g.Messages), i)
+	require.Equal(t, len(g.lost), damage)
 	for i := range g.Messages {
 		m, err := s.LoadMsg(t.Context(), g.Messages[i].Sequence)
 		require.NoError(t, err)
@@ -154,38 +155,54 @@ func checkGoldenMessage(t *testing.T, want *goldenMessage, m actors.Message) {
 	require.Equal(t, goldenTime(t, want.Time), m.Time)
 }
 
-// TestDirectoriesOfNatsServerAreReadBack, then written to, then read back again.
-// Their index.db is not touched before the first change.
+// TestDirectoriesOfNatsServerAreReadBack, then written to, then read back again, with their index.db and without.
+// Where that tells nothing that the blocks do not, it is not touched before the first change.
 func TestDirectoriesOfNatsServerAreReadBack(t *testing.T) {
-	for _, name := range []string{"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "schedules", "corrupted-tail", "compressed"} {
+	for _, name := range []string{
+		"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "schedules", "corrupted-tail", "many-subjects", "purged",
+		"head-tombstones-lost", "corrupted-tail-index", "compressed",
+	} {
 		t.Run(name, func(t *testing.T) {
 			dir, g := loadGolden(t, name)
-			index := filepath.Join(dir, g.Stream, "msgs", "index.db")
-			_, err := os.Stat(index)
-			had := err == nil
-			config := actors.Config{Dir: dir, Name: g.Stream}
-			for range 2 { // opening alone changes nothing that counts
-				s := open(t, config)
-				checkGolden(t, s, &g)
-				if name != "corrupted-tail" && name != "first-seq" && had {
-					require.FileExists(t, index)
-				}
-				require.NoError(t, s.Stop(t.Context()))
+			if name == "corrupted-tail-index" {
+				g.lost, g.lostBytes = []uint64{13}, 40
 			}
-			s := open(t, config)
-			before := time.Now()
-			ack, err := s.StoreMsg(t.Context(), "more.ü", actors.Header{"A": {"1"}}, []byte("one more"))
-			require.NoError(t, err)
-			require.Equal(t, g.State.LastSequence+1, ack.Sequence)
-			require.NoFileExists(t, index)
-			g.add(ack, "more.ü", "NATS/1.0\r\nA: 1\r\n\r\n", "one more")
-			require.WithinRange(t, ack.Time, before.Add(-time.Second), time.Now().Add(time.Second))
-			checkGolden(t, s, &g)
-			require.NoError(t, s.Stop(t.Context()))
-			s = open(t, config)
-			checkGolden(t, s, &g)
+			_, err := os.Stat(filepath.Join(dir, g.Stream, "msgs", "index.db"))
+			stays := err == nil && name != "corrupted-tail-index" && name != "head-tombstones-lost"
+			readBack(t, dir, &g, stays)
+		})
+		t.Run(name+" without index.db", func(t *testing.T) {
+			dir, g := loadGoldenBlocks(t, name)
+			readBack(t, dir, &g, false)
 		})
 	}
+}
+
+// readBack opens a golden directory several times, and writes to it. stays tells whether it has an index.db that
+// stays until then.
+func readBack(t *testing.T, dir string, g *golden, stays bool) {
+	t.Helper()
+	index := filepath.Join(dir, g.Stream, "msgs", "index.db")
+	config := actors.Config{Dir: dir, Name: g.Stream}
+	for range 2 { // opening alone changes nothing that counts
+		s := open(t, config)
+		checkGolden(t, s, g)
+		_, err := os.Stat(index)
+		require.Equal(t, stays, err == nil)
+		require.NoError(t, s.Stop(t.Context()))
+	}
+	s := open(t, config)
+	before := time.Now()
+	ack, err := s.StoreMsg(t.Context(), "more.ü", actors.Header{"A": {"1"}}, []byte("one more"))
+	require.NoError(t, err)
+	require.Equal(t, g.State.LastSequence+1, ack.Sequence)
+	require.NoFileExists(t, index)
+	g.add(ack, "more.ü", "NATS/1.0\r\nA: 1\r\n\r\n", "one more")
+	require.WithinRange(t, ack.Time, before.Add(-time.Second), time.Now().Add(time.Second))
+	checkGolden(t, s, g)
+	require.NoError(t, s.Stop(t.Context()))
+	s = open(t, config)
+	checkGolden(t, s, g)
 }
 
 // add is what storing a message of a new subject does to the expectation.

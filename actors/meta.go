@@ -141,6 +141,7 @@ func (s *stream) saveMeta(meta storedMeta, changed bool) error {
 // lost nobody knows.
 func (s *stream) noteServerLimits(meta storedMeta) {
 	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
+	s.serverLimits.removes = meta.lost != nil || meta.Retention != "limits" || meta.AllowMsgTTL
 	s.serverLimits.cannotTell = meta.lost != nil || meta.hasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
 }
 

@@ -26,6 +26,7 @@ type stream struct {
 	serverLimits struct {
 		maxMsgsPer int64
 		cannotTell bool // whether a message that is gone was removed
+		removes    bool // messages that no limit would
 	}
 	log     *slog.Logger
 	system  *actor.ActorSystem

@@ -97,6 +97,9 @@ func NewBlocks(fsys FS, dir, stream string, opts BlocksOptions) *Blocks {
 	return &Blocks{fs: fsys, dir: dir, stream: stream, opts: opts, open: make(map[uint32]*tail)}
 }
 
+// Stream returns the name of the stream, which is part of the key of its checksums.
+func (b *Blocks) Stream() string { return b.stream }
+
 // Dir is the directory of the block files.
 func (b *Blocks) Dir() string { return BlocksDir(b.dir) }
 

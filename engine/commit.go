@@ -43,11 +43,23 @@ func (e *Engine) fixOutcome(g *group) {
 // operations lists what the commit lane has to do for the group. At SyncAlways that
 // includes sealing blocks that are full; otherwise the maintenance lane seals them.
 func (e *Engine) operations(g *group) {
-	always := e.cfg.Level == SyncAlways
-	if !e.derivedGone && len(g.pieces)+len(g.evicted) > 0 && len(e.cfg.Derived) > 0 {
-		g.removesDerived = true
+	g.removesDerived = !e.derivedGone && len(g.pieces)+len(g.evicted) > 0 && len(e.cfg.Derived) > 0
+	g.secures = g.removesDerived && !e.serving() && e.opening.secures
+	if g.removesDerived && !g.secures {
 		g.add(Op{Kind: OpRemoveDerived})
 	}
+	e.writeOperations(g)
+	if g.secures {
+		g.add(Op{Kind: OpRemoveDerived})
+	}
+}
+
+// syncs reports whether all of a group is on stable storage when it is committed.
+func (e *Engine) syncs(g *group) bool { return e.cfg.Level == SyncAlways || g.secures }
+
+// writeOperations is operations for what is written.
+func (e *Engine) writeOperations(g *group) {
+	always := e.syncs(g)
 	for i := range g.pieces {
 		p := &g.pieces[i]
 		if p.create {
@@ -107,7 +119,7 @@ func (e *Engine) committed() {
 		e.publish(g)
 	}
 	for i := range g.pieces {
-		if p := &g.pieces[i]; p.seal && e.cfg.Level == SyncAlways {
+		if p := &g.pieces[i]; p.seal && e.syncs(g) {
 			e.indexing.sealed(e, p.block)
 		}
 	}

@@ -118,7 +118,7 @@ func (d *durability) committed(e *Engine, g *group) {
 		d.unsealed = append(d.unsealed, u)
 		e.schedule(WorkSeal, b.id, b.size)
 	}
-	if g.force || g.stop || e.cfg.Level == SyncAlways {
+	if g.force || g.stop || e.syncs(g) {
 		d.synced, d.dirty = d.written, false
 	}
 	d.armSync(e)

@@ -34,6 +34,8 @@ type group struct {
 	rolled    []*block // blocks that the maintenance lane has to seal
 	// removesDerived tells that the commit removes the files of Config.Derived.
 	removesDerived bool
+	// secures tells that they go last, since what they say is in the group.
+	secures bool
 
 	// What readers are to see; view is nil when the list of blocks is as it was.
 	numbers   numbers

@@ -13,6 +13,8 @@ type opening struct {
 	tombstones map[*block][]uint64
 	first      uint64 // what is below was removed, as a floor says or by the engine that failed
 	unwritten  bool   // no floor says so
+	keeping    keeping
+	secures    bool // what is written replaces what the files of Config.Derived say
 	per        perPass
 	limited    bool
 	ids        idScan
@@ -73,6 +75,9 @@ func (e *Engine) open() {
 		delete(o.tombstones, b)
 	}
 	if len(o.tombstones) > 0 {
+		return
+	}
+	if !e.keepOnly(o) {
 		return
 	}
 	if !o.limited {
@@ -182,6 +187,11 @@ func (e *Engine) bury(b *block, targets []uint64) {
 		e.takeMessage(b, b.scanned, i, countRemovedMsgs)
 		b.deleted.add(sequence, sequence)
 	}
+	e.afterBurial(b)
+}
+
+// afterBurial brings a block up to date from which messages were taken while the stream is being opened.
+func (e *Engine) afterBurial(b *block) {
 	b.publishDeleted()
 	if b.msgs > 0 && b.deleted.contains(b.firstLive) {
 		b.inAppended, b.cursor = false, b.scanned.Search(b.firstLive)

@@ -14,7 +14,10 @@ type Recovery struct {
 	open    bool // the last block added may take records
 	found   []foundLost
 	// loose is the bytes of damage in blocks of which no message is known to be lost. They are counted.
-	loose map[uint32]uint64
+	loose   map[uint32]uint64
+	keeps   map[uint32]Kept // by block, see Keep
+	ended   Tombstone       // see EndedAt
+	secures bool
 	// tombstoned are the sequences of pending, when somebody has asked for them.
 	tombstoned map[uint64]struct{}
 }
@@ -153,7 +156,8 @@ func (r *Recovery) Finish(now int64) *Engine {
 		found.end = Position{e.blocks[n-1].id, e.blocks[n-1].size}
 	}
 	e.durability.durable, e.durability.synced, e.durability.written = found, found, found
-	e.opening = &opening{tombstones: e.targets(r.pending), first: max(r.first, e.floor.first), unwritten: r.first > e.floor.first && r.holdsBelow(r.first)}
+	e.opening = &opening{tombstones: e.targets(r.pending), first: max(r.first, e.floor.first), unwritten: r.first > e.floor.first && r.holdsBelow(r.first),
+		keeping: keeping{blocks: r.keeps}, secures: r.secures || r.keeps != nil}
 	e.stamp = e.lastTime // new messages get no earlier time, unless it is from far ahead of the clock
 	e.refreshFirst()
 	e.watchAges()
@@ -166,7 +170,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 		e.tombstone(first-1, NoTime)
 		e.tail.last = first - 1
 	case r.atLeast > last:
-		e.skipTo(r.atLeast, e.skipTime())
+		e.skipTo(r.atLeast, r.endTime())
 	}
 	return e
 }

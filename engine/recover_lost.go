@@ -275,6 +275,9 @@ func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 			}
 		}
 	}
+	if len(parts) == 0 {
+		return nil
+	}
 	if n := within.Last - within.First; n < uint64(len(r.pending)) {
 		for sequence := within.First; sequence <= within.Last; sequence++ {
 			if r.Tombstoned(sequence) {

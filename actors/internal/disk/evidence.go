@@ -27,14 +27,13 @@ type missing struct {
 
 // evidence is what speaks for messages that are not there.
 type evidence struct {
-	missing   []missing
-	orphans   map[uint32]bool // numbers of indexes without a block
-	end       blockio.EndProof
-	hasEnd    bool
-	server    blockio.ServerState // what nats-server has written, if hasServer
-	hasServer bool
-	told      []engine.LostRange
-	stale     []uint32 // blocks whose indexes name messages that they do not have
+	missing []missing
+	orphans map[uint32]bool // numbers of indexes without a block
+	end     blockio.EndProof
+	hasEnd  bool
+	server  serverState
+	told    []engine.LostRange
+	stale   []uint32 // blocks whose indexes name messages that they do not have
 }
 
 // lackedBy returns the messages that the index of a block names and a scan of the block's records has not
@@ -109,9 +108,7 @@ func (r *Recovery) gather() error {
 	if r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof(); err != nil {
 		r.Log.Warn("cannot read the proof of the end", "error", err)
 	}
-	if r.evidence.server, r.evidence.hasServer, err = r.Blocks.ReadServerState(); err != nil {
-		r.Log.Warn("cannot read what nats-server has written of the stream", "error", err)
-	}
+	r.readServerState()
 	told, err := r.Blocks.ReadLost()
 	if err != nil {
 		r.Log.Warn("cannot read which messages are known to be lost", "error", err)
@@ -129,6 +126,7 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 	r.recall(rec, list) // first: nearly all that the damage names is in it, in order
 	rec.Began(r.began(rec, list))
 	rec.Settle()
+	r.judgeServerState(rec, list)
 	r.judgeServerEnd(rec, list)
 	keep = make(map[uint32]bool)
 	for _, m := range r.evidence.missing {
@@ -187,22 +185,10 @@ func (r *Recovery) endsAsProven(list []blockio.BlockInfo, tail int) bool {
 	switch {
 	case tail < 0:
 		return false
-	case r.evidence.hasServer:
-		return r.serverKnowsAll(list[tail].ID)
+	case r.evidence.server.known:
+		return r.serverKnewAll(list[tail].ID)
 	}
 	return r.evidence.hasEnd && !r.ServerWasHere && list[n-1].ID == r.evidence.end.Block && list[n-1].Size <= r.evidence.end.Size
-}
-
-// serverKnowsAll reports whether everything in the last block was there when nats-server wrote what it knows of
-// the stream. What it appended later may be torn.
-func (r *Recovery) serverKnowsAll(id uint32) bool {
-	data, unreadable, err := r.readAll(id, nil)
-	if err != nil {
-		return false // the scan says why
-	}
-	scan, found := r.scanAround(id, data, unreadable, false, false)
-	n := len(found.Lost)
-	return found.DamageCount > 0 && scan.Last() <= r.evidence.server.Last && (n == 0 || found.Lost[n-1] <= r.evidence.server.Last)
 }
 
 // began returns the sequence that the stream began with before the damage, 0 when nobody knows. What is below
@@ -210,8 +196,8 @@ func (r *Recovery) serverKnowsAll(id uint32) bool {
 func (r *Recovery) began(rec *engine.Recovery, list []blockio.BlockInfo) uint64 {
 	limits := &r.Config.Limits
 	switch {
-	case r.evidence.hasServer:
-		return r.evidence.server.First
+	case r.evidence.server.known:
+		return r.evidence.server.head.First
 	case r.evidence.hasEnd && !r.ServerWasHere && r.evidence.end.First > 0:
 		return r.evidence.end.First
 	case len(list) > 0 && (list[0].ID == 1 || rec.HasFloor()) && !r.ServerWasHere && r.MaxMsgsPer <= 0 &&
@@ -219,14 +205,6 @@ func (r *Recovery) began(rec *engine.Recovery, list []blockio.BlockInfo) uint64 
 		return max(1, r.Config.FirstSequence) // nothing removes what a stream begins with
 	}
 	return 0
-}
-
-// judgeServerEnd compares where the log ends with where nats-server has written that it does.
-func (r *Recovery) judgeServerEnd(rec *engine.Recovery, list []blockio.BlockInfo) {
-	if last := rec.Last(); r.evidence.hasServer && last < r.evidence.server.Last && len(list) > 0 {
-		r.tellLost(rec, engine.LostRange{
-			SequenceRange: engine.SequenceRange{First: last + 1, Last: r.evidence.server.Last}, Block: list[len(list)-1].ID})
-	}
 }
 
 // judgeEnd compares where the log ends with where it ended at the last clean stop.

@@ -31,6 +31,9 @@ type Recovery struct {
 	// ServerWasHere tells that a nats-server has had the directory since, or has limits that cannot be told
 	// from loss: messages that are gone are then taken for removed.
 	ServerWasHere bool
+	// ServerRemoves tells that a nats-server removes messages that no limit would, such as those that were
+	// consumed, and may leave no trace of that.
+	ServerRemoves bool
 	// Then, if not nil, has the limits that replace those of Config when the stream is open.
 	Then *NewLimits
 
@@ -94,6 +97,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	} else if err := r.gather(); err != nil {
 		return nil, err
 	}
+	r.weighServerState(list)
 	err = r.scanAll(ctx, list, rec)
 	r.reportDamage(rec)
 	if err != nil {

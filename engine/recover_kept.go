@@ -1,0 +1,138 @@
+package engine
+
+// Kept says which messages of a block are live, by somebody who had the stream before and may have removed the
+// others without tombstones, or lost those.
+type Kept struct {
+	Block           uint32
+	Messages, Bytes uint64 // of the live ones
+	// First and Last are the sequences outside of which no message is live, and Deleted, if not nil, has those
+	// between them of which none is.
+	First, Last uint64
+	Deleted     interface{ Contains(sequence uint64) bool }
+}
+
+func (k *Kept) live(sequence uint64) bool {
+	return k.First <= sequence && sequence <= k.Last && (k.Deleted == nil || !k.Deleted.Contains(sequence))
+}
+
+// Keep has all messages of a block removed but those that are said to be live, when all tombstones have been
+// applied. A block that has a message above Last is left as it is: what is said of it is older than its records.
+//
+// What shows that these messages are removed may be about to go: what replaces it, tombstones, is durable before the
+// files of Config.Derived are removed. A message that MaxMsgsPer removes at each opening needs none.
+func (r *Recovery) Keep(k Kept) {
+	if r.keeps == nil {
+		r.keeps = make(map[uint32]Kept)
+	}
+	r.keeps[k.Block] = k
+}
+
+// EndedAt is AtLeast for one who knows the last time as well, 0 for none, from what may be about to go, as for
+// Keep.
+func (r *Recovery) EndedAt(sequence uint64, time int64) {
+	r.AtLeast(sequence)
+	r.ended = Tombstone{Sequence: sequence, Time: time}
+	r.secures = true
+}
+
+// StartedAt is RemoveBelow for one who knows that from what may be about to go, as for Keep.
+func (r *Recovery) StartedAt(sequence uint64) {
+	r.RemoveBelow(sequence)
+	r.secures = true
+}
+
+// endTime returns the time of the skip that makes the last sequence what it is to be at least.
+func (r *Recovery) endTime() int64 {
+	if r.ended.Sequence == r.atLeast && r.ended.Time != 0 {
+		return r.ended.Time
+	}
+	return r.e.skipTime()
+}
+
+// keeping is what is left to do of Keep while a stream is being opened.
+type keeping struct {
+	blocks map[uint32]Kept
+	asked  *block // whose table was asked for
+	graves []grave
+}
+
+// grave is a message that was removed and has no tombstone yet.
+type grave struct {
+	Tombstone
+	subject uint32
+}
+
+// keepOnly removes what Keep does not let stay. It reports false when a table for that is not in memory yet; it
+// has asked for it then.
+func (e *Engine) keepOnly(o *opening) bool {
+	k := &o.keeping
+	if k.blocks == nil {
+		return true
+	}
+	for _, b := range e.blocks {
+		kept, ok := k.blocks[b.id]
+		if !ok || b.msgs == kept.Messages && b.bytes == kept.Bytes && (b.msgs == 0 || b.firstLive == kept.First) {
+			continue
+		}
+		if b.scanned == nil {
+			k.asked = b // one at a time: there may be very many
+			e.request(b)
+			return false
+		}
+		e.removeUnkept(o, b, &kept)
+		delete(k.blocks, b.id)
+		if b == k.asked && !e.nearHead(b) {
+			b.scanned = nil
+		}
+	}
+	graves := k.graves
+	*k = keeping{}
+	e.entombUnkept(graves)
+	return true
+}
+
+// removeUnkept removes from a block, whose table is in memory, what is not said to be live.
+func (e *Engine) removeUnkept(o *opening, b *block, kept *Kept) {
+	t := b.scanned
+	if b.msgs == 0 || t.n > 0 && t.Sequence(t.n-1) > kept.Last {
+		return
+	}
+	for i := range t.n {
+		sequence := t.Sequence(i)
+		if !b.live(sequence) || kept.live(sequence) {
+			continue
+		}
+		if sequence >= o.first { // a floor says so of those below
+			o.keeping.graves = append(o.keeping.graves, grave{Tombstone{sequence, t.slot(i).time}, t.subjectOf(e.subjects, i)})
+		}
+		e.takeMessage(b, t, i, countRemovedMsgs)
+		b.deleted.add(sequence, sequence)
+	}
+	e.afterBurial(b)
+}
+
+// entombUnkept writes tombstones for messages that were removed, unless MaxMsgsPer removes them without.
+func (e *Engine) entombUnkept(graves []grave) {
+	var needed []Tombstone
+	for _, g := range graves {
+		if e.perEvicts(g) {
+			e.per.evicted.add(g.subject)
+			continue
+		}
+		needed = append(needed, g.Tombstone)
+	}
+	if len(needed) > 0 {
+		e.writeRemovals(0, needed)
+	}
+}
+
+// perEvicts reports whether MaxMsgsPer removes a message of a subject each time that the stream is opened: all that
+// the subject has now is newer, and as much as it may have.
+func (e *Engine) perEvicts(g grave) bool {
+	if !e.perLimited() || g.subject == noSubject {
+		return false
+	}
+	info, ok := e.subjects.Info(g.subject)
+	limit := uint64(e.cfg.Limits.MaxMsgsPer)
+	return ok && info.Count >= limit && (g.Sequence < info.First || limit == 1 && info.LastExact && g.Sequence < info.Last)
+}
