@@ -1,18 +1,47 @@
 package engine
 
+import (
+	"cmp"
+	"iter"
+	"slices"
+)
+
 // Kept says which messages of a block are live, by somebody who had the stream before and may have removed the
 // others without tombstones, or lost those.
 type Kept struct {
-	Block           uint32
-	Messages, Bytes uint64 // of the live ones
-	// First and Last are the sequences outside of which no message is live, and Deleted, if not nil, has those
-	// between them of which none is.
+	Block uint32
+	// First and Last are the sequences outside of which no message is live, and Deleted has those between them of
+	// which none is.
 	First, Last uint64
-	Deleted     interface{ Contains(sequence uint64) bool }
+	Deleted     Sequences
+}
+
+// Sequences is a set of sequences.
+type Sequences interface {
+	Contains(sequence uint64) bool
+	// Ranges are the sequences as ranges, the first and the last one, which ascend.
+	Ranges() iter.Seq2[uint64, uint64]
 }
 
 func (k *Kept) live(sequence uint64) bool {
-	return k.First <= sequence && sequence <= k.Last && (k.Deleted == nil || !k.Deleted.Contains(sequence))
+	return k.First <= sequence && sequence <= k.Last && !k.Deleted.Contains(sequence)
+}
+
+// agrees reports whether all messages of a block are said to be live.
+func (k *Kept) agrees(b *block) bool {
+	if b.msgs == 0 {
+		return true
+	}
+	if b.firstLive < k.First || k.Last < k.First {
+		return false
+	}
+	for first, last := range k.Deleted.Ranges() {
+		first, last = max(first, b.firstLive), min(last, b.last)
+		if first <= last && len(b.liveWithin(first, last)) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Keep has all messages of a block removed but those that are said to be live, when all tombstones have been
@@ -25,6 +54,37 @@ func (r *Recovery) Keep(k Kept) {
 		r.keeps = make(map[uint32]Kept)
 	}
 	r.keeps[k.Block] = k
+}
+
+// Lacks returns the messages that are said to be live and of which the block has no record.
+func (r *Recovery) Lacks(k Kept) (lacks []SequenceRange) {
+	var has []SequenceRange
+	blocks := r.e.blocks
+	i, found := slices.BinarySearchFunc(blocks, k.Block, func(b *block, id uint32) int { return cmp.Compare(b.id, id) })
+	if found && blocks[i].msgs > 0 {
+		has = blocks[i].liveWithin(max(k.First, blocks[i].firstMsg), min(k.Last, blocks[i].last))
+	}
+	gaps := make([]SequenceRange, 0, len(has)+1)
+	next := k.First
+	for _, h := range append(has, SequenceRange{k.Last + 1, k.Last + 1}) {
+		if next < h.First {
+			gaps = append(gaps, SequenceRange{next, h.First - 1})
+		}
+		next = h.Last + 1
+	}
+	i = 0
+	for first, last := range k.Deleted.Ranges() {
+		for ; i < len(gaps) && gaps[i].First <= last; i++ {
+			if gaps[i].First < first {
+				lacks = append(lacks, SequenceRange{gaps[i].First, min(gaps[i].Last, first-1)})
+			}
+			if gaps[i].Last > last {
+				gaps[i].First = max(gaps[i].First, last+1)
+				break
+			}
+		}
+	}
+	return append(lacks, gaps[i:]...)
 }
 
 // EndedAt is AtLeast for one who knows the last time as well, 0 for none, from what may be about to go, as for
@@ -71,7 +131,11 @@ func (e *Engine) keepOnly(o *opening) bool {
 	}
 	for _, b := range e.blocks {
 		kept, ok := k.blocks[b.id]
-		if !ok || b.msgs == kept.Messages && b.bytes == kept.Bytes && (b.msgs == 0 || b.firstLive == kept.First) {
+		if !ok {
+			continue
+		}
+		if kept.agrees(b) {
+			delete(k.blocks, b.id)
 			continue
 		}
 		if b.scanned == nil {

@@ -2,6 +2,8 @@ package disk
 
 import (
 	"bytes"
+	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -70,7 +72,8 @@ func (r *Recovery) weighServerState(list []blockio.BlockInfo) {
 }
 
 func hasBlock(list []blockio.BlockInfo, id uint32) bool {
-	return slices.ContainsFunc(list, func(b blockio.BlockInfo) bool { return b.ID == id })
+	_, found := slices.BinarySearchFunc(list, id, func(b blockio.BlockInfo, id uint32) int { return cmp.Compare(b.ID, id) })
+	return found
 }
 
 // onlyRemovalsSince reports whether the last record that nats-server knew of is there, and behind it nothing but
@@ -157,8 +160,7 @@ func (r *Recovery) judgeServerState(rec *engine.Recovery, list []blockio.BlockIn
 		}
 	}
 	for i := range s.index.Blocks {
-		b := &s.index.Blocks[i]
-		rec.Keep(engine.Kept{Block: b.ID, Messages: b.Messages(), Bytes: b.Bytes, First: b.First, Last: b.Last, Deleted: b.Deleted})
+		rec.Keep(kept(&s.index.Blocks[i]))
 	}
 	if rec.Last() < s.head.Last {
 		rec.EndedAt(s.head.Last, s.head.LastTime) // what showed it was removed, too
@@ -169,6 +171,10 @@ func (r *Recovery) judgeServerState(rec *engine.Recovery, list []blockio.BlockIn
 type everything struct{}
 
 func (everything) Contains(uint64) bool { return true }
+
+func (everything) Ranges() iter.Seq2[uint64, uint64] {
+	return func(yield func(first, last uint64) bool) { yield(1, blockio.MaxSequence) }
+}
 
 // tellServerLost notes what the blocks had by what nats-server has written, and have no more, unless it may have
 // been removed since without a trace: by its age, or by a server that removes what was consumed or has a TTL.
@@ -181,25 +187,20 @@ func (r *Recovery) tellServerLost(rec *engine.Recovery, list []blockio.BlockInfo
 		if age := r.Config.Limits.MaxAge; b.Messages() == 0 || age > 0 && b.FirstTime < r.Now-int64(age) {
 			continue
 		}
-		bytes := uint64(0)
+		lost := engine.LostRange{Block: b.ID}
 		if !hasBlock(list, b.ID) {
-			bytes = b.Bytes
+			lost.Bytes = b.Bytes
 		}
-		lose := func(first, last uint64) {
-			r.tellLost(rec, engine.LostRange{SequenceRange: engine.SequenceRange{First: first, Last: last}, Block: b.ID, Bytes: bytes})
-			bytes = 0
-		}
-		next := b.First
-		for first, last := range b.Deleted.Ranges() {
-			if next < first {
-				lose(next, min(first-1, b.Last))
-			}
-			next = last + 1
-		}
-		if next <= b.Last {
-			lose(next, b.Last)
+		for _, lost.SequenceRange = range rec.Lacks(kept(b)) {
+			r.tellLost(rec, lost)
+			lost.Bytes = 0 // all of them are of the first
 		}
 	}
+}
+
+// kept is what is known of a block, as the engine takes it.
+func kept(b *streamstate.Block) engine.Kept {
+	return engine.Kept{Block: b.ID, First: b.First, Last: b.Last, Deleted: b.Deleted}
 }
 
 // judgeServerEnd compares where the log ends with where nats-server has written that it does. What is missing, and
