@@ -179,6 +179,7 @@ func (v *served) check(t *testing.T, s *actors.Store, more ...uint64) {
 	last := v.last + uint64(len(more))
 	require.Equal(t, last, state.LastSequence)
 	require.Equal(t, uint64(len(v.lost)), state.LostMessages)
+	require.True(t, len(v.lost) > 0 || state.LostBytes == 0)
 	require.Equal(t, uint64(len(live)), state.Messages)
 	if len(more) == 0 {
 		require.Equal(t, servedTime+int64(last), state.LastTime.UnixNano())
@@ -210,6 +211,8 @@ var servedStreams = map[string]served{
 	"deleted without tombstones, at the head of a block, within, and at its end": {
 		blocks: []string{"m1 m2 m3 m4", "m5 m6 m7 m8", "m9"}, kept: []string{"2-4 3", "5-8 7 8", "9-9"},
 		live: []uint64{2, 4, 5, 6, 9}, last: 9, removes: true},
+	"very many deleted": {blocks: []string{messages(1, 60), "m61"}, kept: []string{"1-60" + deleted(2, 59), "61-61"},
+		live: []uint64{1, 60, 61}, last: 61, removes: true},
 	"all of a block deleted": {blocks: []string{"m1 m2", "m3 m4", "m5"}, kept: []string{"1-2", "5-4", "5-5"},
 		live: []uint64{1, 2, 5}, last: 5, removes: true},
 	"all of a block deleted that it does not name": {blocks: []string{"m1 m2", "m3 m4", "m5"}, kept: []string{"1-2", "", "5-5"},
@@ -230,6 +233,8 @@ var servedStreams = map[string]served{
 		live: []uint64{1, 2, 3, 4, 5}, last: 5},
 	"a block is gone": {blocks: []string{"m1 m2", "m3 m4 m5", "m6"}, kept: []string{"2-2", "3-5 4", "6-6"}, gone: []uint32{2},
 		live: []uint64{1, 2, 6}, lost: []uint64{3, 5}, last: 6},
+	"a block is gone that had one message": {blocks: []string{"m1 m2", "m3 m4 m5", "m6"}, kept: []string{"1-2", "3-5 4", "6-6"},
+		behind: []string{"", "", "t3"}, gone: []uint32{2}, live: []uint64{1, 2, 6}, last: 6},
 	"a message is gone": {blocks: []string{"m1 m3 m4", "m5"}, kept: []string{"1-4 3", "5-5"},
 		live: []uint64{1, 4, 5}, lost: []uint64{2}, last: 5, removes: true},
 	"a block is gone with what was consumed": {blocks: []string{"m1 m2", "m3"}, kept: []string{"1-2", "3-3"}, gone: []uint32{1},
@@ -249,6 +254,21 @@ var servedStreams = map[string]served{
 		live: []uint64{1, 2, 3}, last: 3},
 	"it contradicts itself, and knows of a later end": {blocks: []string{"m1 m2 m3"}, kept: []string{"2-3"},
 		change: func(x *streamstate.Index) { x.Last, x.LastTime = 5, servedTime+5 }, live: []uint64{1, 2, 3}, lost: []uint64{4, 5}, last: 5},
+}
+
+// messages are records of messages.
+func messages(first, last int) (text string) {
+	for ; first <= last; first++ {
+		text += fmt.Sprintf(" m%d", first)
+	}
+	return text
+}
+
+func deleted(first, last int) (text string) {
+	for ; first <= last; first++ {
+		text += fmt.Sprintf(" %d", first)
+	}
+	return text
 }
 
 func pair(first, last uint64) func(yield func(first, last uint64) bool) {
@@ -287,6 +307,23 @@ func TestServerStateIsBelievedOverNothing(t *testing.T) {
 			}
 			require.NoError(t, s.Stop(t.Context()))
 		})
+	}
+}
+
+// TestWhatALimitRemovedForAServerStaysAway: it has no tombstone, and somebody removes what the limit has left.
+func TestWhatALimitRemovedForAServerStaysAway(t *testing.T) {
+	v := served{blocks: []string{"m1c m2a m3a m4d", "m5b"}, kept: []string{"1-4 2", "5-5"}, meta: limitedPer(1)}
+	mem := blocktest.NewMemFS()
+	v.place(t, mem)
+	config := actors.Config{Dir: "data", Name: servedName, FS: mem}
+	s := openToFail(t, config)
+	removed, err := s.RemoveMsg(t.Context(), 3)
+	require.NoError(t, err)
+	require.True(t, removed)
+	for range 2 {
+		require.Equal(t, []uint64{1, 4, 5}, liveOf(t, s))
+		require.NoError(t, s.Stop(t.Context()))
+		s = openToFail(t, config)
 	}
 }
 

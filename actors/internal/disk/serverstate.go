@@ -187,15 +187,31 @@ func (r *Recovery) tellServerLost(rec *engine.Recovery, list []blockio.BlockInfo
 		if age := r.Config.Limits.MaxAge; b.Messages() == 0 || age > 0 && b.FirstTime < r.Now-int64(age) {
 			continue
 		}
-		lost := engine.LostRange{Block: b.ID}
+		lost, lacks := engine.LostRange{Block: b.ID}, rec.Lacks(kept(b))
 		if !hasBlock(list, b.ID) {
+			if oneOf(rec, lacks) {
+				continue // a server removes the last message of a block with the block
+			}
 			lost.Bytes = b.Bytes
 		}
-		for _, lost.SequenceRange = range rec.Lacks(kept(b)) {
+		for _, lost.SequenceRange = range lacks {
 			r.tellLost(rec, lost)
 			lost.Bytes = 0 // all of them are of the first
 		}
 	}
+}
+
+// oneOf reports whether no more than one message of a list has no tombstone.
+func oneOf(rec *engine.Recovery, list []engine.SequenceRange) bool {
+	without := 0
+	for _, r := range list {
+		for sequence := r.First; sequence <= r.Last && without < 2; sequence++ {
+			if !rec.Tombstoned(sequence) {
+				without++
+			}
+		}
+	}
+	return without < 2
 }
 
 // kept is what is known of a block, as the engine takes it.
