@@ -41,6 +41,5 @@ func TestQueriesAgreeWithWhatClientsAreTold(t *testing.T) {
 	require.NoError(t, err)
 	t.Logf("%d questions", len(questions))
 	expectDefects(t, []string{queries.ConsumerSkips}, defects)
-	require.NoError(t, oracle.RemoveIndexFile(filepath.Join(copied, queryStream)))
 	ask(t, copied, queryStream, 1, questions)
 }

@@ -57,14 +57,11 @@ var ways = []struct {
 }{{"first", 1}, {"again", 1}, {"without index files", -1}}
 
 // askBoth puts every question about a stream to the server over storeDir and to Millrace over a copy,
-// and returns which defects of the server showed. Both go by the blocks alone.
+// and returns which defects of the server showed.
 func askBoth(t *testing.T, server *oracle.Server, storeDir, stream string) map[string]int {
 	t.Helper()
 	copied := t.TempDir()
 	require.NoError(t, server.Restart(func() error {
-		if err := server.RemoveIndex(stream); err != nil {
-			return err
-		}
 		return oracle.CopyStream(filepath.Join(copied, stream), oracle.StreamDir(storeDir, stream))
 	}))
 	questions, defects := judge(t, server, stream)

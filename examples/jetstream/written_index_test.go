@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -48,6 +49,18 @@ func TestServerBelievesAnIndexOfOurs(t *testing.T) {
 			state, err := server.State(t.Context(), stream)
 			require.NoError(t, err)
 			require.ElementsMatch(t, row.deleted, state.Deleted)
+		})
+	}
+}
+
+// TestMillraceAndServerAgreeOnWhatIndexesSay: where index.db says more than the blocks, and where not.
+func TestMillraceAndServerAgreeOnWhatIndexesSay(t *testing.T) {
+	for _, name := range []string{"head-tombstones-lost", "many-subjects", "purged", "first-seq"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			require.NoError(t, verify(t.Context(), filepath.Join(otherGolden, name, "streams"), t.TempDir(), &out))
+			require.Contains(t, out.String(), "agree")
 		})
 	}
 }
