@@ -22,7 +22,6 @@ func TestReadStateFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "state", string(data))
 	require.NoError(t, os.Truncate(name, maxStateFile+1))
-	data, err = b.ReadStateFile()
-	require.NoError(t, err)
-	require.Nil(t, data, "it is no state")
+	_, err = b.ReadStateFile()
+	require.ErrorIs(t, err, ErrTooLarge)
 }
