@@ -117,11 +117,13 @@ func (s theirs) observe() (scriptState, error) {
 	state := s.State()
 	seen := scriptState{
 		Messages: state.Msgs, Bytes: state.Bytes, First: state.FirstSeq, Last: state.LastSeq,
-		FirstNanos: nanosOrNone(state.FirstTime), LastNanos: nanosOrNone(state.LastTime), Deleted: slices.Compact(state.Deleted), // it has some twice, rarely
+		FirstNanos: nanosOrNone(state.FirstTime), LastNanos: nanosOrNone(state.LastTime), Deleted: slices.Compact(state.Deleted), // some are in it twice
 		Subjects: map[string]actors.SubjectState{}, Contents: map[uint64]uint64{},
 	}
-	if state.LastSeq == 0 {
-		seen.Deleted = nil // it has sequence 0 for a new stream
+	// A new stream has sequence 0, and rarely another one that is below the first.
+	seen.Deleted = slices.DeleteFunc(seen.Deleted, func(sequence uint64) bool { return sequence < state.FirstSeq || state.LastSeq == 0 })
+	if len(seen.Deleted) == 0 {
+		seen.Deleted = nil
 	}
 	for subject, of := range s.Subjects() {
 		seen.Subjects[subject] = actors.SubjectState{Messages: of.Msgs, First: of.First, Last: of.Last}
