@@ -24,10 +24,10 @@ func (x *indexing) passOver(e *Engine) {
 }
 
 // passes reports whether a block gets no index now: it is gone, or about to be written anew, and gets its index then.
-// Its memory waits for nothing any more.
+// Its memory waits for nothing any more. A block that is not written anew before something is stored gets its index.
 func (x *indexing) passes(e *Engine, b *block) bool {
 	there := e.indexOf(b) >= 0
-	if there && (!b.queued || b.hasIndex) {
+	if there && (!b.queued || b.hasIndex || b.proves >= e.last() && !e.othersProveLast(b)) {
 		return false
 	}
 	if there {
