@@ -309,7 +309,8 @@ func TestRowsOfChanges(t *testing.T) {
 		r.live(1)
 		r.update(withSchedules)
 		waitABit()
-		require.Equal(r, []string{"by s +10s"}, firedOn(r.T, r.s, "out", r.begin))
+		// At once, or with the tick behind it: the schedules that are there are looked for in the background.
+		require.Contains(r, [][]string{{"by s +10s"}, {"by s +10.001s"}}, firedOn(r.T, r.s, "out", r.begin))
 		r.live(2)
 	})
 	behaves(t, "B.6 update: schedules off", withSchedules, func(r *world) {
