@@ -102,7 +102,7 @@ func (r *Recovery) Settle() {
 	for _, l := range r.e.lost {
 		told[l.Block] += l.Bytes
 	}
-	for _, f := range found {
+	for i, f := range found {
 		if r.removedBefore(&f) {
 			continue
 		}
@@ -123,6 +123,7 @@ func (r *Recovery) Settle() {
 			if n := len(f.sequences); n > 0 { // as the next recovery will see it
 				end = max(end, f.sequences[n-1])
 			}
+			end = max(end, behind(found[i+1:])) // as the next recovery will see that, too
 		}
 		lose := func(first, last uint64) {
 			if f.last == 0 { // as above, a copy of another block
@@ -163,6 +164,16 @@ func (r *Recovery) Settle() {
 			r.loose[f.block] = bytes
 		}
 	}
+}
+
+// behind returns the sequence before the first that the damage in later blocks names, 0 when it names none.
+func behind(later []foundLost) uint64 {
+	for _, f := range later {
+		if len(f.sequences) > 0 {
+			return f.sequences[0] - 1
+		}
+	}
+	return 0
 }
 
 // removedBefore reports whether the damage in a block is of messages alone that tombstones name.
