@@ -152,23 +152,26 @@ func (b *Blocks) Codec(id uint32) *RecordCodec {
 // A file above MaxBlockFile is refused with ErrTooLarge. When some of it cannot be read,
 // the error wraps an *UnreadableError, and the rest comes with it.
 func (b *Blocks) ReadAll(id uint32, buf []byte) ([]byte, error) {
-	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
-	if err != nil {
-		return nil, b.wrap("read", id, err)
-	}
-	data, err := b.readAll(id, file, buf)
-	return data, b.wrap("read", id, errors.Join(err, file.Close()))
+	data, err := b.readPlain(id, func(file File) ([]byte, error) {
+		return readOpen(file, b.Path(id), MaxBlockFile, buf)
+	})
+	return data, b.wrap("read", id, err)
 }
 
-func (b *Blocks) readAll(id uint32, file File, buf []byte) ([]byte, error) {
-	stat, err := file.Stat()
+// readPlain opens the file of a block, as it is when it is not compressed, for one read.
+func (b *Blocks) readPlain(id uint32, read func(file File) ([]byte, error)) (data []byte, err error) {
+	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
 	if err != nil {
 		return nil, err
 	}
-	if file, _, err = plainFile(file, b.Path(id), stat, nil); err != nil {
-		return nil, err
+	stat, err := file.Stat()
+	if err == nil {
+		file, _, err = plainFile(file, b.Path(id), stat, nil)
 	}
-	return readOpen(file, b.Path(id), MaxBlockFile, buf)
+	if err == nil {
+		data, err = read(file)
+	}
+	return data, errors.Join(err, file.Close())
 }
 
 // wrap adds what was done to which block.

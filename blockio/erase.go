@@ -107,7 +107,8 @@ func (b *Blocks) eraseCompressed(file File, length int64, readable File, id uint
 	if err != nil {
 		return err
 	}
-	// Zeros, since random bytes would not be compressed: there is nothing of the old bytes that they could be told from.
+	// Zeros in the place of random bytes, which cannot be compressed. They are new bytes in a new file, so that nothing
+	// of the old ones is under them.
 	if err := b.Codec(id).putErased(data[offset:][:size], sequence, zeroReader{}); err != nil {
 		return err
 	}

@@ -50,6 +50,79 @@ func TestAnErasedMessageOfACompressedBlock(t *testing.T) {
 	})
 }
 
+// TestAFailedEraseInACompressedBlock: whichever operation fails, the caller is told, and the next try ends it.
+func TestAFailedEraseInACompressedBlock(t *testing.T) {
+	for at := 0; ; at++ {
+		w := newChangeWorld(t)
+		offset, size := w.plant(t)
+		w.compress(t)
+		w.faults.SetHook(blocktest.FailAt(at, blocktest.ErrNoSpace))
+		err := w.eraseAll(offset, size)
+		w.faults.SetHook(nil)
+		if err != nil {
+			require.ErrorIs(t, err, blocktest.ErrNoSpace, "operation %d", at)
+			w.open(w.memory)
+			require.NoError(t, w.eraseAll(offset, size), "operation %d", at)
+		}
+		data, readErr := w.blocks.ReadAll(1, nil)
+		require.NoError(t, readErr)
+		require.NotContains(t, string(data), string(secret), "operation %d", at)
+		require.Empty(t, holders(t, w.memory, secret), "operation %d", at)
+		if err == nil {
+			require.Greater(t, at, 25)
+			return
+		}
+	}
+}
+
+// TestWhoOpensTheOldFileWhileAMessageIsErased is told that it was overwritten: before the new file has the name, and
+// while it is being overwritten.
+func TestWhoOpensTheOldFileWhileAMessageIsErased(t *testing.T) {
+	whole := blockio.LeaseOptions{Whole: true, Keep: true}
+	lease := func(w *changeWorld) *blockio.Block {
+		block, err := w.source.Lease(blockio.BlockRef{ID: 1}, whole)
+		require.NoError(t, err)
+		return block
+	}
+	w := newChangeWorld(t)
+	offset, size := w.plant(t)
+	w.compress(t)
+	var early *blockio.Block
+	w.faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpRename && early == nil {
+			w.faults.SetHook(nil)
+			early = lease(w)
+		}
+		return blocktest.Fault{}
+	})
+	require.NoError(t, w.blocks.Erase(1, 3, offset, size, rand.Reader))
+	require.NotNil(t, early)
+	var buffer []byte
+	_, err := early.At( // the last bytes, which have no checksum of their own in the file
+		early.Size()-8, 8, &buffer)
+	require.ErrorIs(t, err, blockio.ErrSuperseded)
+	early.Release()
+
+	// The whole erasure happens after the file was opened and before anything of it was read.
+	w = newChangeWorld(t)
+	offset, size = w.plant(t)
+	w.compress(t)
+	w.faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpRead {
+			w.faults.SetHook(nil)
+			require.NoError(t, w.blocks.Erase(1, 3, offset, size, rand.Reader))
+		}
+		return blocktest.Fault{}
+	})
+	block := lease(w)
+	require.True(t, block.Compressed())
+	data, err := block.ReadAll(nil)
+	require.NoError(t, err)
+	require.Len(t, data, len(w.old))
+	require.Equal(t, w.old[len(w.old)-8:], data[len(data)-8:])
+	block.Release()
+}
+
 // TestTheOldFileOfAnErasedMessageIsOverwritten: it may stay on the disk for long, and readers that had it open are told.
 func TestTheOldFileOfAnErasedMessageIsOverwritten(t *testing.T) {
 	w := newChangeWorld(t)

@@ -34,7 +34,9 @@ func (b *Blocks) setAside(id uint32, from, to int64) error {
 	if from < 0 || to <= from {
 		return nil
 	}
-	data, err := b.readPlainPart(id, from, min(to-from, SetAsideLimit))
+	data, err := b.readPlain(id, func(file File) ([]byte, error) {
+		return readPartOf(file, b.Path(id), from, min(to-from, SetAsideLimit))
+	})
 	if Unreadable(err) != nil {
 		err = nil // the rest is worth a copy
 	}
@@ -112,22 +114,6 @@ func readPartOf(file File, name string, from, size int64) ([]byte, error) {
 		err = nil
 	}
 	return data[:n], err
-}
-
-// readPlainPart is readPart of a block, as it is when it is not compressed.
-func (b *Blocks) readPlainPart(id uint32, from, size int64) (data []byte, err error) {
-	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
-	if err != nil {
-		return nil, err
-	}
-	stat, err := file.Stat()
-	if err == nil {
-		file, _, err = plainFile(file, b.Path(id), stat, nil)
-	}
-	if err == nil {
-		data, err = readPartOf(file, b.Path(id), from, size)
-	}
-	return data, errors.Join(err, file.Close())
 }
 
 type asideFile struct {

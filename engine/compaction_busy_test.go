@@ -69,6 +69,28 @@ func TestABlockThatIsCompactedIsIndexedThen(t *testing.T) {
 	require.Equal(t, []string{"compact 1", "index 1"}, *work)
 }
 
+// TestABlockThatHasToWaitForItsCompactionIsIndexed: it alone shows the last sequence until something is stored.
+func TestABlockThatHasToWaitForItsCompactionIsIndexed(t *testing.T) {
+	s, work := sparseBlocks(t)
+	s.cfg.Limits = engine.Limits{}
+	s.disk, s.pub = newDisk(), engine.NewPublished()
+	s.recover(0, 0)
+	s.e.Tick(s.now)
+	for range 8 {
+		s.step(store("a", 69))
+	}
+	for sequence := uint64(5); sequence < 8; sequence++ {
+		s.step(removal(sequence))
+	}
+	s.settle()
+	require.ElementsMatch(t, []string{"index 1", "index 2"}, *work)
+	require.Zero(t, s.pub.Counts().Unindexed)
+	*work = nil
+	s.step(store("a", 69))
+	s.settle()
+	require.Equal(t, []string{"compact 2", "index 2"}, *work)
+}
+
 // TestABlockThatStaysAsItIsIsIndexed: its turn had come while it was to be compacted.
 func TestABlockThatStaysAsItIsIsIndexed(t *testing.T) {
 	s, work := sparseBlocks(t)

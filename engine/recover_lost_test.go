@@ -91,6 +91,54 @@ func TestSettleNamesWhatNobodyNames(t *testing.T) {
 	}
 }
 
+// TestWhatWasFoundIsFoundAgain, and no more: when a block has come behind since that shows the last sequence, and when
+// what was beside the damage has gone since.
+func TestWhatWasFoundIsFoundAgain(t *testing.T) {
+	damaged := func(id uint32, end bool, lost ...uint64) *engine.Scan {
+		s := engine.NewScan(id)
+		s.Around(false, end)
+		s.Finish(1024, false, lost, 1024)
+		return s
+	}
+	block := func(id uint32, fill func(s *engine.Scan)) *engine.Scan {
+		s := engine.NewScan(id)
+		fill(s)
+		s.Finish(500, false, nil, 0)
+		return s
+	}
+	message := func(sequence uint64) func(s *engine.Scan) {
+		return func(s *engine.Scan) { s.Message(sequence, start, 0, 100, []byte("a")) }
+	}
+	skipTo := func(sequence uint64) func(s *engine.Scan) { return func(s *engine.Scan) { s.Skip(sequence, start) } }
+	settled := func(told []engine.LostRange, scans ...*engine.Scan) []engine.LostRange {
+		r := engine.NewRecovery(testConfig(), engine.NewPublished())
+		for _, s := range scans {
+			r.Add(s)
+		}
+		for _, l := range told {
+			r.Lose(l)
+		}
+		r.Settle()
+		return r.Lost()
+	}
+	before := settled(nil, block(1, message(5)), damaged(2, true), damaged(3, false, 20))
+	require.Len(t, before, 2)
+	require.Equal(t, engine.SequenceRange{First: 6, Last: 19}, before[0].SequenceRange)
+	require.Equal(t, before, settled(before, block(1, message(5)), damaged(2, true), damaged(3, false, 20), block(4, skipTo(20))))
+
+	beside := block(2, func(s *engine.Scan) { s.Skip(7, start); s.Message(8, start, 0, 100, []byte("a")) })
+	before = settled(nil, block(1, message(5)), beside, damaged(3, true), block(4, message(12)))
+	require.Equal(t, []engine.LostRange{{SequenceRange: engine.SequenceRange{First: 9, Last: 11}, Block: 3, Bytes: 1024}}, before)
+	require.Equal(t, before, settled(before, block(1, message(5)), damaged(3, true), block(4, message(12))), "block 2 has gone")
+	more := settled(before, block(1, message(5)), func() *engine.Scan {
+		s := engine.NewScan(3)
+		s.Around(false, true)
+		s.Finish(2048, false, nil, 2048) // more of it is damaged than was told of
+		return s
+	}(), block(4, message(12)))
+	require.Equal(t, engine.SequenceRange{First: 6, Last: 11}, more[0].SequenceRange)
+}
+
 // TestBytesOfALossAreCountedOnce: what was told of a block stands for its damaged stretches, unless these have
 // cost more.
 func TestBytesOfALossAreCountedOnce(t *testing.T) {
