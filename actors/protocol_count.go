@@ -1,5 +1,7 @@
 package actors
 
+import "context"
+
 // Requests that count, see Store.FilteredState and Store.NumPending.
 type (
 	// FilteredStateRequest asks how many messages from a sequence on the filters
@@ -41,19 +43,19 @@ func (m *FilteredStateRequest) refuse(_ *stream, err error) any {
 	return &FilteredStateReply{Err: err, Tag: m.Tag}
 }
 
-func (m *FilteredStateRequest) carryOut(s *stream) any {
-	state, err := s.handle().FilteredState(forever, m.From, m.Filters...)
+func (m *FilteredStateRequest) carryOut(ctx context.Context, s *stream) any {
+	state, err := s.handle().FilteredState(ctx, m.From, m.Filters...)
 	return &FilteredStateReply{state, err, m.Tag}
 }
 
 func (*PendingRequest) weight() int64                   { return opOverhead }
 func (m *PendingRequest) refuse(_ *stream, e error) any { return &PendingReply{Err: e, Tag: m.Tag} }
 
-func (m *PendingRequest) carryOut(s *stream) any {
+func (m *PendingRequest) carryOut(ctx context.Context, s *stream) any {
 	count := s.handle().NumPending
 	if m.LastPerSubject {
 		count = s.handle().NumPendingLastPerSubject
 	}
-	total, through, err := count(forever, m.From, m.Filters...)
+	total, through, err := count(ctx, m.From, m.Filters...)
 	return &PendingReply{total, through, err, m.Tag}
 }

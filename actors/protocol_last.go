@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
@@ -52,8 +53,8 @@ func (m *LastSequencesRequest) refuse(_ *stream, err error) any {
 	return &LastSequencesReply{Err: err, Tag: m.Tag}
 }
 
-func (m *LastSequencesRequest) carryOut(s *stream) any {
-	sequences, err := s.lastSeqs(forever, setOfLasts(m.Patterns, m.Filters), m.MaxSequence, m.allowed())
+func (m *LastSequencesRequest) carryOut(ctx context.Context, s *stream) any {
+	sequences, err := s.lastSeqs(ctx, setOfLasts(m.Patterns, m.Filters), m.MaxSequence, m.allowed())
 	return &LastSequencesReply{sequences, err, m.Tag}
 }
 
@@ -63,9 +64,9 @@ func (m *LastMessagesRequest) refuse(_ *stream, err error) any {
 	return &ReadReply{Next: m.From, Err: err, Tag: m.Tag}
 }
 
-func (m *LastMessagesRequest) carryOut(s *stream) any {
+func (m *LastMessagesRequest) carryOut(ctx context.Context, s *stream) any {
 	reply := &ReadReply{Tag: m.Tag}
-	reply.Next, reply.Err = s.source.LastPage(forever, setOfLasts(m.Patterns, m.Filters), m.From, m.MaxSequence, pageSize(m.Max, m.MaxBytes),
+	reply.Next, reply.Err = s.source.LastPage(ctx, setOfLasts(m.Patterns, m.Filters), m.From, m.MaxSequence, pageSize(m.Max, m.MaxBytes),
 		func(r *blockio.Record) { reply.Messages = append(reply.Messages, borrowMessage(r)) })
 	return reply
 }

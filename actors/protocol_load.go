@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"strings"
 )
 
@@ -66,7 +67,7 @@ func (*LoadNextReply) IgnoreDeadLetterLogging() {}
 func (*LoadRequest) weight() int64                   { return loadCredit }
 func (m *LoadRequest) refuse(_ *stream, e error) any { return &LoadReply{Err: e, Tag: m.Tag} }
 
-func (m *LoadRequest) carryOut(s *stream) any {
+func (m *LoadRequest) carryOut(ctx context.Context, s *stream) any {
 	var loaded MessageBuffer
 	err := s.load(m.Sequence, &loaded)
 	return &LoadReply{loaded.Message, err, m.Tag}
@@ -75,28 +76,28 @@ func (m *LoadRequest) carryOut(s *stream) any {
 func (*LoadNextRequest) weight() int64                   { return loadCredit }
 func (m *LoadNextRequest) refuse(_ *stream, e error) any { return &LoadNextReply{Err: e, Tag: m.Tag} }
 
-func (m *LoadNextRequest) carryOut(s *stream) any {
+func (m *LoadNextRequest) carryOut(ctx context.Context, s *stream) any {
 	load := s.handle().LoadNextMsg
 	if m.Reverse {
 		load = s.handle().LoadPrevMsg
 	}
-	message, skip, err := load(forever, m.Start, m.Filters...)
+	message, skip, err := load(ctx, m.Start, m.Filters...)
 	return &LoadNextReply{message, skip, err, m.Tag}
 }
 
 func (*LoadLastRequest) weight() int64                   { return loadCredit }
 func (m *LoadLastRequest) refuse(_ *stream, e error) any { return &LoadReply{Err: e, Tag: m.Tag} }
 
-func (m *LoadLastRequest) carryOut(s *stream) any {
-	message, err := s.handle().LoadLastMsg(forever, m.Filters...)
+func (m *LoadLastRequest) carryOut(ctx context.Context, s *stream) any {
+	message, err := s.handle().LoadLastMsg(ctx, m.Filters...)
 	return &LoadReply{message, err, m.Tag}
 }
 
 func (*SubjectRequest) weight() int64                   { return loadCredit }
 func (m *SubjectRequest) refuse(_ *stream, e error) any { return &SubjectReply{Err: e, Tag: m.Tag} }
 
-func (m *SubjectRequest) carryOut(s *stream) any {
-	subject, err := s.handle().SubjectForSeq(forever, m.Sequence)
+func (m *SubjectRequest) carryOut(ctx context.Context, s *stream) any {
+	subject, err := s.handle().SubjectForSeq(ctx, m.Sequence)
 	// It would keep the whole message.
 	return &SubjectReply{strings.Clone(subject), err, m.Tag}
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/blockio"
 )
@@ -53,10 +54,10 @@ func (m *ReadRequest) refuse(_ *stream, err error) any {
 	return &ReadReply{Next: m.From, Err: err, Tag: m.Tag}
 }
 
-func (m *ReadRequest) carryOut(s *stream) any {
+func (m *ReadRequest) carryOut(ctx context.Context, s *stream) any {
 	reply := &ReadReply{Tag: m.Tag}
 	o := read.ScanOptions{Set: setOf(m.Filters), From: m.From, Reverse: m.Reverse}
-	reply.Next, reply.Err = s.source.Page(forever, o, pageSize(m.Max, m.MaxBytes),
+	reply.Next, reply.Err = s.source.Page(ctx, o, pageSize(m.Max, m.MaxBytes),
 		func(r *blockio.Record) { reply.Messages = append(reply.Messages, copyMessage(r)) })
 	return reply
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"time"
 )
 
@@ -32,15 +33,15 @@ func (m *FirstSequenceRequest) refuse(_ *stream, err error) any {
 	return &SequenceReply{Err: err, Tag: m.Tag}
 }
 
-func (m *FirstSequenceRequest) carryOut(s *stream) any {
-	sequence, err := s.handle().FirstSeqForSubject(forever, m.Subject)
+func (m *FirstSequenceRequest) carryOut(ctx context.Context, s *stream) any {
+	sequence, err := s.handle().FirstSeqForSubject(ctx, m.Subject)
 	return &SequenceReply{sequence, err, m.Tag}
 }
 
 func (*SequenceAtRequest) weight() int64                   { return opOverhead }
 func (m *SequenceAtRequest) refuse(_ *stream, e error) any { return &SequenceReply{Err: e, Tag: m.Tag} }
 
-func (m *SequenceAtRequest) carryOut(s *stream) any {
-	sequence, err := s.handle().GetSeqFromTime(forever, m.Time)
+func (m *SequenceAtRequest) carryOut(ctx context.Context, s *stream) any {
+	sequence, err := s.handle().GetSeqFromTime(ctx, m.Time)
 	return &SequenceReply{sequence, err, m.Tag}
 }

@@ -29,10 +29,9 @@ func (m *SnapshotRequest) refuse(_ *stream, err error) any {
 	return &SnapshotReply{Err: err, Tag: m.Tag}
 }
 
-func (m *SnapshotRequest) carryOut(s *stream) any {
-	ctx := m.Context
-	if ctx == nil {
-		ctx = forever
+func (m *SnapshotRequest) carryOut(ctx context.Context, s *stream) any {
+	if m.Context != nil {
+		ctx = m.Context
 	}
 	info, err := s.handle().Snapshot(ctx, m.Writer, m.Options)
 	return &SnapshotReply{info, err, m.Tag}

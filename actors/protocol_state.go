@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"slices"
 )
 
@@ -36,7 +37,7 @@ func (m *FullStateRequest) refuse(s *stream, err error) any {
 	return &FullStateReply{State: FullState{State: stateOf(s.published.State())}, Err: err, Tag: m.Tag}
 }
 
-func (m *FullStateRequest) carryOut(s *stream) any {
+func (m *FullStateRequest) carryOut(_ context.Context, s *stream) any {
 	if s.stopped.Load() {
 		return m.refuse(s, ErrStopped)
 	}

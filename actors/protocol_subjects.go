@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 )
 
@@ -46,12 +47,12 @@ func (m *SubjectsRequest) weight() int64 {
 
 func (m *SubjectsRequest) refuse(_ *stream, e error) any { return &SubjectsReply{Err: e, Tag: m.Tag} }
 
-func (m *SubjectsRequest) carryOut(s *stream) any {
+func (m *SubjectsRequest) carryOut(ctx context.Context, s *stream) any {
 	reply := &SubjectsReply{Tag: m.Tag}
 	if m.States {
-		reply.States, reply.Err = s.subjectsState(forever, m.Filters, m.bounds())
+		reply.States, reply.Err = s.subjectsState(ctx, m.Filters, m.bounds())
 	} else {
-		reply.Totals, reply.Err = s.subjectsTotals(forever, m.Filters, m.bounds())
+		reply.Totals, reply.Err = s.subjectsTotals(ctx, m.Filters, m.bounds())
 	}
 	return reply
 }

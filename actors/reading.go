@@ -15,11 +15,11 @@ type reading interface {
 	weight() int64
 	// refuse makes the reply when it is not carried out.
 	refuse(s *stream, err error) any
-	// carryOut makes the reply, on a worker's goroutine.
-	carryOut(s *stream) any
+	// carryOut makes the reply, on a goroutine of its own. ctx says when nobody waits for it any more.
+	carryOut(ctx context.Context, s *stream) any
 }
 
-// longReading is one that takes so long that it would keep others from the workers.
+// longReading is one that takes so long, and so little of the processor, that it waits for no place among others.
 type longReading interface{ takesLong() }
 
 // What bounds reads for actors, and so their goroutines and the memory of replies.
@@ -49,37 +49,39 @@ func bounded(asked, usual, most int) int {
 	return min(asked, most)
 }
 
-// readFor reads on a worker's goroutine.
+// readFor reads on a goroutine of its own.
 func (s *stream) readFor(request reading, sender *actor.PID) {
 	bytes := request.weight()
 	if !s.reads.TryAcquire(bytes) {
 		s.respond(sender, request.refuse(s, ErrOverloaded))
 		return
 	}
-	spawn := s.runtime.spawn
-	if _, long := request.(longReading); long {
-		spawn = func(f func()) { go f() }
-	}
-	spawn(func() {
-		reply := s.tryRead(request)
+	ctx := &asked{Context: context.Background(), stream: s, sender: sender}
+	_, job := request.(longReading)
+	go func() {
+		if !job {
+			ctx.begin()
+			defer ctx.end()
+		}
+		reply := s.tryRead(ctx, request)
 		s.reads.Release(bytes)
 		s.respond(sender, reply)
-	})
+	}()
 }
 
 // tryRead reads. A panic is a bug, or damage that nobody thought of: the requester
 // is told, and nobody else is hurt.
-func (s *stream) tryRead(request reading) (reply any) {
+func (s *stream) tryRead(ctx context.Context, request reading) (reply any) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			s.log.Error("panic while reading for an actor", "reason", reason, "stack", string(debug.Stack()))
 			reply = request.refuse(s, read.ErrPanic)
 		}
 	}()
-	return request.carryOut(s)
+	return request.carryOut(ctx, s)
 }
 
-// forever is the context of who reads for an actor: nobody takes the request back.
+// forever is the context of who reads for the stream itself: nobody takes the request back.
 var forever = context.Background()
 
 // handle returns a handle to ask questions by. It has no PID.

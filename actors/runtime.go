@@ -19,11 +19,12 @@ import (
 type Runtime struct {
 	readers *read.Shared // what readers of all streams share
 	buffers *bufferPool
-	workers chan struct{}
-	scans   int    // goroutines that scan blocks when a stream is recovered
-	seed    uint64 // of hash tables
-	clock   func() time.Time
-	logger  *slog.Logger
+	// short and long bound the reads for actors that run at a time, see asked.
+	short, long chan struct{}
+	scans       int    // goroutines that scan blocks when a stream is recovered
+	seed        uint64 // of hash tables
+	clock       func() time.Time
+	logger      *slog.Logger
 }
 
 // RuntimeConfig describes a Runtime. Zero means the default.
@@ -43,8 +44,8 @@ type RuntimeConfig struct {
 	// written, up to 8 MiB each, in bytes: beyond it they keep about 512 KiB
 	// each, and reads of older messages go to the file. Default 256 MiB.
 	TailBytes int64
-	// Workers bounds the scans and reads for actors that run at a time, each on
-	// a goroutine that ends with it. Default 4.
+	// Workers bounds the scans that run at a time, the short reads for actors, and
+	// the long ones, each on a goroutine that ends with it. Default 4.
 	Workers int
 	// Clock gives the time. Default time.Now.
 	Clock func() time.Time
@@ -71,11 +72,12 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 			most:    int(c.SpareBytes / engine.BufferSize),
 			mostOut: c.TailBytes / engine.BufferSize,
 		},
-		workers: make(chan struct{}, c.Workers),
-		scans:   runtime.GOMAXPROCS(0),
-		seed:    rand.Uint64(),
-		clock:   c.Clock,
-		logger:  c.Logger,
+		short:  make(chan struct{}, c.Workers),
+		long:   make(chan struct{}, c.Workers),
+		scans:  runtime.GOMAXPROCS(0),
+		seed:   rand.Uint64(),
+		clock:  c.Clock,
+		logger: c.Logger,
 	}
 }
 
@@ -86,16 +88,6 @@ var defaultRuntime = NewRuntime(RuntimeConfig{})
 func DefaultRuntime() *Runtime { return defaultRuntime }
 
 func (r *Runtime) now() int64 { return r.clock().UnixNano() }
-
-// spawn starts a goroutine that waits for a free worker and runs f. The caller
-// bounds how many wait.
-func (r *Runtime) spawn(f func()) {
-	go func() {
-		r.workers <- struct{}{}
-		defer func() { <-r.workers }()
-		f()
-	}()
-}
 
 // bufferPool keeps spare memory of blocks. It implements engine.Buffers.
 type bufferPool struct {

@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -86,16 +85,12 @@ func (s *Store) loadEach(ctx context.Context, rewinds uint64, sequences []uint64
 }
 
 func (s *stream) lastSeqs(ctx context.Context, set subject.Set, most uint64, allowed int) (sequences []uint64, err error) {
-	found := 0
 	err = s.source.Ask(ctx, set, func(l *read.Lookup) (err error) {
-		sequences, found, err = l.Lasts(most, allowed)
+		sequences, err = l.Lasts(most, allowed)
 		return err
 	})
-	if err != nil || found == 0 {
+	if err != nil || len(sequences) == 0 {
 		return nil, err
-	}
-	if allowed > 0 && found > allowed {
-		return nil, fmt.Errorf("%w: %d subjects, %d allowed", ErrTooManyResults, found, allowed)
 	}
 	slices.Sort(sequences)
 	return sequences, nil

@@ -1,10 +1,6 @@
 package blockindex
 
-import (
-	"strings"
-
-	"github.com/seed-d8b58eba/millrace/internal/subject"
-)
+import "github.com/seed-d8b58eba/millrace/internal/subject"
 
 // Walk calls visit for every subject that a set of patterns matches, in byte order,
 // each once, until it is false. The empty subject, which only a set that matches
@@ -112,12 +108,10 @@ func (x *Index) ranges(set *subject.Set, visit func(rankRange) (bool, error)) er
 		_, err := visit(rankRange{0, n})
 		return err
 	}
-	literals, wild := literalWalk{x: x}, wildWalk{x: x}
+	literals, wild := literalWalk{x: x}, wildWalk{x: x, patterns: set.Wild()}
 	for i, patterns := 0, set.Patterns(); i < len(patterns); i++ {
 		if p := &patterns[i]; p.Exact() {
 			literals.texts = append(literals.texts, p.String())
-		} else {
-			wild.patterns = append(wild.patterns, wildPattern{p, wholeRange(p)})
 		}
 	}
 	one, hasOne, err := literals.next()
@@ -163,28 +157,14 @@ func (w *literalWalk) next() (r rankRange, ok bool, err error) {
 	return rankRange{}, false, nil
 }
 
-// A wildPattern is a pattern with wildcards; whole says that it matches everything
-// that begins with its prefix.
-type wildPattern struct {
-	*subject.Pattern
-	whole bool
-}
-
-// wholeRange reports whether the pattern is literal tokens and a final > behind them.
-func wholeRange(p *subject.Pattern) bool {
-	tokens, atLeast, decides := p.Depth()
-	return atLeast && decides && p.Prefix() != "" && strings.Count(p.Prefix(), ".")+1 == tokens
-}
-
 // A wildWalk goes over what the patterns with wildcards of a set match.
 type wildWalk struct {
 	x        *Index
-	patterns []wildPattern
+	patterns subject.Wild
 	rank     uint32 // what is below is done
 	page     *[PageSize]byte
 	name     []byte
 	key      []byte
-	best     []byte
 }
 
 // load makes page the one that the rank is in, and name its subject. It returns the
@@ -202,58 +182,32 @@ func (w *wildWalk) load() (i uint32, err error) {
 
 // next returns the next range of matches.
 func (w *wildWalk) next() (r rankRange, ok bool, err error) {
-	for n := uint32(w.x.header.sum.Subjects); len(w.patterns) > 0 && w.rank < n; {
+	for n := uint32(w.x.header.sum.Subjects); !w.patterns.None() && w.rank < n; {
 		i, err := w.load()
 		if err != nil {
 			return rankRange{}, false, err
 		}
-		matched, whole := w.match()
 		from := w.rank
-		switch {
-		case whole != "":
+		if length, whole := w.patterns.Whole(w.name); whole {
 			// Everything up to what comes after the prefix, which ends in a dot.
-			w.key = append(append(w.key[:0], whole[:len(whole)-1]...), '.'+1)
+			w.key = append(append(w.key[:0], w.name[:length-1]...), '.'+1)
 			err = w.skipTo(i, w.key)
 			return rankRange{from, w.rank}, err == nil, err
-		case matched:
+		}
+		if w.patterns.Match(w.name) {
 			w.rank++
 			return rankRange{from, w.rank}, true, nil
 		}
-		if !w.nearest() {
+		var more bool
+		if w.key, more = w.patterns.Next(w.key[:0], w.name); !more {
 			break
 		}
-		if err = w.skipTo(i, w.best); err != nil {
+		if err = w.skipTo(i, w.key); err != nil {
 			return rankRange{}, false, err
 		}
 	}
 	w.rank = uint32(w.x.header.sum.Subjects)
 	return rankRange{}, false, nil
-}
-
-// match reports whether a pattern matches the subject at hand, and the prefix of one
-// that matches all that begins with it.
-func (w *wildWalk) match() (matched bool, whole string) {
-	for i := range w.patterns {
-		if p := &w.patterns[i]; p.Match(w.name) {
-			if p.whole {
-				return true, p.Prefix()
-			}
-			matched = true
-		}
-	}
-	return matched, ""
-}
-
-// nearest sets best to where the next match of any pattern can be.
-func (w *wildWalk) nearest() (ok bool) {
-	for i := range w.patterns {
-		key, more := w.patterns[i].Next(w.key[:0], w.name)
-		w.key = key
-		if more && (!ok || string(key) < string(w.best)) {
-			w.best, ok = append(w.best[:0], key...), true
-		}
-	}
-	return ok
 }
 
 // skipTo goes to the first subject at or after a key, which is after the one at hand,

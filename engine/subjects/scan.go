@@ -5,10 +5,12 @@ import "github.com/seed-d8b58eba/millrace/internal/subject"
 // scan finds the subjects that match patterns, and passes them on many at a time: a sum
 // is then a tight loop over entries, or over leaves where whole leaves match.
 type scan struct {
-	t *Tree
-	p *subject.Pattern
+	t    *Tree
+	wild subject.Wild
+	// prefix is what the names begin with that are looked at; among them wild is as good as the patterns of a group.
+	prefix string
 	cursor
-	// The names with the prefix of the pattern end in this leaf, at this position. In
+	// The names with the prefix end in this leaf, at this position. In
 	// the leaves before it all names have the prefix. Without a leaf, they go on to
 	// the end of the tree.
 	end   *leaf
@@ -16,6 +18,8 @@ type scan struct {
 
 	tokens           int
 	atLeast, decides bool
+
+	until int // how many leaves until somebody is asked whether to stop
 
 	slots      [leafMax]uint8
 	accepted   [leafMax]uint8
@@ -33,54 +37,19 @@ type visitor struct {
 
 // each visits the matches of a set, each once.
 func (t *Tree) each(set *subject.Set, v visitor) {
-	s := scan{t: t}
+	s := scan{t: t, wild: set.Wild(), until: leavesUntilStop}
 	if set.Selective() {
 		v = s.onlyAccepted(set, v)
 	}
+	if !set.Groups(func(group []subject.Pattern) bool { return s.group(group, v) }) {
+		return
+	}
 	patterns := set.Patterns()
 	for i := range patterns {
-		s.p = &patterns[i]
-		goOn := false
-		if overlaps(patterns[:i], &patterns[i]) {
-			goOn = s.pattern(s.onlyFirsts(set, i, v))
-		} else {
-			goOn = s.pattern(v)
-		}
-		if !goOn {
+		if patterns[i].Exact() && (s.stopped() || !s.literal(patterns[i].String(), v)) {
 			return
 		}
 	}
-}
-
-// overlaps reports whether one of some patterns may match what p matches. A set has
-// no literals that another of its patterns matches.
-func overlaps(others []subject.Pattern, p *subject.Pattern) bool {
-	if p.Exact() {
-		return false
-	}
-	for i := range others {
-		a, b := others[i].Prefix(), p.Prefix()
-		if n := min(len(a), len(b)); !others[i].Exact() && a[:n] == b[:n] {
-			return true
-		}
-	}
-	return false
-}
-
-// onlyFirsts returns a visitor that passes on the matches of pattern i that no pattern
-// before it has had.
-func (s *scan) onlyFirsts(set *subject.Set, i int, v visitor) visitor {
-	some := func(l *leaf, slots []uint8) bool {
-		kept := s.slots[:0]
-		for _, slot := range slots {
-			s.name = l.appendName(s.name[:0], slot)
-			if set.First(i, s.name) {
-				kept = append(kept, slot)
-			}
-		}
-		return len(kept) == 0 || v.some(l, kept)
-	}
-	return visitor{some: some}.leafByLeaf()
 }
 
 // onlyAccepted returns a visitor that passes on the matches of patterns that are in a selective set.
@@ -97,17 +66,21 @@ func (s *scan) onlyAccepted(set *subject.Set, v visitor) visitor {
 	}}.leafByLeaf()
 }
 
-// pattern visits the matches of the pattern.
-func (s *scan) pattern(v visitor) bool {
-	if s.p.Exact() {
-		return s.literal(v)
+// group visits the matches of patterns with wildcards that may match the same: in one pass.
+func (s *scan) group(patterns []subject.Pattern, v visitor) bool {
+	s.prefix, s.decides = patterns[0].Prefix(), false
+	if len(patterns) == 1 {
+		s.tokens, s.atLeast, s.decides = patterns[0].Depth()
 	}
-	s.tokens, s.atLeast, s.decides = s.p.Depth()
 	s.setEnd()
-	s.next = append(s.next[:0], s.p.Prefix()...)
+	s.next = append(s.next[:0], s.prefix...)
 	l := s.seek(s.t, s.next)
 	for from := s.lower(l); l != nil; {
+		if s.stopped() {
+			return false
+		}
 		if run := s.run(l, from); len(run) > 0 {
+			s.until -= len(run)
 			if !v.whole(run) {
 				return false
 			}
@@ -135,8 +108,20 @@ func (s *scan) pattern(v visitor) bool {
 	return true
 }
 
-func (s *scan) literal(v visitor) bool {
-	s.name = append(s.name[:0], s.p.String()...)
+// leavesUntilStop is how many leaves a scan looks at before it asks again whether to stop: a fraction of a millisecond.
+const leavesUntilStop = 64
+
+// stopped reports whether nobody waits for the scan any more. It is called for each leaf.
+func (s *scan) stopped() bool {
+	if s.until--; s.until > 0 || s.t.stop == nil {
+		return false
+	}
+	s.until = leavesUntilStop
+	return s.t.stop()
+}
+
+func (s *scan) literal(text string, v visitor) bool {
+	s.name = append(s.name[:0], text...)
 	l, slot, ok := s.t.find(s.name)
 	if !ok {
 		return true
@@ -145,10 +130,9 @@ func (s *scan) literal(v visitor) bool {
 	return v.some(l, s.slots[:1])
 }
 
-// inRange reports whether s.next has the prefix of the pattern.
+// inRange reports whether s.next has the prefix.
 func (s *scan) inRange() bool {
-	prefix := s.p.Prefix()
-	return len(s.next) >= len(prefix) && string(s.next[:len(prefix)]) == prefix
+	return len(s.next) >= len(s.prefix) && string(s.next[:len(s.prefix)]) == s.prefix
 }
 
 // run returns the leaves from l on, in the same node, all of whose names match.
@@ -180,10 +164,10 @@ func (s *scan) lower(l *leaf) int {
 	return position
 }
 
-// setEnd finds the end of the range of names with the prefix of the pattern.
+// setEnd finds the end of the range of names with the prefix.
 func (s *scan) setEnd() {
 	s.end, s.endAt = nil, 0
-	s.next = append(s.next[:0], s.p.Prefix()...)
+	s.next = append(s.next[:0], s.prefix...)
 	for len(s.next) > 0 && s.next[len(s.next)-1] == 0xff {
 		s.next = s.next[:len(s.next)-1]
 	}
@@ -236,7 +220,7 @@ func (s *scan) match(l *leaf, from, to int) ([]uint8, skip) {
 // skipFrom sets s.next to the next name that can match from s.name on.
 func (s *scan) skipFrom() skip {
 	var ok bool
-	if s.next, ok = s.p.Next(s.next[:0], s.name); !ok {
+	if s.next, ok = s.wild.Next(s.next[:0], s.name); !ok {
 		return nowhere
 	}
 	return seekNext
@@ -250,7 +234,7 @@ func (s *scan) follow(l *leaf, from, to int) ([]uint8, skip) {
 	for i := from; i < to; {
 		slot := l.order[i]
 		s.name = append(s.name[:l.prefix], l.rest(slot)...)
-		if s.p.Match(s.name) {
+		if s.wild.Match(s.name) {
 			kept = append(kept, slot)
 			i++
 			continue

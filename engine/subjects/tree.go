@@ -13,6 +13,16 @@ type Tree struct {
 	// epoch, and is copied before it is changed in a later one.
 	over      map[uint32]uint64
 	overEpoch uint64
+	stop      func() bool // see Until; nil never stops
+}
+
+// Until returns the tree for somebody who may stop waiting for an answer: while Walk, Total, Pending and More go
+// through leaves, they call stop every few of them, and end early once it returns true. What they return then means
+// nothing.
+func (t *Tree) Until(stop func() bool) Tree {
+	until := *t
+	until.stop = stop
+	return until
 }
 
 // Len returns how many subjects have live messages.

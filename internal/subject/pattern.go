@@ -196,28 +196,3 @@ func (p *Pattern) Next(into, subject []byte) ([]byte, bool) {
 	}
 	return into, false
 }
-
-// Covers reports whether everything that other matches is matched by p. It may
-// say no where the answer is yes.
-func (p *Pattern) Covers(other *Pattern) bool {
-	switch {
-	case p.All():
-		return true
-	case other.All():
-		return false
-	case other.exact:
-		return p.Match([]byte(other.text))
-	case p.exact:
-		return false
-	case other.more && !p.more, len(p.tokens) > len(other.tokens),
-		!p.more && len(p.tokens) != len(other.tokens),
-		p.more && !other.more && len(other.tokens) <= len(p.tokens):
-		return false
-	}
-	for i, token := range p.tokens {
-		if token != "*" && token != other.tokens[i] {
-			return false
-		}
-	}
-	return true
-}

@@ -155,40 +155,119 @@ func TestSetAgreesWithAny(t *testing.T) {
 			s := subjects().Draw(t, "subject")
 			want := slices.ContainsFunc(texts, func(text string) bool { return naive(text, s) })
 			require.Equal(t, want, set.Match([]byte(s)), "%q %q", texts, s)
-			first := 0
-			for i := range set.Patterns() {
-				p := &set.Patterns()[i]
-				if p.Match([]byte(s)) && set.First(i, []byte(s)) {
-					first++
+			wild := 0
+			set.Groups(func(group []subject.Pattern) bool {
+				if slices.ContainsFunc(group, func(p subject.Pattern) bool { return p.Match([]byte(s)) }) {
+					wild++
+					require.True(t, strings.HasPrefix(s, group[0].Prefix()))
 				}
-			}
-			if want {
-				require.Equal(t, 1, first, "%q counted %d times by %q", s, first, texts)
-			} else {
-				require.Zero(t, first)
+				return true
+			})
+			literal := slices.ContainsFunc(set.Patterns(), func(p subject.Pattern) bool { return p.Exact() && p.String() == s })
+			all := set.Wild()
+			require.Equal(t, want && !literal, wild == 1, "%q by %q: %d groups", s, texts, wild)
+			require.Equal(t, want && !literal, all.Match([]byte(s)))
+			if length, ok := all.Whole([]byte(s)); ok {
+				require.True(t, all.Match([]byte(s[:length]+subjects().Draw(t, "behind"))), "%q whole %q by %q", s, s[:length], texts)
 			}
 		}
 		require.Equal(t, len(texts) == 0, set.None())
 	})
 }
 
-func TestCoversIsSound(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a, b := patterns().Draw(t, "a"), patterns().Draw(t, "b")
-		p, q := subject.Compile(a), subject.Compile(b)
-		if s := subjects().Draw(t, "subject"); p.Covers(&q) && naive(b, s) {
-			require.True(t, naive(a, s), "%q covers %q, but not %q", a, b, s)
+func TestSetDropsWhatIsCovered(t *testing.T) {
+	for _, row := range []struct{ patterns, kept string }{
+		{"a.b a.* a.> b b", "a.> b"},
+		{"a.* a.*", "a.*"},
+		{"*.> a.> *.b.> a.b.*", "*.>"},
+		{"*.b a.* a.b", "*.b a.*"},
+		{"*.* *.b.* *.b.c *.b.>", "*.* *.b.>"},
+		{"a.> a.*.>", "a.>"},
+		{"*.*.> a.>", "*.*.> a.>"},
+		{"a.*.c a.b.c a.*.* x.*.c", "a.*.* x.*.c"},
+	} {
+		var list []subject.Pattern
+		for _, text := range strings.Fields(row.patterns) {
+			list = append(list, subject.Compile(text))
 		}
+		set := subject.NewSet(list...)
+		var kept []string
+		for _, p := range set.Patterns() {
+			kept = append(kept, p.String())
+		}
+		require.Equal(t, row.kept, strings.Join(kept, " "), row.patterns)
+	}
+}
+
+// TestNextOfManyFindsEveryMatch: as TestNextFindsEveryMatch, for all wildcards of a set at once.
+func TestNextOfManyFindsEveryMatch(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(subjects(), 1, 40).Draw(t, "subjects")
+		slices.Sort(list)
+		list = slices.Compact(list)
+		texts := rapid.SliceOfN(patterns(), 1, 10).Draw(t, "patterns")
+		compiled := make([]subject.Pattern, len(texts))
+		for i, text := range texts {
+			compiled[i] = subject.Compile(text)
+		}
+		set := subject.NewSet(compiled...)
+		all := set.Wild()
+		if set.All() || all.None() {
+			return
+		}
+		var want, got []string
+		for _, s := range list {
+			if all.Match([]byte(s)) {
+				want = append(want, s)
+			}
+		}
+		for i := 0; i < len(list); {
+			if all.Match([]byte(list[i])) {
+				got = append(got, list[i])
+				i++
+				continue
+			}
+			next, ok := all.Next(nil, []byte(list[i]))
+			if !ok {
+				break
+			}
+			require.Greater(t, string(next), list[i], "%q does not get on", texts)
+			i, _ = slices.BinarySearch(list, string(next))
+		}
+		require.Equal(t, want, got, "%q over %q", texts, list)
 	})
 }
 
-func TestSetDropsWhatIsCovered(t *testing.T) {
-	set := subject.NewSet(subject.Compile("a.b"), subject.Compile("a.*"), subject.Compile("a.>"), subject.Compile("b"), subject.Compile("b"))
-	var texts []string
-	for _, p := range set.Patterns() {
-		texts = append(texts, p.String())
+// TestNextOfManySkips: what is between two matches is passed over at once.
+func TestNextOfManySkips(t *testing.T) {
+	for _, row := range []struct {
+		patterns, subject, want string
+		ok                      bool
+	}{
+		{"a.*.c a.*.f", "a.x.b", "a.x.c", true},
+		{"a.*.c a.*.f", "a.x.d", "a.x.f", true},
+		{"a.*.c a.*.f", "a.x.g", "a.x/", true},
+		{"a.*.c a.*.f", "b", "", false},
+		{"a.*.c a.*.f", "", "a.", true},
+		{"a.*.c.d.* a.*.f", "a.x.c", "a.x.c.d.", true},
+		{"b.c.* b.d.e.>", "a", "b.c.", true},
+		{"b.c.* b.d.e.>", "b.c.x.y", "b.c.x/", true},
+		{"b.c.k b.d.e.> b.c.*.q", "b.cc", "b.d.e.", true},
+		{"a.*.b *.z.c", "a.m.c", "a.m/", true},
+		{"*.b *.b.*", "x", "x\x00", true},
+	} {
+		var list []subject.Pattern
+		for _, text := range strings.Fields(row.patterns) {
+			list = append(list, subject.Compile(text))
+		}
+		set := subject.NewSet(list...)
+		all := set.Wild()
+		next, ok := all.Next(nil, []byte(row.subject))
+		require.Equal(t, row.ok, ok, "%q %q", row.patterns, row.subject)
+		if ok {
+			require.Equal(t, row.want, string(next), "%q %q", row.patterns, row.subject)
+		}
 	}
-	require.Equal(t, []string{"a.>", "b"}, texts)
 }
 
 // FuzzMatch looks for texts on which Match and Next do not do what they say.

@@ -1,6 +1,7 @@
 package subject
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,8 @@ type Set struct {
 	all      bool
 	patterns []Pattern // sorted by text, none covered by another
 	literals map[string]struct{}
-	wild     []Pattern                 // those that are no literals
+	wild     []Pattern                 // those that are no literals, sorted by prefix
+	trie     *trie                     // of wild, if they are several
 	where    func(subject []byte) bool // what the patterns match has to be accepted by this, too; nil accepts all
 }
 
@@ -35,7 +37,7 @@ func NewSet(patterns ...Pattern) Set {
 			s.wild = append(s.wild, patterns[i])
 		}
 	}
-	s.wild = leastCover(s.wild)
+	s.leastCover()
 	s.patterns = slices.Clone(s.wild)
 	for i := range patterns {
 		if p := &patterns[i]; p.exact && !s.matchWild([]byte(p.text)) {
@@ -55,18 +57,24 @@ func NewSet(patterns ...Pattern) Set {
 	return s
 }
 
-// leastCover drops patterns that others cover.
-func leastCover(patterns []Pattern) []Pattern {
-	var kept []Pattern
-	for i := range patterns {
-		p := &patterns[i]
-		if slices.ContainsFunc(kept, func(other Pattern) bool { return other.Covers(p) }) {
-			continue
-		}
-		kept = slices.DeleteFunc(kept, func(other Pattern) bool { return p.Covers(&other) })
-		kept = append(kept, *p)
+// leastCover drops patterns with wildcards that others cover, and sorts them.
+func (s *Set) leastCover() {
+	slices.SortFunc(s.wild, func(a, b Pattern) int {
+		return cmp.Or(strings.Compare(a.prefix, b.prefix), strings.Compare(a.text, b.text))
+	})
+	s.wild = slices.CompactFunc(s.wild, func(a, b Pattern) bool { return a.text == b.text })
+	if len(s.wild) < 2 {
+		return
 	}
-	return kept
+	all := newTrie(s.wild)
+	n := len(s.wild)
+	s.wild = slices.DeleteFunc(s.wild, func(p Pattern) bool { return all.covers(p.tokens, p.more, true) })
+	switch {
+	case len(s.wild) == n:
+		s.trie = all
+	case len(s.wild) > 1:
+		s.trie = newTrie(s.wild)
+	}
 }
 
 // All reports whether the set matches everything.
@@ -101,33 +109,17 @@ func (s *Set) matchPatterns(subject []byte) bool {
 		if _, ok := s.literals[string(subject)]; ok {
 			return true
 		}
-		return s.matchWild(subject)
-	}
-	for i := range s.patterns {
-		if s.patterns[i].Match(subject) {
-			return true
+	} else if len(s.patterns) > len(s.wild) {
+		for i := range s.patterns {
+			if p := &s.patterns[i]; p.exact && string(subject) == p.text {
+				return true
+			}
 		}
 	}
-	return false
+	return s.matchWild(subject)
 }
 
 func (s *Set) matchWild(subject []byte) bool {
-	for i := range s.wild {
-		if s.wild[i].Match(subject) {
-			return true
-		}
-	}
-	return false
-}
-
-// First reports whether pattern i of the set is the first that matches a subject
-// that it is known to match. Who walks the matches of each pattern in turn counts
-// each subject once with it.
-func (s *Set) First(i int, subject []byte) bool {
-	for j := range s.patterns[:i] {
-		if s.patterns[j].Match(subject) {
-			return false
-		}
-	}
-	return true
+	w := s.Wild()
+	return w.Match(subject)
 }

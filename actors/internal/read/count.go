@@ -41,10 +41,10 @@ func (l *Lookup) Pending(from uint64) (uint64, error) {
 	case l.now.Recounting > 0: // the subject index counts messages that are lost
 		return l.countWithin(from, l.now.LastSequence)
 	case from == l.now.FirstSequence:
-		_, total := l.now.Subjects.Total(&l.set)
+		_, total := l.subjects().Total(&l.set)
 		return total, nil
 	}
-	total, _, partial := l.now.Subjects.Pending(&l.set, from)
+	total, _, partial := l.subjects().Pending(&l.set, from)
 	if !partial {
 		return total, nil
 	}
@@ -79,7 +79,7 @@ func (l *Lookup) pendingInBlocks(from uint64) (uint64, error) {
 	if before, after := at+1, all-at+memoryCost; before > after || at == all-1 {
 		return l.countWithin(from, l.now.LastSequence)
 	}
-	_, total := l.now.Subjects.Total(&l.set)
+	_, total := l.subjects().Total(&l.set)
 	before, err := l.countWithin(l.now.FirstSequence, from-1)
 	return total - min(total, before), err
 }

@@ -1,6 +1,8 @@
 package read
 
 import (
+	"fmt"
+	"math"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
@@ -33,43 +35,57 @@ func (l *Lookup) Oldest() (first uint64, err error) {
 }
 
 // Lasts returns the sequence of the last message of each subject that the set selects,
-// at or before one (0: any), in no order, and how many there are; beyond allowed (0 or
-// less: any number) it only counts.
-func (l *Lookup) Lasts(most uint64, allowed int) (sequences []uint64, found int, err error) {
+// at or before one (0: any), in no order. When there are more than allowed (0 or less: any number), it is
+// ErrTooManyResults.
+func (l *Lookup) Lasts(most uint64, allowed int) (sequences []uint64, err error) {
 	if most == 0 || most > l.now.LastSequence {
 		most = l.now.LastSequence
 	}
-	err = l.EachLast(1, most, func(_ []byte, last uint64) {
-		if found++; allowed <= 0 || found <= allowed {
-			sequences = append(sequences, last)
-		}
-	})
-	return sequences, found, err
+	if allowed <= 0 {
+		allowed = math.MaxInt
+	}
+	err = l.eachLast(1, most, allowed, func(_ []byte, last uint64) { sequences = append(sequences, last) })
+	return sequences, err
 }
 
 // EachLast calls visit for each subject that the set selects with the sequence of its
 // last message at or before most, if that is not before least. The name is valid until
 // visit returns.
 func (l *Lookup) EachLast(least, most uint64, visit func(name []byte, last uint64)) error {
+	return l.eachLast(least, most, math.MaxInt, visit)
+}
+
+// eachLast is EachLast for so many subjects at most. It is ErrTooManyResults as soon as it is known that there are
+// more, and looks no further.
+func (l *Lookup) eachLast(least, most uint64, allowed int, visit func(name []byte, last uint64)) error {
 	least = max(least, l.now.FirstSequence)
 	if least > most || l.now.Messages == 0 {
 		return nil
 	}
+	visited, sure := 0, 0
 	var open map[string]struct{}
-	l.now.Subjects.Walk(&l.set, func(name []byte, info subjects.Info) bool {
+	l.subjects().Walk(&l.set, func(name []byte, info subjects.Info) bool {
 		switch {
 		case info.LastExact && info.Last <= most:
 			if info.Last >= least {
-				visit(name, info.Last)
+				if visited++; visited+sure <= allowed {
+					visit(name, info.Last)
+				}
 			}
 		case info.First <= most && info.Last >= least:
+			if info.FirstExact && info.First >= least && l.now.Recounting == 0 {
+				sure++ // it has one, and which one is still to be found
+			}
 			if open == nil {
 				open = make(map[string]struct{})
 			}
 			open[string(name)] = struct{}{}
 		}
-		return true
+		return visited+sure <= allowed
 	})
+	if visited+sure > allowed {
+		return tooMany(allowed)
+	}
 	if len(open) == 0 {
 		return nil
 	}
@@ -79,14 +95,25 @@ func (l *Lookup) EachLast(least, most uint64, visit func(name []byte, last uint6
 		err := l.eachEnd(p, low, high, func(name []byte, _, last uint64) {
 			if _, ok := open[string(name)]; ok {
 				delete(open, string(name))
-				visit(name, last)
+				if visited++; visited <= allowed {
+					visit(name, last)
+				}
 			}
 		})
-		if err == nil && len(open) == 0 {
-			err = errStopVisit
+		switch {
+		case err != nil:
+			return err
+		case visited > allowed:
+			return tooMany(allowed)
+		case len(open) == 0:
+			return errStopVisit
 		}
-		return err
+		return nil
 	})
+}
+
+func tooMany(allowed int) error {
+	return fmt.Errorf("%w: more than %d subjects", ErrTooManyResults, allowed)
 }
 
 // LastsFrom is Lasts of the first few at or after a sequence, ascending. It returns the

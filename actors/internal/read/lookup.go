@@ -18,19 +18,30 @@ import (
 // goroutine, beside the store actor and without it.
 type Lookup struct {
 	*Source
-	ctx context.Context
-	set subject.Set
-	now engine.Snapshot // what the question is asked of
+	ctx  context.Context
+	set  subject.Set
+	now  engine.Snapshot // what the question is asked of
+	tree subjects.Tree   // its subjects, see subjects
+	// stop reports whether nobody waits for the answer any more, and gone is then true.
+	stop func() bool
+	gone bool
 	// Memory that is used again.
 	members bitset
 	part    part
 }
 
-var lookups = sync.Pool{New: func() any { return new(Lookup) }}
+var lookups = sync.Pool{New: func() any {
+	l := new(Lookup)
+	l.stop = func() bool {
+		l.gone = l.gone || l.ctx.Err() != nil
+		return l.gone
+	}
+	return l
+}}
 
 // putBack makes the memory of a question that was answered that of another one.
 func (l *Lookup) putBack() {
-	*l = Lookup{members: l.members}
+	*l = Lookup{members: l.members, stop: l.stop}
 	lookups.Put(l)
 }
 
@@ -51,6 +62,9 @@ func (s *Source) Ask(ctx context.Context, set subject.Set, answer func(*Lookup) 
 		retired := s.blocks.Retired()
 		l.now = s.Published.Snapshot()
 		err := answer(l)
+		if l.gone {
+			return context.Cause(ctx)
+		}
 		if retired != s.blocks.Retired() && attempt < mostAttempts {
 			continue // a message of the snapshot may have been erased
 		}
@@ -75,6 +89,13 @@ func (s *Source) Ask(ctx context.Context, set subject.Set, answer func(*Lookup) 
 		}
 		runtime.Gosched()
 	}
+}
+
+// subjects returns the subjects as of the instant of the question. They end early when nobody waits for the answer
+// any more; Ask then returns an error, whatever the answer.
+func (l *Lookup) subjects() *subjects.Tree {
+	l.tree = l.now.Subjects.Until(l.stop)
+	return &l.tree
 }
 
 // First returns the first sequence of the stream, as of the instant of the question.
@@ -289,7 +310,7 @@ func (l *Lookup) lastWithin(from, to uint64) (sequence uint64, ok bool, err erro
 // subject index alone. Nothing may be there.
 func (l *Lookup) reach(from uint64) (low, high uint64) {
 	low = math.MaxUint64
-	l.now.Subjects.Walk(&l.set, func(_ []byte, info subjects.Info) bool {
+	l.subjects().Walk(&l.set, func(_ []byte, info subjects.Info) bool {
 		if info.Last >= from || !info.LastExact {
 			low = min(low, max(info.First, from))
 			high = max(high, info.Last)

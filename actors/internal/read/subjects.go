@@ -17,7 +17,7 @@ func (l *Lookup) Within(most Bound) error {
 		return nil
 	}
 	left := most
-	l.now.Subjects.Walk(&l.set, func(name []byte, _ subjects.Info) bool {
+	l.subjects().Walk(&l.set, func(name []byte, _ subjects.Info) bool {
 		left.Subjects--
 		left.Bytes -= len(name)
 		return left.Subjects >= 0 && left.Bytes >= 0
@@ -34,7 +34,7 @@ func (l *Lookup) Totals() map[string]uint64 {
 		return nil
 	}
 	totals := make(map[string]uint64)
-	l.now.Subjects.Walk(&l.set, func(name []byte, info subjects.Info) bool {
+	l.subjects().Walk(&l.set, func(name []byte, info subjects.Info) bool {
 		totals[string(name)] = info.Count
 		return true
 	})
@@ -51,7 +51,7 @@ func States[S ~struct{ Messages, First, Last uint64 }](l *Lookup) (map[string]S,
 	states := make(map[string]S)
 	var open firsts
 	newestGone := false // of some subject
-	l.now.Subjects.Walk(&l.set, func(name []byte, info subjects.Info) bool {
+	l.subjects().Walk(&l.set, func(name []byte, info subjects.Info) bool {
 		states[string(name)] = S(Matches{info.Count, info.First, info.Last})
 		if !info.FirstExact {
 			open.add(string(name), info.First)
