@@ -201,6 +201,11 @@ func limited(n int64) func(*blockio.StreamMeta) {
 	return func(m *blockio.StreamMeta) { m.MaxMsgs = n }
 }
 
+// ofSubjects has index.db say of some subjects how many messages they have.
+func ofSubjects(list ...streamstate.Subject) func(*streamstate.Index) {
+	return func(x *streamstate.Index) { x.Subjects = list }
+}
+
 func limitedPer(n int64) func(*blockio.StreamMeta) {
 	return func(m *blockio.StreamMeta) { m.MaxMsgsPerSubject = n }
 }
@@ -239,6 +244,15 @@ var servedStreams = map[string]served{
 		live: []uint64{1, 4, 5}, lost: []uint64{2}, last: 5, removes: true},
 	"a block is gone with what was consumed": {blocks: []string{"m1 m2", "m3"}, kept: []string{"1-2", "3-3"}, gone: []uint32{1},
 		meta: func(m *blockio.StreamMeta) { m.Retention = "workqueue" }, live: []uint64{3}, last: 3},
+	"a limit of each subject was lowered, and a block is gone": {blocks: []string{"m1a m2a m3a", "m4a m5b"}, kept: []string{"1-3", "4-5"},
+		gone: []uint32{1}, meta: limitedPer(1), change: ofSubjects(streamstate.Subject{Name: "a", Messages: 4, First: 1, Last: 2}),
+		live: []uint64{4, 5}, last: 5},
+	"a block is gone in which a limit of each subject has nothing to remove": {blocks: []string{"m1a m2b m3c", "m4d m5e"},
+		kept: []string{"1-3", "4-5"}, gone: []uint32{1}, meta: limitedPer(1),
+		change: ofSubjects(streamstate.Subject{Name: "a", Messages: 1, First: 1, Last: 1}),
+		live:   []uint64{4, 5}, lost: []uint64{1, 2, 3}, last: 5},
+	"a limit was lowered, and a block is gone": {blocks: []string{"m1 m2 m3", "m4 m5"}, kept: []string{"1-3", "4-5"}, gone: []uint32{1},
+		meta: limited(2), live: []uint64{4, 5}, last: 5},
 	"a limit has removed the head": {blocks: []string{"m1 m2 m3", "m4 m5"}, kept: []string{"3-3", "4-5"}, meta: limited(3),
 		live: []uint64{3, 4, 5}, last: 5, removes: true},
 	"a limit would remove too much": {blocks: []string{"m1 m2 m3", "m4 m5"}, kept: []string{"1-3", "5-5"}, meta: limited(4),

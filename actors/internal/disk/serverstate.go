@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/streamstate"
@@ -177,11 +178,13 @@ func (everything) Ranges() iter.Seq2[uint64, uint64] {
 }
 
 // tellServerLost notes what the blocks had by what nats-server has written, and have no more, unless it may have
-// been removed since without a trace: by its age, or by a server that removes what was consumed or has a TTL.
+// been removed since without a trace: by its age, by a limit that was lowered, or by a server that removes what was
+// consumed or has a TTL.
 func (r *Recovery) tellServerLost(rec *engine.Recovery, list []blockio.BlockInfo) {
 	if r.ServerRemoves {
 		return
 	}
+	lowered := sync.OnceValue(r.serverIsOverLimits)
 	for i := range r.evidence.server.index.Blocks {
 		b := &r.evidence.server.index.Blocks[i]
 		if age := r.Config.Limits.MaxAge; b.Messages() == 0 || age > 0 && b.FirstTime < r.Now-int64(age) {
@@ -194,11 +197,33 @@ func (r *Recovery) tellServerLost(rec *engine.Recovery, list []blockio.BlockInfo
 			}
 			lost.Bytes = b.Bytes
 		}
+		if len(lacks) > 0 && lowered() {
+			return
+		}
 		for _, lost.SequenceRange = range lacks {
 			r.tellLost(rec, lost)
 			lost.Bytes = 0 // all of them are of the first
 		}
 	}
+}
+
+// serverIsOverLimits reports whether nats-server has written of more messages than the limits allow. Then a limit was
+// lowered after that, and the server may have removed messages by it, with their blocks, before it was killed: what
+// limits remove leaves no tombstones.
+func (r *Recovery) serverIsOverLimits() bool {
+	head, limits := &r.evidence.server.head, &r.Config.Limits
+	if limits.MaxMsgs > 0 && head.Messages > uint64(limits.MaxMsgs) || limits.MaxBytes > 0 && head.Bytes > uint64(limits.MaxBytes) {
+		return true
+	}
+	if r.MaxMsgsPer <= 0 {
+		return false
+	}
+	file, err := r.Blocks.ReadStateFile() // its subjects were not kept
+	if err != nil {
+		return false
+	}
+	index, err := streamstate.DecodeIndex(r.Blocks.Stream(), file)
+	return err == nil && slices.ContainsFunc(index.Subjects, func(s streamstate.Subject) bool { return s.Messages > uint64(r.MaxMsgsPer) })
 }
 
 // oneOf reports whether no more than one message of a list has no tombstone.
