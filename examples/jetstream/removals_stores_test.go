@@ -32,11 +32,12 @@ type scriptState struct {
 	Deleted         []uint64
 	Subjects        map[string]actors.SubjectState
 	Contents        map[uint64]uint64 // a hash of subject, header and payload by sequence
+	Times           map[uint64]int64  // by sequence
 }
 
 // withoutTimes is for two stores of which each has stored the message of each sequence at its own time.
 func (s scriptState) withoutTimes() scriptState {
-	s.FirstNanos, s.LastNanos = 0, 0
+	s.FirstNanos, s.LastNanos, s.Times = 0, 0, nil
 	return s
 }
 
@@ -118,7 +119,7 @@ func (s theirs) observe() (scriptState, error) {
 	seen := scriptState{
 		Messages: state.Msgs, Bytes: state.Bytes, First: state.FirstSeq, Last: state.LastSeq,
 		FirstNanos: nanosOrNone(state.FirstTime), LastNanos: nanosOrNone(state.LastTime), Deleted: slices.Compact(state.Deleted), // some are in it twice
-		Subjects: map[string]actors.SubjectState{}, Contents: map[uint64]uint64{},
+		Subjects: map[string]actors.SubjectState{}, Contents: map[uint64]uint64{}, Times: map[uint64]int64{},
 	}
 	// A new stream has sequence 0, and rarely another one that is below the first.
 	seen.Deleted = slices.DeleteFunc(seen.Deleted, func(sequence uint64) bool { return sequence < state.FirstSeq || state.LastSeq == 0 })
@@ -133,9 +134,34 @@ func (s theirs) observe() (scriptState, error) {
 		if err != nil {
 			continue // removed: what is missing by mistake is missing from the contents
 		}
-		seen.Contents[sequence] = contentHash(m.Subject, m.Header, m.Payload)
+		seen.Contents[sequence], seen.Times[sequence] = contentHash(m.Subject, m.Header, m.Payload), m.Nanos
 	}
+	seen.mendFirst()
 	return seen, nil
+}
+
+// mendFirst puts right what the server does not know of its first message; all else that it says is taken as it is.
+//
+// Its first sequence can be one that was removed: when a compaction leaves nothing in the block that it ends in, the
+// server says that the next block begins behind that one, although there may be only removed sequences before the first
+// message. It lists those as deleted, too.
+//
+// Its first time can be none: when it reads a block again that begins with a skip, or with what was erased, it
+// forgets to set the time at the first message. The times of all messages are compared besides.
+func (s *scriptState) mendFirst() {
+	if s.Messages == 0 {
+		return
+	}
+	first := s.First
+	for len(s.Deleted) > 0 && s.Deleted[0] == s.First {
+		s.First, s.Deleted = s.First+1, s.Deleted[1:]
+	}
+	if len(s.Deleted) == 0 {
+		s.Deleted = nil
+	}
+	if s.First != first || s.FirstNanos == 0 {
+		s.FirstNanos = s.Times[s.First]
+	}
 }
 
 // ours is a store of this repository.
@@ -217,7 +243,7 @@ func (s ours) observe() (scriptState, error) {
 	}
 	seen := scriptState{
 		Messages: state.Messages, Bytes: state.Bytes, First: state.FirstSequence, Last: state.LastSequence,
-		FirstNanos: nanosOrNone(state.FirstTime), LastNanos: nanosOrNone(state.LastTime), Contents: map[uint64]uint64{},
+		FirstNanos: nanosOrNone(state.FirstTime), LastNanos: nanosOrNone(state.LastTime), Contents: map[uint64]uint64{}, Times: map[uint64]int64{},
 	}
 	for sequence := range actors.Sequences(state.DeletedRanges) {
 		seen.Deleted = append(seen.Deleted, sequence)
@@ -232,7 +258,7 @@ func (s ours) observe() (scriptState, error) {
 		if err != nil {
 			return scriptState{}, err
 		}
-		seen.Contents[m.Sequence] = contentHash(m.Subject, m.HeaderBlock, m.Payload)
+		seen.Contents[m.Sequence], seen.Times[m.Sequence] = contentHash(m.Subject, m.HeaderBlock, m.Payload), m.Time.UnixNano()
 	}
 	return seen, nil
 }
