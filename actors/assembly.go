@@ -28,8 +28,8 @@ func (s *stream) newFiles() *disk.Files {
 // engineConfig returns the configuration of the stream's engine.
 func (s *stream) engineConfig() engine.Config {
 	return engine.Config{
-		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.config.Sync,
-		SyncEvery: s.config.SyncEvery, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
+		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.syncing.level.engine(),
+		SyncEvery: s.syncing.every, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
 		RollupHeaders: s.publishing.rollups, Duplicates: s.publishing.ids, Schedules: s.meta.AllowMsgSchedules,
 		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom, CompactBelow: max(s.config.CompactBelow, 0),

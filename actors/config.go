@@ -12,16 +12,6 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// SyncLevel says what an acknowledgement promises.
-type SyncLevel = engine.SyncLevel
-
-// The sync levels, see Config.Sync.
-const (
-	SyncAlways   = engine.SyncAlways
-	SyncInterval = engine.SyncInterval
-	SyncNever    = engine.SyncNever
-)
-
 // DiscardPolicy says what happens when MaxMsgs or MaxBytes is reached.
 type DiscardPolicy uint8
 
@@ -78,9 +68,12 @@ type Config struct {
 	// At the two weaker levels a disk that fails to sync costs what was not
 	// synced yet: nobody knows what of it the disk has. It is cut off, a copy is
 	// kept aside, and the sequences are not used again.
+	//
+	// The level is not stored with the stream. UpdateConfig changes it: what was acknowledged before is synced
+	// first, and what comes meanwhile waits for that.
 	Sync SyncLevel
 	// SyncEvery is SyncInterval's longest time between a write and its sync.
-	// Default 1 s, at least 1 ms.
+	// Default 1 s, at least 1 ms. For UpdateConfig 0 is what is in force.
 	SyncEvery time.Duration
 
 	// MaxMsgs bounds the number of messages. Default unlimited.
@@ -197,6 +190,7 @@ const (
 
 // withDefaults returns the configuration with defaults filled in.
 func (c Config) withDefaults() Config {
+	def(&c.Sync, SyncAlways)
 	def(&c.SyncEvery, time.Second)
 	def(&c.MaxInFlight, 16<<10)
 	def(&c.MaxInFlightBytes, 64<<20)

@@ -56,7 +56,7 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 // newStream returns a stream that is not open yet. Its configuration has its defaults.
 func newStream(system *actor.ActorSystem, config Config) *stream {
 	s := &stream{
-		config: config, dir: filepath.Join(config.Dir, config.Name),
+		config: config, syncing: syncing{config.Sync, config.SyncEvery}, dir: filepath.Join(config.Dir, config.Name),
 		log:    config.Logger.With("stream", config.Name),
 		system: system, runtime: config.Runtime,
 		published: engine.NewPublished(),

@@ -4,8 +4,11 @@ import "github.com/seed-d8b58eba/millrace/engine"
 
 type (
 	// FlushRequest is answered when everything before it is durable, whatever
-	// the sync level. Reply: *FlushReply.
-	FlushRequest struct{ Tag any }
+	// the sync level; with ToSystem, when it is written, as of Store.FlushToSystem. Reply: *FlushReply.
+	FlushRequest struct {
+		ToSystem bool
+		Tag      any
+	}
 	// FlushReply answers FlushRequest.
 	FlushReply struct {
 		Err error
@@ -13,8 +16,8 @@ type (
 	}
 )
 
-func (*FlushRequest) fill(o *op) error {
-	o.command = &engine.Flush{}
+func (m *FlushRequest) fill(o *op) error {
+	o.command = &engine.Flush{ToSystem: m.ToSystem}
 	return nil
 }
 

@@ -320,7 +320,7 @@ func TestRowsOfChanges(t *testing.T) {
 		r.live(1)
 	})
 	behaves(t, "B.6 update: what an open alone takes is not looked at", nil, func(r *world) {
-		r.update(func(c *actors.Config) { c.Sync, c.BlockSize = actors.SyncNever, 8<<10 })
+		r.update(func(c *actors.Config) { c.MaxInFlight, c.BlockSize = 1, 8<<10 })
 		r.foo(1)
 		r.stays("1 1000 1@1 1@1 [] 1") // SyncAlways, still
 

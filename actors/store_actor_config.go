@@ -21,10 +21,11 @@ type configUpdate struct {
 	limits engine.Limits // the new ones
 	// publishing is the new meaning of headers.
 	publishing publishing
-	joined     bool // the limits in force are those of Join
-	saving     bool // the flusher is writing the meta files
-	saved      bool // they are written
-	ready      bool // to be written
+	syncing    syncing // the new sync level
+	joined     bool    // the limits in force are those of Join
+	saving     bool    // the flusher is writing the meta files
+	saved      bool    // they are written
+	ready      bool    // to be written
 }
 
 // metaWork writes the meta files on the flusher.
@@ -111,11 +112,15 @@ func (a *storeActor) beginUpdate(o *op) error {
 	if err := checkSchedules(&meta); err != nil {
 		return err
 	}
+	u := &configUpdate{op: o, meta: &meta, limits: limitsOf(&meta), publishing: next, syncing: a.syncing.with(o.config)}
 	if !changed && !means {
 		a.publish(next)
+		if u.syncing != a.syncing {
+			a.update, u.saved = u, true
+			a.synchronize(u.syncing, u)
+		}
 		return nil
 	}
-	u := &configUpdate{op: o, meta: &meta, limits: limitsOf(&meta), publishing: next}
 	a.update = u
 	if u.ready = !a.limits.Brings(u.limits); !u.ready {
 		u.joined = true
@@ -129,7 +134,7 @@ func (a *storeActor) onLimitsSet(u *configUpdate, err error) {
 	switch {
 	case u != a.update:
 	case u.saved && err != nil:
-		a.endUpdate(fmt.Errorf("%w: the configuration is stored, and in force from the next Open on: %w", ErrOutcomeUnknown, err))
+		a.endUpdate(fmt.Errorf("%w: the configuration is in force from the next recovery or Open on: %w", ErrOutcomeUnknown, err))
 	case u.saved:
 		a.endUpdate(nil)
 	case err != nil:
@@ -152,6 +157,7 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 	case m.err == nil:
 		u.saved, a.meta = true, u.meta
 		a.publish(u.publishing)
+		a.synchronize(u.syncing, nil)
 		a.setLimits(u.limits)
 		a.engine.Step(nil, &engine.SetSchedules{On: a.meta.AllowMsgSchedules})
 		a.engine.Step(nil, &engine.SetCompression{On: a.meta.Compression == compressionS2})

@@ -82,7 +82,7 @@ func (a *storeActor) onStopping() {
 	if a.inTurn {
 		a.final = fmt.Errorf("%w: panic in the store actor", ErrFailed)
 	}
-	if a.config.Sync != SyncNever || a.inTurn {
+	if a.engine.Level() != engine.SyncNever || a.inTurn {
 		a.abort()
 	}
 }

@@ -13,6 +13,8 @@ import (
 // headers mean: AllowRollup, Duplicates and MaxDuplicates, zero of which keeps what is in force; ids of messages that
 // were stored while none were remembered, or that a narrower window had forgotten, are known from the next Open on.
 // AllowMsgSchedules: schedules that are in the stream already are looked for in the background. And Compression.
+// And Sync with SyncEvery, which are not stored: what was acknowledged before is durable first, so that it is as safe
+// as the old level said and the new one says.
 // Whatever else config has is not looked at, but for Name, which has to be that of the stream, and for what
 // Validate refuses.
 //

@@ -94,6 +94,16 @@ func (s *Store) Flush(ctx context.Context) error {
 	return err
 }
 
+// FlushToSystem returns when everything that was accepted before it is written to the files: a crash of the process
+// does not take it any more, a loss of power may. Only at SyncNever it has anything to wait for that the
+// acknowledgements have not waited for. Flush is the one to the disk.
+func (s *Store) FlushToSystem(ctx context.Context) error {
+	o := s.ops.get()
+	o.command = &engine.Flush{ToSystem: true}
+	_, err := s.run(ctx, o)
+	return err
+}
+
 // run takes credit for an operation, posts it, and waits for its reply.
 func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
 	o.bytes = o.cost()

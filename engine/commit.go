@@ -106,7 +106,7 @@ const worthWriting = 64 << 10
 func (e *Engine) lingers() bool {
 	g := e.current
 	return g.shown && g.size < worthWriting && e.now-g.shownAt < int64(e.cfg.Linger) && e.now >= g.shownAt &&
-		!g.held && !g.force && !g.stop && len(g.evicted) == 0
+		!g.held && !g.force && !g.hurries && !g.stop && len(g.evicted) == 0
 }
 
 // committed completes the group in flight.
@@ -131,6 +131,7 @@ func (e *Engine) committed() {
 	}
 	e.trimMemory()
 	e.out = append(e.out, g.replies...)
+	e.out = append(e.out, g.written...)
 	e.reuse(g)
 	e.open()
 }

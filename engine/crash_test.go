@@ -49,6 +49,9 @@ func (mc *machine) checkCrash(d *disk, processOnly bool) error {
 	if promised := max(mc.pub.Durable(), mc.flushed); last < promised {
 		return fmt.Errorf("last is %d, %d was durable", last, promised)
 	}
+	if processOnly && last < mc.written {
+		return fmt.Errorf("last is %d, %d was handed to the system", last, mc.written)
+	}
 	if shown := max(mc.pub.Last(), mc.acked); last < shown && (always || processOnly && !never) {
 		return fmt.Errorf("last is %d, %d was acknowledged", last, shown)
 	}

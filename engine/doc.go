@@ -32,7 +32,7 @@
 //  5. A command, with its byte slices, belongs to the engine until Step returns.
 //     Byte slices of a Commit belong to the engine and must not be changed.
 //  6. Replies leave in the order of their commands. Those to a Stop, to a Flush at
-//     SyncInterval and SyncNever, and to a Purge that goes in pieces are the exception:
+//     SyncInterval and SyncNever, to a SetSync, and to a Purge that goes in pieces are the exception:
 //     replies to later commands overtake them.
 //  7. What recovery scans has to be on stable storage before Recovery.Finish: the
 //     engine takes it for durable. The shell syncs the files that a crashed

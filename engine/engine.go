@@ -117,6 +117,9 @@ func (e *Engine) Published() *Published { return e.pub }
 // Generation returns the generation of the engine's blocks, see BlockView.
 func (e *Engine) Generation() uint64 { return e.generation }
 
+// Level returns the sync level that is in force.
+func (e *Engine) Level() SyncLevel { return e.cfg.Level }
+
 // Failed returns what commands are refused with since the engine failed or was aborted, or
 // nil.
 func (e *Engine) Failed() error { return e.failed }
@@ -218,6 +221,9 @@ func (e *Engine) fail(refusal, unknown error) {
 			answer(r)
 		}
 		for _, r := range g.flushes {
+			answer(r)
+		}
+		for _, r := range g.written {
 			answer(r)
 		}
 		for _, x := range g.erasures {

@@ -11,7 +11,9 @@ type group struct {
 
 	replies []Reply // to leave when the sync level allows
 	flushes []Reply // to leave when the group is durable, at every level
+	written []Reply // to leave when the group is written, at every level
 	force   bool    // sync the group at every level
+	hurries bool    // the group does not linger
 	stop    bool    // seal the tail: nothing comes after this group
 
 	// At SyncNever readers are shown the group as it gathers, and replies leave,
@@ -107,6 +109,7 @@ func (g *group) reset() {
 	clear(g.data)
 	clear(g.replies)
 	clear(g.flushes)
+	clear(g.written)
 	clear(g.release)
 	clear(g.rolled)
 	clear(g.deletedIn)
@@ -116,7 +119,7 @@ func (g *group) reset() {
 		commit: Commit{Ops: g.commit.Ops[:0]}, parity: g.parity, removals: g.removals[:0], corrections: g.corrections[:0],
 		notices: g.notices[:0],
 		pieces:  g.pieces[:0], data: g.data[:0],
-		replies: g.replies[:0], flushes: g.flushes[:0],
+		replies: g.replies[:0], flushes: g.flushes[:0], written: g.written[:0],
 		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0], deletedIn: g.deletedIn[:0],
 		deletions: g.deletions[:0],
 	}

@@ -54,3 +54,25 @@ func TestAcknowledgedGroupLingersForAMoment(t *testing.T) {
 		require.NotNil(t, s.commit)
 	})
 }
+
+// TestAFlushToTheSystemHurries a group that lingers, and is answered when that is written, without a sync.
+func TestAFlushToTheSystemHurries(t *testing.T) {
+	cfg := testConfig()
+	cfg.Level, cfg.Linger = engine.SyncNever, time.Millisecond
+	s := newShell(cfg, newDisk(), engine.NewPublished(), 1e9)
+	s.step(sent{"store", &engine.Store{}})
+	s.turn()
+	require.Len(t, s.replies, 1)
+	require.Nil(t, s.commit)
+	s.step(sent{"flush", &engine.Flush{ToSystem: true}})
+	s.turn()
+	require.NotNil(t, s.commit)
+	require.Len(t, s.replies, 1, "before it is written")
+	for _, op := range s.commit.Ops {
+		require.NotEqual(t, engine.OpSync, op.Kind)
+		require.False(t, op.Sync)
+	}
+	s.settle()
+	require.Len(t, s.replies, 2)
+	require.NoError(t, s.replies[1].Err)
+}

@@ -27,6 +27,7 @@ type machine struct {
 	expected  []engine.Reply // in order of the commands
 	after     []int          // events of the model after each of them
 	late      map[any]engine.Reply
+	toSystem  map[any]bool // of late: flushes to the system
 	erasing   []erasing
 	purging   []*purging
 	purged    map[any]purged
@@ -39,6 +40,7 @@ type machine struct {
 	// had to wait: after each purge, and before them.
 	between []snapshot
 	flushed uint64         // highest sequence in a reply to a flush or stop
+	written uint64         // and in one to a flush to the system
 	caps    []engine.Reply // to truncations that were carried out, and are not answered yet, with the last sequence then
 
 	shown      snapshot // what readers should see
@@ -56,7 +58,7 @@ type snapshot struct {
 }
 
 func newMachine(cfg engine.Config, d *disk) *machine {
-	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}, purged: map[any]purged{}}
+	mc := &machine{m: newModel(cfg.Limits, cfg.FirstSequence), first: cfg.FirstSequence, late: map[any]engine.Reply{}, toSystem: map[any]bool{}, purged: map[any]purged{}}
 	if cfg.Duplicates.Entries > 0 {
 		mc.m.ids = map[string]uint64{}
 	}
@@ -135,11 +137,13 @@ func (mc *machine) follow() {
 		_, erase := c.command.(*engine.Erase)
 		if erase {
 			mc.erasing = append(mc.erasing, erasing{want, len(mc.m.log)})
-		} else if (flush && mc.cfg.Level != engine.SyncAlways || stop) && want.Err == nil {
+		} else if (flush && mc.cfg.Level != engine.SyncAlways || stop || mc.switches(c)) && want.Err == nil {
 			mc.late[c.tag] = want
+			mc.noteFlush(c)
 		} else {
 			mc.expected, mc.after = append(mc.expected, want), append(mc.after, len(mc.m.log))
 		}
+		mc.followSync(c, want)
 	}
 }
 
@@ -184,7 +188,7 @@ func (mc *machine) observe() error {
 				return err
 			}
 			delete(mc.late, r.Tag)
-			mc.flushed = mc.cap(max(mc.flushed, r.Sequence))
+			mc.flushedTo(r)
 			continue
 		}
 		if len(mc.expected) == 0 {
@@ -355,7 +359,7 @@ func drawCommand(t *rapid.T, mc *machine) engine.Command {
 			Time:     rapid.SampledFrom([]int64{mc.now, mc.now - second, start, -1}).Draw(t, "time of the skip"),
 		}
 	case k < 93:
-		return &engine.Flush{}
+		return drawFlush(t)
 	default:
 		return drawRemoval(t, mc, last)
 	}

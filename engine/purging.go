@@ -124,7 +124,7 @@ func (e *Engine) waitsForPurge(c Command) bool {
 		return false
 	case *Purge:
 		return c.whole() || len(e.purges.list) >= mostPurges
-	case *Remove, *Erase, *Skip, *Flush:
+	case *Remove, *Erase, *Skip, *Flush, *SetSync:
 		return false
 	}
 	return true

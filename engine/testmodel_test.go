@@ -80,7 +80,7 @@ func (m *model) apply(s sent, now int64) engine.Reply {
 	case *engine.Stop:
 		m.ended = true
 		r.Sequence = m.last
-	case *engine.Flush:
+	case *engine.Flush, *engine.SetSync:
 		r.Sequence = m.last
 	case *engine.Skip:
 		return m.skip(c, now, r)

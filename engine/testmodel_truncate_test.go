@@ -42,7 +42,7 @@ func (mc *machine) truncated(last uint64) {
 	mc.shown, mc.between = mc.snapshot(), nil
 	mc.committing, mc.held = mc.shown, false
 	mc.caps = append(mc.caps, engine.Reply{Tag: c.tag, Sequence: mc.m.last})
-	mc.acked, mc.flushed = mc.cap(mc.acked), mc.cap(mc.flushed)
+	mc.acked, mc.flushed, mc.written = mc.cap(mc.acked), mc.cap(mc.flushed), mc.cap(mc.written)
 }
 
 // renewed notes in the model what a new engine does differently.

@@ -180,6 +180,9 @@ func (m *Mailbox) Close() {
 	}
 }
 
+// SetShare sets Options.Share. The actor calls it on its own turn.
+func (m *Mailbox) SetShare(share bool) { m.options.Share = share }
+
 // schedule sees to it that a goroutine runs the rounds.
 func (m *Mailbox) schedule() {
 	if !m.running.Load() && m.running.CompareAndSwap(false, true) {

@@ -1,0 +1,43 @@
+package actors_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+// A store that acknowledges from memory, hands what it has to the system, and then promises more.
+func ExampleStore_FlushToSystem() {
+	store, stop := openExample()
+	defer stop()
+	ctx := context.Background()
+	if err := store.UpdateConfig(ctx, actors.Config{Name: store.Name(), Sync: actors.SyncNever}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 3 {
+		if _, err := store.StoreMsg(ctx, "orders.new", nil, []byte("a message")); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	if err := store.FlushToSystem(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("a crash of the process takes none of them")
+	if err := store.UpdateConfig(ctx, actors.Config{Name: store.Name(), Sync: actors.SyncAlways}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	state, err := store.FastState(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("nor does a loss of power:", state.LastSequence == state.Durable)
+	// Output:
+	// a crash of the process takes none of them
+	// nor does a loss of power: true
+}
