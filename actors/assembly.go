@@ -27,7 +27,7 @@ func (s *stream) newFiles() *disk.Files {
 
 // engineConfig returns the configuration of the stream's engine.
 func (s *stream) engineConfig() engine.Config {
-	return engine.Config{
+	config := engine.Config{
 		Limits: s.limits, BlockSize: s.config.BlockSize, Level: s.syncing.level.engine(),
 		SyncEvery: s.syncing.every, Codec: disk.Codec(s.config.Name), Buffers: s.runtime.buffers,
 		Linger: lingerMost, FirstSequence: s.config.FirstSequence, MaxUnwritten: s.config.MaxUnwritten,
@@ -35,6 +35,10 @@ func (s *stream) engineConfig() engine.Config {
 		Derived: derivedFiles, Seed: s.runtime.seed, IndexFrom: s.config.IndexFrom, CompactBelow: max(s.config.CompactBelow, 0),
 		Compress: s.meta.Compression == compressionS2,
 	}
+	if s.config.ReadOnly {
+		return readOnlyEngine(config)
+	}
+	return config
 }
 
 // lingerMost is how long SyncNever keeps an acknowledged message in memory.

@@ -148,6 +148,23 @@ type Config struct {
 	NoRecovery         bool
 	RetryMin, RetryMax time.Duration
 
+	// ReadOnly opens the stream without changing anything: no byte, no time, no name in its directory, which may be
+	// one without permission to write, or on a file system that cannot be written to. What recovery does to a
+	// directory is done in memory alone. Everything that reads works, Snapshot, Verify and watches included;
+	// everything that would change the stream, UpdateConfig included, is refused with ErrReadOnly.
+	//
+	// The stream is shown as it was at one instant during Open, whatever becomes of it: nothing is removed because time
+	// passes, and what others store is not seen. A lost configuration is no error: the messages are shown as those of
+	// a stream without limits.
+	//
+	// No lock is taken, so that another process may have the stream open, a nats-server too, and change it. What
+	// was read is never wrong for that, but it may become unreadable: ErrChanged then; open it again. Open tries for a
+	// while to see a directory at one instant that changes all the time, and may return ErrChanged, too.
+	// docs/reading.md says what holds.
+	//
+	// Of Config only Dir, Name, MaxInFlight, MaxInFlightBytes, Runtime, Logger and FS count then.
+	ReadOnly bool
+
 	// RecreateMeta lets Open go on when the stream's configuration is lost, which is
 	// ErrMetaLost otherwise: that of this Open is taken, as of a new stream, and all
 	// messages are recovered. The stream's own limits are not known any more, so

@@ -49,6 +49,8 @@ var (
 	// ErrStopped: the store was stopped before it accepted the operation. Nothing was
 	// changed.
 	ErrStopped = engine.ErrStopped
+	// ErrReadOnly: refused, the stream was opened with Config.ReadOnly. Nothing was changed.
+	ErrReadOnly = engine.ErrReadOnly
 	// ErrFailed: a write or a sync failed. Unless the error is ErrOutcomeUnknown, too,
 	// the store refused the operation, and nothing was changed.
 	ErrFailed = engine.ErrFailed
@@ -74,6 +76,9 @@ var (
 	// ErrCorrupt: a record or file is damaged; errors.As with
 	// *blockio.CorruptionError says where.
 	ErrCorrupt = blockio.ErrCorrupt
+	// ErrChanged: somebody else has changed a file of the stream while it was open here; errors.As with
+	// *blockio.ChangedError says which one. See Config.ReadOnly.
+	ErrChanged = blockio.ErrChanged
 	// ErrMetaLost: there is a stream, but the file with its configuration is
 	// missing or damaged. Nothing was changed; Config.RecreateMeta is the way on
 	// without a backup. It wraps ErrCorrupt.

@@ -111,7 +111,7 @@ func (s *stream) renewIndex(now blockindex.Identity) {
 }
 
 func (a *storeActor) onRenew(ctx actor.Context, m *renewRequest) {
-	if a.ended || a.stopping || a.failure.childless || a.engine.Failed() != nil || a.truncation.work != nil {
+	if a.ended || a.stopping || a.config.ReadOnly || a.failure.childless || a.engine.Failed() != nil || a.truncation.work != nil {
 		return // the next reader that opens the index asks again
 	}
 	a.indexing++

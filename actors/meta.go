@@ -63,6 +63,9 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 	if c.BlockSize == 0 {
 		c.BlockSize = blockSizeFor(s.limits.MaxBytes, meta.Retention)
 	}
+	if c.ReadOnly {
+		return opened, s.checkReadOnly(meta)
+	}
 	opened.save = func() error { return s.saveMeta(meta, changed) }
 	if !meta.isNew && meta.lost == nil && opened.limits.Brings(s.limits) {
 		opened.save = func() error { return s.saveMeta(meta, false) }

@@ -19,7 +19,7 @@ import (
 )
 
 // lockFile is held while a stream is open.
-const lockFile = "millrace.lock"
+const lockFile = blockio.LockFile
 
 // Open opens the stream Config.Dir/Config.Name, which it creates when there is
 // none, and recovers it: it scans the blocks, cuts off what a crash has left of a
@@ -41,16 +41,24 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		return nil, err
 	}
 	config = config.withDefaults()
-	s := newStream(system, config)
-	a, err := s.open(ctx)
+	a, err := open(ctx, system, config)
 	if err != nil {
 		return nil, fmt.Errorf("actors: open stream %s: %w", config.Name, err)
 	}
+	s := a.stream
 	props := actor.PropsFromProducer(func() actor.Actor { return a },
 		actor.WithMailbox(func() actor.Mailbox { return s.mailbox }),
 		actor.WithGuardian(stopOnPanic{}))
 	pid := system.Root.SpawnPrefix(props, "millrace/"+config.Name+"/")
 	return &Store{stream: s, pid: pid}, nil
+}
+
+// open opens a stream in the way that its configuration wants. It has its defaults.
+func open(ctx context.Context, system *actor.ActorSystem, config Config) (*storeActor, error) {
+	if config.ReadOnly {
+		return openReadOnly(ctx, system, config)
+	}
+	return newStream(system, config).open(ctx)
 }
 
 // newStream returns a stream that is not open yet. Its configuration has its defaults.
@@ -127,7 +135,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
 		Scanners: s.runtime.scans, Readable: meta.save, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
-		ServerRemoves: s.serverLimits.removes,
+		ServerRemoves: s.serverLimits.removes, Timeless: s.config.ReadOnly,
 	}
 	if meta.then != nil {
 		r.Config.Limits, r.Then = meta.limits, meta.then

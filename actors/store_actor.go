@@ -182,6 +182,9 @@ func (a *storeActor) receive(ctx actor.Context) {
 func (a *storeActor) onStarted(ctx actor.Context) {
 	a.writer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &writerActor{} }))
 	a.flusher = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &flusherActor{} }))
+	if a.config.ReadOnly {
+		return
+	}
 	a.engine.Tick(a.runtime.now())
 	a.arm(ctx)
 }

@@ -21,6 +21,9 @@ func (a *storeActor) onStop(o *op) {
 	}
 	a.stopping = true
 	a.stopped.Store(true)
+	if a.config.ReadOnly {
+		return // there is nothing to complete
+	}
 	if a.engine.Failed() == nil {
 		a.stopEngine()
 	} else if a.failure.attempting {
@@ -97,8 +100,10 @@ func (a *storeActor) abort() {
 func (a *storeActor) onStopped(ctx actor.Context) {
 	defer close(a.gone)
 	defer a.survive()
-	a.writeRest()
-	a.proveEnd()
+	if !a.config.ReadOnly {
+		a.writeRest()
+		a.proveEnd()
+	}
 	a.abort()
 	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.lock.Close())
 	a.engine.Release()

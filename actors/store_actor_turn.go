@@ -12,7 +12,9 @@ import (
 // tick tells the engine the time. The end of the turn does not do it again: what a turn does takes less time than
 // anybody can expect of a clock.
 func (a *storeActor) tick() {
-	a.engine.Tick(a.runtime.now())
+	if !a.config.ReadOnly {
+		a.engine.Tick(a.runtime.now())
+	}
 	a.ticked = true
 }
 
@@ -70,6 +72,10 @@ func (a *storeActor) step(o *op) {
 	}
 	if o.stops() {
 		a.onStop(o)
+		return
+	}
+	if a.config.ReadOnly && o.changes() {
+		a.finish(o, engine.Reply{Tag: o, Err: ErrReadOnly})
 		return
 	}
 	if o.config != nil {
@@ -151,6 +157,10 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	a.goOnUpdating(ctx)
 	ready := a.engine.Ready()
 	a.deliver(ready.Replies)
+	if a.config.ReadOnly {
+		a.onReadOnlyTurnEnd(ctx, ready)
+		return
+	}
 	a.afterReplies(ctx)
 	if c := ready.Commit; c != nil {
 		a.commits++

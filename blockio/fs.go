@@ -24,6 +24,8 @@ type Entry struct {
 	Name  string
 	Size  int64 // bytes; of no meaning for a directory
 	IsDir bool
+	// ModTime is that of FileStat; of no meaning for a directory.
+	ModTime int64
 }
 
 // A FileStat is what File.Stat says of a file.

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// LockFile is the name of the file in the directory of a stream that is locked while a store of ours has it open.
+const LockFile = "millrace.lock"
+
 // StateFile is the name of the file beside the blocks in which nats-server keeps the state of the stream.
 const StateFile = "index.db"
 

@@ -126,7 +126,7 @@ func (osFS) ReadDir(name string) ([]Entry, error) {
 			if err != nil {
 				return nil, err
 			}
-			entry.Size = info.Size()
+			entry.Size, entry.ModTime = info.Size(), info.ModTime().UnixNano()
 		}
 		entries = append(entries, entry)
 	}

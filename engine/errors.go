@@ -28,6 +28,8 @@ var (
 	// ErrStopped: the stream was stopped before the command was accepted. Nothing was
 	// changed.
 	ErrStopped = errors.New("engine: stopped")
+	// ErrReadOnly: the stream was opened for reading only. Nothing was changed.
+	ErrReadOnly = errors.New("engine: open for reading only")
 	// ErrFailed: a write or a sync failed, of this command or of one before it. Unless
 	// the error is ErrOutcomeUnknown, too, the command was refused and changed nothing.
 	ErrFailed = errors.New("engine: storage failed")

@@ -78,6 +78,12 @@ func (l Limits) evicts() bool {
 	return l.MaxAge > 0 || l.MaxMsgsPer > 0 || (l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0))
 }
 
+// Timeless returns the limits without those by which a message goes because time passes.
+func (l Limits) Timeless() Limits {
+	l.MaxAge, l.MsgTTL, l.MarkerTTL = 0, TTLOff, 0
+	return l
+}
+
 // State is a stream at one instant.
 type State struct {
 	Messages      uint64 // live messages

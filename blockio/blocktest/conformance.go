@@ -230,7 +230,10 @@ func testDirs(t *testing.T, fsys blockio.FS, dir string) {
 	for i := range entries {
 		if entries[i].IsDir {
 			entries[i].Size = 0
+		} else {
+			require.NotZero(t, entries[i].ModTime)
 		}
+		entries[i].ModTime = 0
 	}
 	require.Equal(t, []blockio.Entry{{Name: "a"}, {Name: "b", Size: 5}, {Name: "x", IsDir: true}}, entries)
 	_, err = fsys.ReadDir(filepath.Join(dir, "none"))

@@ -273,7 +273,7 @@ func (m *MemFS) ReadDir(name string) ([]blockio.Entry, error) {
 	}
 	entries := make([]blockio.Entry, 0, len(dir.entries))
 	for base, n := range dir.entries {
-		entries = append(entries, blockio.Entry{Name: base, Size: n.live.size, IsDir: n.dir})
+		entries = append(entries, blockio.Entry{Name: base, Size: n.live.size, IsDir: n.dir, ModTime: n.modTime})
 	}
 	slices.SortFunc(entries, func(a, b blockio.Entry) int { return cmp.Compare(a.Name, b.Name) })
 	return entries, nil

@@ -34,6 +34,8 @@ type Recovery struct {
 	// ServerRemoves tells that a nats-server removes messages that no limit would, such as those that were
 	// consumed, and may leave no trace of that.
 	ServerRemoves bool
+	// Timeless keeps what goes because time passes, for somebody who looks at a stream and is not to change it.
+	Timeless bool
 	// Then, if not nil, has the limits that replace those of Config when the stream is open.
 	Then *NewLimits
 
@@ -60,7 +62,11 @@ type Failure struct {
 
 // Run scans the blocks, mends the tail, and returns an engine that serves.
 func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
-	rec := engine.NewRecovery(r.Config, r.Published)
+	config := r.Config
+	if r.Timeless {
+		config.Limits = config.Limits.Timeless()
+	}
+	rec := engine.NewRecovery(config, r.Published)
 	r.Generation = rec.Generation()
 	truncation, err := r.carryOutTruncation()
 	if err != nil {
