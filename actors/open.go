@@ -64,7 +64,7 @@ func open(ctx context.Context, system *actor.ActorSystem, config Config) (*store
 // newStream returns a stream that is not open yet. Its configuration has its defaults.
 func newStream(system *actor.ActorSystem, config Config) *stream {
 	s := &stream{
-		config: config, syncing: syncing{config.Sync, config.SyncEvery}, dir: filepath.Join(config.Dir, config.Name),
+		config: config, syncing: syncing{config.Sync, config.SyncEvery}, dir: filepath.Join(config.Dir, config.Name), below: config.FS,
 		log:    config.Logger.With("stream", config.Name),
 		system: system, runtime: config.Runtime,
 		published: engine.NewPublished(),

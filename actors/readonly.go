@@ -65,7 +65,9 @@ func tryReadOnly(ctx context.Context, system *actor.ActorSystem, config Config) 
 		return nil, err
 	}
 	config.FS = overlay
+	below := s.below
 	s = newStream(system, config)
+	s.below = below
 	a, err := s.recover(ctx)
 	if err != nil {
 		s.source.Blocks().Close()

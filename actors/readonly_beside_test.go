@@ -195,8 +195,11 @@ func TestReadersRefuseToWrite(t *testing.T) {
 	config.ReadOnly = true
 	r := open(t, config)
 	for name, write := range map[string]func() error{
-		"StoreMsg":   func() error { _, err := r.StoreMsg(t.Context(), "a", nil, nil); return err },
-		"StoreRaw":   func() error { _, err := r.StoreRaw(t.Context(), actors.RawMessage{Sequence: 4, Subject: "a"}); return err },
+		"StoreMsg": func() error { _, err := r.StoreMsg(t.Context(), "a", nil, nil); return err },
+		"StoreRaw": func() error {
+			_, err := r.StoreRaw(t.Context(), actors.RawMessage{Sequence: 4, Subject: "a"})
+			return err
+		},
 		"StoreBatch": func() error { _, err := r.StoreBatch(t.Context(), []actors.BatchMessage{{Subject: "a"}}); return err },
 		"Skip":       func() error { _, err := r.Skip(t.Context(), 0, 1); return err },
 		"SkipAt":     func() error { _, err := r.SkipAt(t.Context(), 0, 1, time.Now()); return err },

@@ -127,7 +127,7 @@ func everything(t *testing.T, s *actors.Store) []string {
 
 // checkReader opens what is in a file system for reading, and wants it to show what a store that may write shows, and
 // not to change anything.
-func checkReader(t *testing.T, mem *blocktest.MemFS, config actors.Config, what string) {
+func checkReader(t *testing.T, mem *blocktest.MemFS, config actors.Config, damaged bool, what string) {
 	t.Helper()
 	reads, tried := readable(mem)
 	writes := mem.Fork()
@@ -140,6 +140,7 @@ func checkReader(t *testing.T, mem *blocktest.MemFS, config actors.Config, what 
 	var got []string
 	if readErr == nil {
 		got = everything(t, reader)
+		checkVerify(t, reader, damaged, what)
 		require.NoError(t, reader.Stop(context.Background()), what)
 	}
 	require.Empty(t, tried(), what)
@@ -177,9 +178,9 @@ func TestReadersOfCrashImages(t *testing.T) {
 				continue
 			}
 			config := x.config
-			checkReader(t, image.mem, config, image.what)
+			checkReader(t, image.mem, config, false, image.what)
 			damage(t, image.mem, random, filepath.Join(config.Dir, config.Name))
-			checkReader(t, image.mem, config, image.what+", damaged")
+			checkReader(t, image.mem, config, true, image.what+", damaged")
 			images++
 		}
 	}

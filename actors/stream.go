@@ -17,6 +17,8 @@ import (
 type stream struct {
 	config Config
 	dir    string // Config.Dir/Config.Name
+	// below has the files as they are: Config.FS, unless the stream is open for reading only and that is its Overlay.
+	below  blockio.FS
 	limits engine.Limits
 	// publishing is what headers mean, like limits of the store actor once it runs.
 	publishing publishing
