@@ -120,7 +120,7 @@ func (b *Blocks) write(t *tail, data [][]byte, sync bool) (end, size int64, err 
 	}
 	if !b.opts.NoZeroAhead {
 		if extent := t.ahead.extent(end-t.end, end, t.size, b.opts.BlockSize); extent > 0 {
-			if err = writeZeros(t.file, end, extent); err != nil {
+			if err = writeZeros(storedFile(t.file), end, extent); err != nil {
 				return 0, 0, err
 			}
 			size = extent

@@ -162,9 +162,9 @@ func (b *Block) ReadAt(p []byte, offset int64) (int, error) { return b.file.Read
 // of it cannot be read, it is an *UnreadableError, and the rest comes with it.
 func (b *Block) ReadAll(buf []byte) ([]byte, error) {
 	if !b.whole {
-		return readOpen(b.file, b.path, MaxBlockFile, buf)
+		return readBlock(b.file, b.codec, b.path, -1, buf)
 	}
-	data, err := readSized(b.file, b.path, b.stat.Size, MaxBlockFile, buf)
+	data, err := readBlock(b.file, b.codec, b.path, b.stat.Size, buf)
 	if err == nil && int64(len(data)) < b.stat.Size {
 		err = fmt.Errorf("blockio: read %s: %d of %d bytes: %w", b.path, len(data), b.stat.Size, io.ErrUnexpectedEOF)
 	}

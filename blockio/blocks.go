@@ -153,7 +153,7 @@ func (b *Blocks) Codec(id uint32) *RecordCodec {
 // the error wraps an *UnreadableError, and the rest comes with it.
 func (b *Blocks) ReadAll(id uint32, buf []byte) ([]byte, error) {
 	data, err := b.readPlain(id, func(file File) ([]byte, error) {
-		return readOpen(file, b.Path(id), MaxBlockFile, buf)
+		return readBlock(file, b.Codec(id), b.Path(id), -1, buf)
 	})
 	return data, b.wrap("read", id, err)
 }
@@ -203,13 +203,18 @@ func (b *Blocks) Create(id uint32) error {
 // file has behind end must be zeros; anything else is an error, ErrOffset, and
 // so is a file that is shorter.
 func (b *Blocks) OpenTail(id uint32, end int64) error {
+	if end == 0 {
+		if err := b.renewKey(id); err != nil {
+			return b.wrap("open", id, err)
+		}
+	}
 	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
 	if err != nil {
 		return b.wrap("open", id, err)
 	}
 	stat, err := file.Stat()
 	if err == nil {
-		err = checkZeros(file, end, stat.Size)
+		err = checkZeros(storedFile(file), end, stat.Size)
 	}
 	if err != nil {
 		return b.wrap("open", id, errors.Join(err, file.Close()))
@@ -326,7 +331,7 @@ func (b *Blocks) sealClosed(id uint32, size int64) error {
 	}
 	stat, err := file.Stat()
 	if err == nil {
-		err = checkZeros(file, size, stat.Size)
+		err = checkZeros(storedFile(file), size, stat.Size)
 	}
 	if err == nil && stat.Size > size {
 		err = file.Truncate(size)
@@ -404,6 +409,8 @@ func (b *Blocks) Remove(ids ...uint32) error {
 	if removed {
 		if err := b.syncDir(); err != nil {
 			errs = append(errs, fmt.Errorf("blockio: remove blocks of %s: %w", b.stream, err))
+		} else {
+			b.removeKeys(ids)
 		}
 	}
 	return errors.Join(errs...)

@@ -84,8 +84,8 @@ func (b *Blocks) eraseIn(file File, id uint32, sequence uint64, offset int64, si
 	if err := b.clearAround(id, derived); err != nil {
 		return err
 	}
-	if compressed {
-		return b.eraseCompressed(file, stat.Size, readable, id, sequence, offset, size)
+	if _, sealed := file.(SealedFile); compressed || sealed {
+		return b.eraseAnew(file, stat.Size, readable, compressed, id, sequence, offset, size)
 	}
 	if source := b.opts.Source; source != nil {
 		source.RetireAll(id)
@@ -100,10 +100,11 @@ func (b *Blocks) eraseIn(file File, id uint32, sequence uint64, offset int64, si
 	return SyncFile(file)
 }
 
-// eraseCompressed is the rest of Erase for a compressed block. The new file takes the place of the old one, of which
-// then all is overwritten with zeros: what was compressed has no place of its own in it.
-func (b *Blocks) eraseCompressed(file File, length int64, readable File, id uint32, sequence uint64, offset int64, size int) error {
-	data, err := readOpen(readable, b.Path(id), MaxBlockFile, nil)
+// eraseAnew is the rest of Erase for a block that is compressed or encrypted. The new file takes the place of the old one, of which
+// then all is overwritten with zeros: what was compressed has no place of its own in it, and what is encrypted would be under the
+// same key stream as before.
+func (b *Blocks) eraseAnew(file File, length int64, readable File, compressed bool, id uint32, sequence uint64, offset int64, size int) error {
+	data, err := readBlock(readable, b.Codec(id), b.Path(id), -1, nil)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,11 @@ func (b *Blocks) eraseCompressed(file File, length int64, readable File, id uint
 	if err := b.Codec(id).putErased(data[offset:][:size], sequence, zeroReader{}); err != nil {
 		return err
 	}
-	err = b.putInPlace(id, Compress(data), func() error {
+	content := data
+	if compressed {
+		content = Compress(data)
+	}
+	err = b.putInPlace(id, content, func() error {
 		if source := b.opts.Source; source != nil {
 			source.RetireAll(id)
 		}
@@ -124,13 +129,16 @@ func (b *Blocks) eraseCompressed(file File, length int64, readable File, id uint
 	if err == nil {
 		err = b.syncDir()
 	}
+	if err == nil {
+		err = b.settleKey(id)
+	}
 	if err != nil {
 		return err
 	}
 	if source := b.opts.Source; source != nil {
 		source.RetireAll(id) // who has opened the old file since reads it no more either
 	}
-	if _, err := file.WriteAt(make([]byte, length), 0); err != nil {
+	if _, err := storedFile(file).WriteAt(make([]byte, length), 0); err != nil {
 		return err
 	}
 	return SyncFile(file)

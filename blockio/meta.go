@@ -74,7 +74,11 @@ func NewStreamMeta(stream string, created time.Time) *StreamMeta {
 	return m
 }
 
+// encrypted reports whether the stream in dir is encrypted, and the file system does not know of it.
 func encrypted(fsys FS, dir string) bool {
+	if _, ok := fsys.(Sealer); ok {
+		return false
+	}
 	features, err := ReadDirectoryFeatures(fsys, dir)
 	return err == nil && features.Encrypted
 }
@@ -88,6 +92,19 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 		return fmt.Errorf("%w: %q, want %q", ErrName, m.Name, stream)
 	}
 	data, err := m.encode()
+	if err != nil {
+		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
+	}
+	seal := func(plain []byte) ([]byte, error) { return plain, nil }
+	if s, ok := SealerOf(fsys); ok {
+		seal = s.SealMeta
+	}
+	return WriteMetaBytes(fsys, dir, stream, data, seal)
+}
+
+// WriteMetaBytes is WriteMeta of what meta.inf is to say, which it holds as seal returns it.
+func WriteMetaBytes(fsys FS, dir, stream string, plain []byte, seal func(plain []byte) ([]byte, error)) error {
+	data, err := seal(plain)
 	if err == nil {
 		err = writeNextSum(fsys, dir, MetaSum(stream, data))
 	}

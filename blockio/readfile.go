@@ -16,6 +16,23 @@ func readOpen(file File, name string, limit int64, buf []byte) ([]byte, error) {
 	return readSized(file, name, stat.Size, limit, buf)
 }
 
+// readBlock reads the first size bytes of the open file of a block, or all with a size below 0, as readSized does.
+func readBlock(file File, key *RecordCodec, name string, size int64, buf []byte) ([]byte, error) {
+	stored := storedFile(file)
+	if size < 0 {
+		stat, err := stored.Stat()
+		if err != nil {
+			return nil, err
+		}
+		size = stat.Size
+	}
+	data, err := readSized(stored, name, size, MaxBlockFile, buf)
+	if sealed, ok := file.(SealedFile); ok {
+		unsealAll(sealed, key, data)
+	}
+	return data, err
+}
+
 // readSized reads the first size bytes of an open file, or as many as there are, into
 // buf, which is replaced when it is too small. A size above the limit is ErrTooLarge.
 // When some of it cannot be read, the error is an *UnreadableError, and the rest comes

@@ -85,7 +85,7 @@ func readMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
 		return nil, missingMeta(fsys, dir)
 	}
 	proof := files.proof(stream)
-	m, err := parseMeta(files.inf)
+	m, err := parseMeta(openMeta(fsys, files.inf))
 	switch {
 	case proof != summed && encrypted(fsys, dir), err != nil && encrypted(fsys, dir):
 		return nil, fmt.Errorf("%w: %s", ErrEncrypted, path)
@@ -102,6 +102,14 @@ func readMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
 	return m, nil
 }
 
+// openMeta returns what meta.inf says by what it holds.
+func openMeta(fsys FS, stored []byte) []byte {
+	if s, ok := SealerOf(fsys); ok {
+		return s.OpenMeta(stored)
+	}
+	return stored
+}
+
 // missingMeta returns what it means that there is no meta.inf.
 func missingMeta(fsys FS, dir string) error {
 	path := filepath.Join(dir, metaFile)
@@ -112,7 +120,7 @@ func missingMeta(fsys FS, dir string) error {
 		return missing
 	case err != nil:
 		return err
-	case features.Encrypted:
+	case features.Encrypted && encrypted(fsys, dir):
 		return fmt.Errorf("%w: %s", ErrEncrypted, dir)
 	}
 	return metaLost(path, "missing beside blocks")
@@ -145,7 +153,7 @@ func finishMeta(fsys FS, dir, stream string) (renewed bool, err error) {
 	case files.inf == nil || files.proof(stream) != unsummed:
 		return false, nil // as nearly always
 	default:
-		if m, err := parseMeta(files.inf); err != nil || m.Name != stream {
+		if m, err := parseMeta(openMeta(fsys, files.inf)); err != nil || m.Name != stream {
 			return false, nil // ReadMeta says what is wrong
 		}
 		renewed = true

@@ -49,7 +49,10 @@ func (b *Blocks) rewrite(id uint32, generation uint64, content []byte, derived [
 		undo()
 		return err
 	}
-	return b.syncDir()
+	if err := b.syncDir(); err != nil {
+		return err
+	}
+	return b.settleKey(id)
 }
 
 // putInPlace gives a new file the place of that of a block, which is not durable yet. before is called when it is
@@ -59,6 +62,9 @@ func (b *Blocks) putInPlace(id uint32, content []byte, before func() error) erro
 	err := writeFile(b.fs, temp, content)
 	if err == nil {
 		err = before()
+	}
+	if _, sealed := SealerOf(b.fs); sealed && err == nil {
+		err = b.syncDir() // its key is there
 	}
 	if err == nil {
 		err = b.fs.Rename(temp, b.Path(id))

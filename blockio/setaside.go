@@ -109,9 +109,12 @@ func readPart(fsys FS, name string, from, size int64) ([]byte, error) {
 
 func readPartOf(file File, name string, from, size int64) ([]byte, error) {
 	data := make([]byte, size)
-	n, err := readAround(file, name, data, from)
+	n, err := readAround(storedFile(file), name, data, from)
 	if errors.Is(err, io.EOF) {
 		err = nil
+	}
+	if sealed, ok := file.(SealedFile); ok {
+		unsealPart(sealed, data[:n], from)
 	}
 	return data[:n], err
 }

@@ -170,5 +170,13 @@ func (b *Blocks) CreateWith(id uint32, content []byte) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b.wrap("create", id, err)
 	}
-	return b.wrap("create", id, ReplaceFile(b.fs, b.Path(id), content))
+	if _, sealed := SealerOf(b.fs); !sealed {
+		return b.wrap("create", id, ReplaceFile(b.fs, b.Path(id), content))
+	}
+	if err = b.putInPlace(id, content, func() error { return nil }); err == nil {
+		if err = b.syncDir(); err == nil {
+			err = b.settleKey(id)
+		}
+	}
+	return b.wrap("create", id, err)
 }

@@ -1,0 +1,68 @@
+package sealed
+
+import (
+	"sync"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// offsetFile is a file that is combined with a key stream, behind a head that is not.
+type offsetFile struct {
+	stored blockio.File
+	stream *keyStream
+	head   int64 // its length
+}
+
+// scratchSize is how much is encrypted at a time, in bytes.
+const scratchSize = 256 << 10
+
+var scratch = sync.Pool{New: func() any {
+	buf := make([]byte, scratchSize)
+	return &buf
+}}
+
+// ReadAt implements blockio.File.
+func (f *offsetFile) ReadAt(p []byte, offset int64) (int, error) {
+	if offset < 0 {
+		return f.stored.ReadAt(p, offset) // whose error it is
+	}
+	n, err := f.stored.ReadAt(p, f.head+offset)
+	f.stream.xor(p[:n], p[:n], offset)
+	return n, err
+}
+
+// WriteAt implements blockio.File.
+func (f *offsetFile) WriteAt(p []byte, offset int64) (written int, err error) {
+	if offset < 0 || len(p) == 0 {
+		return f.stored.WriteAt(p, offset)
+	}
+	pooled := scratch.Get().(*[]byte)
+	defer scratch.Put(pooled)
+	for len(p) > 0 {
+		n := min(len(p), scratchSize)
+		f.stream.xor(*pooled, p[:n], offset)
+		done, err := f.stored.WriteAt((*pooled)[:n], f.head+offset)
+		written += done
+		if err != nil {
+			return written, err
+		}
+		p, offset = p[n:], offset+int64(n)
+	}
+	return written, nil
+}
+
+// Truncate implements blockio.File.
+func (f *offsetFile) Truncate(size int64) error { return f.stored.Truncate(f.head + size) }
+
+// Sync implements blockio.File.
+func (f *offsetFile) Sync() error { return f.stored.Sync() }
+
+// Stat implements blockio.File.
+func (f *offsetFile) Stat() (blockio.FileStat, error) {
+	stat, err := f.stored.Stat()
+	stat.Size = max(0, stat.Size-f.head)
+	return stat, err
+}
+
+// Close implements blockio.File.
+func (f *offsetFile) Close() error { return f.stored.Close() }
