@@ -130,7 +130,7 @@ type Config struct {
 
 	// BlockSize is the size at which a new block file is begun, 4 KiB to 8 MiB.
 	// Default, as nats-server chooses it: 8 MiB, 4 MiB for an interest stream or a work queue of
-	// a server, or about a quarter of MaxBytes.
+	// a server, 2 MiB for an encrypted stream, or about a quarter of MaxBytes.
 	BlockSize int64
 	// MaxInFlight bounds the operations on their way. Default 16,384, at most
 	// 2^22.
@@ -188,6 +188,17 @@ type Config struct {
 	// the blocks that are there as well; turned off, it leaves them compressed until they are compacted. It is stored
 	// with the stream.
 	Compression Switch
+
+	// Key, if not nil, encrypts the stream, as a nats-server does: it returns the key, of 32 bytes, with which those of the
+	// stream and of its blocks are wrapped, see KeyFunc. One that was plain is converted when it is opened. ServerKey returns that of a
+	// nats-server. docs/encryption.md has what this protects.
+	Key KeyFunc
+	// OldKey, if not nil, is the Key of before: what Key does not open is wrapped with Key anew when the stream is
+	// opened.
+	OldKey KeyFunc
+	// Cipher is how the stream is encrypted. One that is encrypted in another way is converted when it is opened, block by
+	// block; a crash meanwhile does no harm. Default: as stored, ChaCha20 for a stream that is not encrypted.
+	Cipher Cipher
 
 	// Runtime holds what stores of a process share. Default: one for all.
 	Runtime *Runtime
@@ -262,6 +273,12 @@ func (c *Config) Validate() error {
 	}
 	if c.AllowMsgSchedules > Off {
 		bad("AllowMsgSchedules %d is not a switch", c.AllowMsgSchedules)
+	}
+	if c.Cipher > CipherAES {
+		bad("Cipher %d is not a cipher", c.Cipher)
+	}
+	if c.Key == nil && (c.OldKey != nil || c.Cipher == CipherChaCha20 || c.Cipher == CipherAES) {
+		bad("OldKey or Cipher without Key")
 	}
 	if c.Compression > Off {
 		bad("Compression %d is not a switch", c.Compression)
@@ -364,8 +381,11 @@ func validSubject(s string) bool {
 }
 
 // blockSizeFor returns the default block size, as nats-server chooses it.
-func blockSizeFor(maxBytes int64, retention string) int64 {
+func blockSizeFor(maxBytes int64, retention string, encrypted bool) int64 {
 	if maxBytes <= 0 {
+		if encrypted {
+			return 2 << 20
+		}
 		if retention == "interest" || retention == "workqueue" {
 			return 4 << 20 // its messages go from anywhere
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/sealed"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -28,6 +29,9 @@ var (
 	// ErrUnsupported: the directory uses a feature that this version cannot
 	// handle. Nothing was changed.
 	ErrUnsupported = disk.ErrUnsupported
+	// ErrKey: the stream is encrypted, and there is no Key, or another one than that with which it was. Nothing was
+	// changed.
+	ErrKey = sealed.ErrKey
 	// ErrConfig: the configuration is not valid. The error lists every problem.
 	ErrConfig = errors.New("actors: invalid configuration")
 	// ErrBadTime: the time of a raw message is not one that the format can hold: it

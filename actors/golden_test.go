@@ -45,6 +45,11 @@ type golden struct {
 	Stream   string          `json:"stream"`
 	State    goldenState     `json:"state"`
 	Messages []goldenMessage `json:"msgs"`
+	// Encryption says what the files are encrypted with, if they are.
+	Encryption struct {
+		Account string `json:"account"`
+		MainKey string `json:"master_key"`
+	} `json:"encryption"`
 	// lost are the deleted ones that we say are lost: nats-server knows only how many bytes that are.
 	lost      []uint64
 	lostBytes uint64
@@ -160,7 +165,7 @@ func checkGoldenMessage(t *testing.T, want *goldenMessage, m actors.Message) {
 func TestDirectoriesOfNatsServerAreReadBack(t *testing.T) {
 	for _, name := range []string{
 		"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "schedules", "corrupted-tail", "many-subjects", "purged",
-		"head-tombstones-lost", "corrupted-tail-index", "compressed",
+		"head-tombstones-lost", "corrupted-tail-index", "compressed", "encrypted",
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, g := loadGolden(t, name)
@@ -184,6 +189,9 @@ func readBack(t *testing.T, dir string, g *golden, stays bool) {
 	t.Helper()
 	index := filepath.Join(dir, g.Stream, "msgs", "index.db")
 	config := actors.Config{Dir: dir, Name: g.Stream}
+	if g.Encryption.Account != "" {
+		config.Key = actors.ServerKey(g.Encryption.Account, g.Encryption.MainKey)
+	}
 	for range 2 { // opening alone changes nothing that counts
 		s := open(t, config)
 		checkGolden(t, s, g)
@@ -243,18 +251,19 @@ func TestUnsupportedDirectoriesAreLeftAlone(t *testing.T) {
 		name, golden string
 		prepare      func(t *testing.T, stream string)
 		want         string
+		is           error
 	}{
-		{"encrypted", "encrypted", nil, "encrypted"},
+		{"encrypted", "encrypted", nil, "encrypted", actors.ErrKey},
 		{"compressed in an unknown way", "compressed", func(t *testing.T, stream string) {
 			path := filepath.Join(stream, "msgs", "1.blk")
 			data, err := os.ReadFile(path)
 			require.NoError(t, err)
 			data[3], data[10] = 9, 'X'
 			require.NoError(t, os.WriteFile(path, data, 0o600))
-		}, "algorithm 9"},
+		}, "algorithm 9", actors.ErrUnsupported},
 		{"encrypted without blocks", "encrypted", func(t *testing.T, stream string) {
 			require.NoError(t, os.RemoveAll(filepath.Join(stream, "msgs")))
-		}, "encrypted"},
+		}, "encrypted", actors.ErrKey},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			dir, g := loadGolden(t, row.golden)
@@ -264,7 +273,7 @@ func TestUnsupportedDirectoriesAreLeftAlone(t *testing.T) {
 			before := tree(t, dir)
 			for range 2 {
 				_, err := actors.Open(t.Context(), quiet, actors.Config{Dir: dir, Name: g.Stream, MaxMsgs: 1})
-				require.ErrorIs(t, err, actors.ErrUnsupported)
+				require.ErrorIs(t, err, row.is)
 				require.ErrorContains(t, err, row.want)
 				require.Equal(t, before, tree(t, dir))
 			}

@@ -61,7 +61,7 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 	}
 	c.FirstSequence = meta.FirstSeq
 	if c.BlockSize == 0 {
-		c.BlockSize = blockSizeFor(s.limits.MaxBytes, meta.Retention)
+		c.BlockSize = blockSizeFor(s.limits.MaxBytes, meta.Retention, s.cipher() != CipherNone)
 	}
 	if c.ReadOnly {
 		return opened, s.checkReadOnly(meta)
@@ -87,7 +87,7 @@ func (s *stream) readMeta() (storedMeta, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		stored.isNew = true
 	case errors.Is(err, blockio.ErrEncrypted):
-		return stored, fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
+		return stored, errNoKey
 	case errors.Is(err, ErrMetaLost) && c.RecreateMeta:
 		stored.lost = err
 	case errors.Is(err, ErrMetaLost):
@@ -107,8 +107,8 @@ func (s *stream) readMeta() (storedMeta, error) {
 	case errors.Is(err, fs.ErrNotExist) && stored.isNew:
 	case err != nil:
 		return stored, err
-	case features.Encrypted:
-		return stored, fmt.Errorf("%w: the stream is encrypted", ErrUnsupported)
+	case features.Encrypted && c.Key == nil:
+		return stored, errNoKey
 	}
 	stored.hasIndex, stored.purgeCut = features.HasIndex, features.PurgeCut
 	return stored, nil

@@ -29,8 +29,9 @@ const lockFile = blockio.LockFile
 //
 // Errors: ErrConfig lists every problem of the configuration; ErrLocked says who
 // has the stream open; ErrCorrupt names a meta file that cannot be trusted;
-// ErrUnsupported a feature of nats-server that this version cannot handle (an
-// encrypted stream, blocks that are compressed in another way than S2). None of these changes anything. Damaged
+// ErrUnsupported a feature of nats-server that this version cannot handle (blocks that
+// are compressed in another way than S2); ErrKey says that the stream is encrypted, and there is no
+// Key or the wrong one. None of these changes anything. Damaged
 // records are no error: they are logged, counted in State, and the rest is
 // served.
 func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store, error) {
@@ -72,8 +73,9 @@ func newStream(system *actor.ActorSystem, config Config) *stream {
 		reads:     mailbox.NewCredits(mostReads, config.MaxInFlightBytes, ErrStopped),
 		gone:      make(chan struct{}),
 	}
+	s.encrypt()
 	s.source = read.NewSource(read.Config{
-		Stream: config.Name, FS: config.FS, Dir: s.dir, Published: s.published, Shared: s.runtime.readers,
+		Stream: config.Name, FS: s.config.FS, Dir: s.dir, Published: s.published, Shared: s.runtime.readers,
 		Stopped: &s.stopped, Log: s.log, BadIndex: s.reindex, Lose: s.lose, Renew: s.renewIndex, IndexFrom: config.IndexFrom,
 	})
 	s.mailbox = mailbox.New(mailbox.Options{
@@ -97,6 +99,9 @@ func (stopOnPanic) HandleFailure(system *actor.ActorSystem, supervisor actor.Sup
 // open locks the directory, reads the meta file, and recovers.
 func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 	fsys := s.config.FS
+	if err := s.lookAtKeys(); err != nil {
+		return nil, err
+	}
 	if err := s.refuseUntouched(); err != nil {
 		return nil, err
 	}
@@ -117,6 +122,9 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 
 // recover brings up the store actor from the files. The directory is locked.
 func (s *stream) recover(ctx context.Context) (*storeActor, error) {
+	if err := s.lookAtKeys(); err != nil {
+		return nil, err
+	}
 	meta, err := s.openMeta()
 	if err != nil {
 		return nil, err
@@ -129,6 +137,9 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	}
 	files := s.newFiles()
 	if err := s.config.FS.MkdirAll(files.Blocks.Dir()); err != nil {
+		return nil, err
+	}
+	if err := s.prepareKeys(ctx); err != nil {
 		return nil, err
 	}
 	start := time.Now()

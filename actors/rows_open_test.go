@@ -36,7 +36,7 @@ func TestRowsOfOpen(t *testing.T) {
 		{"B.6 open: encrypted, without a key", func(_ *actors.Config, files *blocktest.FaultFS, dir string) {
 			require.NoError(t, files.MkdirAll(dir))
 			require.NoError(t, blockio.ReplaceFile(files, dir+"/meta.key", []byte("key")))
-		}, actors.ErrUnsupported},
+		}, actors.ErrKey},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			files := blocktest.NewFaultFS(blocktest.NewMemFS())

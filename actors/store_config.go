@@ -45,6 +45,8 @@ func (s *stream) checkUpdate(c *Config) error {
 		return fmt.Errorf("%w: name is empty", ErrConfig)
 	case c.Name != s.config.Name:
 		return fmt.Errorf("%w: the name of stream %s cannot be changed to %s", ErrConfig, s.config.Name, c.Name)
+	case c.Cipher != CipherAsStored && c.Cipher != s.cipher():
+		return fmt.Errorf("%w: the cipher of stream %s cannot be changed while it is open", ErrConfig, c.Name)
 	case c.Dir == "":
 		c.Dir = s.config.Dir
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors/internal/mailbox"
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/sealed"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -19,6 +20,7 @@ type stream struct {
 	dir    string // Config.Dir/Config.Name
 	// below has the files as they are: Config.FS, unless the stream is open for reading only and that is its Overlay.
 	below  blockio.FS
+	sealed *sealed.FS // config.FS if the stream has a key, else nil
 	limits engine.Limits
 	// publishing is what headers mean, like limits of the store actor once it runs.
 	publishing publishing

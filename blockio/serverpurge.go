@@ -37,7 +37,9 @@ func FinishServerPurge(fsys FS, dir string) (did bool, err error) {
 	case hasBlock:
 		err = p.replace(hasBlocks)
 	case begun:
-		err = p.removeAll(purgeNewDir)
+		if err = p.removeKeyless(); err == nil {
+			err = p.removeAll(purgeNewDir)
+		}
 	}
 	if err == nil && !begun && !hasBlocks {
 		return true, p.wrap(p.rename(purgeOldDir, blocksDir))
@@ -72,6 +74,31 @@ func (p serverPurge) look(name string) (exists, hasBlock bool, err error) {
 		hasBlock = hasBlock || strings.HasSuffix(entry.Name, blockSuffix)
 	}
 	return err == nil, hasBlock, err
+}
+
+// removeKeyless removes, durably, the blocks of which the key alone is in the new directory: what was to follow it holds nothing but a
+// tombstone, and cannot be read.
+func (p serverPurge) removeKeyless() error {
+	entries, err := p.fs.ReadDir(p.path(purgeNewDir))
+	if err != nil {
+		return err
+	}
+	removed := false
+	for _, entry := range entries {
+		stem, ok := strings.CutSuffix(entry.Name, ".key")
+		if !ok {
+			continue
+		}
+		err := p.fs.Remove(filepath.Join(p.path(blocksDir), stem+blockSuffix))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		removed = removed || err == nil
+	}
+	if !removed {
+		return nil
+	}
+	return p.fs.SyncDir(p.path(blocksDir))
 }
 
 // replace puts the new directory into the place of that of the blocks.

@@ -24,6 +24,7 @@ var walls = map[string][]string{
 	"blockio":                 {},
 	"blockio/archive":         {"blockio"},
 	"blockio/blockindex":      {"blockio"},
+	"blockio/sealed":          {"blockio"},
 	"blockio/streamstate":     {},
 	"engine":                  {"engine/duplicates", "engine/stamps", "engine/subjects", "engine/wheel"},
 	"engine/duplicates":       {},
@@ -35,7 +36,7 @@ var walls = map[string][]string{
 	"actors/internal/read":    {"blockio", "blockio/blockindex", "engine", "engine/subjects"},
 	"actors": {
 		"actors/internal/disk", "actors/internal/mailbox", "actors/internal/read",
-		"blockio", "blockio/archive", "blockio/blockindex", "engine",
+		"blockio", "blockio/archive", "blockio/blockindex", "blockio/sealed", "engine",
 	},
 }
 

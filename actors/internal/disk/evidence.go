@@ -191,6 +191,12 @@ func (r *Recovery) endsAsProven(list []blockio.BlockInfo, tail int) bool {
 	return r.evidence.hasEnd && !r.ServerWasHere && list[n-1].ID == r.evidence.end.Block && list[n-1].Size <= r.evidence.end.Size
 }
 
+// wasStopped reports whether the stream is as a clean stop has left it, and nothing was written to its last block since.
+func (r *Recovery) wasStopped(list []blockio.BlockInfo) bool {
+	n := len(list)
+	return n > 0 && r.evidence.hasEnd && !r.ServerWasHere && list[n-1].ID == r.evidence.end.Block && list[n-1].Size == r.evidence.end.Size
+}
+
 // began returns the sequence that the stream began with before the damage, 0 when nobody knows. What is below
 // it was removed.
 func (r *Recovery) began(rec *engine.Recovery, list []blockio.BlockInfo) uint64 {

@@ -37,6 +37,9 @@ func (r *Recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *e
 			tail = i
 		}
 	}
+	if _, encrypted := blockio.SealerOf(r.FS); encrypted {
+		r.sealTail = !r.wasStopped(list)
+	}
 	if r.endsAsProven(list, tail) {
 		tail = -1
 	}

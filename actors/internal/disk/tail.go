@@ -47,7 +47,7 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		return r.settle(id, s.found.End, s.found.MarkCRC)
 	}
 	// A block that is full takes no more records: for the engine it is sealed, and its messages may be erased.
-	if last && r.After == nil && appendable(&s.found) && s.found.End < r.Config.BlockSize {
+	if last && r.After == nil && r.appendable(&s.found) && s.found.End < r.Config.BlockSize {
 		return r.Blocks.OpenTail(id, s.found.End)
 	}
 	return nil

@@ -29,6 +29,10 @@ type Files struct {
 	// Published is what readers are shown.
 	Published *engine.Published
 
+	// sealTail: recovery does not append to what it finds. In an encrypted block that may have been written to behind its end
+	// the same bytes of the key stream would be used twice.
+	sealTail bool
+
 	loads attempts // to load tables
 	looks attempts // to see what an index shows that is to be written anew
 
@@ -210,8 +214,13 @@ func (f *Files) scanAround(id uint32, data []byte, unreadable []blockio.SectorRa
 	}
 	scan.Mark(found.MarkCRC)
 	scan.Around(found.LostHead, found.LostEnd)
-	scan.Finish(found.End, last && appendable(&found), found.Lost, found.LostBytes)
+	scan.Finish(found.End, last && f.appendable(&found), found.Lost, found.LostBytes)
 	return scan, found
+}
+
+// appendable reports whether records may be appended to a block as recovery finds it.
+func (f *Files) appendable(found *blockio.BlockScan) bool {
+	return appendable(found) && (!f.sealTail || found.End == 0)
 }
 
 // appendable reports whether records may be appended to a block. Behind damage they may not: it would
