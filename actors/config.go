@@ -259,7 +259,7 @@ func (c *Config) Validate() error {
 	if c.Dir == "" {
 		bad("Dir is empty")
 	}
-	if err := ValidName(c.Name); err != nil {
+	if err := storedName(c.Name); err != nil {
 		problems = append(problems, err)
 	}
 	if c.Sync > SyncNever {
@@ -346,22 +346,6 @@ func (c *Config) Validate() error {
 	}
 	if len(problems) > 0 {
 		return fmt.Errorf("%w: %w", ErrConfig, errors.Join(problems...))
-	}
-	return nil
-}
-
-// ValidName returns why a name cannot be a stream's, or nil.
-func ValidName(name string) error {
-	switch {
-	case name == "":
-		return errors.New("name is empty")
-	case len(name) > 255:
-		return fmt.Errorf("name of %d bytes is longer than 255", len(name))
-	}
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c == 0x7f || strings.IndexByte(`.*>/\`, c) >= 0 {
-			return fmt.Errorf("name %q holds %q", name, c)
-		}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 func TestValidateListsEveryProblemAtOnce(t *testing.T) {
@@ -122,13 +123,16 @@ var names = []struct {
 	name string
 	good bool
 }{
-	{"ORDERS", true}, {"a", true}, {"a-b_c", true}, {"ünï世", true}, {"$G", true}, {"a:b", true},
+	{"ORDERS", true}, {"a", true}, {"a-b_c", true}, {"ünï世", true}, {"$G", true}, {"a=b;c,d", true}, {"CONSOLE", true}, {"COM10", true}, {"com", true},
 	{"millrace", true}, {strings.Repeat("n", 255), true},
 	{"", false}, {strings.Repeat("n", 256), false}, {strings.Repeat("世", 86), false},
 	{".", false}, {"..", false}, {"a.b", false}, {".hidden", false}, {"../up", false},
 	{"a/b", false}, {"/a", false}, {`a\b`, false}, {`..\up`, false},
 	{"a b", false}, {"a\tb", false}, {"a\nb", false}, {"a\x00b", false}, {"a\x7f", false},
 	{"*", false}, {">", false}, {"a.>", false},
+	{"a:b", false}, {"C:", false}, {`a"b`, false}, {"a|b", false}, {"a?b", false}, {"a<b", false},
+	{"k\xfcnden", false}, {"a\u200bb", false}, {"a\u202eb", false}, {"a\u0085b", false}, {"a\u00a0b", false}, {"\ufeffa", false},
+	{"CON", false}, {"con", false}, {"Nul", false}, {"aux", false}, {"PRN", false}, {"com1", false}, {"LPT9", false}, {"COM²", false}, {"CONOUT$", false},
 }
 
 // TestNothingEscapesDir: a name that is taken makes a folder right in Dir, and one
@@ -153,6 +157,40 @@ func TestNothingEscapesDir(t *testing.T) {
 			require.Len(t, entries, 1)
 			require.Equal(t, child, entries[0].Name())
 		}
+	}
+}
+
+// TestStreamsThatDifferInCaseAloneAreRefused: on some systems they would be in one folder. Nothing is changed.
+func TestStreamsThatDifferInCaseAloneAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"Orders", "straße", "a1"} {
+		require.NoError(t, open(t, actors.Config{Dir: dir, Name: name}).Flush(t.Context()))
+	}
+	for name, good := range map[string]bool{"orders": false, "ORDERS": false, "STRAßE": false, "order": true, "A1": false, "a2": true} {
+		s, err := actors.Open(t.Context(), quiet, actors.Config{Dir: dir, Name: name})
+		if good {
+			require.NoError(t, err)
+			require.NoError(t, s.Stop(t.Context()))
+			continue
+		}
+		require.ErrorIs(t, err, actors.ErrConfig, name)
+		require.ErrorContains(t, err, "upper and lower case")
+		require.NoDirExists(t, filepath.Join(dir, name))
+	}
+}
+
+// TestOtherNamesOfAServerOpen: a stream that is there has the name that it has.
+func TestOtherNamesOfAServerOpen(t *testing.T) {
+	for _, name := range []string{"CON", "a:b", "a|b", "a\u200bb", `"a"`} {
+		dir := t.TempDir()
+		config := actors.Config{Dir: dir, Name: "new"}
+		s := open(t, config)
+		mustStore(t, s, "a", "x")
+		require.NoError(t, s.Stop(t.Context()))
+		require.NoError(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, name)))
+		require.NoError(t, blockio.WriteMeta(blockio.OS, filepath.Join(dir, name), name, blockio.NewStreamMeta(name, time.Now())))
+		config.Name = name
+		require.NoError(t, open(t, config).Flush(t.Context()), name)
 	}
 }
 

@@ -86,6 +86,9 @@ func (s *stream) readMeta() (storedMeta, error) {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
 		stored.isNew = true
+		if err := s.checkNewName(); err != nil && !c.ReadOnly {
+			return stored, err
+		}
 	case errors.Is(err, blockio.ErrEncrypted):
 		return stored, errNoKey
 	case errors.Is(err, ErrMetaLost) && c.RecreateMeta:

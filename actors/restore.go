@@ -86,7 +86,7 @@ func CatalogOf(ctx context.Context, r io.Reader) (SnapshotCatalog, error) {
 
 // check refuses a stream that Open would refuse.
 func (o *RestoreOptions) check(meta *blockio.StreamMeta) error {
-	if err := ValidName(meta.Name); err != nil {
+	if err := storedName(meta.Name); err != nil {
 		return errors.Join(ErrArchive, err)
 	}
 	if o.Name != "" && o.Name != meta.Name {
