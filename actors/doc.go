@@ -39,6 +39,9 @@
 //     loop), and State.LostMessages counts it once.
 //  8. Slices passed in may be used again when the call returns. Messages that
 //     come back are private copies, unless Borrowed says otherwise.
+//  9. No method takes a nil context: it panics in the goroutine of the caller, and
+//     nothing is changed. A message to the PID that is no request of a store is
+//     answered with UnknownReply.
 //
 // Directories are those of nats-server 2.14's file store: Config.Dir can be the
 // streams folder of a JetStream account. Only one process may have a stream

@@ -26,6 +26,8 @@ var (
 	ErrTooManyResults = read.ErrTooManyResults
 	// ErrOverloaded: too much work is in flight for an actor that sends by PID.
 	ErrOverloaded = errors.New("actors: too much work in flight")
+	// ErrUnknownRequest: a message to the PID is no request of a store.
+	ErrUnknownRequest = errors.New("actors: unknown request")
 	// ErrUnsupported: the directory uses a feature that this version cannot
 	// handle. Nothing was changed.
 	ErrUnsupported = disk.ErrUnsupported

@@ -1,11 +1,17 @@
 package actors
 
-import "github.com/seed-d8b58eba/millrace/internal/subject"
+import (
+	"slices"
+
+	"github.com/seed-d8b58eba/millrace/internal/subject"
+)
 
 // Filters selects messages by subject. Calls that take several select what any of
 // them does, each message once, and calls that are given none select everything.
 type Filters struct {
-	patterns []string
+	one      string   // the pattern, if there is one
+	patterns []string // or several
+	count    int
 	literal  bool
 	compiled *subject.Set // of Compile
 }
@@ -15,11 +21,40 @@ type Filters struct {
 // one token, and > at the end for one or more. The empty pattern and > alone
 // select every message, also those with an empty subject, which no other pattern
 // does. Filter() selects nothing.
-func Filter(patterns ...string) Filters { return Filters{patterns: patterns} }
+func Filter(patterns ...string) Filters { return filtersOf(patterns, false) }
 
 // Literal selects messages that have one of some subjects, byte for byte: * and >
 // in them have no meaning. The empty one selects every message, as in Filter.
-func Literal(subjects ...string) Filters { return Filters{patterns: subjects, literal: true} }
+func Literal(subjects ...string) Filters { return filtersOf(subjects, true) }
+
+// filtersOf does not keep the slice: it is the caller's.
+func filtersOf(patterns []string, literal bool) Filters {
+	f := Filters{count: len(patterns), literal: literal}
+	if len(patterns) == 1 {
+		f.one = patterns[0]
+	} else {
+		f.patterns = slices.Clone(patterns)
+	}
+	return f
+}
+
+// add appends the compiled patterns to a list.
+func (f *Filters) add(list []subject.Pattern) []subject.Pattern {
+	compile := subject.Compile
+	if f.literal {
+		compile = subject.Literal
+	}
+	switch {
+	case f.compiled != nil:
+		return append(list, f.compiled.Patterns()...)
+	case f.count == 1:
+		return append(list, compile(f.one))
+	}
+	for _, text := range f.patterns {
+		list = append(list, compile(text))
+	}
+	return list
+}
 
 // Compile returns filters that select what any of some filters does, and that cost nothing to use again: in queries,
 // scans, purges and preconditions, by any number of goroutines. Without filters it selects everything.
@@ -77,17 +112,8 @@ func setOf(filters []Filters) subject.Set {
 	}
 	var few [4]subject.Pattern // mostly no more, which then need no memory of the heap
 	list := few[:0]
-	for _, f := range filters {
-		if f.compiled != nil {
-			list = append(list, f.compiled.Patterns()...)
-		}
-		for _, text := range f.patterns {
-			if f.literal {
-				list = append(list, subject.Literal(text))
-			} else {
-				list = append(list, subject.Compile(text))
-			}
-		}
+	for i := range filters {
+		list = filters[i].add(list)
 	}
 	return subject.NewSet(list...)
 }

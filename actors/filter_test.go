@@ -76,3 +76,28 @@ func TestARawMessageWithTheTimeOfTheStore(t *testing.T) {
 	require.Equal(t, clock, m.Time)
 	require.Equal(t, block, m.HeaderBlock)
 }
+
+// TestSlicesOfPatternsAreTheCallers: they may be used again when the call returns.
+func TestSlicesOfPatternsAreTheCallers(t *testing.T) {
+	s := open(t, actors.Config{})
+	for _, subject := range []string{"a", "b", "c", "d"} {
+		mustStore(t, s, subject, "x")
+	}
+	patterns, one := []string{"a", "b"}, []string{"a"}
+	filters, single, literals := actors.Filter(patterns...), actors.Filter(one...), actors.Literal(patterns...)
+	last := s.MultiLastMsgs(t.Context(), patterns, 0, 0)
+	patterns[0], patterns[1], one[0] = "c", "d", "d"
+	for i, row := range []struct {
+		filters actors.Filters
+		want    []uint64
+	}{{filters, []uint64{1, 2}}, {single, []uint64{1}}, {literals, []uint64{1, 2}}} {
+		got, _ := collect(t, s, row.filters)
+		require.Equal(t, row.want, got, i)
+	}
+	var got []uint64
+	for m, err := range last {
+		require.NoError(t, err)
+		got = append(got, m.Sequence)
+	}
+	require.Equal(t, []uint64{1, 2}, got)
+}

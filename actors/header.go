@@ -38,8 +38,8 @@ func (h Header) Del(name string) { delete(h, name) }
 
 // AppendBlock appends the header block for h, with names in order so that equal
 // headers give equal bytes. An empty header appends nothing. It fails with
-// ErrBadHeader when a name is empty or holds a colon, a space or a control
-// character, or when a value holds a line break.
+// ErrBadHeader where ParseHeader would not give the same header back: when a name is empty or holds a colon, a
+// space or a control character, or has no value, or when a value holds a line break, or begins or ends with a blank.
 func (h Header) AppendBlock(dst []byte) ([]byte, error) {
 	if len(h) == 0 {
 		return dst, nil
@@ -49,7 +49,13 @@ func (h Header) AppendBlock(dst []byte) ([]byte, error) {
 		if !validHeaderName(name) {
 			return nil, fmt.Errorf("%w: name %q", ErrBadHeader, name)
 		}
+		if len(h[name]) == 0 {
+			return nil, fmt.Errorf("%w: %q has no value", ErrBadHeader, name)
+		}
 		for _, value := range h[name] {
+			if value != strings.Trim(value, " \t") {
+				return nil, fmt.Errorf("%w: a value of %q begins or ends with a blank: %q", ErrBadHeader, name, shown(value))
+			}
 			if strings.ContainsAny(value, "\r\n") {
 				return nil, fmt.Errorf("%w: line break in a value of %q", ErrBadHeader, name)
 			}
@@ -61,6 +67,9 @@ func (h Header) AppendBlock(dst []byte) ([]byte, error) {
 	}
 	return append(dst, "\r\n"...), nil
 }
+
+// shown is what an error shows of a value.
+func shown(value string) string { return value[:min(len(value), 64)] }
 
 // size returns about as many bytes as the header block will have.
 func (h Header) size() int {

@@ -53,12 +53,24 @@ func TestHeaderRefusesWhatABlockCannotHold(t *testing.T) {
 		{"CR in the value", "a", "x\ry"},
 		{"LF in the value", "a", "x\ny"},
 		{"a second header in the value", "a", "x\r\nb: y"},
+		{"a blank before the value", "a", " x"},
+		{"a blank behind the value", "a", "x\t"},
+		{"a value of blanks", "a", " "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			block, err := actors.Header{row.header: {row.value}}.AppendBlock(nil)
 			require.ErrorIs(t, err, actors.ErrBadHeader)
 			require.Nil(t, block)
 		})
+	}
+}
+
+// TestHeaderRefusesANameWithoutAValue: it would not come back.
+func TestHeaderRefusesANameWithoutAValue(t *testing.T) {
+	for _, header := range []actors.Header{{"A": nil}, {"A": {}}, {"A": nil, "B": {"x"}}} {
+		_, err := header.AppendBlock(nil)
+		require.ErrorIs(t, err, actors.ErrBadHeader)
+		require.ErrorContains(t, err, `"A" has no value`)
 	}
 }
 

@@ -48,6 +48,18 @@ type (
 	}
 )
 
+// UnknownReply answers a message that is no request of a store. Err is ErrUnknownRequest.
+type UnknownReply struct {
+	Type string // of the message, as Go writes it
+	Err  error
+}
+
+// unknown answers with the type alone: a message of somebody else's may hold anything.
+func unknown(message any) *UnknownReply {
+	name := fmt.Sprintf("%T", message)
+	return &UnknownReply{name, fmt.Errorf("%w: %s", ErrUnknownRequest, name)}
+}
+
 // nilRequest stands for a nil pointer. It holds an empty request of its type.
 type nilRequest struct{ request any }
 
@@ -59,10 +71,24 @@ func unwrap(message any) (request any, sender *actor.PID) {
 		return nil, nil
 	}
 	_, request, sender = actor.UnwrapEnvelope(message)
-	if v := reflect.ValueOf(request); v.Kind() == reflect.Pointer && v.IsNil() {
+	switch v := reflect.ValueOf(request); {
+	case v.Kind() == reflect.Pointer && v.IsNil():
 		request = &nilRequest{reflect.New(v.Type().Elem()).Interface()}
+	case v.Kind() == reflect.Struct:
+		request = byPointer(v)
 	}
 	return request, sender
+}
+
+// byPointer returns a request that came by value as the others come; anything else as it is.
+func byPointer(v reflect.Value) any {
+	pointer := reflect.New(v.Type())
+	pointer.Elem().Set(v)
+	switch request := pointer.Interface().(type) {
+	case reading, writing, *StateRequest, *WatchRequest, *UnwatchRequest, *NoticesRequest, *EndNoticesRequest:
+		return request
+	}
+	return v.Interface()
 }
 
 // refusal makes the reply to a request that is not carried out.
@@ -88,7 +114,7 @@ func (s *stream) refusal(request any, err error) any {
 		}
 		return &Advanced{Last: last, Err: err}
 	}
-	return nil
+	return unknown(request)
 }
 
 // onRequest takes a request of an actor.
@@ -112,8 +138,9 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 		a.log.Error("nil request", "type", fmt.Sprintf("%T", m.request))
 		a.respond(sender, a.refusal(m, errNilRequest))
 	default:
-		// Its type alone: it may be a request by value, with payload.
-		a.log.Error("unknown request", "type", fmt.Sprintf("%T", request))
+		reply := unknown(request)
+		a.log.Error("unknown request", "type", reply.Type)
+		a.respond(sender, reply)
 	}
 }
 

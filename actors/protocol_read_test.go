@@ -1,6 +1,8 @@
 package actors_test
 
 import (
+	"context"
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -138,14 +140,15 @@ func TestPanicInAReadIsAnswered(t *testing.T) {
 	mustStore(t, s, "a", "x")
 }
 
-// TestNilRequestsAreAnswered with an error in their type; what else is nil is
-// ignored.
+// TestNilRequestsAreAnswered with an error in their type; what else is nil is no request.
 func TestNilRequestsAreAnswered(t *testing.T) {
 	s := open(t, actors.Config{})
 	c := newClient(t, 100)
 	for _, m := range []any{nil, (*actor.MessageEnvelope)(nil), (*struct{})(nil), (*actor.PID)(nil), (*int)(nil)} {
 		quiet.Root.Send(s.PID(), m)
-		quiet.Root.Send(c.pid, &send{s.PID(), m})
+		reply := c.ask(t, s, m).(*actors.UnknownReply)
+		require.ErrorIs(t, reply.Err, actors.ErrUnknownRequest)
+		require.Equal(t, fmt.Sprintf("%T", m), reply.Type)
 	}
 	for _, row := range []struct {
 		request any
@@ -170,4 +173,36 @@ func TestNilRequestsAreAnswered(t *testing.T) {
 	require.Zero(t, s.Stats().InFlight)
 	mustStore(t, s, "a", "x")
 	require.Empty(t, c.replies)
+}
+
+// TestRequestsByValueAreCarriedOut as those by pointer are; what is no request is answered.
+func TestRequestsByValueAreCarriedOut(t *testing.T) {
+	s := open(t, actors.Config{})
+	c := newClient(t, 10)
+	stored := c.ask(t, s, actors.StoreRequest{Subject: "a", Payload: []byte("x"), Tag: 1}).(*actors.StoreReply)
+	require.NoError(t, stored.Err)
+	require.Equal(t, 1, stored.Tag)
+	load := c.ask(t, s, actors.LoadRequest{Sequence: 1, Tag: 2}).(*actors.LoadReply)
+	require.NoError(t, load.Err)
+	require.Equal(t, "x", string(load.Message.Payload))
+	require.Equal(t, uint64(1), c.ask(t, s, actors.StateRequest{}).(*actors.StateReply).State.Messages)
+	for _, other := range []any{"a text", 7, struct{ Payload string }{"secret"}, &struct{ A int }{1}, []byte("secret"), actors.StoreReply{}} {
+		reply := c.ask(t, s, other).(*actors.UnknownReply)
+		require.ErrorIs(t, reply.Err, actors.ErrUnknownRequest)
+		require.Equal(t, fmt.Sprintf("%T", other), reply.Type)
+		require.NotContains(t, reply.Err.Error(), "secret")
+	}
+	stop := c.ask(t, s, actors.StopRequest{Tag: 3}).(*actors.StopReply)
+	require.NoError(t, stop.Err)
+	requireStopped(t, s)
+}
+
+// TestNilContextsChangeNothing: they panic in the caller, before the operation is under way.
+func TestNilContextsChangeNothing(t *testing.T) {
+	s := open(t, actors.Config{})
+	var none context.Context
+	require.Panics(t, func() { _, _ = s.StoreMsg(none, "a", nil, nil) })
+	require.Panics(t, func() { _, _ = s.LoadMsg(none, 1) })
+	require.Equal(t, uint64(1), mustStore(t, s, "a", "x").Sequence)
+	require.Zero(t, s.Stats().InFlight)
 }

@@ -44,9 +44,10 @@ func patternSet(patterns []string) subject.Set {
 // Which they are is decided at the first step; those that are removed meanwhile are
 // passed over. Errors are as in Messages.
 func (s *Store) MultiLastMsgs(ctx context.Context, patterns []string, maxSequence uint64, maxAllowed int) iter.Seq2[Message, error] {
+	set := patternSet(patterns) // the slice is the caller's
 	return func(yield func(Message, error) bool) {
 		rewinds := s.published.Rewinds()
-		sequences, err := s.MultiLastSeqs(ctx, patterns, maxSequence, maxAllowed)
+		sequences, err := s.lastSeqs(ctx, set, maxSequence, maxAllowed)
 		s.loadEach(ctx, rewinds, sequences, err, yield)
 	}
 }
@@ -59,9 +60,10 @@ func (s *Store) LastSeqs(ctx context.Context, maxSequence uint64, maxAllowed int
 
 // LastMsgs gives the messages whose sequences LastSeqs returns, as MultiLastMsgs does.
 func (s *Store) LastMsgs(ctx context.Context, maxSequence uint64, maxAllowed int, filters ...Filters) iter.Seq2[Message, error] {
+	set := setOf(filters)
 	return func(yield func(Message, error) bool) {
 		rewinds := s.published.Rewinds()
-		sequences, err := s.LastSeqs(ctx, maxSequence, maxAllowed, filters...)
+		sequences, err := s.lastSeqs(ctx, set, maxSequence, maxAllowed)
 		s.loadEach(ctx, rewinds, sequences, err, yield)
 	}
 }

@@ -28,7 +28,7 @@ func From(sequence uint64) ReadOption {
 	return readOption(func(o *readOptions) { o.From = sequence })
 }
 
-// Borrowed makes the messages share their bytes with the iterator: they are valid
+// Borrowed makes the messages share their bytes, those of the subject too, with the iterator: they are valid
 // until its next step, and must not be changed. It saves an allocation and a copy
 // a message.
 func Borrowed() ReadOption { return readOption(func(o *readOptions) { o.Borrowed = true }) }

@@ -106,6 +106,7 @@ func (s *Store) FlushToSystem(ctx context.Context) error {
 
 // run takes credit for an operation, posts it, and waits for its reply.
 func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
+	_ = ctx.Err() // a nil context panics here, or the operation would be under way when it does
 	o.bytes = o.cost()
 	if err := s.credits.Acquire(ctx, o.bytes, s.gone); err != nil {
 		o.recycle()

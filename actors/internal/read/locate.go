@@ -14,19 +14,19 @@ import (
 // instant. When damage is in the way that may have been a match, the error wraps ErrCorrupt and skip is
 // the last sequence of it. With any other error skip is 0.
 func (s *Source) LoadNext(ctx context.Context, start uint64, set subject.Set, into *Buffer) (skip uint64, err error) {
-	return s.find(ctx, start, set, into, (*Lookup).Next, (*Lookup).Last, lastOf)
+	return s.find(ctx, start, set, into, (*Lookup).Next, (*Lookup).Last, lastOf, "no message from %d on")
 }
 
 // LoadPrev is LoadNext downwards: it loads the last message at or before a sequence. With ErrEOF skip
 // is the first sequence of the stream, with damage the first sequence of that.
 func (s *Source) LoadPrev(ctx context.Context, start uint64, set subject.Set, into *Buffer) (skip uint64, err error) {
-	return s.find(ctx, start, set, into, (*Lookup).Prev, (*Lookup).First, firstOf)
+	return s.find(ctx, start, set, into, (*Lookup).Prev, (*Lookup).First, firstOf, "no message at or before %d")
 }
 
 // find finds a message and loads it. The message may be removed between the two; then the next one is
 // found.
 func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *Buffer,
-	locate func(*Lookup, uint64) (uint64, bool, error), end func(*Lookup) uint64, behind func(*blockio.CorruptionError) uint64,
+	locate func(*Lookup, uint64) (uint64, bool, error), end func(*Lookup) uint64, behind func(*blockio.CorruptionError) uint64, nothing string,
 ) (skip uint64, err error) {
 	for attempt := 0; ; attempt++ {
 		found, rewinds := false, s.Published.Rewinds()
@@ -40,7 +40,7 @@ func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *
 		case err != nil:
 			return skipOf(err, behind), err
 		case !found:
-			return skip, fmt.Errorf("%w: no message from %d on", ErrEOF, start)
+			return skip, &noMatch{fmt.Sprintf("actors: "+nothing+" is selected", start)}
 		}
 		if err = s.LoadSince(rewinds, skip, into); err == nil {
 			return skip, nil
@@ -53,6 +53,12 @@ func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *
 		}
 	}
 }
+
+// noMatch is the ErrEOF of who looks for a match: its sequence is not above the last one.
+type noMatch struct{ text string }
+
+func (e *noMatch) Error() string        { return e.text }
+func (e *noMatch) Is(target error) bool { return target == ErrEOF }
 
 // firstOf and lastOf return where damage begins and ends.
 func firstOf(c *blockio.CorruptionError) uint64 { return c.Sequence }
