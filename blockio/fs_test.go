@@ -46,6 +46,46 @@ func TestLockAgainstAnotherProcess(t *testing.T) {
 	require.NoError(t, lock.Close())
 }
 
+// TestLockIsNotItsFile: another file of the name makes no second lock. Who is refused changes nothing, and is told when
+// it is this process that holds the lock.
+func TestLockIsNotItsFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // an open file cannot be removed there
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "lock")
+	lock, err := OS.Lock(name, "process 1 on a host since today")
+	require.NoError(t, err)
+	_, err = OS.Lock(name, "process 1 on a host since now")
+	require.EqualError(t, err, "blockio: locked: "+name+": held by this process, process 1 on a host since today")
+	_, err = OS.Lock(name, "process 2 on a host since now")
+	require.EqualError(t, err, "blockio: locked: "+name+": held by process 1 on a host since today")
+	require.NoError(t, os.Remove(name))
+	_, err = OS.Lock(name, "process 2 on a host since now")
+	require.EqualError(t, err, "blockio: locked: "+name+": by another process")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	require.NoError(t, lock.Close())
+	lock, err = OS.Lock(name, "another")
+	require.NoError(t, err)
+	require.NoError(t, lock.Close())
+}
+
+// TestLockNeedsNoRoomForItsText: who holds it is a courtesy.
+func TestLockNeedsNoRoomForItsText(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // the file itself is locked there
+	}
+	name := filepath.Join(t.TempDir(), "lock")
+	require.NoError(t, os.Mkdir(name, 0o700)) // nothing can be written there
+	lock, err := OS.Lock(name, "me")
+	require.NoError(t, err)
+	_, err = OS.Lock(name, "you")
+	require.ErrorIs(t, err, ErrLocked)
+	require.NoError(t, lock.Close())
+}
+
 // holdLock is the other process: it holds the lock until it is killed.
 func holdLock(name string) {
 	if _, err := OS.Lock(name, "the child"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -157,16 +158,33 @@ func lockError(name string, err error) error {
 // holderLimit bounds what is read of a lock file: it is somebody else's text.
 const holderLimit = 1024
 
-func readHolder(file *os.File) string {
+// readHolder returns who holds a lock, as it wrote about itself. One who cannot be read stays unnamed; ours is what this
+// process writes.
+func readHolder(name, ours string) string {
+	file, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
 	text := make([]byte, holderLimit)
-	n, _ := file.ReadAt(text, 0) // a holder that cannot be read stays unnamed
-	return string(text[:n])
+	n, _ := file.ReadAt(text, 0)
+	_ = file.Close() // it was read
+	holder := string(text[:n])
+	who, _, _ := strings.Cut(ours, holderSince)
+	if strings.HasPrefix(holder, who+holderSince) {
+		return "this process, " + holder
+	}
+	return holder
 }
 
-func writeHolder(file *os.File, holder string) error {
-	if err := file.Truncate(0); err != nil {
-		return err
+// holderSince is what a holder writes before the time since when it holds the lock.
+const holderSince = " since "
+
+// noteHolder writes down who holds a lock: a courtesy, which a full disk has no room for.
+func noteHolder(name, holder string) {
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
+	if err != nil {
+		return
 	}
-	_, err := file.WriteAt([]byte(holder), 0)
-	return err
+	_, _ = file.WriteAt([]byte(holder), 0)
+	_ = file.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,36 +15,61 @@ import (
 const openNonblock = unix.O_NONBLOCK
 
 // Lock uses flock: it is bound to the open file, so that a second Lock in the
-// same process fails too, and goes away with the process.
+// same process fails too, and goes away with the process. What it locks is the folder of the lock file, since
+// another file could take the place of that; and the file itself where a file system has no locks for folders, as
+// NFS has none. Who cannot have the lock changes nothing.
 func (osFS) Lock(name, holder string) (io.Closer, error) {
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, filePerm)
+	locked, err := os.Open(filepath.Dir(name))
 	if err != nil {
-		return nil, err
+		return nil, lockError(name, err)
 	}
-	for {
-		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
-			break
+	err = flock(locked)
+	if noFolderLocks(err) {
+		err = locked.Close()
+		if err == nil {
+			locked, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, filePerm)
 		}
+		if err != nil {
+			return nil, lockError(name, err)
+		}
+		err = flock(locked)
 	}
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = &LockedError{Path: name, Holder: readHolder(file)}
-		return nil, errors.Join(err, file.Close())
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return nil, errors.Join(&LockedError{Path: name, Holder: readHolder(name, holder)}, locked.Close())
+	case err != nil:
+		return nil, errors.Join(lockError(name, err), locked.Close())
 	}
-	if err == nil {
-		err = writeHolder(file, holder)
-	}
-	if err != nil {
-		return nil, errors.Join(lockError(name, err), file.Close())
-	}
-	return &osLock{file: file}, nil
+	noteHolder(name, holder)
+	return &osLock{locked: locked, name: name}, nil
 }
 
-// An osLock is a held lock. The file is left behind, empty: removing it would
-// let two processes lock two files of one name.
-type osLock struct{ file *os.File }
+func flock(file *os.File) error {
+	for {
+		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// noFolderLocks reports whether an error says that a folder cannot be locked here.
+func noFolderLocks(err error) bool {
+	for _, number := range []error{unix.EBADF, unix.EINVAL, unix.EISDIR, unix.ENOSYS, unix.ENOTSUP, unix.ENOLCK} {
+		if errors.Is(err, number) {
+			return true
+		}
+	}
+	return false
+}
+
+// An osLock is a held lock. The file is left behind, empty.
+type osLock struct {
+	locked *os.File
+	name   string
+}
 
 // Close releases the lock.
 func (l *osLock) Close() error {
-	return errors.Join(l.file.Truncate(0), l.file.Close())
+	_ = os.Truncate(l.name, 0) // what it says is a courtesy
+	return l.locked.Close()
 }

@@ -32,20 +32,17 @@ func (osFS) Lock(name, holder string) (io.Closer, error) {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err = windows.LockFileEx(windows.Handle(file.Fd()), flags, 0, 1, 0, &at)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
-		err = &LockedError{Path: name, Holder: readHolder(file)}
+		err = &LockedError{Path: name, Holder: readHolder(name, holder)}
 		return nil, errors.Join(err, file.Close())
-	}
-	if err == nil {
-		err = writeHolder(file, holder)
 	}
 	if err != nil {
 		return nil, errors.Join(lockError(name, err), file.Close())
 	}
+	noteHolder(name, holder)
 	return &osLock{file: file}, nil
 }
 
-// An osLock is a held lock. The file is left behind, empty: removing it would
-// let two processes lock two files of one name.
+// An osLock is a held lock. The file is left behind, empty. Nobody can remove it while it is open.
 type osLock struct{ file *os.File }
 
 // Close releases the lock.

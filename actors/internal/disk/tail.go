@@ -14,9 +14,7 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 	if s.found.CutTo > s.found.CutFrom {
 		r.Log.Info("cutting off a torn tail", "path", r.Blocks.Path(id),
 			"offset", s.found.CutFrom, "bytes", s.found.CutTo-s.found.CutFrom)
-		if err := r.Blocks.SetAside(id, s.found.CutFrom, s.found.CutTo); err != nil {
-			return err
-		}
+		r.setAside(id, s.found.CutFrom, s.found.CutTo)
 		if err := r.Blocks.Truncate(id, s.found.End); err != nil {
 			return err
 		}
