@@ -3,7 +3,10 @@ package engine
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
+
+	"github.com/seed-d8b58eba/millrace/engine/stamps"
 )
 
 // Kept says which messages of a block are live, by somebody who had the stream before and may have removed the
@@ -120,6 +123,8 @@ type keeping struct {
 type grave struct {
 	Tombstone
 	subject uint32
+	size    uint32
+	below   bool // a floor says that it is removed, which a nats-server does not know
 }
 
 // keepOnly removes what Keep does not let stay. It reports false when a table for that is not in memory yet; it
@@ -166,19 +171,25 @@ func (e *Engine) removeUnkept(o *opening, b *block, kept *Kept) {
 		if !b.live(sequence) || kept.live(sequence) {
 			continue
 		}
-		if sequence >= o.first { // a floor says so of those below
-			o.keeping.graves = append(o.keeping.graves, grave{Tombstone{sequence, t.slot(i).time}, t.subjectOf(e.subjects, i)})
-		}
+		at := t.slot(i)
+		o.keeping.graves = append(o.keeping.graves, grave{
+			Tombstone: Tombstone{sequence, at.time}, subject: t.subjectOf(e.subjects, i), size: at.size, below: sequence < o.first})
 		e.takeMessage(b, t, i, countRemovedMsgs)
 		b.deleted.add(sequence, sequence)
 	}
 	e.afterBurial(b)
 }
 
-// entombUnkept writes tombstones for messages that were removed, unless MaxMsgsPer removes them without.
+// entombUnkept writes tombstones for messages that were removed, unless MaxMsgsPer removes them without, or they are below
+// a floor and the other limits do.
 func (e *Engine) entombUnkept(graves []grave) {
 	var needed []Tombstone
-	for _, g := range graves {
+	over := false // then so are all that are older
+	for _, g := range slices.Backward(graves) {
+		over = over || e.wouldBeOver(g)
+		if g.below && (over || g.Time <= e.expiryCutoff()) {
+			continue
+		}
 		if e.perEvicts(g) {
 			e.per.evicted.add(g.subject)
 			continue
@@ -186,8 +197,26 @@ func (e *Engine) entombUnkept(graves []grave) {
 		needed = append(needed, g.Tombstone)
 	}
 	if len(needed) > 0 {
+		slices.Reverse(needed)
 		e.writeRemovals(0, needed)
 	}
+}
+
+// wouldBeOver reports whether the stream would have more than MaxMsgs or MaxBytes allow if it had a message that was
+// removed from its head.
+func (e *Engine) wouldBeOver(g grave) bool {
+	l, n := &e.cfg.Limits, &e.numbers
+	return l.Discard == DiscardOld && (l.MaxMsgs > 0 && int64(n.counts[countMessages]) >= l.MaxMsgs ||
+		l.MaxBytes > 0 && int64(n.counts[countBytes])+int64(g.size) > l.MaxBytes)
+}
+
+// expiryCutoff returns the time at and before which MaxAge lets no message stay, the earliest of all without MaxAge, and
+// where messages may live for ever.
+func (e *Engine) expiryCutoff() int64 {
+	if e.maxAge() <= 0 || e.cfg.Limits.MsgTTL != TTLOff {
+		return math.MinInt64
+	}
+	return stamps.Earlier(e.now, e.maxAge())
 }
 
 // perEvicts reports whether MaxMsgsPer removes a message of a subject each time that the stream is opened: all that
