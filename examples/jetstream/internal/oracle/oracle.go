@@ -25,6 +25,9 @@ const jetStreamDir = "jetstream"
 type Server struct {
 	storeDir     string
 	syncInterval time.Duration
+	syncAlways   bool
+	key          string
+	cipher       server.StoreCipher
 	server       *server.Server
 	conn         *nats.Conn
 	js           nats.JetStreamContext
@@ -36,6 +39,16 @@ type Option func(*Server)
 // WithSyncInterval sets the server's background sync pass, which is also when it compacts blocks.
 func WithSyncInterval(interval time.Duration) Option {
 	return func(s *Server) { s.syncInterval = interval }
+}
+
+// WithSyncAlways has the server sync what it has stored before it says so.
+func WithSyncAlways() Option {
+	return func(s *Server) { s.syncAlways = true }
+}
+
+// WithEncryption has the server encrypt what it stores.
+func WithEncryption(key string, cipher server.StoreCipher) Option {
+	return func(s *Server) { s.key, s.cipher = key, cipher }
 }
 
 // StreamDir is where a server with the given store directory keeps a stream of the default account.
@@ -92,14 +105,17 @@ func Start(storeDir string, options ...Option) (*Server, error) {
 
 func (s *Server) start() error {
 	running, err := server.NewServer(&server.Options{
-		ServerName:   "oracle",
-		Host:         "127.0.0.1",
-		Port:         server.RANDOM_PORT,
-		JetStream:    true,
-		StoreDir:     s.storeDir,
-		SyncInterval: s.syncInterval,
-		NoSigs:       true,
-		NoLog:        true,
+		ServerName:      "oracle",
+		Host:            "127.0.0.1",
+		Port:            server.RANDOM_PORT,
+		JetStream:       true,
+		StoreDir:        s.storeDir,
+		SyncInterval:    s.syncInterval,
+		SyncAlways:      s.syncAlways,
+		JetStreamKey:    s.key,
+		JetStreamCipher: s.cipher,
+		NoSigs:          true,
+		NoLog:           true,
 	})
 	if err != nil {
 		return fmt.Errorf("oracle: %w", err)

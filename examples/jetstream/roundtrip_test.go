@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/interop"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
+)
+
+var (
+	tripCount = flag.Int("trips", 200, "how many scripts make the round trip between a server and us")
+	tripSeed  = flag.Uint64("trip.seed", 1, "seed of the first one")
+)
+
+// tripsPerServer is how many scripts share a server: it takes longer to start one than to run a script.
+const tripsPerServer = 20
+
+// tripStores are the ways in which a server and we store.
+var tripStores = []struct {
+	name   string
+	server []oracle.Option
+}{
+	{name: "plain"},
+}
+
+// TestRoundTrips runs random scripts twice, by a client of a real server and by Millrace, and wants the same answers
+// and the same streams. Then each opens what the other has left, finds all of it, goes on with it, and gives it back:
+// a stream is written by the server, by us, by the server, and read by us, and another one by us, by the server, and
+// read by us.
+func TestRoundTrips(t *testing.T) {
+	for _, kind := range tripStores {
+		for done := 0; done < *tripCount; done += tripsPerServer {
+			first := *tripSeed + uint64(done)
+			n := min(tripsPerServer, *tripCount-done)
+			t.Run(fmt.Sprintf("%s/%d-%d", kind.name, first, first+uint64(n)-1), func(t *testing.T) {
+				t.Parallel()
+				newTripGroup(t, kind.server, first, n).run(t)
+			})
+		}
+	}
+}
+
+// trip is a script and its two streams.
+type trip struct {
+	seed     uint64
+	maker    *tripMaker
+	script   []tripOp
+	more     []tripOp // that the next one runs on the stream
+	history  []string
+	consumes bool   // a consumer of the server's takes some of its stream
+	acked    uint64 // the last that it has taken
+
+	theirs, ours string // the names of the streams
+	left         map[string]tripState
+}
+
+// tripGroup are scripts that share servers.
+type tripGroup struct {
+	ctx     context.Context
+	dir     string
+	options []oracle.Option
+	trips   []*trip
+	current *trip           // that is under way
+	indexed map[string]bool // streams with an index.db
+	differs map[string]bool // streams of which the server has found something else than we had left
+}
+
+func newTripGroup(t *testing.T, options []oracle.Option, first uint64, n int) *tripGroup {
+	ctx, cancel := context.WithTimeout(t.Context(), tripTimeout)
+	t.Cleanup(cancel)
+	g := &tripGroup{ctx: ctx, dir: t.TempDir(), options: options, differs: map[string]bool{}}
+	for i := range n {
+		seed := first + uint64(i)
+		maker := newTripMaker(seed)
+		g.trips = append(g.trips, &trip{
+			seed: seed, maker: maker, theirs: fmt.Sprintf("T%d", seed), ours: fmt.Sprintf("M%d", seed),
+			script: maker.operationsOf(maker.config.operations), more: maker.operationsOf(maker.config.operations2),
+			consumes: seed%4 == 0, left: map[string]tripState{},
+		})
+	}
+	t.Cleanup(func() {
+		if r := g.current; t.Failed() && r != nil {
+			t.Logf("script %d, %+v\n%s", r.seed, r.maker.config, strings.Join(r.history, "\n"))
+		}
+	})
+	return g
+}
+
+func (g *tripGroup) run(t *testing.T) {
+	answers := map[*trip][]string{}
+	g.withServer(t, func(client func(*trip, string) *tripClient) {
+		for _, r := range g.trips {
+			c := client(r, r.theirs)
+			require.NoError(t, c.server.CreateStream(r.maker.config.forServer(r.theirs), uint64(r.maker.config.blockSize)))
+			answers[r] = r.play(t, c, "a client", r.script)
+			if r.consumes {
+				r.acked = consume(t, c)
+			}
+			r.leave(t, r.theirs, c)
+		}
+	})
+	g.withOurs(t, func(open func(r *trip, name string, isNew bool) *tripOurs) {
+		for _, r := range g.trips {
+			s := open(r, r.ours, true)
+			require.Equal(t, answers[r], r.play(t, s, "we", r.script), "script %d: answers of the server, and ours", r.seed)
+			r.leave(t, r.ours, s)
+			require.NoError(t, s.Stop(g.ctx))
+			require.Equal(t, r.left[r.theirs].likeness(), r.left[r.ours].likeness(), "script %d: by the server, and by us", r.seed)
+
+			s = open(r, r.theirs, false)
+			r.find(t, "the server's, opened by us", r.theirs, s)
+			answers[r] = r.play(t, s, "we, on the server's", r.more)
+			r.leave(t, r.theirs, s)
+			require.NoError(t, s.Stop(g.ctx))
+		}
+	})
+	g.withServer(t, func(client func(*trip, string) *tripClient) {
+		for _, r := range g.trips {
+			c := client(r, r.theirs)
+			alike := g.findByServer(t, r, "the server's that we went on with, opened by the server", c)
+			if r.consumes {
+				info, err := c.server.JetStream().ConsumerInfo(r.theirs, "worker", nats.Context(g.ctx))
+				require.NoError(t, err)
+				require.Equal(t, r.acked, info.AckFloor.Stream)
+			}
+			c = client(r, r.ours)
+			alike = g.findByServer(t, r, "ours, opened by the server", c) && alike
+			theirAnswers := r.play(t, c, "a client, on ours", r.more)
+			r.leave(t, r.ours, c)
+			if alike {
+				require.Equal(t, answers[r], theirAnswers, "script %d: our answers, and the server's", r.seed)
+				require.Equal(t, r.left[r.theirs].likeness(), r.left[r.ours].likeness(), "script %d: the two, when each has the other's", r.seed)
+			}
+			c = client(r, r.theirs)
+			r.play(t, c, "a client", r.script[:5])
+			r.leave(t, r.theirs, c)
+		}
+	})
+	g.withOurs(t, func(open func(r *trip, name string, isNew bool) *tripOurs) {
+		for _, r := range g.trips {
+			for _, name := range []string{r.theirs, r.ours} {
+				s := open(r, name, false)
+				if !g.differs[name] {
+					r.find(t, "what the server had last, opened by us", name, s)
+				}
+				require.NoError(t, s.Stop(g.ctx))
+			}
+		}
+	})
+}
+
+// withServer runs a server meanwhile.
+func (g *tripGroup) withServer(t *testing.T, use func(client func(*trip, string) *tripClient)) {
+	t.Helper()
+	g.indexed = map[string]bool{}
+	for _, r := range g.trips {
+		for _, name := range []string{r.theirs, r.ours} {
+			_, err := os.Stat(filepath.Join(oracle.StreamDir(g.dir, name), "msgs", "index.db"))
+			g.indexed[name] = err == nil
+		}
+	}
+	running, err := oracle.Start(g.dir, g.options...)
+	require.NoError(t, err)
+	t.Cleanup(running.Stop)
+	use(func(r *trip, name string) *tripClient {
+		g.current, r.history = r, append(r.history, "the server has "+name)
+		return &tripClient{ctx: g.ctx, server: running, name: name, config: r.maker.config}
+	})
+	running.Stop()
+}
+
+// withOurs runs an actor system meanwhile.
+func (g *tripGroup) withOurs(t *testing.T, use func(open func(r *trip, name string, isNew bool) *tripOurs)) {
+	t.Helper()
+	system := interop.QuietSystem()
+	defer func(s *actor.ActorSystem) { s.Shutdown() }(system)
+	use(func(r *trip, name string, isNew bool) *tripOurs {
+		g.current, r.history = r, append(r.history, "we have "+name)
+		s, err := openTrip(g.ctx, system, g.dir, name, r.maker.config, isNew)
+		require.NoError(t, err, "script %d", r.seed)
+		return s
+	})
+}
+
+// play runs operations, and returns the answers.
+func (r *trip) play(t *testing.T, s tripStore, who string, script []tripOp) (answers []string) {
+	t.Helper()
+	for _, op := range script {
+		r.history = append(r.history, who+": "+op.text)
+		answer, err := op.run(s)
+		require.NoError(t, err, "script %d: %s", r.seed, op.text)
+		answers = append(answers, op.text+": "+answer)
+	}
+	return answers
+}
+
+// leave notes what a stream is when it is left to the other.
+func (r *trip) leave(t *testing.T, name string, s tripStore) {
+	t.Helper()
+	state, err := s.observe()
+	require.NoError(t, err, "script %d", r.seed)
+	r.left[name] = state
+}
+
+// find wants a stream to be what it was when it was left.
+func (r *trip) find(t *testing.T, what, name string, s tripStore) {
+	t.Helper()
+	state, err := s.observe()
+	require.NoError(t, err, "script %d: %s", r.seed, what)
+	require.Equal(t, r.left[name], state, "script %d: %s", r.seed, what)
+}
+
+// consume has a consumer take up to ten messages, and returns up to where it has acknowledged all.
+func consume(t *testing.T, c *tripClient) uint64 {
+	t.Helper()
+	js := c.server.JetStream()
+	sub, err := js.PullSubscribe(prefix(c.name)+".>", "worker", nats.BindStream(c.name))
+	require.NoError(t, err)
+	info, err := js.ConsumerInfo(c.name, "worker", nats.Context(c.ctx))
+	require.NoError(t, err)
+	if n := min(info.NumPending, 10); n > 0 {
+		messages, err := sub.Fetch(int(n), nats.Context(c.ctx))
+		require.NoError(t, err)
+		for _, m := range messages {
+			require.NoError(t, m.AckSync(nats.Context(c.ctx)))
+		}
+	}
+	info, err = js.ConsumerInfo(c.name, "worker", nats.Context(c.ctx))
+	require.NoError(t, err)
+	return info.AckFloor.Stream
+}
+
+// findByServer is find for what we have left to the server.
+//
+// Where there is no index.db, the server reads the blocks, and with MaxMsgs or MaxBytes does not find what was there, not even
+// of its own: messages that such a limit has removed leave no trace, and are back when others were removed behind them;
+// and those that MaxMsgsPer has removed count when it applies these limits, so that it removes too much. What was back for the
+// server goes again when we open the stream, as we have a floor.
+func (g *tripGroup) findByServer(t *testing.T, r *trip, what string, c *tripClient) (found bool) {
+	t.Helper()
+	if limits := r.maker.config; limits.maxMsgs > 0 || limits.maxBytes > 0 {
+		if !g.indexed[c.name] {
+			r.leave(t, c.name, c)
+			g.differs[c.name] = true
+			return false
+		}
+	}
+	r.find(t, what, c.name, c)
+	return true
+}
