@@ -227,10 +227,13 @@ type tripOurs struct {
 }
 
 // openTrip opens a stream of a server, or one of ours.
-func openTrip(ctx context.Context, system *actor.ActorSystem, storeDir, name string, c tripConfig, isNew bool) (*tripOurs, error) {
+func openTrip(ctx context.Context, system *actor.ActorSystem, storeDir, name string, c tripConfig, stage tripStage, isNew bool) (*tripOurs, error) {
 	config := actors.Config{
 		Dir: filepath.Dir(oracle.StreamDir(storeDir, name)), Name: name, BlockSize: c.blockSize, Duplicates: c.duplicates,
-		CompactBelow: 90,
+		CompactBelow: 90, Key: stage.key,
+	}
+	if stage.key != nil {
+		config.Cipher = stage.cipher
 	}
 	if isNew {
 		config.Subjects = []string{prefix(name) + ".>"}

@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/interop"
 	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
 )
@@ -22,31 +24,50 @@ var (
 	tripSeed  = flag.Uint64("trip.seed", 1, "seed of the first one")
 )
 
+// tripKey is the key that servers have in their configuration where they encrypt.
+const tripKey = "the key of a round trip"
+
+// tripStage is how a server and we store for a while.
+type tripStage struct {
+	server []oracle.Option
+	key    actors.KeyFunc
+	cipher actors.Cipher
+}
+
+var (
+	inClear   = tripStage{cipher: actors.CipherNone}
+	byChaCha  = tripStage{[]oracle.Option{oracle.WithEncryption(tripKey, server.ChaCha)}, actors.ServerKey("$G", tripKey), actors.CipherChaCha20}
+	byAES     = tripStage{[]oracle.Option{oracle.WithEncryption(tripKey, server.AES)}, actors.ServerKey("$G", tripKey), actors.CipherAES}
+	tripKinds = []struct {
+		name   string
+		stages [4]tripStage // of the server, of us, of the server, of us
+	}{
+		{"plain", [4]tripStage{inClear, inClear, inClear, inClear}},
+		{"ChaCha20", [4]tripStage{byChaCha, byChaCha, byChaCha, byChaCha}},
+		{"AES", [4]tripStage{byAES, byAES, byAES, byAES}},
+		{"encrypted by us", [4]tripStage{inClear, byChaCha, byChaCha, byChaCha}},
+		{"encrypted by the server", [4]tripStage{inClear, inClear, byAES, byAES}},
+		{"from one cipher to the other", [4]tripStage{byChaCha, byAES, byAES, byChaCha}},
+	}
+)
+
 // tripsPerServer is how many scripts share a server: it takes longer to start one than to run a script.
 const tripsPerServer = 20
-
-// tripStores are the ways in which a server and we store.
-var tripStores = []struct {
-	name   string
-	server []oracle.Option
-}{
-	{name: "plain"},
-}
 
 // TestRoundTrips runs random scripts twice, by a client of a real server and by Millrace, and wants the same answers
 // and the same streams. Then each opens what the other has left, finds all of it, goes on with it, and gives it back:
 // a stream is written by the server, by us, by the server, and read by us, and another one by us, by the server, and
-// read by us.
+// read by us. Of the scripts some are stored in clear, some encrypted, and some are encrypted, or in another way, on the way.
 func TestRoundTrips(t *testing.T) {
-	for _, kind := range tripStores {
-		for done := 0; done < *tripCount; done += tripsPerServer {
-			first := *tripSeed + uint64(done)
-			n := min(tripsPerServer, *tripCount-done)
-			t.Run(fmt.Sprintf("%s/%d-%d", kind.name, first, first+uint64(n)-1), func(t *testing.T) {
-				t.Parallel()
-				newTripGroup(t, kind.server, first, n).run(t)
-			})
-		}
+	for from, end := *tripSeed, *tripSeed+uint64(*tripCount); from < end; {
+		group := (max(from, 1) - 1) / tripsPerServer
+		first, next := from, min(end, (group+1)*tripsPerServer+1)
+		kind := tripKinds[group%uint64(len(tripKinds))]
+		t.Run(fmt.Sprintf("%d-%d, %s", first, next-1, kind.name), func(t *testing.T) {
+			t.Parallel()
+			newTripGroup(t, kind.stages, first, int(next-first)).run(t)
+		})
+		from = next
 	}
 }
 
@@ -68,17 +89,17 @@ type trip struct {
 type tripGroup struct {
 	ctx     context.Context
 	dir     string
-	options []oracle.Option
+	stages  [4]tripStage
 	trips   []*trip
 	current *trip           // that is under way
 	indexed map[string]bool // streams with an index.db
 	differs map[string]bool // streams of which the server has found something else than we had left
 }
 
-func newTripGroup(t *testing.T, options []oracle.Option, first uint64, n int) *tripGroup {
+func newTripGroup(t *testing.T, stages [4]tripStage, first uint64, n int) *tripGroup {
 	ctx, cancel := context.WithTimeout(t.Context(), tripTimeout)
 	t.Cleanup(cancel)
-	g := &tripGroup{ctx: ctx, dir: t.TempDir(), options: options, differs: map[string]bool{}}
+	g := &tripGroup{ctx: ctx, dir: t.TempDir(), stages: stages, differs: map[string]bool{}}
 	for i := range n {
 		seed := first + uint64(i)
 		maker := newTripMaker(seed)
@@ -98,7 +119,7 @@ func newTripGroup(t *testing.T, options []oracle.Option, first uint64, n int) *t
 
 func (g *tripGroup) run(t *testing.T) {
 	answers := map[*trip][]string{}
-	g.withServer(t, func(client func(*trip, string) *tripClient) {
+	g.withServer(t, g.stages[0], func(client func(*trip, string) *tripClient) {
 		for _, r := range g.trips {
 			c := client(r, r.theirs)
 			require.NoError(t, c.server.CreateStream(r.maker.config.forServer(r.theirs), uint64(r.maker.config.blockSize)))
@@ -109,7 +130,7 @@ func (g *tripGroup) run(t *testing.T) {
 			r.leave(t, r.theirs, c)
 		}
 	})
-	g.withOurs(t, func(open func(r *trip, name string, isNew bool) *tripOurs) {
+	g.withOurs(t, g.stages[1], func(open func(r *trip, name string, isNew bool) *tripOurs) {
 		for _, r := range g.trips {
 			s := open(r, r.ours, true)
 			require.Equal(t, answers[r], r.play(t, s, "we", r.script), "script %d: answers of the server, and ours", r.seed)
@@ -124,7 +145,7 @@ func (g *tripGroup) run(t *testing.T) {
 			require.NoError(t, s.Stop(g.ctx))
 		}
 	})
-	g.withServer(t, func(client func(*trip, string) *tripClient) {
+	g.withServer(t, g.stages[2], func(client func(*trip, string) *tripClient) {
 		for _, r := range g.trips {
 			c := client(r, r.theirs)
 			alike := g.findByServer(t, r, "the server's that we went on with, opened by the server", c)
@@ -146,7 +167,7 @@ func (g *tripGroup) run(t *testing.T) {
 			r.leave(t, r.theirs, c)
 		}
 	})
-	g.withOurs(t, func(open func(r *trip, name string, isNew bool) *tripOurs) {
+	g.withOurs(t, g.stages[3], func(open func(r *trip, name string, isNew bool) *tripOurs) {
 		for _, r := range g.trips {
 			for _, name := range []string{r.theirs, r.ours} {
 				s := open(r, name, false)
@@ -160,7 +181,7 @@ func (g *tripGroup) run(t *testing.T) {
 }
 
 // withServer runs a server meanwhile.
-func (g *tripGroup) withServer(t *testing.T, use func(client func(*trip, string) *tripClient)) {
+func (g *tripGroup) withServer(t *testing.T, stage tripStage, use func(client func(*trip, string) *tripClient)) {
 	t.Helper()
 	g.indexed = map[string]bool{}
 	for _, r := range g.trips {
@@ -169,7 +190,7 @@ func (g *tripGroup) withServer(t *testing.T, use func(client func(*trip, string)
 			g.indexed[name] = err == nil
 		}
 	}
-	running, err := oracle.Start(g.dir, g.options...)
+	running, err := oracle.Start(g.dir, stage.server...)
 	require.NoError(t, err)
 	t.Cleanup(running.Stop)
 	use(func(r *trip, name string) *tripClient {
@@ -177,19 +198,36 @@ func (g *tripGroup) withServer(t *testing.T, use func(client func(*trip, string)
 		return &tripClient{ctx: g.ctx, server: running, name: name, config: r.maker.config}
 	})
 	running.Stop()
+	g.checkEncryption(t, stage)
+}
+
+// checkEncryption wants each stream to have a key where it is to be encrypted, and no other.
+func (g *tripGroup) checkEncryption(t *testing.T, stage tripStage) {
+	t.Helper()
+	for _, r := range g.trips {
+		for _, name := range []string{r.theirs, r.ours} {
+			dir := oracle.StreamDir(g.dir, name)
+			if _, err := os.Stat(dir); err != nil {
+				continue // it is not made yet
+			}
+			_, err := os.Stat(filepath.Join(dir, "meta.key"))
+			require.Equal(t, stage.key != nil, err == nil, "script %d", r.seed)
+		}
+	}
 }
 
 // withOurs runs an actor system meanwhile.
-func (g *tripGroup) withOurs(t *testing.T, use func(open func(r *trip, name string, isNew bool) *tripOurs)) {
+func (g *tripGroup) withOurs(t *testing.T, stage tripStage, use func(open func(r *trip, name string, isNew bool) *tripOurs)) {
 	t.Helper()
 	system := interop.QuietSystem()
 	defer func(s *actor.ActorSystem) { s.Shutdown() }(system)
 	use(func(r *trip, name string, isNew bool) *tripOurs {
 		g.current, r.history = r, append(r.history, "we have "+name)
-		s, err := openTrip(g.ctx, system, g.dir, name, r.maker.config, isNew)
+		s, err := openTrip(g.ctx, system, g.dir, name, r.maker.config, stage, isNew)
 		require.NoError(t, err, "script %d", r.seed)
 		return s
 	})
+	g.checkEncryption(t, stage)
 }
 
 // play runs operations, and returns the answers.
