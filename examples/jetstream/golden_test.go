@@ -10,38 +10,58 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/interop"
 	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
 )
 
+// goldens has the streams that nats-server wrote, and beside each what is in it. The tests of package actors have them.
+var goldens = filepath.Join("..", "..", "actors", "testdata", "golden")
+
 // goldenCase is an expected.json beside a stream that nats-server wrote.
 type goldenCase struct {
-	Stream string `json:"stream"`
-	State  struct {
-		Messages uint64   `json:"messages"`
-		Bytes    uint64   `json:"bytes"`
-		First    uint64   `json:"first_seq"`
-		Last     uint64   `json:"last_seq"`
-		Deleted  []uint64 `json:"deleted"`
-	} `json:"state"`
-	Messages []struct {
-		Sequence uint64 `json:"seq"`
-		Subject  string `json:"subject"`
-		Nanos    string `json:"ts_ns"`
-		Header   []byte `json:"hdr"`
-		Payload  []byte `json:"msg"`
-	} `json:"msgs"`
+	Stream   string              `json:"stream"`
+	Config   server.StreamConfig `json:"config"`
+	State    goldenState         `json:"state"`
+	Messages []goldenMessage     `json:"msgs"`
+	// Without is what is found without index.db, where that is something else.
+	Without *struct {
+		State    *goldenState    `json:"state"`
+		Messages []goldenMessage `json:"msgs"`
+	} `json:"without_index_db"`
+	Encryption *struct {
+		Account string `json:"account"`
+		Key     string `json:"master_key"`
+	} `json:"encryption"`
+}
+
+type goldenState struct {
+	Messages  uint64   `json:"messages"`
+	Bytes     uint64   `json:"bytes"`
+	First     uint64   `json:"first_seq"`
+	FirstTime string   `json:"first_ts_ns"`
+	Last      uint64   `json:"last_seq"`
+	LastTime  string   `json:"last_ts_ns"`
+	Deleted   []uint64 `json:"deleted"`
+}
+
+type goldenMessage struct {
+	Sequence uint64 `json:"seq"`
+	Subject  string `json:"subject"`
+	Nanos    string `json:"ts_ns"`
+	Header   []byte `json:"hdr"`
+	Payload  []byte `json:"msg"`
 }
 
 func loadGolden(t *testing.T, name string) (goldenCase, string) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata", "golden", name, "expected.json"))
+	content, err := os.ReadFile(filepath.Join(goldens, name, "expected.json"))
 	require.NoError(t, err)
 	var golden goldenCase
 	require.NoError(t, json.Unmarshal(content, &golden))
-	return golden, filepath.Join("testdata", "golden", name, "streams", golden.Stream)
+	return golden, filepath.Join(goldens, name, "streams", golden.Stream)
 }
 
 // reading is the golden case as Compare wants it.

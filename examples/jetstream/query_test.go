@@ -191,30 +191,26 @@ func expectDefects(t *testing.T, want []string, got map[string]int) {
 	require.ElementsMatch(t, want, slices.Collect(maps.Keys(got)), "%v", got)
 }
 
-// otherGolden are the golden stores of the root module.
-var otherGolden = filepath.Join("..", "..", "actors", "testdata", "golden")
-
 // TestQueriesAgreeOnGoldenStores asks both about what an earlier nats-server wrote.
 func TestQueriesAgreeOnGoldenStores(t *testing.T) {
-	own := filepath.Join("testdata", "golden")
 	for _, c := range []struct {
-		name, root string
-		defects    []string
+		name    string
+		defects []string
 	}{
-		{"basic", own, []string{queries.MultiLastAbove}},
-		{"headers", own, []string{queries.MultiLastAbove, queries.FromTimeBack}},
-		{"deletes", own, []string{queries.MultiLastAbove, queries.FilteredAllLast, queries.LastOfAllDeleted, queries.PendingMultiNil}},
-		{"multi-block", own, []string{queries.MultiLastAbove, queries.PendingMultiNil}},
-		{"empty", otherGolden, []string{queries.StateBrandNew, queries.LoadBrandNew}},
-		{"first-seq", otherGolden, nil},
-		{"purged", otherGolden, nil},
-		{"many-subjects", otherGolden, []string{queries.MultiLastAbove}},
-		{"head-tombstones-lost", otherGolden, []string{queries.MultiLastAbove, queries.PendingMultiNil}},
-		{"corrupted-tail", otherGolden, []string{queries.MultiLastAbove}},
+		{"basic", []string{queries.MultiLastAbove}},
+		{"headers", []string{queries.MultiLastAbove, queries.FromTimeBack}},
+		{"deletes", []string{queries.MultiLastAbove, queries.FilteredAllLast, queries.LastOfAllDeleted, queries.PendingMultiNil}},
+		{"multi-block", []string{queries.MultiLastAbove, queries.PendingMultiNil}},
+		{"empty", []string{queries.StateBrandNew, queries.LoadBrandNew}},
+		{"first-seq", nil},
+		{"purged", nil},
+		{"many-subjects", []string{queries.MultiLastAbove}},
+		{"head-tombstones-lost", []string{queries.MultiLastAbove, queries.PendingMultiNil}},
+		{"corrupted-tail", []string{queries.MultiLastAbove}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dirs, err := filepath.Glob(filepath.Join(c.root, c.name, "streams", "*"))
+			dirs, err := filepath.Glob(filepath.Join(goldens, c.name, "streams", "*"))
 			require.NoError(t, err)
 			require.Len(t, dirs, 1)
 			stream, storeDir := filepath.Base(dirs[0]), t.TempDir()

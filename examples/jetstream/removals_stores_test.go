@@ -41,8 +41,9 @@ func (s scriptState) withoutTimes() scriptState {
 	return s
 }
 
+// nanosOrNone returns 0 for no time, which a server may have stored as the nanoseconds of no time.
 func nanosOrNone(t time.Time) int64 {
-	if t.IsZero() {
+	if t.IsZero() || t.UnixNano() == (time.Time{}).UnixNano() {
 		return 0
 	}
 	return t.UnixNano()

@@ -58,6 +58,16 @@ func (s *tripState) see(sequence uint64, nanos int64, subject string, header, pa
 	s.alike[sequence] = contentHash(rest, []byte(strings.Join(lines, "")), payload)
 }
 
+// count adds a message to what is known of its subject.
+func (s *tripState) count(subject string, sequence uint64) {
+	of := s.Subjects[subject]
+	if of.Messages == 0 {
+		of.First = sequence
+	}
+	of.Messages, of.Last = of.Messages+1, sequence
+	s.Subjects[subject] = of
+}
+
 func newTripState(state scriptState) tripState {
 	state.Contents, state.Times = map[uint64]uint64{}, map[uint64]int64{}
 	state.Subjects = map[string]actors.SubjectState{}
@@ -204,12 +214,7 @@ func (c *tripClient) observe() (tripState, error) {
 			return tripState{}, err
 		}
 		seen.see(m.Sequence, m.Time.UnixNano(), m.Subject, m.Header, m.Payload)
-		of := seen.Subjects[m.Subject]
-		if of.Messages == 0 {
-			of.First = m.Sequence
-		}
-		of.Messages, of.Last = of.Messages+1, m.Sequence
-		seen.Subjects[m.Subject] = of
+		seen.count(m.Subject, m.Sequence)
 	}
 	for subject, n := range state.Subjects {
 		if seen.Subjects[subject].Messages != n {
@@ -317,7 +322,10 @@ func (s *tripOurs) last() (uint64, error) {
 	return state.LastSequence, err
 }
 
-func (s *tripOurs) observe() (tripState, error) {
+func (s *tripOurs) observe() (tripState, error) { return s.observing() }
+
+// observing is observe that reads the messages with options.
+func (s *tripOurs) observing(options ...actors.ReadOption) (tripState, error) {
 	state, err := s.State(s.ctx)
 	if err != nil {
 		return tripState{}, err
@@ -336,7 +344,7 @@ func (s *tripOurs) observe() (tripState, error) {
 	for subject, of := range subjects {
 		seen.Subjects[subject] = of
 	}
-	for m, err := range s.Messages(s.ctx, actors.From(1)) {
+	for m, err := range s.Messages(s.ctx, append(options, actors.From(1))...) {
 		if err != nil {
 			return tripState{}, err
 		}

@@ -34,7 +34,7 @@ func TestServerBelievesAnIndexOfOurs(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			storeDir := t.TempDir()
-			require.NoError(t, oracle.Place(storeDir, stream, filepath.Join(otherGolden, "head-tombstones-lost", "streams", stream)))
+			require.NoError(t, oracle.Place(storeDir, stream, filepath.Join(goldens, "head-tombstones-lost", "streams", stream)))
 			path := filepath.Join(oracle.StreamDir(storeDir, stream), "msgs", "index.db")
 			file, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestMillraceAndServerAgreeOnWhatIndexesSay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			require.NoError(t, verify(t.Context(), filepath.Join(otherGolden, name, "streams"), t.TempDir(), &out))
+			require.NoError(t, verify(t.Context(), filepath.Join(goldens, name, "streams"), t.TempDir(), &out))
 			require.Contains(t, out.String(), "agree")
 		})
 	}

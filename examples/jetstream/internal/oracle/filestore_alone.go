@@ -1,7 +1,10 @@
 package oracle
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -9,6 +12,10 @@ import (
 
 //go:linkname newFileStore github.com/nats-io/nats-server/v2/server.newFileStore
 func newFileStore(store server.FileStoreConfig, config server.StreamConfig) (unsafe.Pointer, error)
+
+//go:linkname newFileStoreWithCreated github.com/nats-io/nats-server/v2/server.newFileStoreWithCreated
+func newFileStoreWithCreated(store server.FileStoreConfig, config server.StreamConfig, created time.Time,
+	prf, oldPRF func(context []byte) ([]byte, error)) (unsafe.Pointer, error)
 
 //go:linkname fileStoreStoreMsg github.com/nats-io/nats-server/v2/server.(*fileStore).StoreMsg
 func fileStoreStoreMsg(store unsafe.Pointer, subject string, header, payload []byte, ttl int64) (uint64, int64, error)
@@ -26,6 +33,22 @@ type LoneStore struct{ store unsafe.Pointer }
 func OpenLone(dir string, config server.StreamConfig, blockSize uint64) (*LoneStore, error) {
 	config.Storage = server.FileStorage
 	store, err := newFileStore(server.FileStoreConfig{StoreDir: dir, BlockSize: blockSize}, config)
+	if err != nil {
+		return nil, fmt.Errorf("oracle: open %s: %w", dir, err)
+	}
+	return &LoneStore{store}, nil
+}
+
+// OpenLoneEncrypted opens the directory of a stream of an account of a server that encrypts with a key.
+func OpenLoneEncrypted(dir string, config server.StreamConfig, cipher server.StoreCipher, account, key string) (*LoneStore, error) {
+	config.Storage = server.FileStorage
+	prf := func(context []byte) ([]byte, error) {
+		mac := hmac.New(sha256.New, []byte(key))
+		_, _ = mac.Write([]byte(account)) // no hash ever fails
+		_, _ = mac.Write(context)
+		return mac.Sum(nil), nil
+	}
+	store, err := newFileStoreWithCreated(server.FileStoreConfig{StoreDir: dir, Cipher: cipher}, config, time.Now(), prf, nil)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: open %s: %w", dir, err)
 	}
