@@ -24,6 +24,7 @@ func TestServerReadsWhatTheBrokerLeft(t *testing.T) {
 	require.NoError(t, err, "%s", output)
 
 	var out bytes.Buffer
-	require.NoError(t, run(ctx, []string{"-streams", streams}, &out))
+	exit := run(ctx, []string{"verify", "-streams", streams}, &out, &out)
+	require.Equal(t, exitDone, exit, "%s", &out)
 	require.Contains(t, out.String(), "quakes: nats-server")
 }

@@ -1,11 +1,8 @@
-// Command jetstream opens a folder of streams that Millrace left behind with a real nats-server, and
-// compares what the server says with what Millrace reads: for each stream the number of messages,
-// bytes, first and last sequence, and each message's sequence, time, subject, header block and
-// payload.
+// Command jetstream takes streams of a nats-server along to Millrace: it lists what is in the storage directory of a
+// server, checks a stream, copies it, or takes it over where it is. And it has a real nats-server judge what Millrace
+// left behind.
 //
-//	go run . -streams ../../data
-//
-// Both work on copies; the folder itself is only read.
+//	go run . help
 package main
 
 import (
@@ -16,86 +13,98 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
-	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/interop"
-	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
+	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/migrate"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "jetstream:", err)
-		os.Exit(1)
-	}
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
-	flags := flag.NewFlagSet("jetstream", flag.ContinueOnError)
-	streams := flags.String("streams", "../../data", "the folder that holds one folder for each stream")
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
-	scratch, err := os.MkdirTemp("", "jetstream-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	return verify(ctx, *streams, scratch, out)
+// The exit codes.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitDamaged = 3 // or it differs
+)
+
+// command is what the program can do.
+type command struct {
+	name, arguments, what string
+	run                   func(ctx context.Context, c *cli, arguments []string) error
 }
 
-// verify compares every stream below the folder streams, and says how each did. It works in scratch.
-func verify(ctx context.Context, streams, scratch string, out io.Writer) error {
-	names, err := streamNames(streams)
-	if err != nil {
-		return err
+var commands = []command{
+	{"list", "-store DIR", "the accounts and streams in the storage directory of a nats-server", list},
+	{"check", "-store DIR STREAM", "read all of a stream, verify every checksum, change nothing", check},
+	{"copy", "-store DIR -to DIR STREAM", "copy a stream into a folder of Millrace's, and compare every message", copyStream},
+	{"adopt", "-store DIR STREAM", "take a stream over where it is, and compare every message", adopt},
+	{"verify", "-streams DIR", "have a real nats-server read copies of Millrace's streams, and compare", verifyStreams},
+}
+
+const helpTop = `jetstream takes streams of a nats-server along to Millrace, and back.
+
+Stop the server first, and keep a copy of its storage directory until you have seen that all is well.
+DIR is the server's store_dir, or the folder "jetstream" in it.
+
+`
+
+const helpEnd = `
+Flags of all but verify:
+  -account NAME   where several accounts have a stream of that name
+  -key-file FILE  the key of an encrypted server, as in its configuration (key, or jetstream_key)
+  -dry-run        with copy and adopt: check the stream and say what would be done, change nothing
+  -count          with list: open each stream to say what is in it, change nothing
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something is damaged or differs.
+`
+
+// errUsage: the arguments do not fit.
+var errUsage = errors.New("wrong usage, see jetstream help")
+
+// run is the program.
+func run(ctx context.Context, arguments []string, out, errOut io.Writer) (exit int) {
+	err := dispatch(ctx, arguments, out, errOut)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case errors.Is(err, errUsage):
+		exit = exitUsage
+	case errors.Is(err, migrate.ErrDamaged), errors.Is(err, migrate.ErrDiffers), isDifference(err):
+		exit = exitDamaged
+	default:
+		exit = exitFailed
 	}
-	serverDir, millraceDir := filepath.Join(scratch, "server"), filepath.Join(scratch, "millrace")
-	for _, name := range names {
-		source := filepath.Join(streams, name)
-		if err := errors.Join(oracle.Place(serverDir, name, source),
-			oracle.CopyStream(filepath.Join(millraceDir, name), source)); err != nil {
-			return err
+	fmt.Fprintln(errOut, "jetstream:", err)
+	return exit
+}
+
+func dispatch(ctx context.Context, arguments []string, out, errOut io.Writer) error {
+	if len(arguments) == 0 {
+		help(errOut)
+		return errUsage
+	}
+	switch arguments[0] {
+	case "help", "-h", "-help", "--help":
+		help(out)
+		return nil
+	}
+	for _, c := range commands {
+		if c.name == arguments[0] {
+			return c.run(ctx, newCLI(c, out, errOut), arguments[1:])
 		}
 	}
-	server, err := oracle.Start(serverDir)
-	if err != nil {
-		return err
-	}
-	defer server.Stop()
-
-	var failures []error
-	for _, name := range names {
-		err := interop.OpenMillrace(ctx, millraceDir, name, func(reading interop.Reading) error {
-			compared, err := interop.Compare(ctx, server, name, reading)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(out, "%s: nats-server %s and Millrace agree: %d messages (sequences %d to %d)\n",
-				name, oracle.Version(), compared, reading.First, reading.Last)
-			return err
-		})
-		if err != nil {
-			failures = append(failures, err)
-		}
-	}
-	return errors.Join(failures...)
+	return fmt.Errorf("%w: there is no command %q", errUsage, arguments[0])
 }
 
-// streamNames are the folders that look like streams.
-func streamNames(dir string) ([]string, error) {
-	metas, err := filepath.Glob(filepath.Join(dir, "*", "meta.inf"))
-	if err != nil {
-		return nil, err
+func help(out io.Writer) {
+	fmt.Fprint(out, helpTop)
+	for _, c := range commands {
+		fmt.Fprintf(out, "  %-6s %-26s %s\n", c.name, c.arguments, c.what)
 	}
-	var names []string
-	for _, meta := range metas {
-		names = append(names, filepath.Base(filepath.Dir(meta)))
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("no stream in %s", dir)
-	}
-	return names, nil
+	fmt.Fprint(out, helpEnd)
 }
