@@ -184,7 +184,7 @@ type Config struct {
 	CompactBelow int
 
 	// Compression, if On, has full blocks compressed with S2 in the background, all but the last one, as a nats-server
-	// does: what compresses well takes less disk, and reading it costs the decoding of 64 KiB. Turned on, it compresses
+	// does: what compresses well takes less disk, and reading it costs the decoding of 8 KiB. Turned on, it compresses
 	// the blocks that are there as well; turned off, it leaves them compressed until they are compacted. It is stored
 	// with the stream.
 	Compression Switch

@@ -26,6 +26,8 @@ const (
 	chunkPadding = 0xfe
 	chunkStart   = 0xff // the stream begins
 
+	// chunkData stands for a chunk with data: its head says more.
+	chunkData = 0x7d
 	// chunkStored stands for the data of a file that is not compressed at all, or is the same in both files.
 	chunkStored = 0x7e
 	// chunkLost stands for data that is not there.
@@ -43,16 +45,16 @@ const s2StreamStart = "\xff\x06\x00\x00S2sTwO"
 // errChunk: a chunk of a compressed block is not what it should be. Its data reads as bytes of no record.
 var errChunk = errors.New("blockio: damaged chunk of a compressed block")
 
-// appendChunk appends a chunk with data, at most CompressedChunk bytes.
-func appendChunk(out, data, scratch []byte) []byte {
-	kind, body := byte(chunkCompressed), s2.Encode(scratch, data)
+// appendChunk appends a chunk with data, at most CompressedChunk bytes, and returns what its length says.
+func appendChunk(out, data, scratch []byte) ([]byte, uint16) {
+	kind, body := byte(chunkCompressed), s2.EncodeBetter(scratch, data)
 	if len(body) >= len(data) {
 		kind, body = chunkPlain, data
 	}
 	length := uint32(len(body) + chunkSum)
 	out = append(out, kind, byte(length), byte(length>>8), byte(length>>16))
 	out = binary.LittleEndian.AppendUint32(out, maskedCRC(data))
-	return append(out, body...)
+	return append(out, body...), uint16(length)
 }
 
 func maskedCRC(data []byte) uint32 {
@@ -62,9 +64,8 @@ func maskedCRC(data []byte) uint32 {
 // A chunk is a stretch of the plain block, and where the file has it.
 type chunk struct {
 	kind   byte
-	crc    uint32
-	at     int64 // in the file, behind the CRC
-	length int64 // there
+	at     int64 // in the file
+	length int64 // there, with its head
 	from   int64 // in the plain block
 	size   int64 // there
 }
@@ -81,7 +82,7 @@ func (c *compressedFile) findChunks(at, declared int64) error {
 		if errors.Is(err, errChunk) || n == mostChunks {
 			if last := len(c.chunks) - 1; last >= 0 && last != lost && c.isDamaged(last) {
 				// Its length led here, and may have been what is damaged.
-				at, have = c.chunks[last].at-chunkHead-chunkSum, have-c.chunks[last].size
+				at, have = c.chunks[last].at, have-c.chunks[last].size
 				c.chunks = c.chunks[:last]
 			}
 			if lost < 0 {
@@ -142,7 +143,7 @@ func (c *compressedFile) onlyDamaged() int {
 }
 
 const (
-	// mostChunks bounds the chunks of a file. A nats-server's have 1 MiB, ours 64 KiB of the plain block each.
+	// mostChunks bounds the chunks of a file. A nats-server's have 1 MiB, ours 8 KiB of the plain block each.
 	mostChunks = 1 << 16
 	// mostGaps bounds how often the next whole chunk is looked for.
 	mostGaps = 16
@@ -194,15 +195,12 @@ func (c *compressedFile) readChunk(at, end int64) (next int64, found chunk, err 
 		return 0, chunk{}, errChunk
 	}
 	switch {
-	case kind == chunkPadding || kind == chunkIndex || kind == chunkStart && length == int64(len(s2StreamStart)-chunkHead):
+	case kind == chunkPadding || kind == chunkIndex || kind == chunkList || kind == chunkStart && length == int64(len(s2StreamStart)-chunkHead):
 		return next, chunk{}, nil
 	case kind > chunkPlain || length < chunkSum || n < chunkHead+chunkSum:
 		return 0, chunk{}, errChunk
 	}
-	found = chunk{
-		kind: kind, crc: binary.LittleEndian.Uint32(head[chunkHead:]),
-		at: at + chunkHead + chunkSum, length: length - chunkSum, size: length - chunkSum,
-	}
+	found = chunk{kind: chunkData, at: at, length: chunkHead + length, size: length - chunkSum}
 	if kind == chunkCompressed {
 		size, err := s2.DecodedLen(head[chunkHead+chunkSum : n])
 		if err != nil || size > mostChunk || size <= 0 {
@@ -220,20 +218,39 @@ func (c *compressedFile) decode(k *chunk, into []byte) error {
 		return errChunk
 	case chunkStored:
 		return c.readExactly(into, k.at)
-	case chunkPlain:
-		if err := c.readExactly(into, k.at); err != nil {
-			return err
-		}
+	}
+	buffer := bodies.Get().(*[]byte)
+	whole := resized(buffer, k.length)
+	err := c.readExactly(whole, k.at)
+	if err == nil {
+		err = decodeChunk(whole, into)
+	}
+	if k.length <= longestRun { // longer ones are rare
+		bodies.Put(buffer)
+	}
+	return err
+}
+
+// decodeChunk fills into from a chunk with data, of which the head is the first thing not to be believed.
+func decodeChunk(whole, into []byte) error {
+	kind, length := whole[0], int(whole[1])|int(whole[2])<<8|int(whole[3])<<16
+	if kind > chunkPlain || length != len(whole)-chunkHead || length < chunkSum {
+		return errChunk
+	}
+	switch body := whole[chunkHead+chunkSum:]; {
+	case kind == chunkPlain && len(body) == len(into):
+		copy(into, body)
+	case kind == chunkPlain:
+		return errChunk
 	default:
-		body := make([]byte, k.length)
-		if err := c.readExactly(body, k.at); err != nil {
-			return err
+		if size, err := s2.DecodedLen(body); err != nil || size != len(into) {
+			return errChunk // to decode it would take as much memory as it says
 		}
-		if plain, err := s2.Decode(into[:0:len(into)], body); err != nil || len(plain) != len(into) || &plain[0] != &into[0] {
+		if _, err := s2.Decode(into[:0:len(into)], body); err != nil {
 			return errChunk
 		}
 	}
-	if maskedCRC(into) != k.crc {
+	if maskedCRC(into) != binary.LittleEndian.Uint32(whole[chunkHead:]) {
 		return errChunk
 	}
 	return nil

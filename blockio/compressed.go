@@ -37,7 +37,7 @@ func LooksCompressed(length uint32) bool {
 
 // CompressedChunk is how many bytes of a plain block Compress puts into one chunk: what is read of it is decoded by
 // whole chunks. (A nats-server writes chunks of 1 MiB.)
-const CompressedChunk = 64 << 10
+const CompressedChunk = 8 << 10
 
 // Compress returns the bytes of the file that has a plain block compressed. plain is at least one record.
 func Compress(plain []byte) []byte {
@@ -46,10 +46,14 @@ func Compress(plain []byte) []byte {
 	out = binary.AppendUvarint(append(out, algorithmS2), uint64(len(plain)))
 	out = append(out, s2StreamStart...)
 	scratch := make([]byte, s2.MaxEncodedLen(CompressedChunk))
+	var lengths []uint16
 	for len(body) > 0 {
-		n := min(len(body), CompressedChunk)
-		out = appendChunk(out, body[:n], scratch)
-		body = body[n:]
+		n, length := min(len(body), CompressedChunk), uint16(0)
+		out, length = appendChunk(out, body[:n], scratch)
+		lengths, body = append(lengths, length), body[n:]
+	}
+	if len(lengths) >= leastListed && len(lengths) <= mostChunks {
+		out = appendChunkList(out, lengths, CompressedChunk)
 	}
 	return append(out, last...)
 }
@@ -99,7 +103,11 @@ func plainFile(file File, path string, stat FileStat, block *Block) (plain File,
 	case algorithmNone:
 		c.chunks = []chunk{{kind: chunkStored, at: int64(at), length: stat.Size - int64(at), size: stat.Size - int64(at)}}
 	case algorithmS2:
-		if err := c.findChunks(int64(at), int64(size)); err != nil {
+		listed, err := c.readChunkList(int64(at), int64(size))
+		if err == nil && !listed {
+			err = c.findChunks(int64(at), int64(size))
+		}
+		if err != nil {
 			return file, true, err
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"sync"
 )
 
 // A compressedFile reads as the plain block that a compressed file has. Chunks are decoded as they are needed; those
@@ -52,7 +53,7 @@ func (c *compressedFile) ReadAt(p []byte, offset int64) (n int, err error) {
 		return 0, fmt.Errorf("%w: %d", ErrOffset, offset)
 	}
 	i := sort.Search(len(c.chunks), func(i int) bool { return c.chunks[i].from+c.chunks[i].size > offset })
-	for ; i < len(c.chunks) && n < len(p); i++ {
+	for i < len(c.chunks) && n < len(p) {
 		k := &c.chunks[i]
 		skip := offset + int64(n) - k.from
 		if k.kind >= chunkStored {
@@ -60,26 +61,75 @@ func (c *compressedFile) ReadAt(p []byte, offset int64) (n int, err error) {
 			if err := c.fill(&chunk{kind: k.kind, at: k.at + skip}, part); err != nil {
 				return n, err
 			}
-			n += len(part)
+			n, i = n+len(part), i+1
 			continue
 		}
 		if skip == 0 && int64(len(p)-n) >= k.size {
-			if err := c.fill(k, p[n:n+int(k.size)]); err != nil {
+			chunks, filled := c.fillRun(i, p[n:])
+			if chunks == 0 {
+				chunks, filled, err = 1, int(k.size), c.fill(k, p[n:n+int(k.size)])
+			}
+			if err != nil {
 				return n, err
 			}
-			n += int(k.size)
+			n, i = n+filled, i+chunks
 			continue
 		}
 		data, err := c.decoded(i)
 		if err != nil {
 			return n, err
 		}
-		n += copy(p[n:], data[skip:])
+		n, i = n+copy(p[n:], data[skip:]), i+1
 	}
 	if n < len(p) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// longestRun is how much of the file is read at once for chunks beside each other, in bytes.
+const longestRun = 256 << 10
+
+// fillRun decodes chunks from one on that fit into p as a whole, with one read of the file, and returns how many, and how
+// much they have. It ends before one that is not as it should be.
+func (c *compressedFile) fillRun(i int, p []byte) (chunks, filled int) {
+	start, end, size := c.chunks[i].at, int64(0), int64(0)
+	last := i
+	for ; last < len(c.chunks); last++ {
+		k := &c.chunks[last]
+		if k.kind >= chunkStored || size+k.size > int64(len(p)) || k.at < end || k.at+k.length-start > longestRun {
+			break
+		}
+		size, end = size+k.size, k.at+k.length
+	}
+	if last <= i+1 {
+		return 0, 0
+	}
+	buffer := bodies.Get().(*[]byte)
+	defer bodies.Put(buffer)
+	body := resized(buffer, end-start)
+	if n, _ := c.file.ReadAt(body, start); n < len(body) {
+		return 0, 0
+	}
+	for ; i < last; i++ {
+		k := &c.chunks[i]
+		if decodeChunk(body[k.at-start:k.at-start+k.length], p[filled:filled+int(k.size)]) != nil {
+			break
+		}
+		chunks, filled = chunks+1, filled+int(k.size)
+	}
+	return chunks, filled
+}
+
+// bodies are buffers for what is read of a file and decoded.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// resized returns so many bytes of a buffer, which grows with them.
+func resized(buffer *[]byte, size int64) []byte {
+	if int64(cap(*buffer)) < size {
+		*buffer = make([]byte, size)
+	}
+	return (*buffer)[:size]
 }
 
 // fill decodes a chunk. What is damaged reads as unreadableByte.

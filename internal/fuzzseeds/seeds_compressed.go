@@ -27,5 +27,9 @@ func compressedBlocks() []seed {
 	add("chunk-of-another-kind", with(file, func(b []byte) { b[chunk] = 0x42 }))
 	add("chunk-longer-than-the-file", with(file, func(b []byte) { b[chunk+3] = 0xff }))
 	add("checksum-of-a-chunk-flipped", with(file, func(b []byte) { b[chunk+4] ^= 1 }))
+	listed := blockio.Compress(bytes.Repeat(plain, 5*blockio.CompressedChunk/len(plain)+1))
+	add("with-a-list-of-chunks", listed)
+	add("list-of-chunks-flipped", with(listed, func(b []byte) { b[len(b)-20] ^= 1 }))
+	add("plain-part-of-a-chunk-in-the-list-flipped", with(listed, func(b []byte) { b[len(b)-23] ^= 1 }))
 	return list
 }
