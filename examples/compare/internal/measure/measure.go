@@ -32,6 +32,7 @@ const (
 	PerSecond    Unit = "/s"
 	Times        Unit = "x"
 	MiB          Unit = " MiB"
+	MiBPerSecond Unit = " MiB/s"
 	Nanoseconds  Unit = " ns"
 	Milliseconds Unit = " ms"
 )
