@@ -34,10 +34,12 @@ help: ## print the targets
 
 .PHONY: run
 run: ## the main job: take in a week of earthquakes durably, stop, reopen, read it all back
+	@echo "building the broker, which takes minutes the first time" >&2
 	@$(GO) run ./examples/broker run -dir $(DATA) $(ARGS)
 
 .PHONY: serve
 serve: ## the broker as an HTTP server on a loopback port, with a live page and /metrics
+	@echo "building the broker, which takes minutes the first time" >&2
 	@$(GO) run ./examples/broker serve -dir $(DATA) $(ARGS)
 
 .PHONY: test

@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/metrics"
 )
 
@@ -28,8 +30,13 @@ type BrokerConfig struct {
 	AsStored     bool // leave the limits of existing streams alone; for a look at them
 	MaxStreams   int  // default 64
 	MaxPending   int  // messages under way per stream for goroutines; default 4,096
-	MaxSessions  int  // per stream; default 64
-	Logger       *slog.Logger
+	MaxSessions  int  // followers per stream; default 64
+	MaxReads     int  // readers per stream that do not follow it; default 64
+	// CreateOnWrite makes a stream when the first message is published to it; without, Create does.
+	CreateOnWrite bool
+	RetryOpen     time.Duration // how long after a stream could not be opened a write tries again; default 5 s
+	Logger        *slog.Logger
+	fs            blockio.FS // for tests
 }
 
 const (
@@ -52,6 +59,12 @@ func (c BrokerConfig) withDefaults() BrokerConfig {
 	}
 	if c.MaxSessions == 0 {
 		c.MaxSessions = 64
+	}
+	if c.MaxReads == 0 {
+		c.MaxReads = 64
+	}
+	if c.RetryOpen == 0 {
+		c.RetryOpen = 5 * time.Second
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -87,8 +100,9 @@ func (e *ending) err() error {
 	return errors.Join(e.failures...)
 }
 
-// StartBroker spawns the broker actor and opens every stream that the data folder holds already. The
-// caller keeps the actor system, and calls Stop.
+// StartBroker spawns the broker actor and opens every stream that the data folder holds already. One that cannot be
+// opened is shown by Streams, and keeps nobody from the others, unless another process has it: then that has the data
+// folder, too. The caller keeps the actor system, and calls Stop.
 func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerConfig) (*Broker, error) {
 	config = config.withDefaults()
 	if err := os.MkdirAll(config.Dir, 0o750); err != nil {
@@ -109,9 +123,14 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	}, actor.WithSupervisor(stopOnPanic))
 	broker.pid = system.Root.Spawn(props)
 	for _, name := range names {
-		if _, err := broker.Topic(ctx, name, true); err != nil {
+		var refused *refusal
+		_, err := broker.Topic(ctx, name, true)
+		if err != nil && (errors.Is(err, actors.ErrLocked) || !errors.As(err, &refused)) {
 			return nil, errors.Join(fmt.Errorf("opening stream %q: %w", name, err), broker.Stop(context.WithoutCancel(ctx)))
 		}
+	}
+	if err := finishDeletions(config.Dir); err != nil {
+		config.Logger.Warn("files of a deleted stream could not be removed; the next start tries again", "error", err)
 	}
 	return broker, nil
 }
@@ -153,13 +172,19 @@ func holdsStream(dir string) (bool, error) {
 
 // Topic returns the stream's topic, opened. With create, a stream that is not there is made.
 func (b *Broker) Topic(ctx context.Context, name string, create bool) (*Topic, error) {
-	return b.topic(ctx, topicRequest{name: name, create: create})
+	return b.topic(ctx, topicRequest{name: name, create: create, retry: create})
+}
+
+// ForWrite returns the topic of a stream that is to be changed: one that could not be opened is tried again. With make,
+// and if the broker makes streams on write, one that is not there is made.
+func (b *Broker) ForWrite(ctx context.Context, name string, make bool) (*Topic, error) {
+	return b.topic(ctx, topicRequest{name: name, create: make && b.config.CreateOnWrite, retry: true})
 }
 
 // Create returns the stream's topic, opened. A stream that is not there is made, and keeps so many messages of each
 // subject (0: any number); one that is there stays as it is.
 func (b *Broker) Create(ctx context.Context, name string, maxMsgsPer int64) (*Topic, error) {
-	return b.topic(ctx, topicRequest{name: name, create: true, maxMsgsPer: maxMsgsPer})
+	return b.topic(ctx, topicRequest{name: name, create: true, retry: true, maxMsgsPer: maxMsgsPer})
 }
 
 func (b *Broker) topic(ctx context.Context, request topicRequest) (*Topic, error) {
@@ -176,9 +201,17 @@ func (b *Broker) topic(ctx context.Context, request topicRequest) (*Topic, error
 	return answer.topic, answer.err
 }
 
-// Topics lists the open topics by name.
-func (b *Broker) Topics(ctx context.Context) ([]*Topic, error) {
-	answers := make(chan []*Topic, 1)
+// A StreamStatus is a stream as the broker knows it.
+type StreamStatus struct {
+	Name    string
+	Topic   *Topic   // nil while it is not open
+	Refused *refusal // why it could not be opened; nil when it could
+	Lately  figures  // what it did in the last minute
+}
+
+// Streams lists all streams by name.
+func (b *Broker) Streams(ctx context.Context) ([]StreamStatus, error) {
+	answers := make(chan []StreamStatus, 1)
 	b.system.Root.Send(b.pid, &listRequest{done: answers})
 	return await(ctx, b.gone, answers)
 }
@@ -203,6 +236,7 @@ type brokerActor struct {
 	gone    chan struct{}
 	ending  *ending
 	topics  map[string]*topicEntry
+	clock   *time.Timer // of the next sample
 	closing bool
 }
 
@@ -210,28 +244,43 @@ type brokerActor struct {
 // fresh state would forget whom it owes an answer. What has ended is told apart from what works.
 var stopOnPanic = actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective })
 
-// topicEntry is a topic that is opening (topic is nil, callers wait) or open.
+// topicEntry is a stream that is opening (topic is nil, callers wait), open, or could not be opened (refused says why,
+// and pid is nil unless that is tried again).
 type topicEntry struct {
-	pid     *actor.PID
-	topic   *Topic
-	waiting []chan<- topicResult
-	gone    chan struct{} // closed when the topic actor has ended
+	pid      *actor.PID
+	topic    *Topic
+	waiting  []chan<- topicResult
+	gone     chan struct{} // closed when the topic actor has ended
+	notes    *topicNotes
+	refused  *refusal
+	deleting []chan<- error // who waits for its deletion
+	history  history
 }
 
 // Receive implements actor.Actor.
 func (b *brokerActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		b.wind(ctx)
+	case *takeSample:
+		b.sample(m.at)
+		b.wind(ctx)
 	case *topicRequest:
 		b.request(ctx, m)
 	case *listRequest:
 		m.done <- b.list()
 	case *topicOpened:
 		b.opened(ctx, m)
+	case *deleteRequest:
+		b.delete(ctx, m)
+	case *folderRemoved:
+		b.removed(ctx, m)
 	case *actor.Terminated:
 		b.ended(ctx, m.Who)
 	case *closeBroker:
 		b.close(ctx)
 	case *actor.Stopped:
+		b.clock.Stop()
 		close(b.gone)
 	}
 }
@@ -241,19 +290,30 @@ func (b *brokerActor) request(ctx actor.Context, m *topicRequest) {
 	switch {
 	case b.closing:
 		m.done <- topicResult{err: errClosing}
+	case known && entry.deleting != nil:
+		m.done <- topicResult{err: errDeleted}
 	case known && entry.topic != nil:
 		m.done <- topicResult{topic: entry.topic}
-	case known:
+	case known && entry.refused != nil && (!m.retry || entry.pid == nil && time.Now().Before(entry.refused.retry)):
+		m.done <- topicResult{err: entry.refused}
+	case known && entry.pid != nil:
 		entry.waiting = append(entry.waiting, m.done)
+	case known:
+		b.open(ctx, entry, m)
 	case !m.create:
 		m.done <- topicResult{err: errNoStream}
 	case len(b.topics) >= b.config.MaxStreams:
 		m.done <- topicResult{err: fmt.Errorf("%w (%d)", errTooManyStreams, b.config.MaxStreams)}
 	default:
-		entry := &topicEntry{waiting: []chan<- topicResult{m.done}, gone: make(chan struct{})}
-		entry.pid = ctx.Spawn(topicProps(b.config, b.system, m, entry.gone, b.ending))
-		b.topics[m.name] = entry
+		b.topics[m.name] = &topicEntry{}
+		b.open(ctx, b.topics[m.name], m)
 	}
+}
+
+// open spawns the topic actor, which opens the stream.
+func (b *brokerActor) open(ctx actor.Context, entry *topicEntry, m *topicRequest) {
+	entry.waiting, entry.gone, entry.notes = append(entry.waiting, m.done), make(chan struct{}), &topicNotes{}
+	entry.pid = ctx.Spawn(topicProps(b.config, b.system, m, entry, b.ending))
 }
 
 // opened answers those who wait for a topic. One that failed to open is ended here and not by itself: the
@@ -265,41 +325,70 @@ func (b *brokerActor) opened(ctx actor.Context, m *topicOpened) {
 	}
 	result := topicResult{err: m.err}
 	if m.err == nil {
-		entry.topic = &Topic{Name: m.name, Store: m.store, system: b.system, pid: entry.pid, gone: entry.gone}
+		entry.refused = nil
+		entry.topic = &Topic{Name: m.name, Store: m.store, system: b.system, pid: entry.pid, gone: entry.gone, notes: entry.notes}
 		result.topic = entry.topic
 		b.metrics.Add(m.store)
+	} else {
+		ctx.Stop(entry.pid)
+		entry.pid = nil
+		if m.held || entry.refused != nil {
+			b.refuse(m.name, entry, m.err)
+			result.err = entry.refused
+		} else if entry.deleting == nil {
+			delete(b.topics, m.name)
+		}
+	}
+	if entry.deleting != nil {
+		result = topicResult{err: errDeleted}
+		b.goOnDeleting(ctx, m.name, entry)
 	}
 	for _, done := range entry.waiting {
 		done <- result
 	}
 	entry.waiting = nil
-	if m.err != nil {
-		delete(b.topics, m.name)
-		ctx.Stop(entry.pid)
-		b.endWhenIdle(ctx)
-	}
+	b.endWhenIdle(ctx)
 }
 
-func (b *brokerActor) list() []*Topic {
-	var open []*Topic
-	for _, entry := range b.topics {
-		if entry.topic != nil {
-			open = append(open, entry.topic)
+// refuse keeps a stream that cannot be opened in the list. The log hears of each reason once.
+func (b *brokerActor) refuse(name string, entry *topicEntry, err error) {
+	now := time.Now()
+	refused := &refusal{stream: name, cause: err, since: now, retry: now.Add(b.config.RetryOpen)}
+	if entry.refused == nil || entry.refused.Error() != refused.Error() {
+		what, todo := refused.words()
+		b.config.Logger.Error("a stream cannot be opened; the others are served", "stream", name, "reason", what, "todo", todo, "error", err)
+	} else {
+		refused.since = entry.refused.since
+	}
+	entry.refused = refused
+}
+
+func (b *brokerActor) list() []StreamStatus {
+	all := make([]StreamStatus, 0, len(b.topics))
+	for name, entry := range b.topics {
+		if entry.deleting == nil && (entry.topic != nil || entry.refused != nil) {
+			all = append(all, StreamStatus{Name: name, Topic: entry.topic, Refused: entry.refused, Lately: entry.history.figures()})
 		}
 	}
-	slices.SortFunc(open, func(x, y *Topic) int { return strings.Compare(x.Name, y.Name) })
-	return open
+	slices.SortFunc(all, func(x, y StreamStatus) int { return strings.Compare(x.Name, y.Name) })
+	return all
 }
 
 func (b *brokerActor) ended(ctx actor.Context, who *actor.PID) {
 	for name, entry := range b.topics {
-		if entry.pid.Equal(who) {
-			for _, done := range entry.waiting {
-				done <- topicResult{err: errClosing}
-			}
-			b.metrics.Remove(name)
-			delete(b.topics, name)
+		if entry.pid == nil || !entry.pid.Equal(who) {
+			continue
 		}
+		for _, done := range entry.waiting {
+			done <- topicResult{err: errClosing}
+		}
+		b.metrics.Remove(name)
+		if entry.deleting == nil {
+			delete(b.topics, name)
+			continue
+		}
+		entry.pid, entry.topic, entry.waiting = nil, nil, nil
+		b.goOnDeleting(ctx, name, entry)
 	}
 	b.endWhenIdle(ctx)
 }
@@ -307,8 +396,13 @@ func (b *brokerActor) ended(ctx actor.Context, who *actor.PID) {
 func (b *brokerActor) close(ctx actor.Context) {
 	if !b.closing {
 		b.closing = true
-		for _, entry := range b.topics {
-			ctx.Send(entry.pid, &closeTopic{})
+		for name, entry := range b.topics {
+			switch {
+			case entry.pid != nil:
+				ctx.Send(entry.pid, &closeTopic{})
+			case entry.deleting == nil: // it was not open
+				delete(b.topics, name)
+			}
 		}
 	}
 	b.endWhenIdle(ctx)
@@ -323,7 +417,7 @@ func (b *brokerActor) endWhenIdle(ctx actor.Context) {
 // streamConfig is how the broker keeps a stream: every acknowledged message durable, the oldest making
 // room when MaxBytes is reached.
 func streamConfig(config BrokerConfig, name string) actors.Config {
-	stream := actors.Config{Dir: config.Dir, Name: name, Logger: config.Logger, RecreateMeta: config.RecreateMeta}
+	stream := actors.Config{Dir: config.Dir, Name: name, Logger: config.Logger, RecreateMeta: config.RecreateMeta, FS: config.fs}
 	if !config.AsStored {
 		stream.Subjects = []string{name, name + ".>"}
 		stream.MaxBytes, stream.MaxMsgSize = config.MaxBytes, config.MaxMsgSize

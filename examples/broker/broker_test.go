@@ -38,6 +38,7 @@ func startBroker(t *testing.T, config BrokerConfig) *Broker {
 	if config.Dir == "" {
 		config.Dir = t.TempDir()
 	}
+	config.CreateOnWrite = !config.CreateOnWrite // most tests want it
 	broker, err := StartBroker(t.Context(), testSystem(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +144,7 @@ func TestPublishedMessagesSurviveTheBroker(t *testing.T) {
 }
 
 func TestBrokerKeepsItsBounds(t *testing.T) {
-	broker := startBroker(t, BrokerConfig{MaxStreams: 1, MaxPending: -1, MaxSessions: -1})
+	broker := startBroker(t, BrokerConfig{MaxStreams: 1, MaxPending: -1, MaxSessions: -1, MaxReads: -1})
 	topic := openTopic(t, broker, "one")
 	if _, err := broker.Topic(t.Context(), "two", true); !errors.Is(err, errTooManyStreams) {
 		t.Errorf("a second stream: %v", err)
@@ -157,8 +158,11 @@ func TestBrokerKeepsItsBounds(t *testing.T) {
 	if _, err := topic.Publish(t.Context(), "one", nil, nil); !errors.Is(err, errBusy) {
 		t.Errorf("publishing beyond the bound: %v", err)
 	}
-	if _, err := topic.Subscribe(t.Context(), 1); !errors.Is(err, errTooManySessions) {
-		t.Errorf("subscribing beyond the bound: %v", err)
+	if _, err := topic.Subscribe(t.Context(), reading{follow: true}); !errors.Is(err, errTooManySessions) {
+		t.Errorf("following beyond the bound: %v", err)
+	}
+	if _, err := topic.Subscribe(t.Context(), reading{}); !errors.Is(err, errTooManyReads) {
+		t.Errorf("reading beyond the bound: %v", err)
 	}
 }
 
@@ -173,9 +177,9 @@ func TestManyAskForOneTopicAtOnce(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	topics, err := broker.Topics(t.Context())
-	if err != nil || len(topics) != 1 {
-		t.Errorf("%d topics, %v, want 1", len(topics), err)
+	streams, err := broker.Streams(t.Context())
+	if err != nil || len(streams) != 1 {
+		t.Errorf("%d streams, %v, want 1", len(streams), err)
 	}
 }
 
@@ -253,7 +257,7 @@ func TestSessionPassesFromReplayToLiveWithoutGapOrDuplicate(t *testing.T) {
 	publishNumbered(t, topic, 1, stored)
 	var subscriptions []*Subscription
 	for _, from := range []int{1, 1000, stored, stored + 1} {
-		subscription, err := topic.Subscribe(t.Context(), uint64(from))
+		subscription, err := topic.Subscribe(t.Context(), reading{from: uint64(from), follow: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +282,7 @@ func TestSessionPassesFromReplayToLiveWithoutGapOrDuplicate(t *testing.T) {
 
 func TestOneMessageAtATimeReachesAFollower(t *testing.T) {
 	topic := openTopic(t, startBroker(t, BrokerConfig{}), "one")
-	subscription, err := topic.Subscribe(t.Context(), 1)
+	subscription, err := topic.Subscribe(t.Context(), reading{from: 1, follow: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,12 +297,12 @@ func TestSlowSubscriberHoldsNoMoreThanItsWindow(t *testing.T) {
 	topic := openTopic(t, startBroker(t, BrokerConfig{}), "one")
 	const all = (sessionWindow + 3) * sessionBatch
 	publishNumbered(t, topic, 1, all)
-	slow, err := topic.Subscribe(t.Context(), 1)
+	slow, err := topic.Subscribe(t.Context(), reading{from: 1, follow: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer slow.Close()
-	quick, err := topic.Subscribe(t.Context(), 1)
+	quick, err := topic.Subscribe(t.Context(), reading{from: 1, follow: true})
 	if err != nil {
 		t.Fatal(err)
 	}

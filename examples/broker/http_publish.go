@@ -8,9 +8,13 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/seed-d8b58eba/millrace/actors"
 )
+
+// publishPatience is how long a POST waits for its message to be durable.
+const publishPatience = 20 * time.Second
+
+// errSlow is in the error of a change that was not durable in time.
+var errSlow = fmt.Errorf("it was not durable within %s, and may become so yet", publishPatience)
 
 // published is the answer to a POST: where the message stands, durably.
 type published struct {
@@ -19,87 +23,57 @@ type published struct {
 	Time     time.Time `json:"time"`
 }
 
-// post stores the body under the subject in the path, in which slashes may stand for dots. It makes the
-// stream if there is none. The request headers Nats-Msg-Id and Nats-TTL become the message's.
+// post stores the body under the subject in the path, in which slashes may stand for dots.
 func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	stream, subject := r.PathValue("stream"), strings.ReplaceAll(r.PathValue("subject"), "/", ".")
-	if err := validateStream(stream); err != nil {
-		h.fail(w, r, err)
+	if !withoutParameters(w, r) {
 		return
 	}
-	if err := validateSubject(stream, subject); err != nil {
-		h.fail(w, r, err)
-		return
+	wanted, err := wishes{}, validateStream(stream)
+	if err == nil {
+		err = validateSubject(stream, subject)
 	}
-	header, err := messageHeader(r)
+	if err == nil {
+		wanted, err = wishesOf(stream, subject, r.Header)
+	}
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	limit := int64(h.broker.config.MaxMsgSize)
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(h.broker.config.MaxMsgSize)))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than the %d bytes that a message may have", limit)
-			return
-		}
-		refuse(w, http.StatusBadRequest, "reading the body: %v", err)
+		bodyFailed(w, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), publishPatience)
 	defer cancel()
-	topic, err := h.broker.Topic(ctx, stream, true)
+	topic, err := h.forPublishing(ctx, stream)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	ack, err := topic.Publish(ctx, subject, header, payload)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("the message was not durable within %s, and may become so yet: %w", publishPatience, err)
-	}
+	ack, err := topic.Publish(ctx, subject, wanted.header, payload, wanted.options...)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, inTime(err))
 		return
 	}
 	w.Header().Set("Location", fmt.Sprintf("/streams/%s/messages?from=%d&limit=1", stream, ack.Sequence))
 	writeJSON(w, http.StatusCreated, published{Stream: stream, Sequence: ack.Sequence, Time: ack.Time})
 }
 
-// errBadID is what a caller gets for message ids that are none.
-var errBadID = errors.New("bad message id")
-
-// headerTTL says how long a message lives.
-const headerTTL = "Nats-TTL"
-
-// messageHeader takes the headers over that belong to the message. What is wrong with a TTL the store says.
-func messageHeader(r *http.Request) (actors.Header, error) {
-	header, err := idHeader(r)
-	ttls := r.Header.Values(headerTTL)
-	switch {
-	case err != nil || len(ttls) == 0:
-		return header, err
-	case len(ttls) > 1:
-		return nil, fmt.Errorf("%w: %d %s headers; a message has one TTL", actors.ErrBadHeader, len(ttls), headerTTL)
-	case header == nil:
-		header = actors.Header{}
+// forPublishing returns the topic of a stream to which messages come, and says how to make one that is not there.
+func (h *handler) forPublishing(ctx context.Context, stream string) (*Topic, error) {
+	topic, err := h.broker.ForWrite(ctx, stream, true)
+	if errors.Is(err, errNoStream) {
+		err = fmt.Errorf("%w as %q; PUT /streams/%s makes it", errNoStream, stream, stream)
 	}
-	header.Set(headerTTL, ttls[0])
-	return header, nil
+	return topic, err
 }
 
-// idHeader takes the id of a message over.
-func idHeader(r *http.Request) (actors.Header, error) {
-	ids := r.Header.Values(headerEventID)
-	switch {
-	case len(ids) == 0:
-		return nil, nil
-	case len(ids) > 1:
-		return nil, fmt.Errorf("%w: %d %s headers; a message has one id", errBadID, len(ids), headerEventID)
-	case ids[0] == "":
-		return nil, fmt.Errorf("%w: the %s header is empty", errBadID, headerEventID)
-	case len(ids[0]) > maxSubject:
-		return nil, fmt.Errorf("%w: the %s header has %d bytes, at most %d are taken", errBadID, headerEventID, len(ids[0]), maxSubject)
+// inTime says of a change that took too long that it did.
+func inTime(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", errSlow, err)
 	}
-	return actors.Header{headerEventID: ids}, nil
+	return err
 }

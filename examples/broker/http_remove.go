@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -17,6 +16,9 @@ type removed struct {
 
 // removeMessage removes the message of the sequence in the path.
 func (h *handler) removeMessage(w http.ResponseWriter, r *http.Request) {
+	if !withoutParameters(w, r) {
+		return
+	}
 	sequence, err := strconv.ParseUint(r.PathValue("sequence"), 10, 64)
 	if err != nil || sequence == 0 {
 		refuse(w, http.StatusBadRequest, "%q is no sequence: it must be a whole number from 1 on", r.PathValue("sequence"))
@@ -37,29 +39,24 @@ func (h *handler) removeMessages(w http.ResponseWriter, r *http.Request) {
 
 // parseRemoval refuses what it does not know, and a query that names nothing: that would remove everything.
 func parseRemoval(stream, raw string) (what removal, err error) {
-	values, err := url.ParseQuery(raw)
+	given, err := parameters(raw, "subject", "below", "keep")
 	if err != nil {
-		return what, fmt.Errorf("the query does not parse: %w", err)
+		return what, err
 	}
-	for name, given := range values {
-		if len(given) != 1 {
-			return what, fmt.Errorf("parameter %q is there %d times", name, len(given))
-		}
+	for name, value := range given {
 		switch name {
 		case "subject":
-			if what.subject, err = removableSubject(stream, given[0]); err != nil {
+			if what.subject, err = removableSubject(stream, value); err != nil {
 				return what, err
 			}
 		case "below":
-			if what.below, err = strconv.ParseUint(given[0], 10, 64); err != nil || what.below == 0 || what.below > maxBelow {
-				return what, fmt.Errorf("below=%q is no sequence: it must be a whole number from 1 to %d", given[0], uint64(maxBelow))
+			if what.below, err = strconv.ParseUint(value, 10, 64); err != nil || what.below == 0 || what.below > maxBelow {
+				return what, fmt.Errorf("below=%q is no sequence: it must be a whole number from 1 to %d", value, uint64(maxBelow))
 			}
 		case "keep":
-			if what.keep, err = strconv.ParseUint(given[0], 10, 64); err != nil || what.keep == 0 {
-				return what, fmt.Errorf("keep=%q must be a whole number from 1 on", given[0])
+			if what.keep, err = strconv.ParseUint(value, 10, 64); err != nil || what.keep == 0 {
+				return what, fmt.Errorf("keep=%q must be a whole number from 1 on", value)
 			}
-		default:
-			return what, fmt.Errorf("there is no parameter %q; subject, below and keep are known", name)
 		}
 	}
 	switch {
@@ -76,8 +73,8 @@ const maxBelow = 1<<62 - 1
 
 // removableSubject accepts a subject of the stream, in which slashes may stand for dots, perhaps with wildcards; or
 // all of them.
-func removableSubject(stream, given string) (string, error) {
-	subject := strings.ReplaceAll(given, "/", ".")
+func removableSubject(stream, value string) (string, error) {
+	subject := strings.ReplaceAll(value, "/", ".")
 	if subject == ">" {
 		return subject, nil
 	}
@@ -93,17 +90,14 @@ func removableSubject(stream, given string) (string, error) {
 func (h *handler) remove(w http.ResponseWriter, r *http.Request, what removal) {
 	ctx, cancel := context.WithTimeout(r.Context(), publishPatience)
 	defer cancel()
-	topic, err := h.broker.Topic(ctx, r.PathValue("stream"), false)
+	topic, err := h.broker.ForWrite(ctx, r.PathValue("stream"), false)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	count, err := topic.Remove(ctx, what)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("the removal was not durable within %s, and may become so yet: %w", publishPatience, err)
-	}
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, inTime(err))
 		return
 	}
 	writeJSON(w, http.StatusOK, removed{count})

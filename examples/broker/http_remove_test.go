@@ -133,7 +133,7 @@ func TestStreamsAreMadeOnce(t *testing.T) {
 		{"/streams/plain", 201, `"subjects":0`},
 		{"/streams/plain?maxMsgsPer=1", 409, "any number"},
 		{"/streams/other?maxMsgsPer=0", 400, "from 1 on"},
-		{"/streams/other?maxMsgsPer=1&maxMsgsPer=2", 400, "one whole number"},
+		{"/streams/other?maxMsgsPer=1&maxMsgsPer=2", 400, "2 times"},
 		{"/streams/other?limit=1", 400, "no parameter"},
 		{"/streams/..%2fother", 400, "bad name"},
 	} {

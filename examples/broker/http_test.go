@@ -206,7 +206,7 @@ func TestBadRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"broken query", "GET", "/streams/orders/messages?a=%zz", "", nil, 400, "does not parse"},
 		{"nowhere", "GET", "/nowhere", "", nil, 404, "nothing at"},
 		{"nowhere to post", "POST", "/nowhere", "x", nil, 404, "nothing at"},
-		{"cannot be deleted", "DELETE", "/streams/orders", "", nil, 405, "these do: GET"},
+		{"cannot be deleted", "DELETE", "/streams", "", nil, 405, "these do: GET, HEAD"},
 		{"cannot be put", "PUT", "/streams/orders/orders.new", "x", nil, 405, "these do: POST"},
 		{"only to be read", "POST", "/metrics", "x", nil, 405, "these do: GET, HEAD"},
 		{"a method nobody knows", "BREW", "/", "", nil, 405, "these do: GET, HEAD"},
@@ -374,7 +374,7 @@ func TestShutdownDrains(t *testing.T) {
 
 func TestPageLoadsNothingFromElsewhere(t *testing.T) {
 	s := startSite(t, BrokerConfig{})
-	for path, kind := range map[string]string{"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript"} {
+	for path, kind := range map[string]string{"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/text.js": "text/javascript"} {
 		response, content := s.do("GET", path, "")
 		if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), kind) {
 			t.Errorf("%s: %s %s", path, response.Status, response.Header.Get("Content-Type"))

@@ -3,6 +3,7 @@
 //	broker run      take in a week of earthquakes durably, stop, reopen, read it back and compare
 //	broker serve    the broker over HTTP, with a live page and metrics
 //	broker metrics  print the metrics of the streams in a data folder, for a check by promtool
+//	broker version  print which program this is
 //
 // One actor per stream (a topic) owns a store, and an actor per subscriber (a session) replays from a
 // sequence and then follows the stream. None of them ever waits: they talk to the stores by PID.
@@ -26,8 +27,9 @@ const usage = `usage: broker <command> [flags]
   run      take in a week of earthquakes durably, stop, reopen, read it back and compare
   serve    the broker over HTTP, with a live page and metrics
   metrics  print the metrics of the streams in a data folder
+  version  print which program this is; so does --version
 
-broker <command> -h explains the flags.
+broker <command> --help explains the flags.
 `
 
 // errUsage has been explained to the user already.
@@ -80,6 +82,9 @@ func command(ctx context.Context, arguments []string, stdin io.Reader, stdout, s
 			return err
 		}
 		return printMetrics(ctx, *dir, stdout, newLogger(stderr, false))
+	case "version", "-version", "--version":
+		fmt.Fprintln(stdout, buildOf())
+		return nil
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return nil

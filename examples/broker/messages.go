@@ -18,13 +18,15 @@ var (
 	errClosing         = errors.New("the broker is shutting down")
 	errNoStream        = errors.New("there is no such stream")
 	errTooManyStreams  = errors.New("the broker holds as many streams as it may")
-	errTooManySessions = errors.New("the stream has as many subscribers as it may")
+	errTooManySessions = errors.New("the stream has as many followers as it may")
+	errTooManyReads    = errors.New("the stream has as many reads under way as it takes")
 )
 
 // topicRequest asks the broker actor for a topic, which it opens when it has to.
 type topicRequest struct {
 	name       string
 	create     bool  // or answer errNoStream
+	retry      bool  // a stream that could not be opened is tried again, if that was not tried just now
 	maxMsgsPer int64 // of a stream that is made
 	done       chan<- topicResult
 }
@@ -34,31 +36,35 @@ type topicResult struct {
 	err   error
 }
 
-// listRequest asks the broker actor for all topics that are open.
+// listRequest asks the broker actor for all streams.
 type listRequest struct {
-	done chan<- []*Topic
+	done chan<- []StreamStatus
 }
 
 // topicOpened is a topic actor's word to the broker actor: it works, or it never will.
 type topicOpened struct {
 	name  string
 	store *actors.Store
+	held  bool // there was such a stream before
 	err   error
 }
 
 // storeOpened brings a topic actor the store that a goroutine opened for it.
 type storeOpened struct {
 	store *actors.Store
+	held  bool // there was such a stream before
 	err   error
 }
 
 // storeEnded is a topic actor's word to itself: all that its store has said has been heard.
 type storeEnded struct{}
 
-// closeBroker ends the broker actor after all topics; closeTopic ends one after all that it has taken.
+// closeBroker ends the broker actor after all topics; closeTopic ends one after all that it has taken, perhaps as its
+// stream is deleted; closeSession ends a session at once.
 type (
-	closeBroker struct{}
-	closeTopic  struct{}
+	closeBroker  struct{}
+	closeTopic   struct{ deleted bool }
+	closeSession struct{ err error }
 )
 
 // publish asks a topic actor to store one message for a goroutine.
@@ -66,6 +72,7 @@ type publish struct {
 	subject string
 	header  actors.Header
 	payload []byte
+	options []actors.StoreOption
 	done    chan<- publishResult // one slot
 }
 
@@ -86,8 +93,16 @@ func (*publish) IgnoreDeadLetterLogging() {}
 
 // subscribe asks a topic actor for a session.
 type subscribe struct {
-	from uint64
+	what reading
 	done chan<- subscribeResult // one slot
+}
+
+// A reading is what a session reads. Those that go on for ever and those that end count apart: many who follow a stream
+// do not keep anybody from a look at it.
+type reading struct {
+	from    uint64
+	filters []actors.Filters // none: all messages
+	follow  bool
 }
 
 type subscribeResult struct {

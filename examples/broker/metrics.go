@@ -7,26 +7,70 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// newRegistry holds what /metrics shows: the stores of the broker, and the process.
-func newRegistry(broker *Broker) (*prometheus.Registry, error) {
+// newRegistry holds what /metrics shows: the stores of the broker, the process, which program it is, and the requests.
+func newRegistry(broker *Broker, requests *meters) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
-	for _, collector := range []prometheus.Collector{
+	for _, collector := range append(requests.collectors(),
 		broker.metrics,
+		&refusedCollector{broker},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	} {
+		newBuildInfo(),
+	) {
 		if err := registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("registering metrics: %w", err)
 		}
 	}
 	return registry, nil
 }
+
+// newBuildInfo is 1, and its labels say which program this is.
+func newBuildInfo() prometheus.Collector {
+	build := buildOf()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "millrace_build_info", Help: "1; the labels say which program this is.",
+		ConstLabels: prometheus.Labels{"version": build.version, "revision": build.revision, "go_version": build.goVersion},
+	})
+	info.Set(1)
+	return info
+}
+
+// A refusedCollector says which streams cannot be opened: they have no other metrics.
+type refusedCollector struct{ broker *Broker }
+
+var refusedDesc = prometheus.NewDesc("millrace_stream_refused", "1 for a stream that is there and cannot be opened, 0 for one that is open.", []string{"stream"}, nil)
+
+// Describe implements prometheus.Collector.
+func (c *refusedCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- refusedDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c *refusedCollector) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+	defer cancel()
+	all, err := c.broker.Streams(ctx)
+	if err != nil {
+		return // it shuts down
+	}
+	for _, one := range all {
+		value := 0.0
+		if one.Topic == nil {
+			value = 1
+		}
+		metrics <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, value, one.Name)
+	}
+}
+
+// scrapePatience is how long a scrape waits for the broker.
+const scrapePatience = 5 * time.Second
 
 // printMetrics opens the streams of a data folder and prints their metrics once.
 func printMetrics(ctx context.Context, dir string, out io.Writer, logger *slog.Logger) (err error) {
@@ -41,7 +85,7 @@ func printMetrics(ctx context.Context, dir string, out io.Writer, logger *slog.L
 		defer cancel()
 		err = errors.Join(err, broker.Stop(ctx))
 	}()
-	registry, err := newRegistry(broker)
+	registry, err := newRegistry(broker, newMeters())
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -47,11 +45,8 @@ func (t *Topic) Remove(ctx context.Context, what removal) (uint64, error) {
 	what.done = answers
 	t.system.Root.Send(t.pid, &what)
 	answer, err := await(ctx, t.gone, answers)
-	switch {
-	case errors.Is(err, errClosing):
-		return 0, err
-	case err != nil:
-		return 0, fmt.Errorf("%w: %w", actors.ErrOutcomeUnknown, err)
+	if err != nil {
+		return 0, t.unanswered(err)
 	}
 	return answer.removed, answer.err
 }

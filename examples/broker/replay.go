@@ -61,7 +61,7 @@ func (r *replay) run(ctx context.Context) error {
 // follow is one subscriber: it checks a batch, acknowledges it, and takes the next.
 func (r *replay) follow(ctx context.Context, subscriber *replaySubscriber) error {
 	started := time.Now()
-	subscription, err := r.topic.Subscribe(ctx, subscriber.from)
+	subscription, err := r.topic.Subscribe(ctx, reading{from: subscriber.from, follow: true})
 	if err != nil {
 		return fmt.Errorf("subscribing: %w", err)
 	}

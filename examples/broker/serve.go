@@ -20,6 +20,8 @@ type serveOptions struct {
 	maxMessage int
 	maxStreams int
 	drain      time.Duration
+	followers  int
+	create     bool
 	recreate   bool
 	verbose    bool
 }
@@ -30,6 +32,8 @@ func (o *serveOptions) register(flags *flag.FlagSet) {
 	flags.Int64Var(&o.maxBytes, "max-bytes", defaultMaxBytes, "how large a stream may get; beyond it the oldest messages make room")
 	flags.IntVar(&o.maxMessage, "max-message", defaultMaxMsgSize, "how large a message may be with its header, in bytes")
 	flags.IntVar(&o.maxStreams, "max-streams", 64, "how many streams there may be")
+	flags.IntVar(&o.followers, "max-followers", 64, "how many requests may follow a stream at a time")
+	flags.BoolVar(&o.create, "create", false, "let a POST make the stream that it names; without, only PUT makes streams, and a misspelt name makes none")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "how long requests under way may take after a signal to stop")
 	flags.BoolVar(&o.recreate, "recreate-meta", false, "open streams whose meta.inf is lost, with the limits that the flags say")
 	flags.BoolVar(&o.verbose, "v", false, "log requests and what the store does")
@@ -49,6 +53,7 @@ func (o *serveOptions) validate() error {
 	least := max(1<<20, 2*int64(o.maxMessage)) // or a message would push itself out
 	refuse(o.maxBytes < least, "-max-bytes must be at least 1 MiB and twice -max-message (%d), not %d", least, o.maxBytes)
 	refuse(o.maxStreams < 1 || o.maxStreams > 1024, "-max-streams must be 1 to 1024, not %d", o.maxStreams)
+	refuse(o.followers < 1 || o.followers > 100_000, "-max-followers must be 1 to 100000, not %d", o.followers)
 	refuse(o.drain <= 0, "-drain must be more than 0, not %s", o.drain)
 	return errors.Join(wrong...)
 }
@@ -68,7 +73,7 @@ func runServer(ctx context.Context, options serveOptions, out io.Writer, logger 
 	defer system.Shutdown()
 	broker, err := StartBroker(ctx, system, BrokerConfig{
 		Dir: options.dir, MaxBytes: options.maxBytes, MaxMsgSize: options.maxMessage, MaxStreams: options.maxStreams,
-		RecreateMeta: options.recreate, Logger: logger,
+		MaxSessions: options.followers, CreateOnWrite: options.create, RecreateMeta: options.recreate, Logger: logger,
 	})
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func runServer(ctx context.Context, options serveOptions, out io.Writer, logger 
 }
 
 // serveUntil serves until ctx ends. Those who follow a stream are sent home first, everybody else may
-// finish within drain.
+// finish within drain. Who does not is cut off, which is no failure of ours: what was acknowledged is stored.
 func serveUntil(ctx context.Context, listener net.Listener, handler *handler, drain time.Duration, logger *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -113,7 +118,8 @@ func serveUntil(ctx context.Context, listener net.Listener, handler *handler, dr
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	if err := server.Shutdown(draining); err != nil {
-		return errors.Join(fmt.Errorf("requests were still under way after %s: %w", drain, err), server.Close())
+		logger.Warn("requests were still under way when the time for them was over; they are cut off", "after", drain)
+		_ = server.Close() // of connections that are of no more use
 	}
 	return nil
 }

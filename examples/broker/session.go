@@ -52,6 +52,7 @@ func (s *Subscription) Err() error {
 // notices, what comes. It has one read under way at most.
 type sessionActor struct {
 	store   *actors.Store
+	filters []actors.Filters
 	batches chan Batch // one slot per batch of the window: sending never waits
 	failed  *atomic.Pointer[error]
 	next    uint64   // the sequence to read from
@@ -62,11 +63,11 @@ type sessionActor struct {
 }
 
 // spawnSession makes the session a child of the topic: it ends with it.
-func spawnSession(ctx actor.Context, system *actor.ActorSystem, store *actors.Store, from uint64) *Subscription {
+func spawnSession(ctx actor.Context, system *actor.ActorSystem, store *actors.Store, what reading) *Subscription {
 	batches := make(chan Batch, sessionWindow)
 	failed := new(atomic.Pointer[error])
 	pid := ctx.Spawn(actor.PropsFromProducer(func() actor.Actor {
-		return &sessionActor{store: store, batches: batches, failed: failed, next: max(from, 1)}
+		return &sessionActor{store: store, filters: what.filters, batches: batches, failed: failed, next: max(what.from, 1)}
 	}))
 	return &Subscription{Batches: batches, system: system, pid: pid, failed: failed}
 }
@@ -96,6 +97,8 @@ func (s *sessionActor) Receive(ctx actor.Context) {
 	case *acknowledge:
 		s.acknowledged(m.through)
 		s.pump(ctx)
+	case *closeSession:
+		s.fail(ctx, m.err)
 	case *actor.DeadLetterResponse:
 		s.fail(ctx, actors.ErrStopped)
 	case *actor.Stopping:
@@ -111,7 +114,7 @@ func (s *sessionActor) pump(ctx actor.Context) {
 		return
 	}
 	s.reading, s.stale = true, false
-	sendToStore(ctx, s.store, &actors.ReadRequest{From: s.next, Max: sessionBatch, MaxBytes: sessionBatchBytes})
+	sendToStore(ctx, s.store, &actors.ReadRequest{From: s.next, Max: sessionBatch, MaxBytes: sessionBatchBytes, Filters: s.filters})
 }
 
 func (s *sessionActor) read(ctx actor.Context, m *actors.ReadReply) {

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+)
+
+// errDeleted answers those who waited for a stream, or read it, when it was deleted.
+var errDeleted = errors.New("the stream was deleted")
+
+// asidePrefix begins the name of a folder that is being removed. No stream can have such a name.
+const asidePrefix = ".deleted-"
+
+// deleteRequest asks the broker actor to end a stream and to remove its folder.
+type deleteRequest struct {
+	name string
+	done chan<- error // one slot
+}
+
+// folderRemoved is the word of the goroutine that removed a folder to the broker actor.
+type folderRemoved struct {
+	name string
+	err  error
+}
+
+// Delete removes a stream with all that it holds. It returns when that is durable: no crash brings the stream back.
+// Whoever waits for an answer of the stream gets one first, and its readers come to their end.
+func (b *Broker) Delete(ctx context.Context, name string) error {
+	if err := validateStream(name); err != nil {
+		return err
+	}
+	answers := make(chan error, 1)
+	b.system.Root.Send(b.pid, &deleteRequest{name: name, done: answers})
+	answer, err := await(ctx, b.gone, answers)
+	return errors.Join(err, answer)
+}
+
+func (b *brokerActor) delete(ctx actor.Context, m *deleteRequest) {
+	entry, known := b.topics[m.name]
+	switch {
+	case b.closing:
+		m.done <- errClosing
+	case !known:
+		m.done <- errNoStream
+	case entry.deleting != nil:
+		entry.deleting = append(entry.deleting, m.done)
+	default:
+		entry.deleting = append(entry.deleting, m.done)
+		b.goOnDeleting(ctx, m.name, entry)
+	}
+}
+
+// goOnDeleting does the next step for a stream that is to go: its topic ends, then its folder is removed. One that is
+// still opening is opened first.
+func (b *brokerActor) goOnDeleting(ctx actor.Context, name string, entry *topicEntry) {
+	switch {
+	case entry.topic != nil:
+		ctx.Send(entry.pid, &closeTopic{deleted: true})
+	case entry.pid == nil:
+		system, self, dir, logger := b.system, ctx.Self(), b.config.Dir, b.config.Logger
+		go func() { system.Root.Send(self, &folderRemoved{name: name, err: removeFolder(dir, name, logger)}) }()
+	}
+}
+
+// removed answers those who asked for the deletion. A folder that could not be removed is a stream that is not open.
+func (b *brokerActor) removed(ctx actor.Context, m *folderRemoved) {
+	entry := b.topics[m.name]
+	for _, done := range entry.deleting {
+		done <- m.err
+	}
+	entry.deleting = nil
+	if m.err == nil {
+		delete(b.topics, m.name)
+	} else {
+		b.refuse(m.name, entry, m.err)
+	}
+	b.endWhenIdle(ctx)
+}
+
+// removeFolder removes a stream's folder. From the moment in which it is elsewhere there is no such stream any more, also
+// after a crash; what is left of it then finishDeletions removes.
+func removeFolder(dir, name string, logger *slog.Logger) error {
+	aside, err := os.MkdirTemp(dir, asidePrefix)
+	if err != nil {
+		return fmt.Errorf("deleting stream %q: %w", name, err)
+	}
+	err = os.Rename(filepath.Join(dir, name), filepath.Join(aside, name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("deleting stream %q: %w", name, err), os.Remove(aside))
+	}
+	if err := errors.Join(blockio.OS.SyncDir(aside), blockio.OS.SyncDir(dir)); err != nil {
+		return fmt.Errorf("deleting stream %q: %w", name, err)
+	}
+	if err := os.RemoveAll(aside); err != nil {
+		logger.Warn("files of a deleted stream could not be removed; the next start tries again", "stream", name, "error", err)
+	}
+	return nil
+}
+
+// finishDeletions removes what deletions that a crash cut short have left in the data folder.
+func finishDeletions(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), asidePrefix) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
+		}
+	}
+	return err
+}

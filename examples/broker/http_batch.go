@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+// What a batch may be, and how many are taken in at a time: their bodies are in memory.
+const (
+	mostBatchLines = 10_000
+	mostBatchBytes = 8 << 20
+	mostBatches    = 16
+	batchType      = "application/x-ndjson"
+)
+
+// batchLine is a line of a batch. It has a payload as text or in base64, or none.
+type batchLine struct {
+	Subject       string              `json:"subject"`
+	Header        map[string][]string `json:"header"`
+	Payload       *string             `json:"payload"`
+	PayloadBase64 []byte              `json:"payloadBase64"`
+}
+
+// publishedBatch is the answer to a batch: its messages have the sequences from First to Last.
+type publishedBatch struct {
+	Stream string    `json:"stream"`
+	Count  int       `json:"count"`
+	First  uint64    `json:"first"`
+	Last   uint64    `json:"last"`
+	Time   time.Time `json:"time"`
+}
+
+// postBatch stores the lines of the body as messages: all of them or none.
+func (h *handler) postBatch(w http.ResponseWriter, r *http.Request) {
+	stream := r.PathValue("stream")
+	if !withoutParameters(w, r) {
+		return
+	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != batchType {
+		refuse(w, http.StatusBadRequest, "a message needs a subject: POST /streams/%s/%s.something; a batch of them is of Content-Type %s", stream, stream, batchType)
+		return
+	}
+	err := validateStream(stream)
+	if err == nil {
+		err = onlyOfMessages(r.Header)
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	select {
+	case h.batches <- struct{}{}:
+		defer func() { <-h.batches }()
+	default:
+		h.fail(w, r, fmt.Errorf("%w: %d batches are under way already", errBusy, mostBatches))
+		return
+	}
+	// A batch that is half of a stream would have its own first messages make room for its last.
+	limit := min(mostBatchBytes, h.broker.config.MaxBytes/2)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		bodyFailed(w, err)
+		return
+	}
+	messages, err := parseBatch(stream, body, h.broker.config.MaxMsgSize)
+	if err != nil {
+		refuse(w, statusOfLine(err), "%s", lineSentence(err))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), publishPatience)
+	defer cancel()
+	topic, err := h.forPublishing(ctx, stream)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	ack, err := topic.PublishBatch(ctx, messages)
+	if err != nil {
+		h.fail(w, r, inTime(err))
+		return
+	}
+	writeJSON(w, http.StatusCreated, publishedBatch{Stream: stream, Count: len(messages), First: ack.First, Last: ack.Last, Time: ack.Time})
+}
+
+// onlyOfMessages refuses headers of a request that belong to a message: each line of a batch has its own.
+func onlyOfMessages(given http.Header) error {
+	for name := range given {
+		if strings.HasPrefix(name, natsPrefix) {
+			return fmt.Errorf("%w: %s belongs into the header of a line of the batch", errBadExpectation, name)
+		}
+	}
+	return nil
+}
+
+// A lineError is what is wrong with a line of a batch, for which all of it is refused.
+type lineError struct {
+	line int // from 1
+	err  error
+}
+
+func (e *lineError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
+func (e *lineError) Unwrap() error { return e.err }
+
+var errBadLine = errors.New("it is no message")
+
+// statusOfLine returns the status of a batch that is refused for one of its lines.
+func statusOfLine(err error) int {
+	if status := statusOf(err); status < http.StatusInternalServerError {
+		return status
+	}
+	return http.StatusBadRequest
+}
+
+func lineSentence(err error) string {
+	var one *lineError
+	if !errors.As(err, &one) {
+		return err.Error()
+	}
+	words := one.err.Error()
+	if statusOf(one.err) < http.StatusInternalServerError {
+		words = sentenceOf(one.err)
+	}
+	return fmt.Sprintf("line %d: %s; nothing of the batch was stored", one.line, words)
+}
+
+// parseBatch reads the lines; empty ones count, and say nothing.
+func parseBatch(stream string, body []byte, mostBytes int) (messages []actors.BatchMessage, err error) {
+	lines := bufio.NewReader(bytes.NewReader(body))
+	for number := 1; ; number++ {
+		text, readErr := lines.ReadBytes('\n')
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			if len(messages) == mostBatchLines {
+				return nil, &lineError{number, fmt.Errorf("%w: a batch has at most %d messages", actors.ErrTooLarge, mostBatchLines)}
+			}
+			message, err := parseLine(stream, text, mostBytes)
+			if err != nil {
+				return nil, &lineError{number, err}
+			}
+			messages = append(messages, message)
+		}
+		if readErr != nil {
+			break
+		}
+	}
+	if len(messages) == 0 {
+		return nil, errors.New("the batch has no message")
+	}
+	return messages, nil
+}
+
+// parseLine reads a line, and checks what can be said of it before its turn comes.
+func parseLine(stream string, text []byte, mostBytes int) (message actors.BatchMessage, err error) {
+	if !utf8.Valid(text) {
+		return message, fmt.Errorf("%w: it is not UTF-8; payloadBase64 takes any bytes", errBadLine)
+	}
+	var line batchLine
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&line); err != nil {
+		return message, fmt.Errorf("%w: %s", errBadLine, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return message, fmt.Errorf("%w: there is more behind the object", errBadLine)
+	}
+	if line.Payload != nil && line.PayloadBase64 != nil {
+		return message, fmt.Errorf("%w: it has both payload and payloadBase64", errBadLine)
+	}
+	message.Subject, message.Payload = line.Subject, line.PayloadBase64
+	if line.Payload != nil {
+		message.Payload = []byte(*line.Payload)
+	}
+	if err := validateSubject(stream, line.Subject); err != nil {
+		return message, err
+	}
+	wanted, err := wishesOf(stream, line.Subject, line.Header)
+	if err != nil {
+		return message, err
+	}
+	message.Options, message.Header = wanted.options, wanted.header
+	for name, values := range line.Header {
+		if strings.HasPrefix(http.CanonicalHeaderKey(name), natsPrefix) {
+			continue // wishesOf has taken it
+		}
+		if message.Header == nil {
+			message.Header = actors.Header{}
+		}
+		message.Header[name] = values
+	}
+	block, err := message.Header.AppendBlock(nil)
+	if err != nil {
+		return message, err
+	}
+	if n := len(block) + len(message.Payload); n > mostBytes {
+		return message, fmt.Errorf("%w: %d bytes of header and payload, at most %d", actors.ErrTooLarge, n, mostBytes)
+	}
+	return message, nil
+}
