@@ -74,9 +74,9 @@ func (h *handler) postBatch(w http.ResponseWriter, r *http.Request) {
 		bodyFailed(w, err)
 		return
 	}
-	messages, err := parseBatch(stream, body, h.broker.config.MaxMsgSize)
+	messages, lines, err := parseBatch(stream, body, h.broker.config.MaxMsgSize)
 	if err != nil {
-		refuse(w, statusOfLine(err), "%s", lineSentence(err))
+		h.fail(w, r, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), publishPatience)
@@ -88,7 +88,7 @@ func (h *handler) postBatch(w http.ResponseWriter, r *http.Request) {
 	}
 	ack, err := topic.PublishBatch(ctx, messages)
 	if err != nil {
-		h.fail(w, r, inTime(err))
+		h.fail(w, r, inTime(lineOfRefusal(err, lines)))
 		return
 	}
 	writeJSON(w, http.StatusCreated, publishedBatch{Stream: stream, Count: len(messages), First: ack.First, Last: ack.Last, Time: ack.Time})
@@ -115,49 +115,40 @@ func (e *lineError) Unwrap() error { return e.err }
 
 var errBadLine = errors.New("it is no message")
 
-// statusOfLine returns the status of a batch that is refused for one of its lines.
-func statusOfLine(err error) int {
-	if status := statusOf(err); status < http.StatusInternalServerError {
-		return status
+// lineOfRefusal names the line that the store has refused a batch for, which knows it by its place.
+func lineOfRefusal(err error, lines []int) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		var i int
+		if n, _ := fmt.Sscanf(inner.Error(), "message %d of the batch", &i); n == 1 && i < len(lines) {
+			return &lineError{lines[i], errors.Unwrap(inner)}
+		}
 	}
-	return http.StatusBadRequest
+	return err
 }
 
-func lineSentence(err error) string {
-	var one *lineError
-	if !errors.As(err, &one) {
-		return err.Error()
-	}
-	words := one.err.Error()
-	if statusOf(one.err) < http.StatusInternalServerError {
-		words = sentenceOf(one.err)
-	}
-	return fmt.Sprintf("line %d: %s; nothing of the batch was stored", one.line, words)
-}
-
-// parseBatch reads the lines; empty ones count, and say nothing.
-func parseBatch(stream string, body []byte, mostBytes int) (messages []actors.BatchMessage, err error) {
+// parseBatch reads the lines, and returns the number of each message's; empty ones count, and say nothing.
+func parseBatch(stream string, body []byte, mostBytes int) (messages []actors.BatchMessage, numbers []int, err error) {
 	lines := bufio.NewReader(bytes.NewReader(body))
 	for number := 1; ; number++ {
 		text, readErr := lines.ReadBytes('\n')
 		if text = bytes.TrimSpace(text); len(text) > 0 {
 			if len(messages) == mostBatchLines {
-				return nil, &lineError{number, fmt.Errorf("%w: a batch has at most %d messages", actors.ErrTooLarge, mostBatchLines)}
+				return nil, nil, &lineError{number, fmt.Errorf("%w: a batch has at most %d messages", actors.ErrTooLarge, mostBatchLines)}
 			}
 			message, err := parseLine(stream, text, mostBytes)
 			if err != nil {
-				return nil, &lineError{number, err}
+				return nil, nil, &lineError{number, err}
 			}
-			messages = append(messages, message)
+			messages, numbers = append(messages, message), append(numbers, number)
 		}
 		if readErr != nil {
 			break
 		}
 	}
 	if len(messages) == 0 {
-		return nil, errors.New("the batch has no message")
+		return nil, nil, actors.ErrEmptyBatch
 	}
-	return messages, nil
+	return messages, numbers, nil
 }
 
 // parseLine reads a line, and checks what can be said of it before its turn comes.

@@ -58,6 +58,7 @@ type meaning struct {
 var meanings = []meaning{
 	{errBadName, http.StatusBadRequest, ""},
 	{errBadID, http.StatusBadRequest, ""},
+	{errBadLine, http.StatusBadRequest, ""},
 	{errBadExpectation, http.StatusBadRequest, ""},
 	{errNoStream, http.StatusNotFound, ""},
 	{errDeleted, http.StatusNotFound, ""},
@@ -98,6 +99,7 @@ func sentenceOf(err error) string {
 
 func explain(err error) (status int, words string) {
 	var refused *refusal
+	var line *lineError
 	switch {
 	case errors.Is(err, actors.ErrOutcomeUnknown):
 		// First of all: the same error also says what went wrong, which by itself would mean that the
@@ -105,6 +107,9 @@ func explain(err error) (status int, words string) {
 		return http.StatusGatewayTimeout, "it is not known whether this was done, as " + doubt(err) + "; look before you send it again"
 	case errors.As(err, &refused):
 		return http.StatusServiceUnavailable, refused.sentence()
+	case errors.As(err, &line):
+		status, words = explain(line.err)
+		return status, fmt.Sprintf("line %d: %s; nothing of the batch was stored", line.line, words)
 	case isFullDisk(err):
 		return http.StatusInsufficientStorage, "the disk is full, and nothing was changed; make room, and it goes on by itself"
 	case isOutOfFiles(err):
@@ -131,6 +136,9 @@ func doubt(err error) string {
 	return "the stream ended meanwhile"
 }
 
+// withoutPackages takes out what an error of the library says of itself.
+var withoutPackages = strings.NewReplacer("actors: ", "", "engine: ", "", "msgheader: ", "")
+
 // detail adds the numbers that an error has to the words for its kind. Without words they are the error's own.
 func detail(err error, words string) string {
 	var sequence *engine.SequenceError
@@ -141,7 +149,7 @@ func detail(err error, words string) string {
 	case errors.As(err, &limit):
 		return fmt.Sprintf("%s: %s %d, at most %d", words, limit.Limit, limit.Value, limit.Max)
 	case words == "":
-		return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "actors: "), "engine: ")
+		return withoutPackages.Replace(err.Error())
 	}
 	return words
 }

@@ -21,9 +21,11 @@ import (
 
 // A site is the HTTP interface on a real listener, with a real broker behind it.
 type site struct {
-	t      *testing.T
-	url    string
-	client *http.Client
+	t       *testing.T
+	url     string
+	client  *http.Client
+	handler *handler
+	server  *httptest.Server
 }
 
 func startSite(t *testing.T, config BrokerConfig) site {
@@ -42,7 +44,7 @@ func siteOf(t *testing.T, broker *Broker) site {
 	server.Config.RegisterOnShutdown(h.drain)
 	server.Start()
 	t.Cleanup(func() { h.drain(); server.Close() })
-	return site{t: t, url: server.URL, client: server.Client()}
+	return site{t: t, url: server.URL, client: server.Client(), handler: h, server: server}
 }
 
 func (s site) do(method, path, body string, headers ...string) (*http.Response, string) {
