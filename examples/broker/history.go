@@ -75,6 +75,9 @@ func (c *commits) add(h actors.Histogram, sign int64) {
 }
 
 func (c *commits) merge(other commits) {
+	if len(other.counts) == 0 {
+		return
+	}
 	if c.counts == nil {
 		c.bounds, c.counts = other.bounds, make([]int64, len(other.counts))
 	}

@@ -194,7 +194,7 @@ func TestThePageShowsWhatIsLost(t *testing.T) {
 	s := startSite(t, BrokerConfig{})
 	_, html := s.do("GET", "/", "")
 	_, script := s.do("GET", "/page.js", "")
-	for text, part := range map[string]string{html: `id="lost"`, script: "stream.lostMessages"} {
+	for text, part := range map[string]string{html: `id="alerts"`, script: "stream.lostMessages"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%s is not there", part)
 		}
