@@ -108,7 +108,7 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	if err := os.MkdirAll(config.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	names, err := existingStreams(config.Dir)
+	names, err := existingStreams(config.Dir, config.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	broker.pid = system.Root.Spawn(props)
 	for _, name := range names {
 		var refused *refusal
-		_, err := broker.Topic(ctx, name, true)
+		_, err := broker.topic(ctx, topicRequest{name: name, create: true, found: true})
 		if err != nil && (errors.Is(err, actors.ErrLocked) || !errors.As(err, &refused)) {
 			return nil, errors.Join(fmt.Errorf("opening stream %q: %w", name, err), broker.Stop(context.WithoutCancel(ctx)))
 		}
@@ -136,22 +136,25 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 }
 
 // existingStreams lists the folders of dir that hold a stream, or what is left of one: whether that can be
-// opened is for the store to say.
-func existingStreams(dir string) ([]string, error) {
+// opened is for the store to say. The log hears of streams whose names cannot be in a path of ours.
+func existingStreams(dir string, logger *slog.Logger) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the data folder: %w", err)
 	}
 	var names []string
 	for _, entry := range entries {
-		if !entry.IsDir() || validateStream(entry.Name()) != nil {
+		if !entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
 		holds, err := holdsStream(filepath.Join(dir, entry.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("looking for streams: %w", err)
 		}
-		if holds {
+		switch err := validateStream(entry.Name()); {
+		case holds && err != nil:
+			logger.Warn("a stream is not served, as its name cannot be in a path", "folder", entry.Name(), "error", err)
+		case holds:
 			names = append(names, entry.Name())
 		}
 	}
@@ -305,9 +308,26 @@ func (b *brokerActor) request(ctx actor.Context, m *topicRequest) {
 	case len(b.topics) >= b.config.MaxStreams:
 		m.done <- topicResult{err: fmt.Errorf("%w (%d)", errTooManyStreams, b.config.MaxStreams)}
 	default:
+		if err := b.fitForNew(m.name); err != nil && !m.found {
+			m.done <- topicResult{err: err}
+			return
+		}
 		b.topics[m.name] = &topicEntry{}
 		b.open(ctx, b.topics[m.name], m)
 	}
+}
+
+// fitForNew returns why a stream cannot be made with a name. Those that are there keep theirs, as of a nats-server.
+func (b *brokerActor) fitForNew(name string) error {
+	for other := range b.topics {
+		if strings.EqualFold(name, other) {
+			return fmt.Errorf("%w: stream %q differs from %q in upper and lower case alone", errBadName, name, other)
+		}
+	}
+	if err := actors.ValidName(name); err != nil {
+		return fmt.Errorf("%w: %w", errBadName, err)
+	}
+	return nil
 }
 
 // open spawns the topic actor, which opens the stream.

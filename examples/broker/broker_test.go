@@ -195,6 +195,33 @@ func TestATopicThatCannotOpenSaysSo(t *testing.T) {
 	openTopic(t, broker, "two") // and the broker goes on
 }
 
+// TestNamesOfNewStreams are safe on every system; those that are there keep theirs, and the log names those that no
+// request can have.
+func TestNamesOfNewStreams(t *testing.T) {
+	dir := t.TempDir()
+	log := &logBuffer{}
+	makeStreams(t, dir, "orders", "odd")
+	for from, to := range map[string]string{"orders": "CON", "odd": "odd name"} {
+		if err := os.Rename(filepath.Join(dir, from), filepath.Join(dir, to)); err != nil {
+			t.Log("such folders cannot be here:", err) // Windows
+			return
+		}
+	}
+	broker := startBroker(t, BrokerConfig{Dir: dir, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if streams, err := broker.Streams(t.Context()); err != nil || len(streams) != 1 || streams[0].Name != "CON" {
+		t.Errorf("%+v, %v", streams, err)
+	}
+	if log.count("a stream is not served") != 1 {
+		t.Errorf("the log does not name the other:\n%s", log.text.String())
+	}
+	openTopic(t, broker, "Bills")
+	for _, name := range []string{"bills", "BILLS", "con", "NUL", "lpt1"} {
+		if _, err := broker.Topic(t.Context(), name, true); !errors.Is(err, errBadName) {
+			t.Errorf("%s: %v, want %v", name, err, errBadName)
+		}
+	}
+}
+
 // The library's notice of an actor's end overtakes messages: the reason must not be lost to it.
 func TestAStreamThatIsOpenElsewhereSaysWhoHasIt(t *testing.T) {
 	dir := t.TempDir()

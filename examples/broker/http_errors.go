@@ -68,6 +68,7 @@ var meanings = []meaning{
 	{errTooManyStreams, http.StatusInsufficientStorage, ""},
 	{errOtherStream, http.StatusPreconditionFailed, ""},
 	{actors.ErrSequenceMismatch, http.StatusPreconditionFailed, "what was expected does not hold"},
+	{actors.ErrConfig, http.StatusBadRequest, "a stream cannot be made with this name and these limits here; the broker's log says why"},
 	{actors.ErrBadHeader, http.StatusBadRequest, ""},
 	{actors.ErrEmptyBatch, http.StatusBadRequest, "the batch has no message"},
 	{actors.ErrNotFound, http.StatusNotFound, "there is no such message; it was removed, or never was"},

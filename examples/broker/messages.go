@@ -27,6 +27,7 @@ type topicRequest struct {
 	name       string
 	create     bool  // or answer errNoStream
 	retry      bool  // a stream that could not be opened is tried again, if that was not tried just now
+	found      bool  // it is in the data folder: its name is what it is
 	maxMsgsPer int64 // of a stream that is made
 	done       chan<- topicResult
 }
