@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	fullDiskError = fmt.Errorf("writing: %w", syscall.ENOSPC)
-	filesError    = fmt.Errorf("opening: %w", syscall.EMFILE)
+	errFullDisk = fmt.Errorf("writing: %w", syscall.ENOSPC)
+	errOutOfFiles    = fmt.Errorf("opening: %w", syscall.EMFILE)
 )
 
 // A fullDisk is a file system whose writes fail while it is full.
@@ -106,7 +106,7 @@ func TestNoErrorIsForUs(t *testing.T) {
 			t.Errorf("%v: %d %s", one.is, status, words)
 		}
 	}
-	for _, err := range []error{fmt.Errorf("%w: %w", actors.ErrFailed, fullDiskError), filesError, os.ErrPermission, fmt.Errorf("%w: %w", actors.ErrOutcomeUnknown, fullDiskError)} {
+	for _, err := range []error{fmt.Errorf("%w: %w", actors.ErrFailed, errFullDisk), errOutOfFiles, os.ErrPermission, fmt.Errorf("%w: %w", actors.ErrOutcomeUnknown, errFullDisk)} {
 		if _, words := explain(err); forUs.MatchString(words) {
 			t.Errorf("%v: %s", err, words)
 		}

@@ -120,7 +120,7 @@ func TestABadStreamIsNotTriedAtEveryWrite(t *testing.T) {
 func TestEveryReasonHasWordsOfItsOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for _, cause := range []error{
-		actors.ErrMetaLost, actors.ErrLocked, actors.ErrUnsupported, actors.ErrConfig, fullDiskError, filesError,
+		actors.ErrMetaLost, actors.ErrLocked, actors.ErrUnsupported, actors.ErrConfig, errFullDisk, errOutOfFiles,
 		&os.PathError{Op: "open", Path: "/secret/place/meta.inf", Err: os.ErrPermission}, actors.ErrCorrupt, errors.New("anything else"),
 	} {
 		r := &refusal{stream: "a", cause: cause}
