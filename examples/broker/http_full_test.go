@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	errFullDisk = fmt.Errorf("writing: %w", syscall.ENOSPC)
-	errOutOfFiles    = fmt.Errorf("opening: %w", syscall.EMFILE)
+	errFullDisk   = fmt.Errorf("writing: %w", syscall.ENOSPC)
+	errOutOfFiles = fmt.Errorf("opening: %w", syscall.EMFILE)
 )
 
 // A fullDisk is a file system whose writes fail while it is full.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,23 +30,26 @@ func TestReadsSelect(t *testing.T) {
 	}
 	s.removes("/streams/a/messages/9")
 	for query, want := range map[string]string{
-		"?subject=a.1.x":                     "2 5 8",
-		"?subject=a/*/x&limit=2":             "1 2",
-		"?subject=%3E":                       "1 2 3 4 5 6 7 8",
-		"?subject=a.none":                    "",
-		"?subject=a.1.x&from=3":              "5 8",
-		"?last=1":                            "8",
-		"?last=3":                            "6 7 8",
-		"?last=3&limit=2":                    "6 7",
-		"?last=100":                          "1 2 3 4 5 6 7 8",
-		"?last=2&subject=a.2.x":              "3 6",
-		"?last=2&subject=a.none":             "",
-		"?since=" + times[4]:                 "5 6 7 8",
-		"?since=1h":                          "1 2 3 4 5 6 7 8",
-		"?since=2100-01-01T00:00:00Z":        "",
-		"?since=1h&subject=a.0.x":            "1 4 7",
-		"?follow=true&last=2&limit=2":        "7 8",
-		"?follow=true&subject=a.0.x&limit=3": "1 4 7",
+		"?subject=a.1.x":                      "2 5 8",
+		"?subject=a/*/x&limit=2":              "1 2",
+		"?subject=%3E":                        "1 2 3 4 5 6 7 8",
+		"?subject=a.none":                     "",
+		"?subject=a.1.x&from=3":               "5 8",
+		"?last=1":                             "8",
+		"?last=3":                             "6 7 8",
+		"?last=3&limit=2":                     "6 7",
+		"?last=100":                           "1 2 3 4 5 6 7 8",
+		"?last=2&subject=a.2.x":               "3 6",
+		"?last=2&subject=a.none":              "",
+		"?since=" + times[4]:                  "5 6 7 8",
+		"?since=1h":                           "1 2 3 4 5 6 7 8",
+		"?since=9999-01-01T00:00:00Z":         "",
+		"?since=0001-01-01T00:00:00Z&limit=1": "1",
+		"?since=1500-01-01T00:00:00Z&limit=1": "1",
+		"?since=2100-01-01T00:00:00Z":         "",
+		"?since=1h&subject=a.0.x":             "1 4 7",
+		"?follow=true&last=2&limit=2":         "7 8",
+		"?follow=true&subject=a.0.x&limit=3":  "1 4 7",
 	} {
 		if got := s.lineSequences("/streams/a/messages" + query); got != want {
 			t.Errorf("%s gave %q, want %q", query, got, want)
@@ -59,6 +63,20 @@ func TestReadsSelect(t *testing.T) {
 		if response.StatusCode != http.StatusBadRequest || !strings.Contains(content, says) {
 			t.Errorf("%s: %s %s, want 400 and %q", query, response.Status, content, says)
 		}
+	}
+}
+
+// TestAHeadOfAFollowerEnds: it has no body to follow.
+func TestAHeadOfAFollowerEnds(t *testing.T) {
+	s := startSite(t, BrokerConfig{})
+	s.publish("/streams/a/a", "x")
+	conn := s.dial()
+	if _, err := conn.Write([]byte("HEAD /streams/a/messages?follow=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") || !strings.Contains(string(answer), headerLast+": 1") {
+		t.Errorf("%q, %v", answer, err)
 	}
 }
 

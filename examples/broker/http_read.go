@@ -97,7 +97,7 @@ func (h *handler) messages(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(err, out.control.SetReadDeadline(time.Time{}), out.flush()); err != nil {
 		return
 	}
-	if !query.follow && (state.Messages == 0 || state.LastSequence < from) {
+	if r.Method == http.MethodHead || !query.follow && (state.Messages == 0 || state.LastSequence < from) {
 		return
 	}
 	err = h.copyMessages(r, out, subscription, query, state.LastSequence)

@@ -47,9 +47,7 @@ func TestReadsAreBounded(t *testing.T) {
 
 // TestASlowBodyIsToldSo, in words.
 func TestASlowBodyIsToldSo(t *testing.T) {
-	broker := startBroker(t, BrokerConfig{})
-	s := siteOf(t, broker)
-	s.server.Config.ReadTimeout = 50 * time.Millisecond
+	s := siteWith(t, startBroker(t, BrokerConfig{}), func(server *http.Server) { server.ReadTimeout = 50 * time.Millisecond })
 	for _, path := range []string{"/streams/a/a", "/streams/a"} {
 		conn := s.dial()
 		if _, err := conn.Write([]byte("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 100\r\n\r\nhalf")); err != nil {

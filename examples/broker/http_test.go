@@ -35,6 +35,11 @@ func startSite(t *testing.T, config BrokerConfig) site {
 
 func siteOf(t *testing.T, broker *Broker) site {
 	t.Helper()
+	return siteWith(t, broker, func(*http.Server) {})
+}
+
+func siteWith(t *testing.T, broker *Broker, configure func(*http.Server)) site {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	h, err := newHandler(broker, slog.New(slog.DiscardHandler), server.Listener.Addr())
 	if err != nil {
@@ -42,6 +47,7 @@ func siteOf(t *testing.T, broker *Broker) site {
 	}
 	server.Config.Handler = h
 	server.Config.RegisterOnShutdown(h.drain)
+	configure(server.Config)
 	server.Start()
 	t.Cleanup(func() { h.drain(); server.Close() })
 	return site{t: t, url: server.URL, client: server.Client(), handler: h, server: server}

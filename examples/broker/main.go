@@ -44,7 +44,7 @@ func main() {
 	case errors.Is(err, errUsage):
 		os.Exit(2)
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "broker:", err)
+		fmt.Fprintln(os.Stderr, "broker:", forPeople(err))
 		os.Exit(1)
 	}
 }

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+// forPeople is an error of a command as whoever ran it reads it. A failed disk has a chain of causes with places in
+// files, which the log has; here it is one sentence.
+func forPeople(err error) string {
+	text := err.Error()
+	if !errors.Is(err, actors.ErrFailed) {
+		return withoutPackages.Replace(text)
+	}
+	doing, _, _ := strings.Cut(text, "engine: ")
+	what := "the disk has failed"
+	var reason syscall.Errno
+	switch {
+	case isFullDisk(err):
+		what = "the disk is full"
+	case errors.As(err, &reason):
+		what += " (" + reason.Error() + ")"
+	}
+	return doing + what + "; all that was acknowledged is stored, and the log says where it failed"
+}
