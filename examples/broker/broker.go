@@ -403,12 +403,15 @@ func (b *brokerActor) ended(ctx actor.Context, who *actor.PID) {
 			done <- topicResult{err: errClosing}
 		}
 		b.metrics.Remove(name)
-		if entry.deleting == nil {
-			delete(b.topics, name)
-			continue
-		}
 		entry.pid, entry.topic, entry.waiting = nil, nil, nil
-		b.goOnDeleting(ctx, name, entry)
+		switch {
+		case entry.deleting != nil:
+			b.goOnDeleting(ctx, name, entry)
+		case b.closing:
+			delete(b.topics, name)
+		default:
+			b.refuse(name, entry, errEnded)
+		}
 	}
 	b.endWhenIdle(ctx)
 }

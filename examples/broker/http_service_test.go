@@ -33,6 +33,28 @@ func TestManyFollowersKeepNobodyFromALook(t *testing.T) {
 	}
 }
 
+// TestAPlaceIsFreeAgain when a follower has gone.
+func TestAPlaceIsFreeAgain(t *testing.T) {
+	topic := openTopic(t, startBroker(t, BrokerConfig{MaxSessions: 1, MaxReads: 1}), "a")
+	for _, what := range []reading{{follow: true}, {}} {
+		for range 5 {
+			subscription, err := topic.Subscribe(t.Context(), what)
+			for errors.Is(err, errTooManySessions) || errors.Is(err, errTooManyReads) { // the topic hears of the end of the last one next
+				if t.Context().Err() != nil {
+					t.Fatal("no place came free")
+				}
+				subscription, err = topic.Subscribe(t.Context(), what)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			subscription.Close()
+			for range subscription.Batches {
+			}
+		}
+	}
+}
+
 // TestReadsAreBounded like all else.
 func TestReadsAreBounded(t *testing.T) {
 	s := startSite(t, BrokerConfig{MaxReads: -1})

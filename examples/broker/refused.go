@@ -20,6 +20,9 @@ type refusal struct {
 	retry  time.Time // a write before then does not try to open it again
 }
 
+// errEnded is the cause when a stream was open, and ended although nobody had asked it to.
+var errEnded = errors.New("the store ended by itself")
+
 // Error is for the log and the command line. It has the cause as it is, with its path.
 func (r *refusal) Error() string {
 	what, todo := r.words()
@@ -38,6 +41,8 @@ func (r *refusal) sentence() string {
 func (r *refusal) words() (what, todo string) {
 	const again = "the next write to it tries again"
 	switch {
+	case errors.Is(r.cause, errEnded):
+		return "its store ended by itself, which is a bug", "Please report what the broker's log says; " + again
 	case errors.Is(r.cause, actors.ErrMetaLost):
 		return "its configuration, meta.inf, is lost or damaged",
 			"Copy its folder, then restore meta.inf from a backup, or restart the broker with -recreate-meta to go on with the limits that its flags say"

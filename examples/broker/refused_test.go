@@ -116,11 +116,41 @@ func TestABadStreamIsNotTriedAtEveryWrite(t *testing.T) {
 	}
 }
 
+// TestAStreamThatEndedByItself is shown, and opened by the next write; the broker's end tells of it.
+func TestAStreamThatEndedByItself(t *testing.T) {
+	broker, err := StartBroker(t.Context(), testSystem(), BrokerConfig{Dir: t.TempDir(), RetryOpen: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := siteOf(t, broker)
+	topic := openTopic(t, broker, "a")
+	s.publish("/streams/a/a", "x")
+	if err := topic.Store.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-topic.gone
+	for { // the broker hears of it next
+		response, content := s.do("GET", "/streams/a", "")
+		if response.StatusCode == http.StatusServiceUnavailable && strings.Contains(content, "ended by itself") {
+			break
+		}
+		if response.StatusCode != http.StatusOK {
+			t.Fatalf("%s %s", response.Status, content)
+		}
+	}
+	if ack := s.publish("/streams/a/a", "x"); ack.Sequence != 2 {
+		t.Errorf("%+v", ack)
+	}
+	if err := broker.Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "ended by itself") {
+		t.Error(err)
+	}
+}
+
 // TestEveryReasonHasWordsOfItsOwn, without the way to the data folder.
 func TestEveryReasonHasWordsOfItsOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for _, cause := range []error{
-		actors.ErrMetaLost, actors.ErrLocked, actors.ErrUnsupported, actors.ErrConfig, errFullDisk, errOutOfFiles,
+		errEnded, actors.ErrMetaLost, actors.ErrLocked, actors.ErrUnsupported, actors.ErrConfig, errFullDisk, errOutOfFiles,
 		&os.PathError{Op: "open", Path: "/secret/place/meta.inf", Err: os.ErrPermission}, actors.ErrCorrupt, errors.New("anything else"),
 	} {
 		r := &refusal{stream: "a", cause: cause}

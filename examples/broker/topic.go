@@ -324,7 +324,7 @@ func (t *topicActor) storeEnded(ctx actor.Context) {
 	if !t.stopping {
 		t.stopping = true // there is nothing left to stop
 		t.logger.Error("the store ended by itself")
-		t.ending.failed(t.name, errors.New("it ended by itself"))
+		t.ending.failed(t.name, errEnded)
 	}
 	ctx.Stop(ctx.Self())
 }
