@@ -22,6 +22,7 @@ type failure struct {
 	wait       time.Duration   // until the next attempt
 	armed      bool            // a retry message is on its way
 	attempting bool            // an attempt is out with the flusher
+	foreign    bool            // somebody else changes the files, so only a new Open may help
 	childless  bool            // a child has ended, so only a new Open helps
 	reason     error           // of the failure that the store stopped with
 	timer      *time.Timer
@@ -58,6 +59,7 @@ func (f *failure) lower(at engine.Position) {
 // failedToo notes an error of work that was still out when the engine failed.
 func (a *storeActor) failedToo(err error) {
 	a.failure.lower(safeAfter(a.engine, err))
+	a.failure.foreign = a.failure.foreign || errors.Is(err, ErrChanged)
 	a.log.Error("and another failure", "error", err)
 }
 
@@ -67,6 +69,7 @@ func (a *storeActor) failed(err error) {
 	a.meters.failures.Add(1)
 	f := &a.failure
 	f.cut, f.cutAgain = safeAfter(a.engine, err), false
+	f.foreign = errors.Is(err, ErrChanged)
 	// The wait is reset when a commit succeeds; until then it goes on from where it was.
 	f.wait = max(f.wait, a.config.RetryMin)
 	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
@@ -75,7 +78,7 @@ func (a *storeActor) failed(err error) {
 // maybeRecover plans the next attempt to recover, once no work of the failed engine is out any more.
 func (a *storeActor) maybeRecover(ctx actor.Context) {
 	f := &a.failure
-	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.childless ||
+	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.foreign || f.childless ||
 		f.armed || f.attempting || a.commits > 0 || a.works > 0 || a.indexing > 0 {
 		return
 	}

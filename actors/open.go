@@ -146,7 +146,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
 		Scanners: s.runtime.scans, Readable: meta.save, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
-		ServerRemoves: s.serverLimits.removes, Timeless: s.config.ReadOnly,
+		ServerRemoves: s.serverLimits.removes,
 	}
 	if meta.then != nil {
 		r.Config.Limits, r.Then = meta.limits, meta.then

@@ -31,6 +31,7 @@ type (
 		Blocks   int
 		Bytes    int64  // of blocks that were read, as they are when they are not compressed
 		Messages uint64 // live ones that were verified
+		Lost     uint64 // messages that are lost; other damage has cost none
 		Damage   int    // how much is damaged: calls of VerifyOptions.Damage
 	}
 )
@@ -93,6 +94,9 @@ func (v *verification) round(last bool) error {
 	defer f.pin.Release()
 	if err := v.store.Flush(v.ctx); err != nil {
 		return err
+	}
+	if v.next == 0 {
+		v.report.Lost = f.stream.LostMessages
 	}
 	for i := range f.stream.Blocks {
 		b := &f.stream.Blocks[i]
@@ -196,6 +200,9 @@ func (v *verification) block(f *frozen, b *engine.FrozenBlock, last bool) error 
 		return ErrStopped // a store that has stopped leaves its files to others
 	default:
 	}
+	if errors.Is(err, blockio.ErrSuperseded) && !last {
+		return fmt.Errorf("%w: %w", ErrSnapshotStale, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -206,6 +213,7 @@ func (v *verification) block(f *frozen, b *engine.FrozenBlock, last bool) error 
 		v.tell(d)
 	}
 	v.report.Messages += c.messages
+	v.report.Lost += b.Messages - c.messages
 	v.report.Bytes += c.bytes
 	return nil
 }

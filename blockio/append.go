@@ -75,7 +75,7 @@ func (b *Blocks) Append(id uint32, offset int64, data [][]byte, sync bool) error
 	if err != nil {
 		return b.wrap("append to", id, err)
 	}
-	end, size, err := b.write(t, data, sync)
+	end, size, err := b.write(id, t, data, sync)
 	b.mu.Lock()
 	t.busy = false
 	if err == nil {
@@ -106,10 +106,15 @@ func (b *Blocks) begin(id uint32, offset int64) (*tail, error) {
 }
 
 // write does the I/O of an append and returns the new end and size.
-func (b *Blocks) write(t *tail, data [][]byte, sync bool) (end, size int64, err error) {
+func (b *Blocks) write(id uint32, t *tail, data [][]byte, sync bool) (end, size int64, err error) {
 	end = t.end
 	for _, piece := range data {
 		end += int64(len(piece))
+	}
+	if sync && end > t.size { // seldom where zeros are written ahead, and not much beside making the file longer
+		if _, err = b.checkSize(id, t); err != nil {
+			return 0, 0, err
+		}
 	}
 	if err = gather(t.file, t.end, data); err != nil {
 		return 0, 0, err

@@ -191,7 +191,7 @@ func (b *Blocks) Create(id uint32) error {
 	}
 	file, err := b.fs.OpenFile(b.Path(id), ModeCreate)
 	if err != nil {
-		return b.wrap("create", id, err)
+		return b.wrap("create", id, b.created(id, err))
 	}
 	if err = b.syncDir(); err != nil {
 		return b.wrap("create", id, errors.Join(err, file.Close()))
@@ -315,7 +315,8 @@ func (b *Blocks) Seal(id uint32, size int64) error {
 	if t == nil {
 		return b.wrap("seal", id, b.sealClosed(id, size))
 	}
-	if t.size > size {
+	err = b.checkOurs(id, t)
+	if err == nil && t.size > size {
 		err = t.file.Truncate(size)
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -34,8 +35,6 @@ type Recovery struct {
 	// ServerRemoves tells that a nats-server removes messages that no limit would, such as those that were
 	// consumed, and may leave no trace of that.
 	ServerRemoves bool
-	// Timeless keeps what goes because time passes, for somebody who looks at a stream and is not to change it.
-	Timeless bool
 	// Then, if not nil, has the limits that replace those of Config when the stream is open.
 	Then *NewLimits
 
@@ -43,6 +42,9 @@ type Recovery struct {
 	unshown  uint32        // the last block, when nothing that can be read of it shows a sequence
 	losses   []engine.Loss // of messages that the engine counts, see scanFromIndex
 	damaged  []damagedBlock
+
+	seen   look            // when the recovery began
+	mended map[string]bool // files that it has changed since
 
 	// exposed is the last block so far that holds anything, if it was not scanned as the one that may
 	// be torn.
@@ -63,7 +65,7 @@ type Failure struct {
 // Run scans the blocks, mends the tail, and returns an engine that serves.
 func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	config := r.Config
-	if r.Timeless {
+	if r.ReadOnly {
 		config.Limits = config.Limits.Timeless()
 	}
 	rec := engine.NewRecovery(config, r.Published)
@@ -81,6 +83,9 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	}
 	if n := len(list); n > 0 {
 		r.Highest = max(r.Highest, list[n-1].ID)
+	}
+	if r.seen, err = r.lookAt(); err != nil {
+		return nil, err
 	}
 	if r.After != nil {
 		if list, err = r.cutLog(list); err != nil {
@@ -107,11 +112,17 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	err = r.scanAll(ctx, list, rec)
 	r.reportDamage(rec)
 	if err != nil {
+		if changed := r.checkUnchanged(); errors.Is(changed, blockio.ErrChanged) {
+			err = errors.Join(changed, err)
+		}
 		return nil, err
 	}
 	keep := r.judge(rec, list)
 	if r.unshown > 0 && rec.Last() == 0 {
 		return nil, fmt.Errorf("%w: nothing that can be read of %s shows which sequences were used", errUnshown, r.Blocks.Path(r.unshown))
+	}
+	if err := r.checkUnchanged(); err != nil {
+		return nil, err
 	}
 	if r.Readable != nil {
 		if err := r.Readable(); err != nil {

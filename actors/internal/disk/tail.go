@@ -12,6 +12,9 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		r.Log.Error("a block has sectors that cannot be read; what they hold is damaged until they can", "path", r.Blocks.Path(id), "bytes", n)
 	}
 	if s.found.CutTo > s.found.CutFrom {
+		if err := r.mending(id); err != nil {
+			return err
+		}
 		r.Log.Info("cutting off a torn tail", "path", r.Blocks.Path(id),
 			"offset", s.found.CutFrom, "bytes", s.found.CutTo-s.found.CutFrom)
 		r.setAside(id, s.found.CutFrom, s.found.CutTo)
@@ -65,6 +68,9 @@ func (r *Recovery) looksTorn(id uint32) (bool, error) {
 // settle writes a mark of no records at the end of a block whose torn tail was cut. Without the
 // mark, the damage before it would look like a torn tail to the next recovery.
 func (r *Recovery) settle(id uint32, end int64, crc uint32) error {
+	if err := r.mending(id); err != nil {
+		return err
+	}
 	mark := make([]byte, blockio.EmptyRecordSize)
 	r.Blocks.Codec(id).PutFrameMark(mark, 0, crc)
 	if err := r.Blocks.OpenTail(id, end); err != nil {

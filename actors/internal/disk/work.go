@@ -26,6 +26,9 @@ type Files struct {
 	// Derived names the files beside the blocks that describe the stream as a whole, and that the
 	// first change makes wrong.
 	Derived []string
+	// ReadOnly tells that nothing of the stream may be changed: FS keeps in memory what is written. What goes because
+	// time passes stays then, and what is only worth its trouble on a disk is not written.
+	ReadOnly bool
 	// Published is what readers are shown.
 	Published *engine.Published
 

@@ -61,6 +61,9 @@ func (f *Files) change(id uint32, change func() error) error {
 
 // RenewIndex makes the index of a block one of the block's file as it is now, see blockindex.Renew.
 func (f *Files) RenewIndex(now blockindex.Identity) error {
+	if f.ReadOnly {
+		return nil
+	}
 	f.beside.Lock()
 	defer f.beside.Unlock()
 	return blockindex.Renew(f.FS, blockindex.Path(f.Blocks.Path(now.Block)), now)
