@@ -32,7 +32,7 @@ func (r *Recovery) lookAt() (look, error) {
 // checkUnchanged returns a *blockio.ChangedError when somebody else has changed a file since the recovery began. It is
 // called before anything is changed that somebody else may need.
 func (r *Recovery) checkUnchanged() error {
-	if r.After != nil {
+	if r.seen == nil || r.After != nil {
 		return nil // other work of the store may be under way
 	}
 	now, err := r.lookAt()
