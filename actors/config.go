@@ -162,7 +162,7 @@ type Config struct {
 	// while to see a directory at one instant that changes all the time, and may return ErrChanged, too.
 	// docs/reading.md says what holds.
 	//
-	// Of Config only Dir, Name, MaxInFlight, MaxInFlightBytes, Runtime, Logger and FS count then.
+	// Of Config only Dir, Name, Key, OldKey, MaxInFlight, MaxInFlightBytes, IndexFrom, Runtime, Logger and FS count then.
 	ReadOnly bool
 
 	// RecreateMeta lets Open go on when the stream's configuration is lost, which is

@@ -46,5 +46,7 @@
 // Directories are those of nats-server 2.14's file store: Config.Dir can be the
 // streams folder of a JetStream account. Only one process may have a stream
 // open; a Store holds a lock on its directory, which nats-server does not know
-// of, so stop one before you start the other.
+// of, so stop one before you start the other: who forgot it is told with ErrChanged,
+// where that is noticed. Config.ReadOnly takes no lock and changes nothing: what it
+// shows is of one instant, whatever the owner does, or ErrChanged.
 package actors

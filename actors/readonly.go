@@ -44,7 +44,7 @@ func openReadOnly(ctx context.Context, system *actor.ActorSystem, config Config)
 // readOnly returns what of the configuration counts for a stream that is open for reading only.
 func (c Config) readOnly() Config {
 	return Config{
-		Dir: c.Dir, Name: c.Name, Runtime: c.Runtime, Logger: c.Logger, FS: c.FS,
+		Dir: c.Dir, Name: c.Name, Runtime: c.Runtime, Logger: c.Logger, FS: c.FS, Key: c.Key, OldKey: c.OldKey,
 		MaxInFlight: c.MaxInFlight, MaxInFlightBytes: c.MaxInFlightBytes, ReadOnly: true,
 		RecreateMeta: true, NoRecovery: true, IndexFrom: c.IndexFrom, CompactBelow: -1,
 	}
@@ -65,6 +65,9 @@ func tryReadOnly(ctx context.Context, system *actor.ActorSystem, config Config) 
 		return nil, err
 	}
 	config.FS = overlay
+	if features, err := blockio.ReadDirectoryFeatures(overlay, s.dir); err == nil && !features.Encrypted {
+		config.Key = nil // it would be encrypted now, in memory
+	}
 	below := s.below
 	s = newStream(system, config)
 	s.below = below

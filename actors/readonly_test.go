@@ -62,7 +62,7 @@ func untouched(t *testing.T, dir string) map[string]string {
 func TestDirectoriesOfNatsServerAreReadWithoutAnyChange(t *testing.T) {
 	for _, name := range []string{
 		"basic", "headers", "empty", "first-seq", "deletes", "multi-block", "schedules", "corrupted-tail", "many-subjects", "purged",
-		"head-tombstones-lost", "corrupted-tail-index", "compressed", "ttl",
+		"head-tombstones-lost", "corrupted-tail-index", "compressed", "ttl", "encrypted",
 	} {
 		for _, without := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " without index.db: ", without), func(t *testing.T) {
@@ -75,7 +75,9 @@ func TestDirectoriesOfNatsServerAreReadWithoutAnyChange(t *testing.T) {
 				forbidWrites(t, dir)
 				before := untouched(t, dir)
 				reads, tried := readable(blockio.OS)
-				s, err := actors.Open(t.Context(), quiet, actors.Config{Dir: dir, Name: g.Stream, ReadOnly: true, FS: reads})
+				s, err := actors.Open(t.Context(), quiet, actors.Config{
+					Dir: dir, Name: g.Stream, ReadOnly: true, FS: reads, Key: actors.ServerKey("$G", "golden-master-key"),
+				})
 				require.NoError(t, err)
 				checkGolden(t, s, &g)
 				require.NoError(t, s.Stop(t.Context()))

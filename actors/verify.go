@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 
+	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
 	"github.com/seed-d8b58eba/millrace/blockio"
-	"github.com/seed-d8b58eba/millrace/blockio/streamstate"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -154,23 +153,23 @@ const mostLooks = 3
 // files verifies what is beside the blocks.
 func (v *verification) files() error {
 	s := v.store
+	fsys := s.below
+	if s.sealed != nil {
+		fsys = s.config.FS
+	}
 	var damage []*blockio.CorruptionError
 	var err error
 	for range mostLooks {
-		if damage, err = blockio.CheckFiles(s.below, s.dir, s.config.Name); len(damage) == 0 {
+		if damage, err = blockio.CheckFiles(fsys, s.dir, s.config.Name); len(damage) == 0 {
 			break
 		}
 	}
 	if err != nil {
 		return err
 	}
-	blocks := blockio.NewBlocks(s.below, s.dir, s.config.Name, blockio.BlocksOptions{})
-	state, err := blocks.ReadStateFile()
-	if err == nil && state != nil {
-		_, err = streamstate.Body(s.config.Name, state)
-	}
-	if err != nil {
-		damage = append(damage, &blockio.CorruptionError{Path: filepath.Join(blocks.Dir(), blockio.StateFile), Reason: "checksum mismatch", Err: err})
+	blocks := blockio.NewBlocks(fsys, s.dir, s.config.Name, blockio.BlocksOptions{})
+	if d := disk.CheckServerState(blocks); d != nil {
+		damage = append(damage, d)
 	}
 	for _, d := range damage {
 		v.tell(d)
