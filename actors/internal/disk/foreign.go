@@ -32,8 +32,8 @@ func (r *Recovery) lookAt() (look, error) {
 // checkUnchanged returns a *blockio.ChangedError when somebody else has changed a file since the recovery began. It is
 // called before anything is changed that somebody else may need.
 func (r *Recovery) checkUnchanged() error {
-	if r.seen == nil || r.After != nil {
-		return nil // other work of the store may be under way
+	if r.seen == nil {
+		return nil
 	}
 	now, err := r.lookAt()
 	if err != nil {

@@ -84,8 +84,10 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if n := len(list); n > 0 {
 		r.Highest = max(r.Highest, list[n-1].ID)
 	}
-	if r.seen, err = r.lookAt(); err != nil {
-		return nil, err
+	if r.After == nil { // else other work of the store may be under way
+		if r.seen, err = r.lookAt(); err != nil {
+			return nil, err
+		}
 	}
 	if r.After != nil {
 		if list, err = r.cutLog(list); err != nil {
