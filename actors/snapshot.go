@@ -228,13 +228,8 @@ func (x *snapshot) check() error {
 // extract makes the copy of a block: of the file that it had, of the one that was kept when it was removed, or else
 // of one that has taken its place and may still have all that is wanted.
 func (x *snapshot) extract(b *engine.FrozenBlock, want blockio.Extraction) (blockio.Compacted, error) {
-	source := x.store.source.Blocks()
-	ref := blockio.BlockRef{ID: b.View.ID, Generation: b.View.Generation}
-	asItWas := func() (*blockio.Block, error) { return source.Lease(ref, blockio.LeaseOptions{}) }
-	kept := func() (*blockio.Block, error) { return x.frozen.pin.Kept(ref.ID) }
-	asItIs := func() (*blockio.Block, error) { return source.Lease(source.Current(ref), blockio.LeaseOptions{}) }
 	var errs []error
-	for _, open := range [...]func() (*blockio.Block, error){asItWas, kept, asItIs} {
+	for _, open := range x.ways(b) {
 		copied, err := x.extractFrom(open, b, want)
 		if err == nil || errors.Is(err, blockio.ErrCorrupt) {
 			return copied, err
@@ -246,7 +241,17 @@ func (x *snapshot) extract(b *engine.FrozenBlock, want blockio.Extraction) (bloc
 			return blockio.Compacted{}, err
 		}
 	}
-	return blockio.Compacted{}, fmt.Errorf("%w: block %d: %w", ErrSnapshotStale, ref.ID, errs[0])
+	return blockio.Compacted{}, fmt.Errorf("%w: block %d: %w", ErrSnapshotStale, b.View.ID, errs[0])
+}
+
+// ways returns how the file of a block may be opened, in the order in which it is to be tried.
+func (x *snapshot) ways(b *engine.FrozenBlock) [3]func() (*blockio.Block, error) {
+	source := x.store.source.Blocks()
+	ref := blockio.BlockRef{ID: b.View.ID, Generation: b.View.Generation}
+	asItWas := func() (*blockio.Block, error) { return source.Lease(ref, blockio.LeaseOptions{}) }
+	kept := func() (*blockio.Block, error) { return x.frozen.pin.Kept(ref.ID) }
+	asItIs := func() (*blockio.Block, error) { return source.Lease(source.Current(ref), blockio.LeaseOptions{}) }
+	return [...]func() (*blockio.Block, error){asItWas, kept, asItIs}
 }
 
 // extractFrom makes the copy of a block from one of its files. It holds all that is wanted, or there is an error.

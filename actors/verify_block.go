@@ -16,17 +16,27 @@ type blockVerification struct {
 
 	messages uint64 // live ones that are there
 	found    []uint64
+	lost     []uint64 // with damage that the scan of the block has found
 	bytes    int64
 	damage   []*blockio.CorruptionError
 }
 
 func (c *blockVerification) run(v *verification) error {
-	data, err := c.block.ReadAll(v.buffer)
-	unreadable, err := unreadableOr(err)
+	data, err := c.scan(v.buffer)
 	if err != nil {
 		return err
 	}
 	v.buffer = data[:0]
+	return c.index(v, data)
+}
+
+// scan reads the block into a buffer, if that is large enough, and verifies its records.
+func (c *blockVerification) scan(buffer []byte) (data []byte, err error) {
+	data, err = c.block.ReadAll(buffer)
+	unreadable, err := unreadableOr(err)
+	if err != nil {
+		return nil, err
+	}
 	c.bytes = int64(len(data))
 	scan := blockio.ScanBlockAround(c.block.Path(), c.frozen.View.ID, c.block.Codec(), data, unreadable, false,
 		func(_ int64, r blockio.Record) {
@@ -39,17 +49,18 @@ func (c *blockVerification) run(v *verification) error {
 	if c.frozen.View.Tail != nil && scan.LostEnd && c.messages == c.frozen.Messages && len(c.damage) > 0 {
 		c.damage = c.damage[:len(c.damage)-1] // the end of it is just being written
 	}
-	c.missing(scan.Lost)
-	return c.index(v, data, scan.Lost)
+	c.lost = scan.Lost
+	c.missing()
+	return data, nil
 }
 
 // missing notes live messages of which the block has no record, and no damage in their place.
-func (c *blockVerification) missing(lost []uint64) {
+func (c *blockVerification) missing() {
 	b := c.frozen
 	if c.messages == b.Messages {
 		return
 	}
-	there := slices.Concat(c.found, lost)
+	there := slices.Concat(c.found, c.lost)
 	slices.Sort(there)
 	for next := b.View.LiveAfter(b.First); next <= b.Last; next = b.View.LiveAfter(next) {
 		end := b.Last
@@ -73,7 +84,7 @@ func (c *blockVerification) note(offset int64, first, last uint64, reason string
 
 // index verifies the index beside the block, if there is one, and holds the block against it: it has a checksum of each
 // message that covers the lengths, too. One that is of the block as it was before says nothing.
-func (c *blockVerification) index(v *verification, data []byte, lost []uint64) error {
+func (c *blockVerification) index(v *verification, data []byte) error {
 	id := c.frozen.View.ID
 	x, err := blockindex.OpenFileForEvidence(v.store.config.FS, c.block.Path(), id, blockindex.Options{})
 	if errors.Is(err, blockindex.ErrDamaged) || blockio.IsReadFailure(err) {
@@ -94,7 +105,7 @@ func (c *blockVerification) index(v *verification, data []byte, lost []uint64) e
 	return x.Messages(func(m *blockindex.Message) bool {
 		ordinal++
 		damaged := slices.ContainsFunc(verdict.Damaged, func(r blockindex.OrdinalRange) bool { return ordinal >= r.First && ordinal < r.End })
-		if _, known := slices.BinarySearch(lost, m.Sequence); damaged && !known && c.frozen.Live(m.Sequence) {
+		if _, known := slices.BinarySearch(c.lost, m.Sequence); damaged && !known && c.frozen.Live(m.Sequence) {
 			c.messages--
 			c.note(m.Offset, m.Sequence, 0, "differs from what was indexed", blockio.ErrCorrupt)
 		}

@@ -82,14 +82,22 @@ func (s *staging) Begin(meta *blockio.StreamMeta) error {
 	if err := s.Check(meta); err != nil {
 		return err
 	}
-	s.final = filepath.Join(s.Dir, meta.Name)
-	if err := s.clear(meta.Name); err != nil {
+	if err := s.begin(meta.Name); err != nil {
+		return err
+	}
+	return s.mkdir(blockio.BlocksDir(s.dir))
+}
+
+// begin makes the directory for a stream, and locks it.
+func (s *staging) begin(stream string) error {
+	s.final = filepath.Join(s.Dir, stream)
+	if err := s.clear(stream); err != nil {
 		return err
 	}
 	if err := s.FS.MkdirAll(s.Dir); err != nil {
 		return err
 	}
-	s.dir = filepath.Join(s.Dir, fmt.Sprintf("%s%s-%016x", stagingPrefix, meta.Name, rand.Uint64()))
+	s.dir = filepath.Join(s.Dir, fmt.Sprintf("%s%s-%016x", stagingPrefix, stream, rand.Uint64()))
 	if err := s.mkdir(s.dir); err != nil {
 		return err
 	}
@@ -98,7 +106,7 @@ func (s *staging) Begin(meta *blockio.StreamMeta) error {
 		return err
 	}
 	s.lock = lock
-	return s.mkdir(blockio.BlocksDir(s.dir))
+	return nil
 }
 
 // clear refuses a name that is taken, and removes what was left of earlier attempts to restore the stream.
