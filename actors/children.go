@@ -1,6 +1,9 @@
 package actors
 
 import (
+	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -9,73 +12,208 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
+// job is work for a child of the store actor.
+type job interface {
+	// run carries it out, and returns what completes it.
+	run() any
+	// failed returns what completes it when it was not carried out, or not to its end.
+	failed(err error) any
+}
+
+// task is a job on its way to a child and back: the child sends it back when it has carried it out.
+type task struct {
+	lane *lane
+	job  job
+	done any   // what completes the job, nil before that
+	err  error // why the job was not carried out to its end: the child has panicked, or has ended; nil if it was
+}
+
+// Control implements mailbox.Control.
+func (*task) Control() {}
+
+// carryOut runs the job. A panic ends the job, and not the child.
+func (t *task) carryOut(plant func(any)) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			t.fail(fmt.Errorf("%w in a child, at %T: %v", errPanic, t.job, reason), debug.Stack())
+		}
+	}()
+	if plant != nil {
+		plant(t.job)
+	}
+	t.done = t.job.run()
+}
+
+// fail completes a job that was not carried out to its end.
+func (t *task) fail(err error, stack []byte) {
+	t.err = &crash{err, stack}
+	t.done = t.job.failed(err)
+}
+
+// lane is one child of the store actor, and what it has to do.
+type lane struct {
+	name string
+	pid  *actor.PID // nil until it is needed
+	out  []*task    // in order, as the child completes them
+}
+
+// childActor carries out tasks one after the other. The block-writer, the commit lane, creates, appends, syncs and
+// seals blocks. The flusher, the maintenance lane, syncs in the background, seals, reads tables, removes blocks,
+// and recovers. The indexer and the compactors have what takes long, and must not keep the lanes waiting.
+type childActor struct{ plant func(any) }
+
+// Receive implements actor.Actor.
+func (c *childActor) Receive(ctx actor.Context) {
+	if t, ok := ctx.Message().(*task); ok {
+		t.carryOut(c.plant)
+		ctx.Send(ctx.Parent(), t)
+	}
+}
+
+// assign gives a task to a child, which is spawned when it is first needed, and after it has ended.
+func (a *storeActor) assign(ctx actor.SpawnerContext, l *lane, t *task) {
+	a.spawnChild(ctx, l)
+	t.lane = l
+	l.out = append(l.out, t)
+	a.system.Root.Send(l.pid, t)
+}
+
+func (a *storeActor) spawnChild(ctx actor.SpawnerContext, l *lane) {
+	if l.pid == nil {
+		plant := a.runtime.plant
+		l.pid = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &childActor{plant} }))
+	}
+}
+
+// lanes returns all lanes.
+func (a *storeActor) lanes() []*lane {
+	return append([]*lane{&a.writer, &a.flusher, &a.indexer}, a.compactors...)
+}
+
+// busy reports whether a child has anything to do.
+func (a *storeActor) busy() bool {
+	return len(a.writer.out) > 0 || len(a.flusher.out) > 0 || a.indexing()
+}
+
+// indexing reports whether an indexer or a compactor has anything to do.
+func (a *storeActor) indexing() bool {
+	for _, l := range a.compactors {
+		if len(l.out) > 0 {
+			return true
+		}
+	}
+	return len(a.indexer.out) > 0
+}
+
+// onTask takes a task that a child has carried out, or that it never will.
+func (a *storeActor) onTask(ctx actor.Context, t *task) {
+	l := t.lane
+	l.out[0] = nil // which may hold the memory of a group
+	if l.out = l.out[1:]; len(l.out) == 0 {
+		l.out = nil
+	}
+	if t.err != nil && !a.ended {
+		a.crashed(t.err)
+	}
+	switch m := t.done.(type) {
+	case *commitDone:
+		a.onCommitDone(m)
+	case *workDone:
+		a.onWorkDone(m)
+	case *recovered:
+		a.onRecovered(ctx, m)
+	case *truncated:
+		a.onTruncated(ctx, m)
+	case *fetchDone:
+		a.onFetched(m)
+	case *compactDone:
+		a.onCompacted(m)
+	case *indexDone:
+		a.onIndexDone(m)
+	case *renewDone:
+		a.onRenewed(m)
+	case *metaDone:
+		a.onMetaDone(m)
+	}
+	a.beginTruncation(ctx)
+}
+
+// childEnded tells that a child has ended, behind all that it has completed.
+type childEnded struct {
+	lane *lane
+	pid  *actor.PID
+}
+
+// Control implements mailbox.Control.
+func (*childEnded) Control() {}
+
+// onChildEnded gives up what a child has not carried out, and will not: somebody has stopped it. Another one takes
+// its place.
+func (a *storeActor) onChildEnded(ctx actor.Context, m *childEnded) {
+	l := m.lane
+	if a.ended || !m.pid.Equal(l.pid) {
+		return
+	}
+	l.pid = nil
+	a.spawnChild(ctx, l)
+	err := fmt.Errorf("%w: the %s", errChildEnded, l.name)
+	if len(l.out) == 0 {
+		a.crashed(&crash{err, nil})
+		return
+	}
+	for len(l.out) > 0 {
+		t := l.out[0]
+		t.fail(err, nil)
+		a.onTask(ctx, t)
+	}
+}
+
 // commitWork is a commit for the block-writer. The commit belongs to the engine and stays as it is
 // until it is completed.
 type commitWork struct {
+	task   task
 	files  *disk.Files
 	commit *engine.Commit
-
-	// Set when it was carried out. A store actor that stops looks at it, since it does not get the
-	// completion any more.
-	ran bool
-	err error
+	done   commitDone
 }
 
-func (w *commitWork) run() {
-	w.err = w.files.Commit(w.commit)
-	w.ran = true
+func (w *commitWork) run() any {
+	start := time.Now()
+	err := w.files.Commit(w.commit)
+	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: err}, took: time.Since(start)}
+	return &w.done
 }
 
-// writerActor is the block-writer, the commit lane: it creates, appends, syncs and seals blocks, one
-// commit after the other.
-type writerActor struct{}
-
-// Receive implements actor.Actor.
-func (*writerActor) Receive(ctx actor.Context) {
-	if m, ok := ctx.Message().(*commitWork); ok {
-		start := time.Now()
-		m.run()
-		ctx.Send(ctx.Parent(), &commitDone{
-			done: engine.Done{ID: m.commit.ID, Err: m.err}, took: time.Since(start),
-		})
-	}
+func (w *commitWork) failed(err error) any {
+	return &commitDone{done: engine.Done{ID: w.commit.ID, Err: err}}
 }
 
 // maintenanceWork is work for the flusher.
 type maintenanceWork struct {
 	files *disk.Files
 	work  engine.Work
-
-	// Set when it was carried out, as in commitWork.
-	ran  bool
-	done engine.Done
 }
 
-func (w *maintenanceWork) run() {
-	w.done = w.files.Work(w.work)
-	w.ran = true
+func (w *maintenanceWork) run() any { return &workDone{w.work, w.files.Work(w.work)} }
+
+func (w *maintenanceWork) failed(err error) any {
+	return &workDone{w.work, engine.Done{ID: w.work.ID, Err: err}}
 }
 
 // recoveryWork asks the flusher for an attempt to recover.
-type recoveryWork struct{ attempt func() *recovered }
-
-// flusherActor is the flusher, the maintenance lane: it syncs in the background, seals, reads tables,
-// removes blocks, and recovers.
-type flusherActor struct{}
-
-// Receive implements actor.Actor.
-func (*flusherActor) Receive(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *maintenanceWork:
-		m.run()
-		ctx.Send(ctx.Parent(), &workDone{m.work, m.done})
-	case *fetchWork:
-		ctx.Send(ctx.Parent(), m.run())
-	case *metaWork:
-		ctx.Send(ctx.Parent(), m.run())
-	case *truncationWork:
-		ctx.Send(ctx.Parent(), m.run())
-	case *recoveryWork:
-		ctx.Send(ctx.Parent(), m.attempt())
-	}
+type recoveryWork struct {
+	attempt func() *recovered
+	files   *disk.Files // that the attempt opens
+	highest func() uint32
 }
+
+func (w *recoveryWork) run() any { return w.attempt() }
+
+func (w *recoveryWork) failed(err error) any {
+	return &recovered{files: w.files, highest: w.highest(), err: err}
+}
+
+var (
+	errPanic      = errors.New("panic")
+	errChildEnded = errors.New("actors: a child ended")
+)

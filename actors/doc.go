@@ -27,10 +27,12 @@
 //     ErrStopped then), or when the caller's context ended (it wraps the cause).
 //     Every other error changed nothing, but for those of Store.PurgeEx: a refusal (ErrMaxMsgs, ErrTooLarge, ...),
 //     ErrFailed alone, by which everything is refused from a failure until the
-//     store has recovered from its files (by itself, unless Config.NoRecovery),
+//     store has recovered from its files (by itself, unless Config.NoRecovery; Store.Ready waits for it),
 //     ErrStopped, and a context that ended while the operation waited for its turn.
 //     With Config.Duplicates a message that has an id (MsgID) can be stored again whatever
 //     the error was.
+//     A panic of ours is a failure, too. A store that crashes again and again refuses everything but reads with
+//     ErrCrashLoop, until it is opened again.
 //  6. Work in flight is bounded. A caller beyond Config.MaxInFlight waits until
 //     there is room or its context ends; an actor beyond it is answered with
 //     ErrOverloaded.

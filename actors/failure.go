@@ -23,7 +23,6 @@ type failure struct {
 	armed      bool            // a retry message is on its way
 	attempting bool            // an attempt is out with the flusher
 	foreign    bool            // somebody else changes the files, so only a new Open may help
-	childless  bool            // a child has ended, so only a new Open helps
 	reason     error           // of the failure that the store stopped with
 	timer      *time.Timer
 	cancel     context.CancelFunc // ends the attempt
@@ -78,8 +77,8 @@ func (a *storeActor) failed(err error) {
 // maybeRecover plans the next attempt to recover, once no work of the failed engine is out any more.
 func (a *storeActor) maybeRecover(ctx actor.Context) {
 	f := &a.failure
-	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.foreign || f.childless ||
-		f.armed || f.attempting || a.commits > 0 || a.works > 0 || a.indexing > 0 {
+	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.foreign || a.gaveUp.Load() ||
+		f.armed || f.attempting || a.busy() {
 		return
 	}
 	f.armed = true
@@ -96,7 +95,6 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 	if a.stopping || a.engine.Failed() == nil {
 		return
 	}
-	f.attempting = true
 	var background context.Context
 	background, f.cancel = context.WithCancel(context.Background())
 	old := a.files.Blocks
@@ -105,12 +103,13 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 		Scanners: a.runtime.scans, Highest: f.highest,
 		After: &disk.Failure{Cut: f.cut, CutAgain: f.cutAgain, First: a.published.First(), Last: a.published.Last()},
 	}
-	ctx.Send(a.flusher, &recoveryWork{func() *recovered {
+	a.assign(ctx, &a.flusher, &task{job: &recoveryWork{func() *recovered {
 		// These handles are broken, so an error of closing them is no news.
 		_ = old.Close()
 		e, err := r.Run(background)
 		return &recovered{e, r.Files, r.Highest, err}
-	}})
+	}, r.Files, func() uint32 { return r.Highest }}})
+	f.attempting = true
 }
 
 // notRecovered notes how far the log can be trusted after an attempt to recover that has failed.
@@ -137,7 +136,9 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	}
 	f := &a.failure
 	f.attempting = false
-	f.cancel()
+	if f.cancel != nil {
+		f.cancel()
+	}
 	a.files, f.highest = m.files, m.highest
 	if m.err != nil {
 		a.notRecovered(m)
@@ -150,6 +151,8 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.engine.NotifyOn(len(a.takers.all))
 	a.tellTakers()
 	a.failing.Store(false)
+	a.crashes.since = a.runtime.now()
+	a.endReadies(nil)
 	a.source.EndCut()
 	a.meters.recoveries.Add(1)
 	s := a.published.State()

@@ -22,29 +22,15 @@ type indexDone struct {
 	written bool // if not, and without an error, the block can have no index
 }
 
-func (*indexDone) Control() {}
-
-// indexerActor writes the indexes of sealed blocks: long jobs, one at a time, that
-// nobody waits for and that must not keep the lanes waiting. Others of its kind are compactors.
-type indexerActor struct{}
-
-// Receive implements actor.Actor.
-func (*indexerActor) Receive(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *indexWork:
-		ctx.Send(ctx.Parent(), m.run())
-	case *compactWork:
-		ctx.Send(ctx.Parent(), m.run())
-	case *renewWork:
-		ctx.Send(ctx.Parent(), m.run())
-	}
-}
-
-func (m *indexWork) run() (done *indexDone) {
-	done = &indexDone{work: m.work, done: engine.Done{ID: m.work.ID}}
+func (m *indexWork) run() any {
+	done := &indexDone{work: m.work, done: engine.Done{ID: m.work.ID}}
 	// A few at a time, of all streams together: each takes the memory of a block.
 	m.runtime.readers.Build(func() { done.written, done.done.Err = m.files.WriteIndex(m.work.Block, m.work.Data) })
 	return done
+}
+
+func (m *indexWork) failed(err error) any {
+	return &indexDone{work: m.work, done: engine.Done{ID: m.work.ID, Err: err}}
 }
 
 // reindexRequest asks for a new index of a block, in place of one that has turned out
@@ -63,10 +49,9 @@ func (s *stream) reindex(id uint32, why error) {
 }
 
 func (a *storeActor) onIndexDone(m *indexDone) {
-	if a.ended || a.failure.childless {
+	if a.ended {
 		return
 	}
-	a.indexing--
 	switch {
 	case m.done.Err != nil:
 		a.log.Error("cannot write the index of a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", m.done.Err)
@@ -96,12 +81,9 @@ type renewDone struct {
 	err   error
 }
 
-// Control implements mailbox.Control.
-func (*renewDone) Control() {}
+func (m *renewWork) run() any { return &renewDone{m.now.Block, m.files.RenewIndex(m.now)} }
 
-func (m *renewWork) run() *renewDone {
-	return &renewDone{m.now.Block, m.files.RenewIndex(m.now)}
-}
+func (m *renewWork) failed(err error) any { return &renewDone{m.now.Block, err} }
 
 // renewIndex asks for an index file to be renewed, from a reader's goroutine.
 func (s *stream) renewIndex(now blockindex.Identity) {
@@ -111,29 +93,15 @@ func (s *stream) renewIndex(now blockindex.Identity) {
 }
 
 func (a *storeActor) onRenew(ctx actor.Context, m *renewRequest) {
-	if a.ended || a.stopping || a.config.ReadOnly || a.failure.childless || a.engine.Failed() != nil || a.truncation.work != nil {
+	if a.ended || a.stopping || a.config.ReadOnly || a.engine.Failed() != nil || a.truncation.work != nil {
 		return // the next reader that opens the index asks again
 	}
-	a.indexing++
-	a.spawnIndexer(ctx)
-	ctx.Send(a.indexer, &renewWork{a.files, m.now})
+	a.assign(ctx, &a.indexer, &task{job: &renewWork{a.files, m.now}})
 }
 
 func (a *storeActor) onRenewed(m *renewDone) {
-	if a.ended || a.failure.childless {
-		return
-	}
-	a.indexing--
-	a.beginTruncation()
-	if m.err != nil {
+	if !a.ended && m.err != nil {
 		a.log.Warn("cannot renew the index of a block; its block is checked again when it is opened next",
 			"path", blockindex.Path(a.source.Path(m.block)), "error", m.err)
-	}
-}
-
-// spawnIndexer spawns the indexer when it is first needed, which in most streams is never.
-func (a *storeActor) spawnIndexer(ctx actor.Context) {
-	if a.indexer == nil {
-		a.indexer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &indexerActor{} }))
 	}
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -95,6 +96,8 @@ type noticeSink interface {
 
 // NoticeTaker is somebody who is told of what is stored and removed, see Store.Notices.
 type NoticeTaker struct {
+	log *slog.Logger
+
 	mu      sync.Mutex // guards what follows
 	queue   noticeQueue
 	queued  uint64 // notices so far
@@ -128,7 +131,7 @@ type NoticeTaker struct {
 // everything. A store without takers collects nothing.
 func (s *Store) Notices(ctx context.Context, take func([]Notice)) (*NoticeTaker, error) {
 	t := &NoticeTaker{
-		moved: make(chan struct{}), wake: make(chan struct{}, 1), begun: make(chan struct{}), done: make(chan struct{}),
+		log: s.log, moved: make(chan struct{}), wake: make(chan struct{}, 1), begun: make(chan struct{}), done: make(chan struct{}),
 	}
 	// The end of the context may reach the actor before the taker does: onNotices takes both orders.
 	t.release = context.AfterFunc(ctx, func() {
@@ -177,7 +180,7 @@ func (t *NoticeTaker) run(take func([]Notice)) {
 		list, queued, ended := t.queue.take(), t.queued, t.ended
 		t.mu.Unlock()
 		if len(list) > 0 {
-			take(list)
+			t.give(take, list)
 			t.handledTo(queued)
 			continue
 		}
@@ -186,6 +189,17 @@ func (t *NoticeTaker) run(take func([]Notice)) {
 		}
 		<-t.wake
 	}
+}
+
+// give hands notices to the caller's function. A panic there is not the store's: it is logged, and the next notices
+// come.
+func (t *NoticeTaker) give(take func([]Notice), list []Notice) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			t.log.Error("panic in a function that takes notices", "reason", reason)
+		}
+	}()
+	take(list)
 }
 
 func (t *NoticeTaker) handledTo(queued uint64) {

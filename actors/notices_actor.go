@@ -22,6 +22,16 @@ type noticesOp struct {
 
 func (*noticesOp) Control() {}
 
+// crashed carries it out, if that has not been done.
+func (m *noticesOp) crashed(a *storeActor, _ error) {
+	k := &a.takers
+	if m.remove || !slices.Contains(k.all, noticeSink(m.taker)) && !slices.Contains(k.registering, noticeSink(m.taker)) {
+		a.onNotices(m)
+		return
+	}
+	a.tellTakers()
+}
+
 func (a *storeActor) onNotices(m *noticesOp) {
 	switch {
 	case m.remove:

@@ -103,6 +103,8 @@ func (s *stream) refusal(request any, err error) any {
 	case *StateRequest:
 		// It needs no room: the state is there to be read.
 		return &StateReply{stateOf(s.published.State()), m.Tag}
+	case *ReadyRequest:
+		return &ReadyReply{err, m.Tag}
 	case *NoticesRequest:
 		return &Notices{Stopped: errors.Is(err, ErrStopped), Err: err, Tag: m.Tag}
 	case *EndNoticesRequest:
@@ -126,6 +128,8 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 		a.writeFor(m, sender)
 	case *StateRequest:
 		a.respond(sender, &StateReply{stateOf(a.published.State()), m.Tag})
+	case *ReadyRequest:
+		a.readyBy(m, sender)
 	case *WatchRequest:
 		a.watchBy(ctx, sender)
 	case *UnwatchRequest:

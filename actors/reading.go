@@ -74,6 +74,7 @@ func (s *stream) readFor(request reading, sender *actor.PID) {
 func (s *stream) tryRead(ctx context.Context, request reading) (reply any) {
 	defer func() {
 		if reason := recover(); reason != nil {
+			s.meters.crashes.Add(1)
 			s.log.Error("panic while reading for an actor", "reason", reason, "stack", string(debug.Stack()))
 			reply = request.refuse(s, read.ErrPanic)
 		}

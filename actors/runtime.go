@@ -25,6 +25,9 @@ type Runtime struct {
 	seed        uint64 // of hash tables
 	clock       func() time.Time
 	logger      *slog.Logger
+	// plant, if not nil, is called with every message of a store actor and every job of a child, before it is handled.
+	// Tests let it panic.
+	plant func(any)
 }
 
 // RuntimeConfig describes a Runtime. Zero means the default.

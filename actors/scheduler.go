@@ -43,20 +43,13 @@ type fetchWork struct {
 // fetchDone completes it.
 type fetchDone struct{ done engine.Done }
 
-// Control implements mailbox.Control.
-func (*fetchDone) Control() {}
-
 // mostFetchedBytes is about how many bytes are looked for at a time.
 const mostFetchedBytes = 4 << 20
 
-func (m *fetchWork) run() (done *fetchDone) {
-	done = &fetchDone{engine.Done{ID: m.work.ID}}
-	defer func() {
-		if reason := recover(); reason != nil { // a bug, or damage that nobody thought of
-			m.stream.log.Error("panic while reading for a schedule", "reason", reason)
-			done.done = engine.Done{ID: m.work.ID, Err: read.ErrPanic}
-		}
-	}()
+func (m *fetchWork) failed(err error) any { return &fetchDone{engine.Done{ID: m.work.ID, Err: err}} }
+
+func (m *fetchWork) run() any {
+	done := &fetchDone{engine.Done{ID: m.work.ID}}
 	bytes := 0
 	for _, f := range m.work.Fetch {
 		found := m.stream.fetch(f)
@@ -120,15 +113,13 @@ func literal(name string) subject.Set { return subject.NewSet(subject.Literal(na
 
 // fetchSchedules hands out the work of looking for what schedules produce.
 func (a *storeActor) fetchSchedules(ctx actor.Context, w engine.Work) {
-	a.works++
-	ctx.Send(a.flusher, &fetchWork{a.stream, w})
+	a.assign(ctx, &a.flusher, &task{job: &fetchWork{a.stream, w}})
 }
 
 func (a *storeActor) onFetched(m *fetchDone) {
-	if a.ended || a.failure.childless {
+	if a.ended {
 		return
 	}
-	a.works--
 	for i := range m.done.Fetched {
 		if err := m.done.Fetched[i].Err; err != nil && !errors.Is(err, ErrNotFound) {
 			a.log.Error("cannot read what a schedule produces; it is tried again", "error", err)

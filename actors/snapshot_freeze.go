@@ -31,6 +31,15 @@ type freezeReply struct {
 // Control implements mailbox.Control.
 func (*freezeRequest) Control() {}
 
+// crashed answers, unless onFreeze has.
+func (m *freezeRequest) crashed(_ *storeActor, err error) {
+	m.taken.Store(true)
+	select {
+	case m.reply <- freezeReply{err: err}:
+	default:
+	}
+}
+
 // onFreeze answers between two publications. The blocks that are shown now are pinned in time: to remove them is
 // work that the same actor hands out, later than this.
 func (a *storeActor) onFreeze(m *freezeRequest) {

@@ -12,6 +12,7 @@ type Stats struct {
 	Name   string
 	Blocks uint64 // block files
 	Failed bool   // writes are refused until the store has recovered
+	GaveUp bool   // it does not recover by itself any more, see ErrCrashLoop
 
 	Stored       uint64 // messages stored
 	RemovedMsgs  uint64 // messages removed by MaxMsgs
@@ -40,6 +41,7 @@ type Stats struct {
 	InFlightBytes int64     // their bytes
 	Failures      uint64    // failed writes and syncs
 	Recoveries    uint64    // recoveries after a failure
+	Crashes       uint64    // panics in the store actor, a child, or a reader for an actor, and ends of a child: bugs
 	Indexed       uint64    // block indexes written
 	Unindexed     uint64    // full blocks that wait for their index
 	BadIndexes    uint64    // block indexes found damaged or stale while the store was open
@@ -59,6 +61,7 @@ type meters struct {
 	syncs      meter
 	failures   atomic.Uint64
 	recoveries atomic.Uint64
+	crashes    atomic.Uint64
 	indexed    atomic.Uint64
 	badIndexes atomic.Uint64
 }
@@ -118,7 +121,7 @@ func (s *Store) Stats() Stats {
 	c := s.published.Counts()
 	ops, bytes := s.credits.InFlight()
 	return Stats{
-		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(),
+		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(), GaveUp: s.gaveUp.Load(),
 		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge, RemovedTTL: c.RemovedTTL,
 		RemovedPer: c.RemovedPer, RemovedRequest: c.RemovedRequest,
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
@@ -130,7 +133,7 @@ func (s *Store) Stats() Stats {
 		SyncSeconds:  s.meters.syncs.histogram(syncBounds, time.Nanosecond.Seconds()),
 		MailboxDepth: s.mailbox.UserMessageCount(),
 		InFlight:     ops, InFlightBytes: bytes,
-		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(),
+		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(), Crashes: s.meters.crashes.Load(),
 		Unindexed: c.Unindexed, Indexed: s.meters.indexed.Load(), BadIndexes: s.meters.badIndexes.Load(),
 	}
 }

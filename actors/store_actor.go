@@ -33,7 +33,7 @@ import (
 //   - Only the actor's turn touches the engine. Children get work that is a value, and answer once.
 //   - One commit is in flight at a time. A reply leaves after the work that makes it true.
 //   - Whoever took credit gives it back exactly once, with its reply.
-//   - After a failed write or sync the engine answers everybody with ErrFailed (and ErrOutcomeUnknown
+//   - After a failed write or sync, and after a panic (crash.go), the engine answers everybody with ErrFailed (and ErrOutcomeUnknown
 //     where it had accepted the operation) and emits no more work;
 //     recovery makes a new engine from the files (failure.go).
 //   - Every message that reached the mailbox is answered, also when the actor panics or is stopped from
@@ -47,12 +47,9 @@ type storeActor struct {
 	files  *disk.Files
 	lock   io.Closer
 
-	writer, flusher, indexer *actor.PID // the indexer is nil until it is needed
-	compactors               compactors
-	commits, works, indexing int // work items that are out with each; compactions count as indexing
-	atWriter                 *commitWork
-	ticked                   bool               // in this turn
-	atFlusher                []*maintenanceWork // oldest first
+	writer, flusher, indexer lane
+	compactors               []*lane // as many as were needed at a time
+	ticked                   bool    // in this turn
 
 	watches map[*watch]struct{}
 	pids    map[string]*actor.PID // actors that watch
@@ -73,6 +70,8 @@ type storeActor struct {
 	update  *configUpdate // that is being carried out, or nil
 
 	failure    failure
+	crashes    crashes
+	readies    []*readyOp // who wait for the store to be usable again
 	truncation truncation
 	stops      []*op // the stops that were asked for; all are answered at the end
 	stopping   bool  // a stop was asked for
@@ -106,12 +105,8 @@ type (
 	}
 )
 
-func (*commitDone) Control() {}
-func (*workDone) Control()   {}
-func (*tick) Control()       {}
-func (*retry) Control()      {}
-func (*recovered) Control()  {}
-func (*metaDone) Control()   {}
+func (*tick) Control()  {}
+func (*retry) Control() {}
 
 // Receive implements actor.Actor.
 func (a *storeActor) Receive(ctx actor.Context) {
@@ -122,7 +117,8 @@ func (a *storeActor) Receive(ctx actor.Context) {
 		a.onStopped(ctx)
 	default:
 		a.inTurn = true
-		a.receive(ctx)
+		for !a.attempt(ctx) && again(ctx.Message()) {
+		}
 		a.inTurn = false
 	}
 }
@@ -133,36 +129,24 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onBatch(ctx, m)
 	case *mailbox.TurnEnd:
 		a.onTurnEnd(ctx)
-	case *commitDone:
-		a.onCommitDone(m)
-	case *workDone:
-		a.onWorkDone(m)
+	case *task:
+		a.onTask(ctx, m)
 	case *tick:
 		a.timerAt = 0
 	case *retry:
 		a.onRetry(ctx)
-	case *recovered:
-		a.onRecovered(ctx, m)
-	case *truncated:
-		a.onTruncated(m)
-	case *fetchDone:
-		a.onFetched(m)
-	case *compactDone:
-		a.onCompacted(m)
-	case *indexDone:
-		a.onIndexDone(m)
+	case *childEnded:
+		a.onChildEnded(ctx, m)
 	case *reindexRequest:
 		if a.engine.Failed() == nil {
 			a.engine.Reindex(m.block)
 		}
 	case *renewRequest:
 		a.onRenew(ctx, m)
-	case *renewDone:
-		a.onRenewed(m)
 	case *lossReport:
 		a.onLoss(m)
-	case *metaDone:
-		a.onMetaDone(m)
+	case *readyOp:
+		a.onReady(m)
 	case *watchOp:
 		a.onWatch(m)
 	case *freezeRequest:
@@ -180,8 +164,9 @@ func (a *storeActor) receive(ctx actor.Context) {
 }
 
 func (a *storeActor) onStarted(ctx actor.Context) {
-	a.writer = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &writerActor{} }))
-	a.flusher = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &flusherActor{} }))
+	a.writer.name, a.flusher.name, a.indexer.name = "block-writer", "flusher", "indexer"
+	a.spawnChild(ctx, &a.writer)
+	a.spawnChild(ctx, &a.flusher)
 	if a.config.ReadOnly {
 		return
 	}
@@ -189,9 +174,8 @@ func (a *storeActor) onStarted(ctx actor.Context) {
 	a.arm(ctx)
 }
 
-// HandleFailure implements actor.SupervisorStrategy for the children: a panic
-// there is a bug, and ends like a failed write. The child is not started again,
-// since nobody knows what it had done.
+// HandleFailure implements actor.SupervisorStrategy for the children: one that has panicked outside of its work ends,
+// and onChildEnded goes on.
 func (a *storeActor) HandleFailure(_ *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID,
 	_ *actor.RestartStatistics, reason, _ any,
 ) {

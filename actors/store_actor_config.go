@@ -40,9 +40,13 @@ type metaDone struct {
 	restored bool
 }
 
-func (w *metaWork) run() *metaDone {
+func (w *metaWork) run() any {
 	err := w.write()
 	return &metaDone{err, err != nil && w.restore() == nil}
+}
+
+func (w *metaWork) failed(err error) any {
+	return &metaDone{err: fmt.Errorf("%w: %w", ErrFailed, err)}
 }
 
 // onUpdate takes an operation that changes the configuration.
@@ -60,11 +64,6 @@ func (a *storeActor) goOnUpdating(ctx actor.Context) {
 			a.finish(o, engine.Reply{Tag: o, Err: err})
 		}
 	}
-	u := a.update
-	if u != nil && a.failure.childless { // nobody will complete it
-		a.endUpdate(fmt.Errorf("%w: %w", ErrOutcomeUnknown, a.engine.Failed()))
-		return
-	}
 	a.saveUpdate(ctx)
 }
 
@@ -80,16 +79,15 @@ func (a *storeActor) afterReplies(ctx actor.Context) {
 // saveUpdate has the configuration stored, if it is ready for that.
 func (a *storeActor) saveUpdate(ctx actor.Context) {
 	u := a.update
-	if u == nil || !u.ready || u.saving || u.saved || a.failure.childless {
+	if u == nil || !u.ready || u.saving || u.saved {
 		return
 	}
-	u.saving = true
-	a.works++
 	c, dir, old, next := &a.config, a.dir, a.meta, u.meta
-	ctx.Send(a.flusher, &metaWork{
+	a.assign(ctx, &a.flusher, &task{job: &metaWork{
 		write:   func() error { return blockio.WriteMeta(c.FS, dir, c.Name, next) },
 		restore: func() error { return blockio.WriteMeta(c.FS, dir, c.Name, old) },
-	})
+	}})
+	u.saving = true
 }
 
 // beginUpdate begins a change of the configuration, unless nothing changes.
@@ -148,10 +146,9 @@ func (a *storeActor) onLimitsSet(u *configUpdate, err error) {
 // onMetaDone goes on when the configuration is stored, or could not be.
 func (a *storeActor) onMetaDone(m *metaDone) {
 	u := a.update
-	if a.ended || a.failure.childless || u == nil {
+	if a.ended || u == nil {
 		return
 	}
-	a.works--
 	u.saving = false
 	switch {
 	case m.err == nil:

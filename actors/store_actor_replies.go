@@ -42,8 +42,8 @@ func (a *storeActor) tellAll(replies []engine.Reply) {
 	clear(replies) // the engine keeps the list, and with it the last operation of an idle stream
 }
 
-// errPanicked is what the operation is answered with in whose step the store actor panicked.
-var errPanicked = fmt.Errorf("%w: panic in the store actor", ErrOutcomeUnknown)
+// errPanicked is what the operation is answered with in whose step the store actor panicked, and ended.
+var errPanicked = fmt.Errorf("%w: %w: panic in the store actor", ErrOutcomeUnknown, ErrFailed)
 
 // deliverRest answers everybody who still waits, each once, also when a panic has interrupted a delivery
 // or a step.
@@ -52,12 +52,22 @@ func (a *storeActor) deliverRest() {
 		a.tellAll(a.replies[a.told:])
 	}
 	a.deliver(a.engine.Settled())
-	switch {
-	case a.stepping != nil:
-		a.finish(a.stepping, engine.Reply{Tag: a.stepping, Err: errPanicked})
-	case a.inHand != nil:
-		a.reject(a.inHand)
-	}
-	a.stepping, a.inHand = nil, nil
+	a.answerInHand(errPanicked)
 	a.endUpdates()
+}
+
+// answerInHand answers the message that was being handled, if nobody has.
+func (a *storeActor) answerInHand(err error) {
+	o, message := a.stepping, a.inHand
+	a.stepping, a.inHand = nil, nil
+	if own, ok := message.(*op); o == nil && ok {
+		o = own
+	}
+	if o != nil {
+		a.finish(o, engine.Reply{Tag: o, Err: err})
+		return
+	}
+	if request, sender := unwrap(message); sender != nil {
+		a.respond(sender, a.refusal(request, err))
+	}
 }

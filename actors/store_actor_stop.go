@@ -3,7 +3,6 @@ package actors
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -21,6 +20,7 @@ func (a *storeActor) onStop(o *op) {
 	}
 	a.stopping = true
 	a.stopped.Store(true)
+	a.endReadies(ErrStopped)
 	if a.config.ReadOnly {
 		return // there is nothing to complete
 	}
@@ -41,30 +41,22 @@ var stopTag = new(int)
 
 // maybeClose stops the actor once its children have no work any more.
 func (a *storeActor) maybeClose(ctx actor.Context) {
-	if a.commits > 0 || a.works > 0 || a.indexing > 0 || a.failure.attempting {
+	if a.busy() {
 		return
 	}
 	ctx.Stop(ctx.Self())
 }
 
-// onTerminated takes the end of a watcher, or of a child. Without a child the store cannot recover by
-// itself: work that was out will never be completed.
+// onTerminated takes the end of a watcher, or of a child: what that has completed before comes first.
 func (a *storeActor) onTerminated(m *actor.Terminated) {
-	if !m.Who.Equal(a.writer) && !m.Who.Equal(a.flusher) && (a.indexer == nil || !m.Who.Equal(a.indexer)) &&
-		!slices.ContainsFunc(a.compactors.all, m.Who.Equal) {
-		a.forgetWatcher(m.Who)
-		a.forgetTaker(m.Who)
-		return
+	for _, l := range a.lanes() {
+		if m.Who.Equal(l.pid) {
+			a.mailbox.PostUserMessage(&childEnded{l, l.pid})
+			return
+		}
 	}
-	if a.ended || a.failure.childless {
-		return
-	}
-	a.failure.childless, a.failure.attempting, a.commits, a.works, a.indexing = true, false, 0, 0, 0
-	a.atFlusher = nil
-	err := fmt.Errorf("actors: child %s ended", m.Who.Id)
-	a.engine.Fail(err)
-	a.failed(err)
-	a.deliver(a.engine.Settled())
+	a.forgetWatcher(m.Who)
+	a.forgetTaker(m.Who)
 }
 
 // onStopping ends the store, whether a stop was asked for or the actor is being stopped from outside.
@@ -109,6 +101,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	a.engine.Release()
 	a.published.Close()
 	a.source.Blocks().Close()
+	a.endReadies(ErrStopped)
 	a.endTakers(ctx)
 	a.endWatches(ctx)
 	for _, o := range a.stops {
@@ -141,17 +134,19 @@ func (a *storeActor) writeRest() {
 	if a.engine.Failed() != nil {
 		return
 	}
-	if w := a.atWriter; a.commits > 0 {
-		if !w.ran {
-			w.run()
+	for _, t := range append(a.writer.out, a.flusher.out...) {
+		switch t.job.(type) {
+		case *commitWork, *maintenanceWork:
+			if t.done == nil {
+				t.carryOut(nil)
+			}
 		}
-		a.engine.Done(engine.Done{ID: w.commit.ID, Err: w.err})
-	}
-	for _, item := range a.atFlusher {
-		if !item.ran {
-			item.run()
+		switch m := t.done.(type) {
+		case *commitDone:
+			a.engine.Done(m.done)
+		case *workDone:
+			a.engine.Done(m.done)
 		}
-		a.engine.Done(item.done)
 	}
 	a.engine.LeaveIndexing()
 	a.engine.Step(nil, &engine.Stop{})

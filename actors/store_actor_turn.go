@@ -26,7 +26,7 @@ const fetchAtOnce = 128
 func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	a.tick()
 	fetched := len(b.Messages)
-	if a.engine.WantsFetch(fetched, commandOf(b.Messages[0])) {
+	if a.engine.WantsFetch(fetched, commandOf(b.Messages[b.Next])) { // those before, of a batch that goes on, are not ours any more
 		fetched = 0
 	}
 	for b.Next < len(b.Messages) {
@@ -91,11 +91,9 @@ func (a *storeActor) step(o *op) {
 
 // onCommitDone takes the completion of a commit.
 func (a *storeActor) onCommitDone(m *commitDone) {
-	if a.ended || a.failure.childless {
+	if a.ended {
 		return
 	}
-	a.commits--
-	a.atWriter = nil // which may hold the memory of its group
 	a.meters.sync(m.took)
 	a.tick()
 	failed := a.engine.Failed() != nil
@@ -116,11 +114,9 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 
 // onWorkDone takes the completion of maintenance work.
 func (a *storeActor) onWorkDone(m *workDone) {
-	if a.ended || a.failure.childless {
+	if a.ended {
 		return
 	}
-	a.works--
-	a.atFlusher = a.atFlusher[1:] // the flusher completes its work in order
 	failed, err := a.engine.Failed() != nil, m.done.Err
 	a.engine.Done(m.done)
 	switch kind := m.work.Kind; {
@@ -163,10 +159,10 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	}
 	a.afterReplies(ctx)
 	if c := ready.Commit; c != nil {
-		a.commits++
 		a.meters.group(c.Records, c.Bytes)
-		a.atWriter = &commitWork{files: a.files, commit: c}
-		ctx.Send(a.writer, a.atWriter)
+		w := &commitWork{files: a.files, commit: c}
+		w.task.job = w
+		a.assign(ctx, &a.writer, &w.task)
 	}
 	for _, w := range ready.Maintenance {
 		a.maintain(ctx, w)
@@ -183,9 +179,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 // maintain hands out maintenance work: to the flusher, or to the indexer what takes long.
 func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 	if w.Kind == engine.WorkIndex {
-		a.indexing++
-		a.spawnIndexer(ctx)
-		ctx.Send(a.indexer, &indexWork{a.runtime, a.files, w})
+		a.assign(ctx, &a.indexer, &task{job: &indexWork{a.runtime, a.files, w}})
 		return
 	}
 	switch w.Kind {
@@ -193,16 +187,13 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 		a.fetchSchedules(ctx, w)
 		return
 	case engine.WorkTruncate:
-		a.truncate(w)
+		a.truncate(ctx, w)
 		return
 	case engine.WorkCompact:
 		a.compact(ctx, w)
 		return
 	}
-	a.works++
-	item := &maintenanceWork{files: a.files, work: w}
-	a.atFlusher = append(a.atFlusher, item)
-	ctx.Send(a.flusher, item)
+	a.assign(ctx, &a.flusher, &task{job: &maintenanceWork{a.files, w}})
 }
 
 // arm sets the timer for the time at which the engine has something to do, if it is not set for an

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -30,7 +32,7 @@ func (s *Store) Truncate(ctx context.Context, sequence uint64) (removed uint64, 
 // truncation is the one that is out, or waits for the indexer.
 type truncation struct {
 	work  *truncationWork
-	begin func() // hands the work to the flusher; nil once that was done
+	ready bool // the work waits to be handed to the flusher
 }
 
 // truncationWork asks the flusher for a truncation, and for the engine that takes over.
@@ -46,7 +48,11 @@ type truncated struct {
 	begun bool // if not, nothing was changed
 }
 
-func (m *truncationWork) run() *truncated {
+func (m *truncationWork) failed(err error) any {
+	return &truncated{recovered: recovered{files: m.recovery.Files, highest: m.recovery.Highest, err: err}, begun: true}
+}
+
+func (m *truncationWork) run() any {
 	begun, err := m.files.IntendTruncation(m.work.Truncation)
 	if err != nil {
 		return &truncated{recovered: recovered{err: err}, begun: begun}
@@ -58,40 +64,42 @@ func (m *truncationWork) run() *truncated {
 }
 
 // truncate hands the work of a truncation to the flusher, once the indexer has none any more.
-func (a *storeActor) truncate(w engine.Work) {
-	a.works++
+func (a *storeActor) truncate(ctx actor.Context, w engine.Work) {
 	m := &truncationWork{a.files, w, disk.Recovery{
 		Files: a.newFiles(), Config: a.engineConfig(), Published: a.published, Now: a.runtime.now(), Scanners: a.runtime.scans,
 		Highest: a.failure.highest,
 	}}
-	flusher, root := a.flusher, a.system.Root
-	a.truncation = truncation{work: m, begin: func() { root.Send(flusher, m) }}
-	a.beginTruncation()
+	a.truncation = truncation{work: m, ready: true}
+	a.beginTruncation(ctx)
 }
 
 // beginTruncation begins a truncation that waits, if nobody is busy with indexes.
-func (a *storeActor) beginTruncation() {
-	if begin := a.truncation.begin; begin != nil && a.indexing == 0 && !a.ended {
-		a.truncation.begin = nil
+func (a *storeActor) beginTruncation(ctx actor.Context) {
+	t := &a.truncation
+	switch {
+	case !t.ready || a.ended:
+	case a.engine.Failed() != nil:
+		*t = truncation{} // whoever has asked for it is told
+	case !a.indexing():
+		t.ready = false
 		a.source.BeginCut()
-		begin()
+		a.assign(ctx, &a.flusher, &task{job: t.work})
 	}
 }
 
 // onTruncated goes on with the engine that was recovered, or with the old one if nothing was changed.
-func (a *storeActor) onTruncated(m *truncated) {
+func (a *storeActor) onTruncated(ctx actor.Context, m *truncated) {
 	if a.ended {
 		if m.files != nil {
 			_ = m.files.Blocks.Close() // nothing was written through these handles, and nobody will
 		}
 		return
 	}
-	if a.failure.childless {
-		return
-	}
-	a.works--
 	a.truncation = truncation{}
 	switch {
+	case a.engine.Failed() != nil && m.begun && m.err == nil:
+		a.onRecovered(ctx, &m.recovered) // it is what an attempt to recover would come to
+		return
 	case !m.begun:
 		a.source.EndCut()
 		a.log.Error("cannot read a block to truncate the stream", "error", m.err)

@@ -52,6 +52,7 @@ type stream struct {
 	final   error       // what every Stop returns; set before gone is closed
 	stopped atomic.Bool // a stop was asked for, or the actor is being stopped
 	failing atomic.Bool // writes are refused until the store has recovered
+	gaveUp  atomic.Bool // and it does not recover by itself any more, after too many crashes
 }
 
 // reject answers a data message that the mailbox does not take.

@@ -22,6 +22,15 @@ type watchOp struct {
 
 func (*watchOp) Control() {}
 
+// crashed carries it out, if that has not been done.
+func (m *watchOp) crashed(a *storeActor, _ error) {
+	select {
+	case <-m.done:
+	default:
+		a.onWatch(m)
+	}
+}
+
 // Watch returns a channel that gives the last sequence: the current one at once,
 // and a later one whenever it has advanced; and the same again when messages were
 // removed, by a limit or their age, too. They are coalesced, so that a slow

@@ -38,7 +38,7 @@ func figures(name string) *source {
 		Name: name, Blocks: 11, Failed: true, Stored: 12,
 		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15, RemovedPer: 28, RemovedRequest: 29, RemovedTTL: 34,
 		RefusedMsgs: 16, RefusedBytes: 17, RefusedPer: 30, RefusedSize: 18, RefusedSequence: 19, Duplicates: 31, Fired: 32, PassedOver: 33,
-		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, Indexed: 26, BadIndexes: 27,
+		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, GaveUp: true, Crashes: 35, Indexed: 26, BadIndexes: 27,
 		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
 		SyncSeconds: actors.Histogram{Bounds: []float64{0.001, 0.002}, Counts: []uint64{0, 7, 0}, Sum: 0.0105, Count: 7},
 	}}
@@ -60,6 +60,9 @@ millrace_commit_duration_seconds_bucket{stream="ORDERS",le="0.002"} 7
 millrace_commit_duration_seconds_bucket{stream="ORDERS",le="+Inf"} 7
 millrace_commit_duration_seconds_sum{stream="ORDERS"} 0.0105
 millrace_commit_duration_seconds_count{stream="ORDERS"} 7
+# HELP millrace_crashes_total Panics in the store, each of which is a bug.
+# TYPE millrace_crashes_total counter
+millrace_crashes_total{stream="ORDERS"} 35
 # HELP millrace_duplicate_messages_total Messages that were offered again, and were not stored again.
 # TYPE millrace_duplicate_messages_total counter
 millrace_duplicate_messages_total{stream="ORDERS"} 31
@@ -134,6 +137,9 @@ millrace_storage_failures_total{stream="ORDERS"} 23
 # HELP millrace_store_failed 1 while the store refuses writes after a storage failure, else 0.
 # TYPE millrace_store_failed gauge
 millrace_store_failed{stream="ORDERS"} 1
+# HELP millrace_store_gave_up 1 when the store has crashed too often in a row to recover by itself, else 0.
+# TYPE millrace_store_gave_up gauge
+millrace_store_gave_up{stream="ORDERS"} 1
 # HELP millrace_stored_messages_total Messages stored.
 # TYPE millrace_stored_messages_total counter
 millrace_stored_messages_total{stream="ORDERS"} 12

@@ -71,6 +71,15 @@ var numbers = []number{
 		func(s *actors.Stats) float64 { return float64(s.Failures) }),
 	total("recoveries_total", "Recoveries from a storage failure.",
 		func(s *actors.Stats) float64 { return float64(s.Recoveries) }),
+	gauge("store_gave_up", "1 when the store has crashed too often in a row to recover by itself, else 0.",
+		func(s *actors.Stats) float64 {
+			if s.GaveUp {
+				return 1
+			}
+			return 0
+		}),
+	total("crashes_total", "Panics in the store, each of which is a bug.",
+		func(s *actors.Stats) float64 { return float64(s.Crashes) }),
 	total("written_indexes_total", "Block indexes written.",
 		func(s *actors.Stats) float64 { return float64(s.Indexed) }),
 	total("bad_indexes_total", "Block indexes found damaged or stale.",
