@@ -22,6 +22,8 @@ const (
 	NoticeRegistered = engine.NoticeRegistered
 	// NoticeStopped gives back the bytes that are there, as the store has stopped. The messages stay.
 	NoticeStopped = engine.NoticeStopped
+	// NoticeDeleted is all messages of a stream that was deleted.
+	NoticeDeleted = engine.NoticeDeleted
 	// NoticeRecovered is the difference that a recovery after a failure has made, mostly none.
 	NoticeRecovered = engine.NoticeRecovered
 	// NoticeStored is a message that was stored.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -105,19 +106,31 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 	if err := s.refuseUntouched(); err != nil {
 		return nil, err
 	}
-	if err := fsys.MkdirAll(s.dir); err != nil {
-		return nil, err
-	}
-	lock, err := fsys.Lock(filepath.Join(s.dir, lockFile), holder())
+	lock, err := s.takeLock(fsys)
 	if err != nil {
 		return nil, err
 	}
+	s.finishDeletion(ctx)
 	a, err := s.recover(ctx)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	a.lock = lock
 	return a, nil
+}
+
+// takeLock makes the directory, if there is none, and locks it. One that is deleted meanwhile is made again.
+func (s *stream) takeLock(fsys blockio.FS) (lock io.Closer, err error) {
+	for range 10 {
+		if err := fsys.MkdirAll(s.dir); err != nil {
+			return nil, err
+		}
+		lock, err = fsys.Lock(filepath.Join(s.dir, lockFile), holder())
+		if !errors.Is(err, fs.ErrNotExist) {
+			return lock, err
+		}
+	}
+	return nil, err
 }
 
 // recover brings up the store actor from the files. The directory is locked.

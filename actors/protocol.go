@@ -105,6 +105,8 @@ func (s *stream) refusal(request any, err error) any {
 		return &StateReply{stateOf(s.published.State()), m.Tag}
 	case *ReadyRequest:
 		return &ReadyReply{err, m.Tag}
+	case *DeleteRequest:
+		return &DeleteReply{err, m.Tag}
 	case *NoticesRequest:
 		return &Notices{Stopped: errors.Is(err, ErrStopped), Err: err, Tag: m.Tag}
 	case *EndNoticesRequest:
@@ -130,6 +132,8 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 		a.respond(sender, &StateReply{stateOf(a.published.State()), m.Tag})
 	case *ReadyRequest:
 		a.readyBy(m, sender)
+	case *DeleteRequest:
+		a.deleteBy(m, sender)
 	case *WatchRequest:
 		a.watchBy(ctx, sender)
 	case *UnwatchRequest:

@@ -97,7 +97,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 		a.proveEnd()
 	}
 	a.abort()
-	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.lock.Close())
+	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.letGo())
 	a.engine.Release()
 	a.published.Close()
 	a.source.Blocks().Close()

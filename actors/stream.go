@@ -48,11 +48,12 @@ type stream struct {
 	lossReports atomic.Int64
 
 	// gone is closed when the store takes no more operations, and nothing of it runs any more.
-	gone    chan struct{}
-	final   error       // what every Stop returns; set before gone is closed
-	stopped atomic.Bool // a stop was asked for, or the actor is being stopped
-	failing atomic.Bool // writes are refused until the store has recovered
-	gaveUp  atomic.Bool // and it does not recover by itself any more, after too many crashes
+	gone     chan struct{}
+	final    error       // what every Stop returns; set before gone is closed
+	stopped  atomic.Bool // a stop was asked for, or the actor is being stopped
+	failing  atomic.Bool // writes are refused until the store has recovered
+	deletion deletion
+	gaveUp   atomic.Bool // and it does not recover by itself any more, after too many crashes
 }
 
 // reject answers a data message that the mailbox does not take.
@@ -66,6 +67,11 @@ func (s *stream) reject(message any) {
 		err = ErrStopped
 	}
 	if request, sender := unwrap(message); sender != nil {
+		if m, ok := request.(*DeleteRequest); ok && s.stopped.Load() && !s.config.ReadOnly {
+			s.deletion.asked.Store(true)
+			s.deleteFor(m, sender)
+			return
+		}
 		if m, ok := request.(*StopRequest); ok && s.stopped.Load() {
 			// The store is stopping already. The answer is due when it has stopped.
 			go func() {

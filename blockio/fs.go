@@ -64,7 +64,8 @@ type FS interface {
 	SyncDir(name string) error
 	// Lock takes the lock that the file name stands for, without waiting, and
 	// writes holder into it for others to see. When somebody else has it (in
-	// this process too) the error is a *LockedError. Closing the result
+	// this process too) the error is a *LockedError. On return the file that is
+	// locked has the name. Closing the result
 	// releases the lock; so does the end of the process.
 	Lock(name, holder string) (io.Closer, error)
 }

@@ -19,6 +19,32 @@ const openNonblock = unix.O_NONBLOCK
 // another file could take the place of that; and the file itself where a file system has no locks for folders, as
 // NFS has none. Who cannot have the lock changes nothing.
 func (osFS) Lock(name, holder string) (io.Closer, error) {
+	for {
+		locked, err := lockAs(name, holder)
+		if err != nil {
+			return nil, err
+		}
+		if hasName(locked, filepath.Dir(name)) || hasName(locked, name) {
+			noteHolder(name, holder)
+			return &osLock{locked: locked, name: name}, nil
+		}
+		// The folder was deleted in between, and perhaps another one made.
+		_ = locked.Close()
+	}
+}
+
+// hasName reports whether what is open still has a name.
+func hasName(open *os.File, name string) bool {
+	own, err := open.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(name)
+	return err == nil && os.SameFile(own, named)
+}
+
+// lockAs takes the lock of what has the name now.
+func lockAs(name, holder string) (*os.File, error) {
 	locked, err := os.Open(filepath.Dir(name))
 	if err != nil {
 		return nil, lockError(name, err)
@@ -40,8 +66,7 @@ func (osFS) Lock(name, holder string) (io.Closer, error) {
 	case err != nil:
 		return nil, errors.Join(lockError(name, err), locked.Close())
 	}
-	noteHolder(name, holder)
-	return &osLock{locked: locked, name: name}, nil
+	return locked, nil
 }
 
 func flock(file *os.File) error {

@@ -6,6 +6,7 @@ package engine
 // Refusing returns an engine that has failed with an error, in place of one that has panicked. It knows how far the log
 // was written and synced, and nothing else, and refuses everything. The one before it may still have to be released.
 func (e *Engine) Refusing(err error) *Engine {
+	e.pub.heal()
 	r := &Engine{
 		cfg: e.cfg, pub: e.pub, generation: e.generation, numbers: noNumbers(), failed: err,
 		groups: newGroups(), pending: make(map[WorkID]Work),

@@ -36,6 +36,8 @@ const (
 	NoticeTTL
 	// NoticeLost is messages that were found to be lost through damage.
 	NoticeLost
+	// NoticeDeleted is all messages of a stream that was deleted.
+	NoticeDeleted
 	// NoticeJoined is the sum of what a taker was too slow for.
 	NoticeJoined
 )
@@ -45,7 +47,7 @@ var noticeNames = [...]string{
 	NoticeRemoved: "removed", NoticePurged: "purged", NoticeCompacted: "compacted", NoticeMaxMsgs: "max messages",
 	NoticeMaxBytes: "max bytes", NoticeMaxMsgsPer: "max messages of a subject", NoticeMaxAge: "max age", NoticeTTL: "TTL", NoticeLost: "lost",
 	NoticeSyncDeleted: "deleted elsewhere", NoticeTruncated: "truncated",
-	NoticeJoined: "joined",
+	NoticeJoined: "joined", NoticeDeleted: "deleted",
 }
 
 // String returns the reason in words.

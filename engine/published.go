@@ -78,6 +78,40 @@ func (p *Published) Close() {
 	p.turn.Add(1)
 }
 
+// Forget leaves the state of a stream without messages: it was deleted. The last sequence stays. The engine is of no use
+// any more.
+func (p *Published) Forget() {
+	n := p.written
+	for _, c := range [...]counter{countMessages, countBytes, countSubjects, countBlocks, countLostMessages, countLostBytes, countUnindexed} {
+		n.counts[c] = 0
+	}
+	n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
+	none := []SequenceRange(nil)
+	p.turn.Add(1)
+	p.deleted.Store(&none)
+	p.view.Store(&View{})
+	p.tree.Store(noSubjects)
+	p.publish(&n)
+	p.turn.Add(1)
+}
+
+// heal ends a publication that a panic has interrupted, so that readers do not wait for the end of it for ever. What
+// they see is right again when the engine that recovers publishes.
+func (p *Published) heal() {
+	if p.turn.Load()&1 != 0 {
+		p.turn.Add(1)
+	}
+	if p.version.Load()&1 == 0 {
+		p.version.Add(1)
+	}
+	for c := range p.written.counts {
+		p.counts[c].Store(p.written.counts[c])
+	}
+	p.firstTime.Store(p.written.firstTime)
+	p.lastTime.Store(p.written.lastTime)
+	p.version.Add(1)
+}
+
 // View returns the current list of blocks.
 func (p *Published) View() *View { return p.view.Load() }
 
