@@ -144,7 +144,9 @@ func TestBrokenBackupsAreRefused(t *testing.T) {
 		require.NoError(t, m.Close())
 		return w.Bytes()
 	}
-	one := func(sequence uint64) archive.Entry { return archive.Entry{Name: "a", Time: 1, Sequence: sequence, Payload: []byte("x")} }
+	one := func(sequence uint64) archive.Entry {
+		return archive.Entry{Name: "a", Time: 1, Sequence: sequence, Payload: []byte("x")}
+	}
 	const state = `{"messages":2,"first_seq":1,"last_seq":3,"consumer_count":0}`
 	consumer := archive.Entry{Name: "consumers/C", Payload: []byte(`{}`)}
 	large := archive.Entry{Name: string(bytes.Repeat([]byte("s"), 70000)), Sequence: 1}
@@ -190,4 +192,3 @@ func TestBrokenBackupsAreRefused(t *testing.T) {
 	require.Greater(t, info.Messages, uint64(30))
 	require.Less(t, info.Messages, uint64(60))
 }
-

@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -179,7 +180,7 @@ type commitWork struct {
 
 func (w *commitWork) run() any {
 	start := time.Now()
-	err := w.files.Commit(w.commit)
+	err := blockio.NameCause(w.files.Commit(w.commit))
 	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: err}, took: time.Since(start)}
 	return &w.done
 }
@@ -194,7 +195,11 @@ type maintenanceWork struct {
 	work  engine.Work
 }
 
-func (w *maintenanceWork) run() any { return &workDone{w.work, w.files.Work(w.work)} }
+func (w *maintenanceWork) run() any {
+	done := w.files.Work(w.work)
+	done.Err = blockio.NameCause(done.Err)
+	return &workDone{w.work, done}
+}
 
 func (w *maintenanceWork) failed(err error) any {
 	return &workDone{w.work, engine.Done{ID: w.work.ID, Err: err}}

@@ -4,6 +4,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -28,6 +29,7 @@ func (m *compactWork) run() any {
 	done := &compactDone{work: m.work, done: engine.Done{ID: m.work.ID}}
 	// A few at a time, of all streams together: each takes the memory of two blocks.
 	m.runtime.readers.Build(func() { done.done.Scan, done.kept, done.done.Err = m.files.CompactFor(m.work) })
+	done.done.Err = blockio.NameCause(done.done.Err)
 	return done
 }
 

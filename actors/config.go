@@ -143,7 +143,7 @@ type Config struct {
 	MaxUnwritten int64
 
 	// NoRecovery keeps a failed store failed until it is stopped and opened
-	// again. By default it recovers by itself: after RetryMin, then after twice
+	// again: writes are refused with the same error, which wraps the cause, and reads go on. See Store.Err. By default it recovers by itself: after RetryMin, then after twice
 	// as long each time up to RetryMax. Defaults 50 ms and 10 s.
 	NoRecovery         bool
 	RetryMin, RetryMax time.Duration

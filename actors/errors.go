@@ -64,6 +64,8 @@ var (
 	// store was stopped from outside, or the caller's context ended. It may or may not
 	// have happened. See the package comment, rule 5.
 	ErrOutcomeUnknown = engine.ErrOutcomeUnknown
+	// ErrNoSpace: the disk is full, or a quota is. It comes with ErrFailed where a write has failed for that.
+	ErrNoSpace = blockio.ErrNoSpace
 	// ErrMaxMsgs: refused, the stream holds MaxMsgs messages.
 	ErrMaxMsgs = engine.ErrMaxMsgs
 	// ErrMaxBytes: refused, the stream would exceed MaxBytes.

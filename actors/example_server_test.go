@@ -2,7 +2,9 @@ package actors_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 )
@@ -40,4 +42,21 @@ func ExampleStore_FlushToSystem() {
 	// Output:
 	// a crash of the process takes none of them
 	// nor does a loss of power: true
+}
+
+// What a store says when its disk is full.
+func ExampleStore_Err() {
+	store, stop := openExample()
+	defer stop()
+	switch err := store.Err(); {
+	case err == nil:
+		fmt.Println("it takes writes")
+	case errors.Is(err, actors.ErrNoSpace):
+		fmt.Println("somebody has to make room:", err)
+	case errors.Is(err, fs.ErrPermission):
+		fmt.Println("somebody has changed the owner of the files:", err)
+	default:
+		fmt.Println("writes are refused:", err)
+	}
+	// Output: it takes writes
 }

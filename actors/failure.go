@@ -65,6 +65,7 @@ func (a *storeActor) failedToo(err error) {
 // failed notes why the engine has failed.
 func (a *storeActor) failed(err error) {
 	a.failing.Store(true)
+	a.tellFailure()
 	a.meters.failures.Add(1)
 	f := &a.failure
 	f.cut, f.cutAgain = safeAfter(a.engine, err), false
@@ -151,6 +152,7 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.engine.NotifyOn(len(a.takers.all))
 	a.tellTakers()
 	a.failing.Store(false)
+	a.cause.Store(nil)
 	a.crashes.since = a.runtime.now()
 	a.endReadies(nil)
 	a.source.EndCut()

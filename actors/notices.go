@@ -53,6 +53,10 @@ const (
 	NoticeLost = engine.NoticeLost
 	// NoticeJoined is the sum of Joined notices that a taker was too slow for.
 	NoticeJoined = engine.NoticeJoined
+	// NoticeFailed tells that a write or a sync has failed, with Err: what writes are refused with, see Store.Err. It
+	// comes before those whose operations were on their way are told. What readers see stays as it is. Unless
+	// Config.NoRecovery is set, NoticeRecovered follows.
+	NoticeFailed = engine.NoticeFailed
 )
 
 // What bounds the notices that wait for a taker, in bytes. Each counts for its subject and so many bytes more.
@@ -70,7 +74,7 @@ type noticeQueue struct {
 func (q *noticeQueue) add(list []Notice) {
 	for i := range list {
 		n := &list[i]
-		if q.bytes < mostNoticeBytes || n.Reason == NoticeStopped {
+		if q.bytes < mostNoticeBytes || n.Reason == NoticeStopped || n.Reason == NoticeFailed {
 			q.list = append(q.list, *n)
 			q.bytes += noticeOverhead + len(n.Subject)
 			continue

@@ -87,17 +87,17 @@ func (a *storeActor) tellTakers() {
 	if a.engine.Failed() != nil {
 		// The engine does not come to tell of them any more. What readers see stays as it is.
 		for len(k.registering) > 0 {
-			a.registered(Notice{Reason: NoticeRegistered, Bytes: int64(a.published.State().Bytes)})
+			a.registered(Notice{Reason: NoticeRegistered, Bytes: int64(a.published.State().Bytes)}, a.failureNotice()...)
 		}
 	}
 }
 
 // registered begins to pass notices on to the next of those that wait for it.
-func (a *storeActor) registered(n Notice) {
+func (a *storeActor) registered(n Notice, more ...Notice) {
 	k := &a.takers
 	t := k.registering[0]
 	if k.registering = k.registering[1:]; t != nil {
-		t.add([]Notice{n})
+		t.add(append([]Notice{n}, more...))
 		k.all = append(k.all, t)
 	}
 }

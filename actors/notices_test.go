@@ -226,11 +226,11 @@ func TestNoticesAfterAFailure(t *testing.T) {
 	})
 	require.ErrorIs(t, s.Flush(t.Context()), actors.ErrFailed)
 	late := listen(t, t.Context(), s)
-	require.Equal(t, []string{"registered +0 +68 0"}, late.take(t))
+	require.Equal(t, []string{"registered +0 +68 0", "failed +0 +0 0"}, late.take(t))
 	close(hold)
 	eventually(t, recovered(s))
 	mustStore(t, s, "b", "")
-	require.Equal(t, []string{"registered +0 +31 0", "stored +1 +37 2 written", "recovered -1 -37 0", "stored +1 +31 3 b"}, h.take(t))
+	require.Equal(t, []string{"registered +0 +31 0", "stored +1 +37 2 written", "failed +0 +0 0", "recovered -1 -37 0", "stored +1 +31 3 b"}, h.take(t))
 	require.Equal(t, []string{"recovered -1 -37 0", "stored +1 +31 3 b"}, late.take(t))
 }
 

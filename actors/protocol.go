@@ -25,10 +25,11 @@ import (
 type (
 	// StateRequest asks for the state. Reply: *StateReply.
 	StateRequest struct{ Tag any }
-	// StateReply answers StateRequest.
+	// StateReply answers StateRequest. Failed is what writes are refused with since a failure, as of Store.Err.
 	StateReply struct {
-		State State
-		Tag   any
+		State  State
+		Failed error
+		Tag    any
 	}
 
 	// WatchRequest asks for an *Advanced whenever the last sequence has advanced or
@@ -85,7 +86,7 @@ func byPointer(v reflect.Value) any {
 	pointer := reflect.New(v.Type())
 	pointer.Elem().Set(v)
 	switch request := pointer.Interface().(type) {
-	case reading, writing, *StateRequest, *WatchRequest, *UnwatchRequest, *NoticesRequest, *EndNoticesRequest:
+	case reading, writing, *StateRequest, *ReadyRequest, *DeleteRequest, *WatchRequest, *UnwatchRequest, *NoticesRequest, *EndNoticesRequest:
 		return request
 	}
 	return v.Interface()
@@ -102,7 +103,7 @@ func (s *stream) refusal(request any, err error) any {
 		return m.answer(engine.Reply{Err: err})
 	case *StateRequest:
 		// It needs no room: the state is there to be read.
-		return &StateReply{stateOf(s.published.State()), m.Tag}
+		return &StateReply{stateOf(s.published.State()), s.failedWith(), m.Tag}
 	case *ReadyRequest:
 		return &ReadyReply{err, m.Tag}
 	case *DeleteRequest:
@@ -129,7 +130,7 @@ func (a *storeActor) onRequest(ctx actor.Context, request any, sender *actor.PID
 	case writing:
 		a.writeFor(m, sender)
 	case *StateRequest:
-		a.respond(sender, &StateReply{stateOf(a.published.State()), m.Tag})
+		a.respond(sender, &StateReply{stateOf(a.published.State()), a.failedWith(), m.Tag})
 	case *ReadyRequest:
 		a.readyBy(m, sender)
 	case *DeleteRequest:

@@ -69,7 +69,7 @@ func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (Re
 		Bases: o.Bases,
 	})
 	if err != nil {
-		return RestoreInfo{}, fmt.Errorf("actors: restore a stream: %w", err)
+		return RestoreInfo{}, fmt.Errorf("actors: restore a stream: %w", blockio.NameCause(err))
 	}
 	return RestoreInfo{Name: c.Stream, Blocks: c.Blocks, Consumers: c.Consumers, Bytes: c.Unpacked, Messages: c.Messages}, nil
 }

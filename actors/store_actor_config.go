@@ -41,7 +41,7 @@ type metaDone struct {
 }
 
 func (w *metaWork) run() any {
-	err := w.write()
+	err := blockio.NameCause(w.write())
 	return &metaDone{err, err != nil && w.restore() == nil}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -55,12 +56,12 @@ func (m *truncationWork) failed(err error) any {
 func (m *truncationWork) run() any {
 	begun, err := m.files.IntendTruncation(m.work.Truncation)
 	if err != nil {
-		return &truncated{recovered: recovered{err: err}, begun: begun}
+		return &truncated{recovered: recovered{err: blockio.NameCause(err)}, begun: begun}
 	}
 	// All that was written through these handles is synced.
 	_ = m.files.Blocks.Close()
 	e, err := m.recovery.Run(context.Background())
-	return &truncated{recovered: recovered{e, m.recovery.Files, m.recovery.Highest, err}, begun: true}
+	return &truncated{recovered: recovered{e, m.recovery.Files, m.recovery.Highest, blockio.NameCause(err)}, begun: true}
 }
 
 // truncate hands the work of a truncation to the flusher, once the indexer has none any more.

@@ -40,6 +40,8 @@ const (
 	NoticeDeleted
 	// NoticeJoined is the sum of what a taker was too slow for.
 	NoticeJoined
+	// NoticeFailed tells that the storage has failed, and changes nothing. The engine does not make it: the shell does.
+	NoticeFailed
 )
 
 var noticeNames = [...]string{
@@ -47,7 +49,7 @@ var noticeNames = [...]string{
 	NoticeRemoved: "removed", NoticePurged: "purged", NoticeCompacted: "compacted", NoticeMaxMsgs: "max messages",
 	NoticeMaxBytes: "max bytes", NoticeMaxMsgsPer: "max messages of a subject", NoticeMaxAge: "max age", NoticeTTL: "TTL", NoticeLost: "lost",
 	NoticeSyncDeleted: "deleted elsewhere", NoticeTruncated: "truncated",
-	NoticeJoined: "joined", NoticeDeleted: "deleted",
+	NoticeJoined: "joined", NoticeDeleted: "deleted", NoticeFailed: "failed",
 }
 
 // String returns the reason in words.
@@ -73,6 +75,7 @@ type Notice struct {
 	Sequence uint64
 	Subject  string
 	Joined   uint64 // of NoticeJoined: how many notices it stands for
+	Err      error  // of NoticeFailed: why
 }
 
 // notices collects what takers are told, if there are any. Notices gather in their group, in the order of what
@@ -168,7 +171,7 @@ func (e *Engine) noteInOrder(n Notice) {
 
 // noteStored notes a message that the current group stores, for those who take notices.
 func (e *Engine) noteStored(id uint32, sequence uint64, size int) {
-	e.current.notices = append(e.current.notices, stagedNotice{Notice{NoticeStored, 1, int64(size), sequence, "", 0}, id, nil})
+	e.current.notices = append(e.current.notices, stagedNotice{Notice{NoticeStored, 1, int64(size), sequence, "", 0, nil}, id, nil})
 }
 
 // noteOrder ends the notices of a command that has stored messages from a sequence on: those of the older messages
@@ -205,7 +208,7 @@ func (e *Engine) noteRemoved(id uint32, sequence, size uint64, reason counter) {
 	if !e.noting() {
 		return
 	}
-	n := stagedNotice{Notice{noticeReasons[reason], -1, -int64(size), sequence, "", 0}, id, nil}
+	n := stagedNotice{Notice{noticeReasons[reason], -1, -int64(size), sequence, "", 0, nil}, id, nil}
 	if as := e.notices.as; as != 0 {
 		n.Reason = as
 	}
@@ -221,7 +224,7 @@ func (e *Engine) noteMany(reason NoticeReason, messages, bytes uint64) {
 	if !e.noting() {
 		return
 	}
-	n := stagedNotice{Notice{reason, -int64(messages), -int64(bytes), 0, "", 0}, noSubject, nil}
+	n := stagedNotice{Notice{reason, -int64(messages), -int64(bytes), 0, "", 0, nil}, noSubject, nil}
 	if x := &e.notices; x.summing && reason != NoticeLost {
 		x.add(n)
 		return
@@ -235,7 +238,7 @@ func (e *Engine) noteLost(messages, bytes uint64, removals int) {
 	if !e.noting() {
 		return
 	}
-	n := stagedNotice{Notice{NoticeLost, -int64(messages), -int64(bytes), 0, "", 0}, noSubject, nil}
+	n := stagedNotice{Notice{NoticeLost, -int64(messages), -int64(bytes), 0, "", 0, nil}, noSubject, nil}
 	if messages == 1 {
 		if known := e.current.removals[removals:]; len(known) == 1 {
 			n.Sequence, n.subject = known[0].sequence, known[0].subject

@@ -1,0 +1,6 @@
+//go:build !unix && !windows
+
+package blockio
+
+// noSpace is what the system says when there is no room for a write: nobody knows here.
+var noSpace []error

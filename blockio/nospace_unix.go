@@ -1,0 +1,8 @@
+//go:build unix
+
+package blockio
+
+import "syscall"
+
+// noSpace is what the system says when there is no room for a write.
+var noSpace = []error{syscall.ENOSPC, syscall.EDQUOT}
