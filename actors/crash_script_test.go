@@ -101,6 +101,7 @@ func newCrashPlan(seed int64, commands int) *crashPlan {
 	default:
 		p.config.MaxMsgs = pick(rng, int64(1), 5, 20)
 	}
+	EncryptSome(&p.config, uint64(seed)+uint64(seed)/4) // at each level
 	for n := 0; n < commands; {
 		step := drawStep(rng, n)
 		if step.kind == stepCommand {

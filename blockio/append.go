@@ -116,6 +116,12 @@ func (b *Blocks) write(id uint32, t *tail, data [][]byte, sync bool) (end, size 
 			return 0, 0, err
 		}
 	}
+	if t.renew {
+		if err = b.renewKey(id); err != nil {
+			return 0, 0, err
+		}
+		t.renew = false
+	}
 	if err = gather(t.file, t.end, data); err != nil {
 		return 0, 0, err
 	}

@@ -85,6 +85,7 @@ type tail struct {
 	size   int64 // of the file; all zeros from end on
 	ahead  zeroAhead
 	busy   bool
+	renew  bool  // the block is to have another key before anything is written to it
 	broken error // the first failure of a write or sync
 }
 
@@ -203,36 +204,35 @@ func (b *Blocks) Create(id uint32) error {
 // file has behind end must be zeros; anything else is an error, ErrOffset, and
 // so is a file that is shorter.
 func (b *Blocks) OpenTail(id uint32, end int64) error {
-	if end == 0 {
-		if err := b.renewKey(id); err != nil {
-			return b.wrap("open", id, err)
-		}
-	}
 	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
 	if err != nil {
 		return b.wrap("open", id, err)
 	}
 	stat, err := file.Stat()
 	if err == nil {
-		err = checkZeros(storedFile(file), end, stat.Size)
+		err = checkZeros(file, end, stat.Size)
 	}
 	if err != nil {
 		return b.wrap("open", id, errors.Join(err, file.Close()))
 	}
-	return b.wrap("open", id, b.hold(id, &tail{file: file, end: end, size: stat.Size}))
+	_, sealed := SealerOf(b.fs)
+	return b.wrap("open", id, b.hold(id, &tail{file: file, end: end, size: stat.Size, renew: sealed && end == 0}))
 }
 
 // checkZeros returns an error unless the file is at least from bytes long, and all zeros
-// after that.
+// after that: of an encrypted one zeros as the disk has them, or as recovery finds them.
 func checkZeros(file File, from, size int64) error {
 	if from < 0 || size < from {
 		return fmt.Errorf("%w: %d, the file has %d bytes", ErrOffset, from, size)
 	}
 	buf := make([]byte, min(size-from, 64<<10))
 	for at := from; at < size; {
-		n, err := file.ReadAt(buf[:min(size-at, int64(len(buf)))], at)
+		n, err := storedFile(file).ReadAt(buf[:min(size-at, int64(len(buf)))], at)
 		if n == 0 && err != nil {
 			return err
+		}
+		if sealed, ok := file.(SealedFile); ok {
+			unsealNonzero(sealed, buf[:n], at)
 		}
 		if end := trimZeros(buf[:n]); end > 0 {
 			return fmt.Errorf("%w: %d, there is data up to %d", ErrOffset, from, at+int64(end))
@@ -332,7 +332,7 @@ func (b *Blocks) sealClosed(id uint32, size int64) error {
 	}
 	stat, err := file.Stat()
 	if err == nil {
-		err = checkZeros(storedFile(file), size, stat.Size)
+		err = checkZeros(file, size, stat.Size)
 	}
 	if err == nil && stat.Size > size {
 		err = file.Truncate(size)

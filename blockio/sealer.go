@@ -21,8 +21,8 @@ type Sealer interface {
 	// SettleKey puts the key into its place that the new file of a block has. The caller makes the names in
 	// the directory of the blocks durable before and after it.
 	SettleKey(id uint32) error
-	// RenewKey gives an empty block another key, as it may have held something under the one that it has. The caller
-	// makes the names durable after it.
+	// RenewKey gives an empty block another key, as it may have held something under the one that it has. Files of it that are open
+	// go by it. The caller makes the names durable after it.
 	RenewKey(id uint32) error
 	// RemoveKey removes the key of a block that is gone, durably.
 	RemoveKey(id uint32) error

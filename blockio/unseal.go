@@ -1,6 +1,10 @@
 package blockio
 
-import "math"
+import (
+	"bytes"
+	"errors"
+	"math"
+)
 
 const (
 	// zeroRun is how many zeros in a row, in bytes, are taken for bytes that were never encrypted, unless they are in a
@@ -35,6 +39,17 @@ func unsealPart(file SealedFile, data []byte, offset int64) {
 	for _, z := range zeros {
 		if z.to-z.from >= zeroRun {
 			clear(data[z.from:z.to])
+		}
+	}
+}
+
+// unsealNonzero makes of bytes that are stored at an offset those of the block, but for zeros.
+func unsealNonzero(file SealedFile, data []byte, offset int64) {
+	stored := bytes.Clone(data)
+	file.Unseal(data, offset)
+	for i, b := range stored {
+		if b == 0 {
+			data[i] = 0
 		}
 	}
 }
@@ -128,4 +143,46 @@ func Soundness(file File, stream string, id uint32) (records int, err error) {
 // be read, the error wraps an *UnreadableError.
 func ReadStored(file File, path, stream string, id uint32) ([]byte, error) {
 	return readBlock(file, NewRecordCodec(stream, id), path, -1, nil)
+}
+
+// WriteLostZeros writes what the disk has lost of records that are intact all the same, since what is missing of them would be zeros: to
+// who reads the record alone it would be none. data is the block as ReadAll returns it. Where a block is not encrypted nothing
+// is to be done.
+func (b *Blocks) WriteLostZeros(id uint32, data []byte) error {
+	if _, ok := SealerOf(b.fs); !ok {
+		return nil
+	}
+	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
+	if err != nil {
+		return b.wrap("mend", id, err)
+	}
+	sealed, ok := file.(SealedFile)
+	if ok {
+		err = b.writeLostZeros(sealed, id, data)
+	}
+	return b.wrap("mend", id, errors.Join(err, file.Close()))
+}
+
+func (b *Blocks) writeLostZeros(file SealedFile, id uint32, data []byte) error {
+	plain, err := readSized(file.Stored(), b.Path(id), int64(len(data)), MaxBlockFile, nil)
+	if err != nil || len(plain) != len(data) {
+		return nil // nothing is written to a file that cannot be read
+	}
+	file.Unseal(plain, 0)
+	if bytes.Equal(plain, data) {
+		return nil
+	}
+	written := false
+	ScanBlock("", id, b.Codec(id), data, false, func(offset int64, r Record) {
+		record := data[offset:][:r.Size]
+		if err != nil || bytes.Equal(record, plain[offset:][:r.Size]) {
+			return
+		}
+		written = true
+		_, err = file.WriteAt(record, offset)
+	})
+	if err == nil && written {
+		err = SyncFile(file)
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync/atomic"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 )
@@ -20,7 +21,8 @@ type blockKeys struct {
 // A blockKey is the key of one file of a block.
 type blockKey struct {
 	*secret
-	stream *keyStream // nil if the file is not encrypted
+	// stream is nil if the file is not encrypted. That of an empty block may become another one.
+	stream atomic.Pointer[keyStream]
 }
 
 var plainKey = &blockKey{secret: &secret{cipher: None}}
@@ -30,7 +32,9 @@ func newBlockKey(s *secret) (*blockKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &blockKey{s, stream}, nil
+	key := &blockKey{secret: s}
+	key.stream.Store(stream)
+	return key, nil
 }
 
 // fresh returns a key for a file that is about to be written, and writes it into a key file, which is not durable yet. That is
@@ -220,7 +224,15 @@ func (s *FS) RenewKey(id uint32) error {
 	if err != nil {
 		return err
 	}
-	s.blocks[id] = &blockKeys{now: key}
+	k, err := s.keysOf(id)
+	if err != nil {
+		return err
+	}
+	if k.now.cipher == None {
+		return fmt.Errorf("sealed: another key for block %d, which is not encrypted: %w", id, fs.ErrInvalid)
+	}
+	k.now.secret = key.secret
+	k.now.stream.Store(key.stream.Load())
 	return nil
 }
 
@@ -236,10 +248,10 @@ func (s *FS) RemoveKey(id uint32) error {
 
 // file returns the file of a block with that key.
 func (k *blockKey) file(stored blockio.File) blockio.File {
-	if k.stream == nil {
+	if k.cipher == None {
 		return stored
 	}
-	return &blockFile{offsetFile{stored: stored, stream: k.stream}}
+	return &blockFile{offsetFile{stored: stored, key: &k.stream}}
 }
 
 // blockFile is the open file of an encrypted block.
@@ -251,6 +263,6 @@ var _ blockio.SealedFile = (*blockFile)(nil)
 func (f *blockFile) Stored() blockio.File { return f.stored }
 
 // Unseal implements blockio.SealedFile.
-func (f *blockFile) Unseal(data []byte, offset int64) { f.stream.xor(data, data, offset) }
+func (f *blockFile) Unseal(data []byte, offset int64) { f.key.Load().xor(data, data, offset) }
 
 var _ io.ReaderAt = (*blockFile)(nil)

@@ -2,6 +2,7 @@ package sealed
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 )
@@ -9,8 +10,15 @@ import (
 // offsetFile is a file that is combined with a key stream, behind a head that is not.
 type offsetFile struct {
 	stored blockio.File
-	stream *keyStream
+	key    *atomic.Pointer[keyStream]
 	head   int64 // its length
+}
+
+// newOffsetFile returns a file with a key stream of its own.
+func newOffsetFile(stored blockio.File, stream *keyStream, head int64) *offsetFile {
+	f := &offsetFile{stored: stored, key: new(atomic.Pointer[keyStream]), head: head}
+	f.key.Store(stream)
+	return f
 }
 
 // scratchSize is how much is encrypted at a time, in bytes.
@@ -27,7 +35,7 @@ func (f *offsetFile) ReadAt(p []byte, offset int64) (int, error) {
 		return f.stored.ReadAt(p, offset) // whose error it is
 	}
 	n, err := f.stored.ReadAt(p, f.head+offset)
-	f.stream.xor(p[:n], p[:n], offset)
+	f.key.Load().xor(p[:n], p[:n], offset)
 	return n, err
 }
 
@@ -38,9 +46,10 @@ func (f *offsetFile) WriteAt(p []byte, offset int64) (written int, err error) {
 	}
 	pooled := scratch.Get().(*[]byte)
 	defer scratch.Put(pooled)
+	stream := f.key.Load()
 	for len(p) > 0 {
 		n := min(len(p), scratchSize)
-		f.stream.xor(*pooled, p[:n], offset)
+		stream.xor(*pooled, p[:n], offset)
 		done, err := f.stored.WriteAt((*pooled)[:n], f.head+offset)
 		written += done
 		if err != nil {

@@ -69,7 +69,7 @@ func (s *FS) openHead(file blockio.File) (blockio.File, *metaKey, error) {
 	// Damage, or a key that is gone: bytes that mean nothing, as those of a file that is damaged.
 	head[8] = byte(keys[0].cipher)
 	stream, err := newKeyStream(keys[0].cipher, keys[0].files, head[16:][:keys[0].cipher.nonceSize()])
-	return &offsetFile{file, stream, otherHead}, nil, err
+	return newOffsetFile(file, stream, otherHead), nil, err
 }
 
 // openOther opens a file with that head, if it is encrypted with that key.
@@ -81,7 +81,7 @@ func (m *metaKey) openOther(file blockio.File, head []byte) (blockio.File, bool)
 	if err != nil {
 		return nil, false
 	}
-	return &offsetFile{file, stream, otherHead}, true
+	return newOffsetFile(file, stream, otherHead), true
 }
 
 // mark shows by which key a file with that nonce is encrypted.
@@ -106,5 +106,5 @@ func (s *FS) newHead(file blockio.File) (blockio.File, error) {
 		return nil, err
 	}
 	stream, err := newKeyStream(m.cipher, m.files, nonce)
-	return &offsetFile{file, stream, otherHead}, err
+	return newOffsetFile(file, stream, otherHead), err
 }

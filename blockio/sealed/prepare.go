@@ -275,6 +275,12 @@ func (s *FS) removeLeft() (removed bool, err error) {
 		if e.IsDir || !s.isLeft(e.Name) {
 			continue
 		}
+		if !removed {
+			// That a block is gone may not be on the disk yet, if the process alone was killed.
+			if err := s.syncBlocks(); err != nil {
+				return false, err
+			}
+		}
 		if err := s.FS.Remove(filepath.Join(dir, e.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return removed, err
 		}

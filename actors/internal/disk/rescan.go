@@ -18,7 +18,8 @@ var ErrUnsupported = errors.New("actors: unsupported by this version")
 type scanned struct {
 	scan    *engine.Scan
 	found   blockio.BlockScan
-	indexed bool // taken from the index alone
+	size    int64 // of the block's bytes, if they were read
+	indexed bool  // taken from the index alone
 	losses  []engine.Loss
 	lacked  []missing
 	err     error
@@ -206,8 +207,13 @@ func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byt
 	if compressed {
 		scan.Compressed()
 	}
+	if !compressed && len(unreadable) == 0 {
+		if err := r.Blocks.WriteLostZeros(id, data); err != nil {
+			return data, scanned{err: err}
+		}
+	}
 	err = r.syncFile(r.Blocks.Path(id))
-	return data, scanned{scan: scan, found: found, err: err}
+	return data, scanned{scan: scan, found: found, size: int64(len(data)), err: err}
 }
 
 func (r *Recovery) syncFile(path string) error {

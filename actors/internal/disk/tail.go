@@ -49,6 +49,12 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 	}
 	// A block that is full takes no more records: for the engine it is sealed, and its messages may be erased.
 	if last && r.After == nil && r.appendable(&s.found) && s.found.End < r.Config.BlockSize {
+		if r.sealTail && s.size > 0 && s.found.CutTo == s.found.CutFrom {
+			// It is empty, and yet nothing is known of what the disk has: zeros, or what reads as such.
+			if err := r.Blocks.Truncate(id, 0); err != nil {
+				return err
+			}
+		}
 		return r.Blocks.OpenTail(id, s.found.End)
 	}
 	return nil

@@ -221,7 +221,7 @@ func (f *Files) scanAround(id uint32, data []byte, unreadable []blockio.SectorRa
 	return scan, found
 }
 
-// appendable reports whether records may be appended to a block as recovery finds it.
+// appendable reports whether records may be appended to a block as recovery finds it. One that is empty gets another key before.
 func (f *Files) appendable(found *blockio.BlockScan) bool {
 	return appendable(found) && (!f.sealTail || found.End == 0)
 }
