@@ -6,6 +6,9 @@ import (
 
 var encryptAll = flag.Bool("encrypt.all", false, "encrypt the streams of all random tests, and not of half of them")
 
+// EncryptAll tells that tests of encryption leave out nothing.
+func EncryptAll() bool { return *encryptAll }
+
 // EncryptSome encrypts the stream of a random test for half of the seeds, with either cipher.
 func EncryptSome(c *Config, seed uint64) {
 	if seed%2 == 0 && !*encryptAll {

@@ -100,6 +100,7 @@ func newFaultWorld(f fault, level SyncLevel) *faultWorld {
 		BlockSize: 4 << 10, IndexFrom: 1, MaxMsgs: 30, RetryMin: time.Millisecond, RetryMax: 4 * time.Millisecond,
 		Runtime: NewRuntime(RuntimeConfig{MaxOpenFiles: 4}), Logger: slog.New(faultLog{w}),
 	}
+	EncryptSome(&w.config, uint64(level))
 	return w
 }
 

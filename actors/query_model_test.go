@@ -53,6 +53,9 @@ func newQueryMachine(t *rapid.T, dir string) *queryMachine {
 		}),
 		IndexFrom: rapid.SampledFrom([]int64{1, 3000, 6000, -1}).Draw(t, "index from"),
 	}
+	if rapid.IntRange(0, 3).Draw(t, "encrypted") == 0 {
+		actors.EncryptSome(&m.config, uint64(2*rapid.IntRange(0, 1).Draw(t, "cipher")+1))
+	}
 	if rapid.IntRange(0, 9).Draw(t, "on disk") == 0 {
 		m.config.Dir, m.config.FS = dir, blockio.OS
 	}

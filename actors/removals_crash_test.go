@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+	"github.com/seed-d8b58eba/millrace/blockio/sealed"
 )
 
 // See docs/testing.md.
@@ -60,6 +61,7 @@ func newRemovalsScript(t *testing.T, seed uint64, level actors.SyncLevel, fs blo
 		IndexFrom: pickOf(random, int64(1), 1, -1), CompactBelow: pickOf(random, 90, 90, 50, -1), Compression: pickOf(random, actors.On, actors.Off),
 		FirstSequence: pickOf(random, uint64(0), 0, 1000), NoPreallocation: random.IntN(2) == 0,
 	}
+	actors.EncryptSome(&x.config, seed)
 	first := stock{}
 	if x.config.FirstSequence > 0 {
 		first.begin = x.config.FirstSequence - 1
@@ -255,7 +257,7 @@ func (x *removalsScript) check(image removalsImage, goOn bool) {
 	t := x.t
 	what := func() string { return image.what + "; " + x.explain(image.most) }
 	if len(image.erased) > 0 {
-		require.Empty(t, tokensIn(t, image.mem, image.erased), what())
+		require.Empty(t, tokensIn(t, decrypted(t, x.config, image.mem), image.erased), what())
 	}
 	config := x.config
 	config.FS = image.mem
@@ -278,7 +280,7 @@ func (x *removalsScript) check(image removalsImage, goOn bool) {
 	require.True(t, at >= 0 || err == nil, "%v, nor any other state from %d to %d; %s", err, image.least, image.most, what())
 	requireInvariants(t, s)
 	if len(image.erased) > 0 {
-		require.Empty(t, tokensIn(t, image.mem, image.erased), what())
+		require.Empty(t, tokensIn(t, decrypted(t, config, image.mem), image.erased), what())
 	}
 	if at < 0 || !goOn || image.limits {
 		require.NoError(t, s.Stop(context.Background()))
@@ -309,6 +311,17 @@ func between(found []stocked, before, after stock) error {
 		}
 	}
 	return nil
+}
+
+// decrypted returns the files of a stream as the store reads them.
+func decrypted(t *testing.T, config actors.Config, files blockio.FS) blockio.FS {
+	t.Helper()
+	if config.Key == nil {
+		return files
+	}
+	s := sealed.New(sealed.Options{FS: files, Dir: "data/ORDERS", Stream: "ORDERS", Key: config.Key})
+	require.NoError(t, s.Look())
+	return s
 }
 
 // tokensIn returns which files of a file system have any of the tokens.

@@ -25,6 +25,16 @@ func (s *FS) Prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if w.converting && w.key == nil && w.next == nil {
+			// A conversion to none at all has come to its last step.
+			if err := ignoreMissing(s.FS.Remove(s.path(metaNewKeyName))); err != nil {
+				return err
+			}
+			if err := s.FS.SyncDir(s.o.Dir); err != nil {
+				return err
+			}
+			continue
+		}
 		s.mu.Lock()
 		s.take(w)
 		target := s.cipher
