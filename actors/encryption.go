@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/sealed"
 )
 
@@ -46,10 +47,24 @@ func (s *stream) encrypt() {
 	if c.Key == nil {
 		return
 	}
-	s.sealed = sealed.New(sealed.Options{
-		FS: c.FS, Dir: s.dir, Stream: c.Name, Key: c.Key, OldKey: c.OldKey, Cipher: c.Cipher, Log: s.log,
-	})
+	s.sealed = s.newSealed(c.FS)
 	c.FS = s.sealed
+}
+
+func (s *stream) newSealed(fsys blockio.FS) *sealed.FS {
+	c := &s.config
+	return sealed.New(sealed.Options{
+		FS: fsys, Dir: s.dir, Stream: c.Name, Key: c.Key, OldKey: c.OldKey, Cipher: c.Cipher, ReadOnly: c.ReadOnly, Log: s.log,
+	})
+}
+
+// decryptedBelow returns the files as they are now, also of a stream that is open for reading only, and decrypted.
+func (s *stream) decryptedBelow() (blockio.FS, error) {
+	if s.sealed == nil {
+		return s.below, nil
+	}
+	files := s.newSealed(s.below)
+	return files, files.Look()
 }
 
 // lookAtKeys reads how the stream is encrypted. It changes nothing.

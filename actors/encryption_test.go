@@ -363,3 +363,34 @@ func TestAConversionMayCrashAnywhere(t *testing.T) {
 		})
 	}
 }
+
+// TestReadOnlyOfAnEncryptedStream changes nothing, also where a conversion was cut short.
+func TestReadOnlyOfAnEncryptedStream(t *testing.T) {
+	for _, row := range conversions {
+		mem, want := convertible(t, row.from)
+		config := secretConfig(mem)
+		row.to(&config)
+		fs := blocktest.NewFaultFS(mem)
+		config.FS = fs
+		fs.SetHook(func(op blocktest.Op) blocktest.Fault {
+			if op.Kind == blocktest.OpWrite && strings.HasSuffix(op.Name, "4.rewrite.tmp") {
+				return blocktest.Fault{Err: blocktest.ErrIO}
+			}
+			return blocktest.Fault{}
+		})
+		if s, err := actors.Open(t.Context(), quiet, config); err == nil { // nothing of it is rewritten
+			require.NoError(t, s.Stop(context.Background()))
+		}
+		before := treeOf(t, mem, "data")
+		config.FS, config.ReadOnly = mem, true
+		s := openToFail(t, config)
+		got := pictureOf(t, s)
+		want.limits, got.limits = actors.Limits{}, actors.Limits{}
+		require.Equal(t, want, got, row.name)
+		report, err := s.Verify(t.Context(), actors.VerifyOptions{})
+		require.NoError(t, err)
+		require.Zero(t, report.Damage, row.name)
+		require.NoError(t, s.Stop(context.Background()))
+		require.Equal(t, before, treeOf(t, mem, "data"))
+	}
+}

@@ -153,21 +153,20 @@ const mostLooks = 3
 // files verifies what is beside the blocks.
 func (v *verification) files() error {
 	s := v.store
-	fsys := s.below
-	if s.sealed != nil {
-		fsys = s.config.FS
-	}
 	var damage []*blockio.CorruptionError
-	var err error
+	below, err := s.decryptedBelow()
+	if err != nil {
+		return err
+	}
 	for range mostLooks {
-		if damage, err = blockio.CheckFiles(fsys, s.dir, s.config.Name); len(damage) == 0 {
+		if damage, err = blockio.CheckFiles(below, s.dir, s.config.Name); len(damage) == 0 {
 			break
 		}
 	}
 	if err != nil {
 		return err
 	}
-	blocks := blockio.NewBlocks(fsys, s.dir, s.config.Name, blockio.BlocksOptions{})
+	blocks := blockio.NewBlocks(below, s.dir, s.config.Name, blockio.BlocksOptions{})
 	if d := disk.CheckServerState(blocks); d != nil {
 		damage = append(damage, d)
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	// Key does not open: they are wrapped with Key then.
 	Key, OldKey KeyFunc
 	Cipher      Cipher
+	// ReadOnly has Prepare change nothing, and leaves everything encrypted as it is.
+	ReadOnly bool
 	// Random is what keys are made of. Default crypto/rand.Reader.
 	Random io.Reader
 	// Log, if not nil, gets what operators should know.

@@ -93,7 +93,7 @@ func (s *FS) take(w stored) {
 	// In a stream that was encrypted each block has a key, unless it is being converted from or to none at all.
 	fromPlain := w.key != nil && w.next != nil && bytes.Equal(w.key.seed, w.next.seed)
 	s.plainWithoutKey = w.key == nil && !w.blockKeys || w.converting && (w.next == nil || w.key == nil || fromPlain)
-	s.seals = s.cipher != None || w.key != nil || w.converting
+	s.seals = s.cipher != None || w.key != nil || w.converting || w.blockKeys
 }
 
 // target returns what the stream is to be encrypted with.
@@ -103,6 +103,9 @@ func (s *FS) target(w stored) Cipher {
 	}
 	if c := w.cipher(); c != AsStored {
 		return c
+	}
+	if s.o.ReadOnly {
+		return None
 	}
 	return ChaCha20
 }

@@ -20,6 +20,9 @@ import (
 // A crash, and an error, leaves a stream that Look and Prepare go on with, with the same keys. A block with sectors that cannot be
 // read stays as it is until they can.
 func (s *FS) Prepare(ctx context.Context) error {
+	if s.o.ReadOnly {
+		return s.check()
+	}
 	for {
 		w, err := s.lookAtKeys()
 		if err != nil {
@@ -51,6 +54,20 @@ func (s *FS) Prepare(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// check tries all keys.
+func (s *FS) check() error {
+	w, err := s.lookAtKeys()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.take(w); s.seals {
+		_, err = s.findBlocks()
+	}
+	return err
 }
 
 // prepare is Prepare for one conversion. complete is false when a block could not be converted. s.mu is held.
