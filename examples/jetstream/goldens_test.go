@@ -243,7 +243,7 @@ func TestARealServerHasTheGoldenStores(t *testing.T) {
 			require.NoError(t, oracle.Place(storeDir, golden.Stream, filepath.Join(golden.streams, golden.Stream)))
 			var options []oracle.Option
 			if e := golden.Encryption; e != nil {
-				options = append(options, oracle.WithEncryption(e.Key, server.ChaCha))
+				options = append(options, oracle.WithKey(e.Key, false))
 			}
 			s, err := oracle.Start(storeDir, options...)
 			require.NoError(t, err)

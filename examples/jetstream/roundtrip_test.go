@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
@@ -36,8 +35,8 @@ type tripStage struct {
 
 var (
 	inClear   = tripStage{cipher: actors.CipherNone}
-	byChaCha  = tripStage{[]oracle.Option{oracle.WithEncryption(tripKey, server.ChaCha)}, actors.ServerKey("$G", tripKey), actors.CipherChaCha20}
-	byAES     = tripStage{[]oracle.Option{oracle.WithEncryption(tripKey, server.AES)}, actors.ServerKey("$G", tripKey), actors.CipherAES}
+	byChaCha  = tripStage{[]oracle.Option{oracle.WithKey(tripKey, false)}, actors.ServerKey("$G", tripKey), actors.CipherChaCha20}
+	byAES     = tripStage{[]oracle.Option{oracle.WithKey(tripKey, true)}, actors.ServerKey("$G", tripKey), actors.CipherAES}
 	tripKinds = []struct {
 		name   string
 		stages [4]tripStage // of the server, of us, of the server, of us

@@ -19,10 +19,15 @@ func QuietSystem() *actor.ActorSystem {
 
 // OpenMillrace opens the stream in dir/stream with Millrace, and calls use with its reading. Like
 // any open, that recovers the stream and locks it until use returns.
-func OpenMillrace(ctx context.Context, dir, stream string, use func(Reading) error) (err error) {
+func OpenMillrace(ctx context.Context, dir, stream string, use func(Reading) error) error {
+	return OpenMillraceWith(ctx, actors.Config{Dir: dir, Name: stream}, use)
+}
+
+// OpenMillraceWith is OpenMillrace with a configuration.
+func OpenMillraceWith(ctx context.Context, config actors.Config, use func(Reading) error) (err error) {
 	system := QuietSystem()
 	defer system.Shutdown()
-	store, err := actors.Open(ctx, system, actors.Config{Dir: dir, Name: stream})
+	store, err := actors.Open(ctx, system, config)
 	if err != nil {
 		return err
 	}

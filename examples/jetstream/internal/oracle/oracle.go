@@ -46,9 +46,16 @@ func WithSyncAlways() Option {
 	return func(s *Server) { s.syncAlways = true }
 }
 
-// WithEncryption has the server encrypt what it stores.
-func WithEncryption(key string, cipher server.StoreCipher) Option {
-	return func(s *Server) { s.key, s.cipher = key, cipher }
+// WithKey has the server encrypt its stores, with AES or with ChaCha20. Restart goes by what Rekey has said last.
+func WithKey(key string, aes bool) Option {
+	return func(s *Server) { s.Rekey(key, aes) }
+}
+
+// Rekey changes how the server encrypts, from the next Restart on.
+func (s *Server) Rekey(key string, aes bool) {
+	if s.key, s.cipher = key, server.ChaCha; aes {
+		s.cipher = server.AES
+	}
 }
 
 // StreamDir is where a server with the given store directory keeps a stream of the default account.
