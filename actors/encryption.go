@@ -95,3 +95,17 @@ func (s *stream) cipher() Cipher {
 	}
 	return s.sealed.Cipher()
 }
+
+// encrypt returns how a stream is encrypted while it is restored, nil if it is not.
+func (o *RestoreOptions) encrypt(ctx context.Context) func(dir, stream string) (blockio.FS, error) {
+	if o.Key == nil || o.Cipher == CipherNone {
+		return nil
+	}
+	return func(dir, stream string) (blockio.FS, error) {
+		files := sealed.New(sealed.Options{FS: o.FS, Dir: dir, Stream: stream, Key: o.Key, Cipher: o.Cipher})
+		if err := files.Look(); err != nil {
+			return nil, err
+		}
+		return files, files.Prepare(ctx)
+	}
+}

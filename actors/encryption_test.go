@@ -394,3 +394,33 @@ func TestReadOnlyOfAnEncryptedStream(t *testing.T) {
 		require.Equal(t, before, treeOf(t, mem, "data"))
 	}
 }
+
+// TestASnapshotIsRestoredEncrypted, and no file of it is plain for a moment.
+func TestASnapshotIsRestoredEncrypted(t *testing.T) {
+	mem, want := convertible(t, func(c *actors.Config) { c.Key = key1 })
+	config := secretConfig(mem)
+	config.Key = key1
+	s := openToFail(t, config)
+	var snapshot bytes.Buffer
+	_, err := s.Snapshot(t.Context(), &snapshot, actors.SnapshotOptions{Consumers: true})
+	require.NoError(t, err)
+	require.NoError(t, s.Stop(context.Background()))
+	for _, cipher := range []actors.Cipher{actors.CipherAsStored, actors.CipherAES} {
+		spy := newSpyFS(blocktest.NewMemFS())
+		_, err = actors.Restore(t.Context(), "data", bytes.NewReader(snapshot.Bytes()), actors.RestoreOptions{FS: spy, Key: key2, Cipher: cipher})
+		require.NoError(t, err)
+		require.Empty(t, spy.found())
+		config.FS, config.Key, config.Cipher = spy, key2, actors.CipherAsStored
+		s = openToFail(t, config)
+		require.Equal(t, want.messages, pictureOf(t, s).messages)
+		var again bytes.Buffer
+		_, err = s.Snapshot(t.Context(), &again, actors.SnapshotOptions{Consumers: true})
+		require.NoError(t, err)
+		require.Contains(t, unpacked(t, again.Bytes()), secretConsumer)
+		require.NoError(t, s.Stop(context.Background()))
+		require.Empty(t, spy.found())
+		require.Empty(t, spy.reused())
+	}
+	_, err = actors.Restore(t.Context(), "data", bytes.NewReader(nil), actors.RestoreOptions{Cipher: actors.CipherAES})
+	require.ErrorIs(t, err, actors.ErrConfig)
+}

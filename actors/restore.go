@@ -27,6 +27,10 @@ type (
 		Bases []io.Reader
 		// MaxBytes bounds the size of the stream's files together, if it is above 0.
 		MaxBytes int64
+		// Key, if not nil, encrypts the stream, as Config.Key does, with Cipher: ChaCha20 by default. Nothing of it is on the disk
+		// before it is encrypted.
+		Key    KeyFunc
+		Cipher Cipher
 		// FS is the file system. Default blockio.OS.
 		FS blockio.FS
 		// Progress, if set, is called now and then with the bytes that were written, on the goroutine of Restore.
@@ -64,8 +68,11 @@ func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (Re
 	if o.FS == nil {
 		o.FS = blockio.OS
 	}
+	if o.Cipher > CipherAES || o.Key == nil && (o.Cipher == CipherChaCha20 || o.Cipher == CipherAES) {
+		return RestoreInfo{}, fmt.Errorf("%w: Cipher %d without a Key", ErrConfig, o.Cipher)
+	}
 	c, err := archive.Unpack(ctx, r, archive.Destination{
-		FS: o.FS, Dir: dir, Check: o.check, LockFile: lockFile, Holder: holder(), MaxBytes: o.MaxBytes, Progress: o.Progress,
+		Encrypt: o.encrypt(ctx), FS: o.FS, Dir: dir, Check: o.check, LockFile: lockFile, Holder: holder(), MaxBytes: o.MaxBytes, Progress: o.Progress,
 		Bases: o.Bases,
 	})
 	if err != nil {

@@ -410,11 +410,12 @@ func (b *Blocks) Remove(ids ...uint32) error {
 	if removed {
 		if err := b.syncDir(); err != nil {
 			errs = append(errs, fmt.Errorf("blockio: remove blocks of %s: %w", b.stream, err))
-		} else {
-			b.removeKeys(ids)
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return b.removeKeys(ids, removed)
 }
 
 // forget makes the next reader of a block open its file anew.

@@ -1,6 +1,8 @@
 package blockio
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -90,11 +92,20 @@ func (b *Blocks) renewKey(id uint32) error {
 	return b.syncDir()
 }
 
-// removeKeys removes the keys of blocks that are gone, durably. One that stays is removed when the stream is opened.
-func (b *Blocks) removeKeys(ids []uint32) {
-	if s, ok := SealerOf(b.fs); ok {
-		for _, id := range ids {
-			_ = s.RemoveKey(id)
+// removeKeys removes the keys of blocks that are gone, and durably so if synced.
+func (b *Blocks) removeKeys(ids []uint32, synced bool) error {
+	s, ok := SealerOf(b.fs)
+	if !ok {
+		return nil
+	}
+	var errs []error
+	if !synced { // an earlier attempt may have removed the blocks, and failed then
+		if err := b.syncDir(); err != nil {
+			return fmt.Errorf("blockio: remove keys of %s: %w", b.stream, err)
 		}
 	}
+	for _, id := range ids {
+		errs = append(errs, b.wrap("remove the key of", id, s.RemoveKey(id)))
+	}
+	return errors.Join(errs...)
 }

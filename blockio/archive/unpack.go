@@ -24,6 +24,9 @@ type Destination struct {
 	FS blockio.FS
 	// Dir is the directory of the streams: that of the stream is made in it.
 	Dir string
+	// Encrypt, if set, returns the file system through which what is in the directory of the stream is encrypted. The directory
+	// is there, and that of the blocks.
+	Encrypt func(dir, stream string) (blockio.FS, error)
 	// Check refuses a stream by its configuration, before anything is written.
 	Check func(*blockio.StreamMeta) error
 	// LockFile is the name of the file in a stream's directory that is locked while the stream is open, and Holder
@@ -67,6 +70,10 @@ func Unpack(ctx context.Context, from io.Reader, to Destination) (Contents, erro
 // staging is a directory that an archive is being unpacked into.
 type staging struct {
 	Destination
+	// below is the file system as it is if FS encrypts, and stream the name of the stream; see encrypt.
+	below  blockio.FS
+	stream string
+
 	final   string // the stream's directory
 	dir     string // the one that becomes it, empty as long as there is none
 	lock    io.Closer
@@ -85,7 +92,10 @@ func (s *staging) Begin(meta *blockio.StreamMeta) error {
 	if err := s.begin(meta.Name); err != nil {
 		return err
 	}
-	return s.mkdir(blockio.BlocksDir(s.dir))
+	if err := s.mkdir(blockio.BlocksDir(s.dir)); err != nil {
+		return err
+	}
+	return s.encrypt(meta.Name)
 }
 
 // begin makes the directory for a stream, and locks it.
@@ -207,6 +217,9 @@ func (s *staging) Create(name string) (io.WriteCloser, error) {
 	path := filepath.Join(s.dir, filepath.FromSlash(name))
 	if err := s.mkdir(filepath.Dir(path)); err != nil {
 		return nil, err
+	}
+	if file := s.createWhole(name); file != nil {
+		return file, nil
 	}
 	file, err := s.FS.OpenFile(path, blockio.ModeCreate)
 	if err != nil {

@@ -127,12 +127,8 @@ func (s *FS) openRewrite(name string, id uint32, mode blockio.OpenMode) (blockio
 		s.blocks[id] = k
 	}
 	if k.unsettled {
-		if err := s.settle(id, k); err != nil {
-			return nil, err
-		}
-		if err := s.syncBlocks(); err != nil {
-			return nil, err
-		}
+		// After a sync that failed nobody knows under which key the disk has the block: both stay.
+		return nil, fmt.Errorf("sealed: the last change of block %d may not be on the disk: open the stream again", id)
 	}
 	key, err := s.fresh(id, newKeySuffix)
 	if err != nil {

@@ -30,6 +30,24 @@ func (s *FS) consumerKeys(dir string) (keys []*metaKey, err error) {
 	return keys, nil
 }
 
+// consumerKey returns the key with which the files of a consumer are encrypted. One that has none gets one.
+func (s *FS) consumerKey(dir string) (*metaKey, error) {
+	keys, err := s.consumerKeys(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(keys) > 0:
+		return keys[0], nil
+	case s.cipher == None:
+		return nil, nil
+	}
+	secret, err := newSecret(s.cipher, s.o.Random)
+	if err != nil {
+		return nil, err
+	}
+	return newMetaKey(secret), s.writeKey(filepath.Join(dir, metaKeyName), secret, s.consumerContext(dir))
+}
+
 // convertConsumers encrypts the files of the consumers that a nats-server has left as they are to be, and wraps their keys
 // anew. A consumer that cannot be read stays as it is.
 func (s *FS) convertConsumers() error {

@@ -197,17 +197,11 @@ func (s *FS) beginConversion(w *stored, empty bool) error {
 		}
 		if inf == nil {
 			s.meta = next
-			if err := s.write(s.path(metaKeyName), data); err != nil {
-				return err
-			}
-			return s.FS.SyncDir(s.o.Dir)
+			return s.putKey(metaKeyName, data)
 		}
 	}
 	s.o.Log.Info("the stream is being converted", "cipher", s.cipher)
-	if err := s.write(s.path(metaNewKeyName), data); err != nil {
-		return err
-	}
-	if err := s.FS.SyncDir(s.o.Dir); err != nil {
+	if err := s.putKey(metaNewKeyName, data); err != nil {
 		return err
 	}
 	w.converting, w.next = true, next
@@ -226,10 +220,23 @@ func (s *FS) goOnConverting(w *stored) error {
 	if w.key != nil || w.next == nil {
 		return nil
 	}
-	if err := s.writeKey(s.path(metaKeyName), w.next.secret, s.o.Stream); err != nil {
+	data, err := w.next.wrap(s.o.Key, s.o.Stream)
+	if err != nil {
 		return err
 	}
-	return s.FS.SyncDir(s.o.Dir)
+	return s.putKey(metaKeyName, data)
+}
+
+// putKey makes a key file of the stream that was not there, durably. One whose name may not be on the disk is removed:
+// no later sync would write a name that a failed one has forgotten, but a name that is given anew.
+func (s *FS) putKey(name string, data []byte) error {
+	err := s.write(s.path(name), data)
+	if err == nil {
+		if err = s.FS.SyncDir(s.o.Dir); err != nil {
+			err = errors.Join(err, ignoreMissing(s.FS.Remove(s.path(name))))
+		}
+	}
+	return err
 }
 
 // endConversion ends a conversion: everything is encrypted as it is to be.

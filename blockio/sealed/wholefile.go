@@ -67,11 +67,11 @@ func (s *FS) stateSum(data []byte) uint64 {
 func (s *FS) openConsumer(name string, mode blockio.OpenMode) (blockio.File, error) {
 	if mode != blockio.ModeRead {
 		return s.writeWhole(name, mode, func(plain []byte) ([]byte, error) {
-			keys, err := s.consumerKeys(filepath.Dir(name))
-			if err != nil || len(keys) == 0 {
+			key, err := s.consumerKey(filepath.Dir(name))
+			if key == nil || err != nil {
 				return plain, err
 			}
-			return keys[0].seal(plain, s.o.Random)
+			return key.seal(plain, s.o.Random)
 		})
 	}
 	return s.readWhole(name, func(stored []byte) ([]byte, error) {
