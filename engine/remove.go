@@ -101,9 +101,10 @@ func (e *Engine) firstTimeKnown() bool {
 func (e *Engine) removed() { e.refreshFirst() }
 
 // dropAllEmptied drops the blocks that have lost their last message since the last time.
-// The last block stays: it takes the next records.
+// The last block stays: it takes the next records. Once the stream is stopping all stay, until it is opened the next
+// time: what is written to drop them would come behind the group of the stop, and nothing syncs that.
 func (e *Engine) dropAllEmptied() {
-	if len(e.emptied) == 0 {
+	if len(e.emptied) == 0 || e.stopped {
 		return
 	}
 	list := e.emptied
