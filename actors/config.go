@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -53,6 +54,12 @@ type Config struct {
 	// needs to know what to listen to. The store itself takes any subject.
 	// Default: as stored, for a new stream its name.
 	Subjects []string
+	// StreamConfig, if not nil, is a server's StreamConfig as JSON, with Created, the time of the stream's creation, if
+	// that is to be another one: it takes the place of the configuration that the stream has, or that a new one gets.
+	// The store acts on those of its members that stand for fields of Config, as if they had been stored, and keeps
+	// all others as they are, byte for byte and in their order. Fields of Config that are set go before its members.
+	// What no store can do is refused with ErrUnsupported; docs/servers.md has a table. See Store.StreamConfig.
+	StreamConfig []byte
 
 	// Sync is what an acknowledgement promises. Default SyncAlways.
 	//
@@ -88,12 +95,15 @@ type Config struct {
 	// DiscardNewPer, if On, refuses a message of a subject that has MaxMsgsPer of them with
 	// ErrMaxMsgsPerSubject, if the stream discards new messages.
 	DiscardNewPer Switch
-	// MaxAge bounds the age of messages, at least 100 ms. They go at most about
-	// 250 ms after that. Default unlimited.
+	// MaxAge bounds the age of messages, at least 1 ms. They go at most about
+	// 250 ms after that. A nats-server does not open a stream with less than 100 ms. Default unlimited.
 	MaxAge time.Duration
 	// MaxMsgSize bounds header block plus payload, in bytes. Default: what a
 	// record can hold, 32 MiB with subject and overhead.
 	MaxMsgSize int
+	// MaxMsgSizeElsewhere leaves MaxMsgSize to somebody above the store, who checks it before a message comes here, as a
+	// nats-server does: it is stored with the stream, and not applied.
+	MaxMsgSizeElsewhere bool
 	// Discard chooses between removing old messages and refusing new ones.
 	Discard DiscardPolicy
 	// Duplicates is for how long the ids of messages are remembered, at least 100 ms: see MsgID. A message
@@ -128,7 +138,8 @@ type Config struct {
 	// Default 1. An existing stream ignores it.
 	FirstSequence uint64
 
-	// BlockSize is the size at which a new block file is begun, 4 KiB to 8 MiB.
+	// BlockSize is the size at which a new block file is begun, 30 bytes to 8 MiB. A message that is larger has a block
+	// of its own, so with the smallest each has. Every block costs a file and two syncs: small ones are for tests.
 	// Default, as nats-server chooses it: 8 MiB, 4 MiB for an interest stream or a work queue of
 	// a server, 2 MiB for an encrypted stream, or about a quarter of MaxBytes.
 	BlockSize int64
@@ -212,8 +223,9 @@ type Config struct {
 }
 
 const (
-	minBlockSize = 4 << 10
+	minBlockSize = blockio.EmptyRecordSize // the smallest record
 	maxBlockSize = 8 << 20
+	minAge       = time.Millisecond
 )
 
 // withDefaults returns the configuration with defaults filled in.
@@ -295,8 +307,8 @@ func (c *Config) Validate() error {
 	if c.SyncEvery != 0 && c.SyncEvery < time.Millisecond {
 		bad("SyncEvery %v is below 1ms", c.SyncEvery)
 	}
-	if c.MaxAge > 0 && c.MaxAge < 100*time.Millisecond {
-		bad("MaxAge %v is below 100ms", c.MaxAge)
+	if c.MaxAge > 0 && c.MaxAge < minAge {
+		bad("MaxAge %v is below %v", c.MaxAge, minAge)
 	}
 	if c.AllowRollup > Off {
 		bad("AllowRollup %d is not a switch", c.AllowRollup)
@@ -307,8 +319,12 @@ func (c *Config) Validate() error {
 	if c.MaxDuplicates > engine.MostIDs {
 		bad("MaxDuplicates %d is above %d", c.MaxDuplicates, engine.MostIDs)
 	}
-	if c.MaxMsgSize > blockio.MaxRecordSize {
-		bad("MaxMsgSize %d is above %d", c.MaxMsgSize, blockio.MaxRecordSize)
+	largest := blockio.MaxRecordSize
+	if c.MaxMsgSizeElsewhere {
+		largest = math.MaxInt32 // as the file holds it
+	}
+	if c.MaxMsgSize > largest {
+		bad("MaxMsgSize %d is above %d", c.MaxMsgSize, largest)
 	}
 	if c.CompactBelow > 90 {
 		bad("CompactBelow %d is above 90", c.CompactBelow)
@@ -338,6 +354,11 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxInFlightBytes > mailbox.MostBytes {
 		bad("MaxInFlightBytes %d is above %d", c.MaxInFlightBytes, mailbox.MostBytes)
+	}
+	if c.StreamConfig != nil {
+		if _, err := parseGiven(c); err != nil {
+			problems = append(problems, err)
+		}
 	}
 	for _, s := range c.Subjects {
 		if !validSubject(s) {

@@ -18,13 +18,13 @@ func TestValidateListsEveryProblemAtOnce(t *testing.T) {
 	c := actors.Config{
 		Name: "a.b", Subjects: []string{"ok.>", "a..b", "a b", "", ">.a"},
 		Sync: 7, SyncEvery: time.Microsecond, Discard: 9,
-		MaxAge: time.Millisecond, MaxMsgSize: 1 << 30, FirstSequence: 1 << 62, BlockSize: 5,
+		MaxAge: time.Microsecond, MaxMsgSize: 1 << 30, FirstSequence: 1 << 62, BlockSize: 5,
 		MaxInFlight: -1, MaxInFlightBytes: -2, MaxUnwritten: -3, RetryMin: -4, RetryMax: -5,
 	}
 	err := c.Validate()
 	require.ErrorIs(t, err, actors.ErrConfig)
 	for _, part := range []string{
-		"Dir is empty", `name "a.b" holds '.'`, "Sync 7", "Discard 9", "SyncEvery 1µs", "MaxAge 1ms",
+		"Dir is empty", `name "a.b" holds '.'`, "Sync 7", "Discard 9", "SyncEvery 1µs", "MaxAge 1µs",
 		"MaxMsgSize 1073741824", "FirstSequence 4611686018427387904", "BlockSize 5",
 		"MaxInFlight -1", "MaxInFlightBytes -2", "MaxUnwritten -3", "RetryMin -4", "RetryMax -5",
 		"RetryMax -5ns is below RetryMin -4ns",
@@ -83,10 +83,11 @@ func TestValidateTakesTheEdges(t *testing.T) {
 		{"defaults", func(*actors.Config) {}, false},
 		{"smallest block", func(c *actors.Config) { c.BlockSize = 4 << 10 }, false},
 		{"largest block", func(c *actors.Config) { c.BlockSize = 8 << 20 }, false},
-		{"block too small", func(c *actors.Config) { c.BlockSize = 4<<10 - 1 }, true},
+		{"smallest block", func(c *actors.Config) { c.BlockSize = 30 }, false},
+		{"block too small", func(c *actors.Config) { c.BlockSize = 29 }, true},
 		{"block too large", func(c *actors.Config) { c.BlockSize = 8<<20 + 1 }, true},
-		{"shortest age", func(c *actors.Config) { c.MaxAge = 100 * time.Millisecond }, false},
-		{"age too short", func(c *actors.Config) { c.MaxAge = 100*time.Millisecond - 1 }, true},
+		{"shortest age", func(c *actors.Config) { c.MaxAge = time.Millisecond }, false},
+		{"age too short", func(c *actors.Config) { c.MaxAge = time.Millisecond - 1 }, true},
 		{"no limits", func(c *actors.Config) { c.MaxMsgs, c.MaxBytes, c.MaxAge, c.MaxMsgSize = -1, -1, -1, -1 }, false},
 		{"largest limits", func(c *actors.Config) {
 			c.MaxMsgs, c.MaxBytes, c.MaxAge = math.MaxInt64, math.MaxInt64, math.MaxInt64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 )
@@ -59,4 +60,46 @@ func ExampleStore_Err() {
 		fmt.Println("writes are refused:", err)
 	}
 	// Output: it takes writes
+}
+
+// A server's configuration of a stream goes through the store as it is.
+func ExampleStore_StreamConfig() {
+	store, stop := openExample()
+	defer stop()
+	given := `{"Created":"2026-01-02T03:04:05Z","name":"ORDERS","subjects":["orders.*"],"description":"what we sell","max_msgs":100}`
+	config := actors.Config{Name: store.Name(), StreamConfig: []byte(given)}
+	if err := store.UpdateConfig(context.Background(), config); err != nil {
+		fmt.Println(err)
+		return
+	}
+	shown, err := store.StreamConfig()
+	fmt.Println(string(shown) == given, store.Limits().MaxMsgs, err)
+	// Output: true 100 <nil>
+}
+
+// The configuration of a stream that is not open.
+func ExampleWriteStreamConfig() {
+	dir, err := os.MkdirTemp("", "millrace")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	config := actors.Config{Dir: dir, Name: "ORDERS"}
+	store, err := actors.Open(context.Background(), newSystem(), config)
+	if err == nil {
+		err = store.Stop(context.Background())
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	config.StreamConfig = []byte(`{"Created":"2026-01-02T03:04:05Z","name":"ORDERS","description":"what we sold"}`)
+	if err := actors.WriteStreamConfig(config); err != nil {
+		fmt.Println(err)
+		return
+	}
+	shown, err := actors.ReadStreamConfig(config)
+	fmt.Println(string(shown), err)
+	// Output: {"Created":"2026-01-02T03:04:05Z","name":"ORDERS","description":"what we sold"} <nil>
 }

@@ -44,15 +44,20 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 	}
 	s.noteServerLimits(meta)
 	opened.purgeCut = meta.purgeCut
-	opened.limits, s.meta = limitsOf(meta.StreamMeta), meta.StreamMeta
-	changed := mergeLimits(meta.StreamMeta, c)
+	opened.limits = s.limitsOf(meta.StreamMeta)
+	given, changed, err := givenMeta(c, meta.StreamMeta)
+	if err != nil {
+		return opened, err
+	}
+	meta.StreamMeta, s.meta = given, given
+	changed = mergeLimits(meta.StreamMeta, c) || changed
 	var means bool
 	s.publishing, means = mergePublishing(meta.StreamMeta, c, publishing{})
 	changed = means || changed
 	if err := checkSchedules(meta.StreamMeta); err != nil {
 		return opened, err
 	}
-	s.setLimits(limitsOf(meta.StreamMeta))
+	s.setLimits(s.limitsOf(meta.StreamMeta))
 	if len(c.Subjects) > 0 && !slices.Equal(meta.Subjects, c.Subjects) {
 		meta.Subjects, changed = c.Subjects, true
 	}
@@ -60,6 +65,8 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 		meta.FirstSeq = c.FirstSequence
 	}
 	c.FirstSequence = meta.FirstSeq
+	s.showMeta(meta.StreamMeta)
+	s.warnUnserved(meta.StreamMeta)
 	if c.BlockSize == 0 {
 		c.BlockSize = blockSizeFor(s.limits.MaxBytes, meta.Retention, s.cipher() != CipherNone)
 	}
@@ -102,8 +109,8 @@ func (s *stream) readMeta() (storedMeta, error) {
 	if meta == nil {
 		stored.StreamMeta = blockio.NewStreamMeta(c.Name, s.runtime.clock())
 	}
-	if stored.Storage != "file" {
-		return stored, fmt.Errorf("%w: the stream's storage is %q", ErrUnsupported, stored.Storage)
+	if err := checkServed(stored.StreamMeta); err != nil {
+		return stored, err
 	}
 	features, err := blockio.ReadDirectoryFeatures(c.FS, s.dir)
 	switch {
@@ -188,6 +195,15 @@ const (
 	compressionNone = "none"
 	compressionS2   = "s2"
 )
+
+// limitsOf returns the limits that a meta file has, as far as the store applies them.
+func (s *stream) limitsOf(meta *blockio.StreamMeta) engine.Limits {
+	limits := limitsOf(meta)
+	if s.config.MaxMsgSizeElsewhere {
+		limits.MaxMsgSize = Unlimited
+	}
+	return limits
+}
 
 // limitsOf returns the limits that a meta file has.
 func limitsOf(meta *blockio.StreamMeta) engine.Limits {

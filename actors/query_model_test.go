@@ -42,7 +42,8 @@ func newQueryMachine(t *rapid.T, dir string) *queryMachine {
 	m := &queryMachine{n: &naive{}}
 	m.now.Store(fixtureStart.UnixNano())
 	m.config = actors.Config{
-		Dir: "data", Name: "ORDERS", FS: blocktest.NewMemFS(), BlockSize: 4 << 10,
+		Dir: "data", Name: "ORDERS", FS: blocktest.NewMemFS(),
+		BlockSize:     rapid.SampledFrom([]int64{4 << 10, 4 << 10, 512, 32}).Draw(t, "block size"),
 		Sync:          rapid.SampledFrom(levels).Draw(t, "level"),
 		FirstSequence: rapid.SampledFrom([]uint64{0, 0, 0, 500}).Draw(t, "first"),
 		// Little memory for indexes, so that they come and go.

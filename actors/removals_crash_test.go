@@ -57,7 +57,7 @@ func newRemovalsScript(t *testing.T, seed uint64, level actors.SyncLevel, fs blo
 		names: map[uint64]string{}, waiting: map[int]removalsCommand{}, wants: map[int]outcome{},
 	}
 	x.config = actors.Config{
-		Dir: "data", Name: "ORDERS", FS: fs, BlockSize: 4 << 10, Sync: level,
+		Dir: "data", Name: "ORDERS", FS: fs, BlockSize: []int64{4 << 10, 4 << 10, 512, 4 << 10, 32}[seed%5], Sync: level,
 		IndexFrom: pickOf(random, int64(1), 1, -1), CompactBelow: pickOf(random, 90, 90, 50, -1), Compression: pickOf(random, actors.On, actors.Off),
 		FirstSequence: pickOf(random, uint64(0), 0, 1000), NoPreallocation: random.IntN(2) == 0,
 	}

@@ -101,8 +101,12 @@ func (a *storeActor) beginUpdate(o *op) error {
 	if err := a.checkUpdate(o.config); err != nil {
 		return err
 	}
-	meta := *a.meta
-	changed := mergeLimits(&meta, o.config)
+	given, changed, err := givenMeta(o.config, a.meta)
+	if err != nil {
+		return err
+	}
+	meta := *given
+	changed = mergeLimits(&meta, o.config) || changed
 	if list := o.config.Subjects; len(list) > 0 && !slices.Equal(meta.Subjects, list) {
 		meta.Subjects, changed = slices.Clone(list), true
 	}
@@ -110,7 +114,7 @@ func (a *storeActor) beginUpdate(o *op) error {
 	if err := checkSchedules(&meta); err != nil {
 		return err
 	}
-	u := &configUpdate{op: o, meta: &meta, limits: limitsOf(&meta), publishing: next, syncing: a.syncing.with(o.config)}
+	u := &configUpdate{op: o, meta: &meta, limits: a.limitsOf(&meta), publishing: next, syncing: a.syncing.with(o.config)}
 	if !changed && !means {
 		a.publish(next)
 		if u.syncing != a.syncing {
@@ -153,6 +157,7 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 	switch {
 	case m.err == nil:
 		u.saved, a.meta = true, u.meta
+		a.showMeta(u.meta)
 		a.publish(u.publishing)
 		a.synchronize(u.syncing, nil)
 		a.setLimits(u.limits)

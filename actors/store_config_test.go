@@ -164,7 +164,7 @@ func TestUpdateConfigRefused(t *testing.T) {
 	}{
 		{"an empty name", actors.Config{MaxMsgs: 1}},
 		{"a changed name", actors.Config{Name: "OTHERS", MaxMsgs: 1}},
-		{"what Open refuses", actors.Config{Name: "ORDERS", MaxMsgs: 1, MaxAge: time.Millisecond}},
+		{"what Open refuses", actors.Config{Name: "ORDERS", MaxMsgs: 1, MaxAge: time.Microsecond}},
 	} {
 		t.Run(row.name, func(t *testing.T) { require.ErrorIs(t, s.UpdateConfig(t.Context(), row.config), actors.ErrConfig) })
 	}

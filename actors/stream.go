@@ -24,9 +24,10 @@ type stream struct {
 	limits engine.Limits
 	// publishing is what headers mean, like limits of the store actor once it runs.
 	publishing publishing
-	syncing    syncing                       // likewise
-	shown      atomic.Pointer[engine.Limits] // what Store.Limits returns
-	meta       *blockio.StreamMeta           // as it is stored; of the store actor
+	syncing    syncing                            // likewise
+	shown      atomic.Pointer[engine.Limits]      // what Store.Limits returns
+	meta       *blockio.StreamMeta                // as it is stored; of the store actor
+	shownMeta  atomic.Pointer[blockio.StreamMeta] // what Store.StreamConfig returns
 	// serverLimits is what recovery has to know of a nats-server that had the directory.
 	serverLimits struct {
 		maxMsgsPer int64
