@@ -32,6 +32,9 @@ type task struct {
 // Control implements mailbox.Control.
 func (*task) Control() {}
 
+// IgnoreDeadLetterLogging keeps messages out of the actor library's log: a child may have been stopped from outside.
+func (*task) IgnoreDeadLetterLogging() {}
+
 // carryOut runs the job. A panic ends the job, and not the child.
 func (t *task) carryOut(plant func(any)) {
 	defer func() {
