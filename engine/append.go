@@ -41,7 +41,7 @@ func (e *Engine) appendSkip(last uint64, time int64) {
 	e.roomForEmpty()
 	b := e.tail
 	b.codec.AppendSkip(b.memory.free(), last, time)
-	b.proves = last
+	b.proves, b.lastRecord = last, last
 	e.appended(e.emptySize)
 }
 

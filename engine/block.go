@@ -12,9 +12,11 @@ type block struct {
 	proves   uint64
 	firstMsg uint64 // sequence of the first message record, 0 when there is none
 	last     uint64 // highest sequence that the block accounts for
-	msgs     uint64 // live messages
-	bytes    uint64 // their accounted size
-	size     int64  // length of the records in it, written or not
+	// lastRecord is the sequence of the last message or skip in it, 0 when there is none, or it is not known.
+	lastRecord uint64
+	msgs       uint64 // live messages
+	bytes      uint64 // their accounted size
+	size       int64  // length of the records in it, written or not
 
 	firstLive uint64 // lowest live sequence, while msgs > 0
 	allLost   bool   // the last messages that it had were lost through damage, or may be readable again
@@ -63,6 +65,8 @@ type block struct {
 	tombstones bool
 	// damaged tells that records of it are known to be lost, or bytes of it to be none.
 	damaged bool
+	// odd tells that recovery passed over records of it, or could not read some.
+	odd bool
 	// moving tells that its tombstones are being read, to be written again elsewhere.
 	moving bool
 
@@ -145,7 +149,7 @@ func (b *block) remember(sequence uint64, time int64, size uint64, now int64, ag
 	if ages {
 		b.times.Add(time, now)
 	}
-	b.proves = sequence
+	b.proves, b.lastRecord = sequence, sequence
 	b.msgs++
 	b.bytes += size
 	b.last = sequence

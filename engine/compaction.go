@@ -233,7 +233,7 @@ func (e *Engine) compacted(w Work, s *Scan) {
 	b.compacted = int64(s.bytes) // what was removed meanwhile is still there
 	b.size, b.scannedSize, b.tailFrom = s.size, s.size, b.last+1
 	b.scanned, b.appended, b.inAppended, b.cursor = nil, nil, false, 0
-	b.firstMsg, b.proves, b.markCRC = s.firstMsg, s.last, s.markCRC
+	b.firstMsg, b.proves, b.lastRecord, b.markCRC = s.firstMsg, s.last, s.lastRecord, s.markCRC
 	b.tombstones, b.hasIndex = len(s.tombstones) > 0, false
 	b.compressed, b.incompressible = s.compressed, !s.compressed
 	old := b.view

@@ -30,6 +30,7 @@ type Engine struct {
 	floor    floor             // the highest one in the log
 	emptied  []*block          // that have lost their last message and are still in the list
 	fenced   bool              // no command is carried out before the current group is published
+	holding  bool              // see HoldCommands
 	finds    map[findKey]*find // by block, for the command that waits for them
 	purges   *purges           // that are under way, nil when there are none
 

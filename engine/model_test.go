@@ -281,6 +281,7 @@ func (mc *machine) quiesce() error {
 
 // reopen is a restart after the process was killed when nothing was in flight.
 func (mc *machine) reopen() error {
+	mc.capture()
 	mc.pub = engine.NewPublished()
 	return mc.resume(0)
 }
@@ -469,6 +470,7 @@ func TestEngineEqualsTheModel(t *testing.T) {
 		defer engine.SetKeepRecords(keep)()
 		defer drawPurgePieces(t)()
 		mc := newMachine(drawConfig(t), newDisk())
+		mc.resumes = rapid.Bool().Draw(t, "resumes")
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			if err := mc.act(t); err != nil {
 				t.Fatal(err)

@@ -74,7 +74,7 @@ func (r *Recovery) Add(s *Scan) {
 		// An empty file at the end takes the next records; see EmptyBlocks.
 	}
 	b := &block{
-		id: s.id, last: max(s.last, last), proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
+		id: s.id, last: max(s.last, last), lastRecord: s.lastRecord, odd: s.trimmed || s.unreadable, proves: s.last, msgs: s.msgs, bytes: s.bytes, size: s.size,
 		maxTime: s.maxTime, scannedSize: s.size, view: newBlockView(s.id, e.generation, last+1, nil), sealed: true, markCRC: s.markCRC,
 		times: stamps.Between(s.minTime, s.maxTime), due: never, around: stamps.None,
 		damaged: s.Damaged() || s.held, allLost: s.held || s.unreadable || s.msgs == 0 && s.lostBytes > 0, tombstones: len(s.tombstones) > 0,
@@ -86,6 +86,9 @@ func (r *Recovery) Add(s *Scan) {
 		b.deleted.add(r.First, r.Last)
 	}
 	b.publishDeleted()
+	if s.lastUnsure {
+		b.lastRecord = 0
+	}
 	if s.msgs > 0 {
 		b.firstMsg, b.hasIndex = s.firstMsg, s.index != nil
 		b.firstLive, b.firstTime = s.firstMsg, s.firstTime

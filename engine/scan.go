@@ -15,6 +15,7 @@ type Scan struct {
 	first       uint64 // of the first message, or what follows the skips of a block without messages
 	last        uint64
 	lastRecord  uint64 // of the last message or skip; last may be shown by a tombstone
+	lastUnsure  bool   // lastRecord may be of a tombstone
 	lastTime    int64
 	minTime     int64 // lowest time of a message, or below it
 	maxTime     int64

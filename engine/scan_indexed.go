@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/seed-d8b58eba/millrace/engine/stamps"
@@ -38,9 +39,11 @@ func NewIndexedScan(id uint32, x IndexSummary) *Scan {
 	if x.TimesAscend {
 		minTime = x.FirstTime
 	}
+	n := len(x.Deleted)
+	shown := n > 0 && x.Deleted[n-1].Last == x.Last && slices.ContainsFunc(x.Tombstones, func(t Tombstone) bool { return t.Sequence == x.Last })
 	return &Scan{
 		id: id, size: x.Size, first: x.First, firstMsg: x.First, firstTime: x.FirstTime,
-		last: x.Last, lastRecord: x.Last, lastTime: x.LastTime, minTime: minTime, maxTime: x.MaxTime, timeless: x.Timeless,
+		last: x.Last, lastRecord: x.Last, lastUnsure: shown, lastTime: x.LastTime, minTime: minTime, maxTime: x.MaxTime, timeless: x.Timeless,
 		msgs: x.Messages, bytes: x.Bytes, deleted: x.Deleted, tombstones: x.Tombstones, floor: x.Floor,
 		lost: x.Lost, lostBytes: x.LostBytes, livesKnown: x.Plain, index: &indexedSubjects{},
 	}

@@ -9,7 +9,7 @@ func (e *Engine) Step(tag any, c Command) {
 	switch {
 	case e.failed != nil:
 		e.reply(Reply{Tag: tag, Err: e.failed})
-	case !e.serving() || e.fenced || len(e.parked) > 0 || !e.apply(tag, c):
+	case !e.serving() || e.fenced || e.holding || len(e.parked) > 0 || !e.apply(tag, c):
 		e.parked = append(e.parked, parked{tag, c.clone()})
 	}
 }
@@ -38,7 +38,7 @@ func (e *Engine) apply(tag any, c Command) bool {
 // unpark carries out parked commands, in order, up to one that still has to wait.
 func (e *Engine) unpark() {
 	n := 0
-	for n < len(e.parked) && !e.fenced && e.apply(e.parked[n].tag, e.parked[n].command) {
+	for n < len(e.parked) && !e.fenced && !e.holding && e.apply(e.parked[n].tag, e.parked[n].command) {
 		n++
 	}
 	e.parked = shift(e.parked, n)
@@ -47,7 +47,7 @@ func (e *Engine) unpark() {
 // goOn carries out what waited for a group to be published. It reports whether there was any.
 func (e *Engine) goOn() bool {
 	n := len(e.parked)
-	if n == 0 || e.fenced || !e.serving() || e.stopped {
+	if n == 0 || e.fenced || e.holding || !e.serving() || e.stopped {
 		return false
 	}
 	e.unpark()

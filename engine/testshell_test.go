@@ -85,7 +85,11 @@ type shell struct {
 	left        map[uint64]bool // by the opening after a truncation, or nil
 	following   bool            // the model follows what is in expired
 	found       []entry         // by the last opening
-	expired     []expired       // what the engine has removed for its age or by its TTL
+	captured    *engine.Capture // what the next opening goes on from, or nil
+	captures    int
+	restored    int       // openings that did
+	resumes     bool      // there are such openings
+	expired     []expired // what the engine has removed for its age or by its TTL
 
 	// Hooks of the model test.
 	onReady  func(commit bool)
@@ -140,8 +144,11 @@ func (s *shell) mount(atLeast uint64, after uint32) {
 		data := s.disk.current[id]
 		end := walk(id, data, func(int64, record) {})
 		s.disk.current[id] = data[:end]
-		r.Add(scan(id, data[:end], i == len(ids)-1))
+		if s.captured == nil {
+			r.Add(scan(id, data[:end], i == len(ids)-1))
+		}
 	}
+	s.restore(r)
 	r.NextBlockAfter(after)
 	for _, id := range r.EmptyBlocks() {
 		delete(s.disk.current, id)
@@ -157,6 +164,7 @@ func (s *shell) mount(atLeast uint64, after uint32) {
 
 // reopen stops nothing: it is what follows a crash of the process.
 func (s *shell) reopen() {
+	s.capture()
 	s.pub = engine.NewPublished()
 	s.recover(0, 0)
 }

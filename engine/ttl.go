@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/seed-d8b58eba/millrace/engine/wheel"
@@ -55,8 +56,9 @@ func (l life) number() uint64 { return l.sequence &^ lifeFlags }
 // lives is the messages of a block that have a life, ascending.
 type lives struct {
 	list []life
-	gone int // of them are gone
-	ever int // live for ever
+	lent bool // a Capture has the list: it is copied before an entry changes
+	gone int  // of them are gone
+	ever int  // live for ever
 }
 
 // find returns the entry of a sequence, or nil.
@@ -151,6 +153,10 @@ func (e *Engine) endLife(b *block, sequence uint64) {
 	l := b.lives.find(sequence)
 	if l == nil {
 		return
+	}
+	if b.lives.lent {
+		b.lives.list, b.lives.lent = slices.Clone(b.lives.list), false
+		l = b.lives.find(sequence)
 	}
 	if l.due != never {
 		e.ttl.wheel.Remove(sequence, l.due)
