@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -87,18 +88,19 @@ func (b *brokerActor) removed(ctx actor.Context, m *folderRemoved) {
 	b.endWhenIdle(ctx)
 }
 
-// removeFolder removes a stream's folder. From the moment in which it is elsewhere there is no such stream any more, also
-// after a crash; what is left of it then finishDeletions removes.
+// removeFolder removes a stream's folder. From the moment in which it has another name there is no such stream any more,
+// also after a crash; what is left of it then finishDeletions removes. Nothing is made for that: it has to work on a disk
+// that is full.
 func removeFolder(dir, name string, logger *slog.Logger) error {
-	aside, err := os.MkdirTemp(dir, asidePrefix)
+	aside := filepath.Join(dir, fmt.Sprintf("%s%s-%d", asidePrefix, name, time.Now().UnixNano()))
+	err := os.Rename(filepath.Join(dir, name), aside)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = blockio.OS.SyncDir(dir)
+	}
 	if err != nil {
-		return fmt.Errorf("deleting stream %q: %w", name, err)
-	}
-	err = os.Rename(filepath.Join(dir, name), filepath.Join(aside, name))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("deleting stream %q: %w", name, err), os.Remove(aside))
-	}
-	if err := errors.Join(blockio.OS.SyncDir(aside), blockio.OS.SyncDir(dir)); err != nil {
 		return fmt.Errorf("deleting stream %q: %w", name, err)
 	}
 	if err := os.RemoveAll(aside); err != nil {

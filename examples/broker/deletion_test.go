@@ -149,8 +149,8 @@ func TestManyDeleteAtOnce(t *testing.T) {
 func TestADeletionThatACrashCutShort(t *testing.T) {
 	dir := t.TempDir()
 	makeStreams(t, dir, "a", "b")
-	aside := filepath.Join(dir, asidePrefix+"17")
-	if err := errors.Join(os.Mkdir(aside, 0o700), os.Rename(filepath.Join(dir, "a"), filepath.Join(aside, "a")), os.Mkdir(filepath.Join(dir, asidePrefix+"18"), 0o700)); err != nil {
+	aside := filepath.Join(dir, asidePrefix+"a-17") // it has another name, and perhaps some of its files are gone
+	if err := errors.Join(os.Rename(filepath.Join(dir, "a"), aside), os.Remove(filepath.Join(aside, "meta.inf")), os.Mkdir(filepath.Join(dir, asidePrefix+"b-18"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	broker := startBroker(t, BrokerConfig{Dir: dir})

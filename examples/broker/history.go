@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -48,8 +49,8 @@ func (h *history) figures() (f figures) {
 	for i := 1; i < len(h.samples); i++ {
 		before, after := h.samples[i-1], h.samples[i]
 		seconds := max(after.at.Sub(before.at).Seconds(), 0.001)
-		f.Stored = append(f.Stored, float64(after.stored-min(before.stored, after.stored))/seconds)
-		f.Bytes = append(f.Bytes, float64(after.bytes-min(before.bytes, after.bytes))/seconds)
+		f.Stored = append(f.Stored, tenths(float64(after.stored-min(before.stored, after.stored))/seconds))
+		f.Bytes = append(f.Bytes, tenths(float64(after.bytes-min(before.bytes, after.bytes))/seconds))
 	}
 	if n := len(h.samples); n > 1 {
 		f.commits.add(h.samples[n-1].commits, 1)
@@ -57,6 +58,9 @@ func (h *history) figures() (f figures) {
 	}
 	return f
 }
+
+// tenths rounds a rate to what is worth telling.
+func tenths(rate float64) float64 { return math.Round(rate*10) / 10 }
 
 // commits counts commits by their longest time, in seconds; of one stream or of several.
 type commits struct {

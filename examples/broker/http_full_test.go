@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -50,6 +51,7 @@ func TestAFullDisk(t *testing.T) {
 	s := siteOf(t, broker)
 	s.handler.logger = logger
 	s.publish("/streams/a/a", "x")
+	s.publish("/streams/c/c", "x")
 	full.Store(true)
 	response, content := s.do("POST", "/streams/a/a", "x")
 	if response.StatusCode != http.StatusGatewayTimeout || !strings.Contains(content, "the disk became full meanwhile") {
@@ -78,15 +80,20 @@ func TestAFullDisk(t *testing.T) {
 	if response.StatusCode != http.StatusInsufficientStorage || forUs.MatchString(content) {
 		t.Errorf("%s %s", response.Status, content)
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
 		t.Errorf("%v, %v are there", entries, err)
 	}
+	if response, content = s.do("DELETE", "/streams/c", ""); response.StatusCode != http.StatusOK {
+		t.Errorf("a stream cannot be deleted to make room: %s %s", response.Status, content)
+	}
 	full.Store(false)
+	limited, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for { // the store has to notice
 		if response, content = s.do("POST", "/streams/a/a", "x"); response.StatusCode == http.StatusCreated {
 			break
 		}
-		if t.Context().Err() != nil {
+		if limited.Err() != nil {
 			t.Fatal(content)
 		}
 	}

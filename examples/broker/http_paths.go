@@ -12,6 +12,10 @@ import (
 // back as another request, and whoever does not follow it would take the redirection for an answer.
 func onlyCleanPaths(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/") {
+			refuse(w, http.StatusBadRequest, "the request has no path; try GET /")
+			return
+		}
 		parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 		for i, part := range parts {
 			switch {
