@@ -3,24 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // errDeleted answers those who waited for a stream, or read it, when it was deleted.
 var errDeleted = errors.New("the stream was deleted")
-
-// asidePrefix begins the name of a folder that is being removed. No stream can have such a name.
-const asidePrefix = ".deleted-"
 
 // deleteRequest asks the broker actor to end a stream and to remove its folder.
 type deleteRequest struct {
@@ -68,8 +63,8 @@ func (b *brokerActor) goOnDeleting(ctx actor.Context, name string, entry *topicE
 	case entry.topic != nil:
 		ctx.Send(entry.pid, &closeTopic{deleted: true})
 	case entry.pid == nil:
-		system, self, dir, logger := b.system, ctx.Self(), b.config.Dir, b.config.Logger
-		go func() { system.Root.Send(self, &folderRemoved{name: name, err: removeFolder(dir, name, logger)}) }()
+		system, self, config := b.system, ctx.Self(), b.config
+		go func() { system.Root.Send(self, &folderRemoved{name: name, err: removeFolder(config, name)}) }()
 	}
 }
 
@@ -88,26 +83,21 @@ func (b *brokerActor) removed(ctx actor.Context, m *folderRemoved) {
 	b.endWhenIdle(ctx)
 }
 
-// removeFolder removes a stream's folder. From the moment in which it has another name there is no such stream any more,
-// also after a crash; what is left of it then finishDeletions removes. Nothing is made for that: it has to work on a disk
-// that is full.
-func removeFolder(dir, name string, logger *slog.Logger) error {
-	aside := filepath.Join(dir, fmt.Sprintf("%s%s-%d", asidePrefix, name, time.Now().UnixNano()))
-	err := os.Rename(filepath.Join(dir, name), aside)
-	if errors.Is(err, fs.ErrNotExist) {
+// removeFolder removes the folder of a stream that is not open any more.
+func removeFolder(config BrokerConfig, name string) error {
+	err := actors.Delete(context.Background(), config.Dir, name, actors.DeleteOptions{Logger: config.Logger, FS: config.fs})
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		err = blockio.OS.SyncDir(dir)
+	if _, gone := os.Lstat(filepath.Join(config.Dir, name)); errors.Is(gone, fs.ErrNotExist) && !errors.Is(err, actors.ErrOutcomeUnknown) {
+		config.Logger.Warn("files of a deleted stream could not be removed; the next start tries again", "stream", name, "error", err)
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("deleting stream %q: %w", name, err)
-	}
-	if err := os.RemoveAll(aside); err != nil {
-		logger.Warn("files of a deleted stream could not be removed; the next start tries again", "stream", name, "error", err)
-	}
-	return nil
+	return err
 }
+
+// hiddenPrefix begins the name that the folder of a stream has while it is removed.
+const hiddenPrefix = ".delete-"
 
 // finishDeletions removes what deletions that a crash cut short have left in the data folder.
 func finishDeletions(dir string) error {
@@ -116,8 +106,9 @@ func finishDeletions(dir string) error {
 		return err
 	}
 	for _, entry := range entries {
-		if entry.IsDir() && strings.HasPrefix(entry.Name(), asidePrefix) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
+		if name, hidden := strings.CutPrefix(entry.Name(), hiddenPrefix); hidden && entry.IsDir() {
+			_, removing := blockio.RemoveHidden(blockio.OS, filepath.Join(dir, name), func() error { return nil })
+			err = errors.Join(err, removing)
 		}
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // follow begins to follow a stream, and returns its lines when the first is there.
@@ -149,8 +150,8 @@ func TestManyDeleteAtOnce(t *testing.T) {
 func TestADeletionThatACrashCutShort(t *testing.T) {
 	dir := t.TempDir()
 	makeStreams(t, dir, "a", "b")
-	aside := filepath.Join(dir, asidePrefix+"a-17") // it has another name, and perhaps some of its files are gone
-	if err := errors.Join(os.Rename(filepath.Join(dir, "a"), aside), os.Remove(filepath.Join(aside, "meta.inf")), os.Mkdir(filepath.Join(dir, asidePrefix+"b-18"), 0o700)); err != nil {
+	// It has another name, and perhaps some of its files are gone.
+	if err := errors.Join(blockio.HideStream(blockio.OS, filepath.Join(dir, "a")), os.Remove(filepath.Join(dir, hiddenPrefix+"a", "meta.inf"))); err != nil {
 		t.Fatal(err)
 	}
 	broker := startBroker(t, BrokerConfig{Dir: dir})

@@ -22,7 +22,7 @@ type streamInfo struct {
 	LastTime      *time.Time   `json:"lastTime,omitempty"`
 	LostMessages  uint64       `json:"lostMessages,omitempty"` // that the disk has spoilt
 	Failed        bool         `json:"failed,omitempty"`       // its disk has failed: it refuses messages until it has recovered
-	Full          string       `json:"full,omitempty"`         // why the last message was refused for want of room
+	Full          string       `json:"full,omitempty"`         // why there is no room for a message, or was none for the last one
 	Refused       *refusedInfo `json:"refused,omitempty"`      // it cannot be opened: nothing else is known of it
 	Lately        *latelyInfo  `json:"lately,omitempty"`       // in GET /streams
 }
@@ -123,6 +123,9 @@ func (h *handler) describe(topic *Topic) streamInfo {
 	}
 	if reason := topic.notes.full.Load(); reason != nil {
 		info.Full = string(*reason)
+	}
+	if isFullDisk(topic.Store.Err()) {
+		info.Full = "the disk is full"
 	}
 	if stats.Messages > 0 {
 		first, last := stats.FirstTime.UTC(), stats.LastTime.UTC()

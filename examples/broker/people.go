@@ -21,6 +21,8 @@ func forPeople(err error) string {
 	switch {
 	case isFullDisk(err):
 		what = "the disk is full"
+	case errors.Is(err, actors.ErrChanged):
+		what = "somebody else has changed or removed its files"
 	case errors.As(err, &reason):
 		what += " (" + reason.Error() + ")"
 	}

@@ -17,6 +17,7 @@ func TestACommandsErrorIsASentence(t *testing.T) {
 	}{
 		{syscall.ENOSPC, "taking in events: the disk is full" + told},
 		{syscall.EIO, "taking in events: the disk has failed (" + syscall.EIO.Error() + ")" + told},
+		{actors.ErrChanged, "taking in events: somebody else has changed or removed its files" + told},
 		{fmt.Errorf("some other way"), "taking in events: the disk has failed" + told},
 	} {
 		err := fmt.Errorf("taking in events: %w: %w: write 3 [17..40) sync: %w (9 publishers were told so)", actors.ErrOutcomeUnknown, actors.ErrFailed, row.cause)

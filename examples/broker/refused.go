@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // A refusal is a stream that is there and cannot be opened. The broker serves all others, and shows this one with
@@ -48,6 +49,8 @@ func (r *refusal) words() (what, todo string) {
 			"Copy its folder, then restore meta.inf from a backup, or restart the broker with -recreate-meta to go on with the limits that its flags say"
 	case errors.Is(r.cause, actors.ErrLocked):
 		return "another process has it open", "End that process; " + again
+	case errors.Is(r.cause, actors.ErrKey):
+		return "it is encrypted, and this broker has no key", "Use a program that has the key"
 	case errors.Is(r.cause, actors.ErrUnsupported):
 		return "it uses something that this version cannot handle", "Use the program that wrote it; the broker's log names what it is"
 	case errors.Is(r.cause, actors.ErrConfig):
@@ -75,7 +78,7 @@ func fileIn(err error) string {
 
 // isFullDisk reports whether an error is that of a disk, or of a share of one, that is full.
 func isFullDisk(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return errors.Is(blockio.NameCause(err), actors.ErrNoSpace)
 }
 
 // isOutOfFiles reports whether an error is that of a process, or of a system, with too many open files.

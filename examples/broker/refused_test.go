@@ -150,7 +150,7 @@ func TestAStreamThatEndedByItself(t *testing.T) {
 func TestEveryReasonHasWordsOfItsOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for _, cause := range []error{
-		errEnded, actors.ErrMetaLost, actors.ErrLocked, actors.ErrUnsupported, actors.ErrConfig, errFullDisk, errOutOfFiles,
+		errEnded, actors.ErrKey, actors.ErrMetaLost, actors.ErrLocked, actors.ErrUnsupported, actors.ErrConfig, errFullDisk, errOutOfFiles,
 		&os.PathError{Op: "open", Path: "/secret/place/meta.inf", Err: os.ErrPermission}, actors.ErrCorrupt, errors.New("anything else"),
 	} {
 		r := &refusal{stream: "a", cause: cause}

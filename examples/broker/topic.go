@@ -51,7 +51,7 @@ func (n *topicNotes) note(err error, bytes uint64) {
 	case err == nil:
 		n.bytes.Add(bytes)
 	case isFullDisk(err):
-		reason = "the disk is full"
+		reason = "the last message was refused, as the disk was full"
 	case errors.Is(err, actors.ErrMaxBytes), errors.Is(err, actors.ErrMaxMsgs):
 		reason = "the stream is full, and refuses new messages"
 	default:

@@ -136,7 +136,7 @@ func TestWhatIsWrongIsShown(t *testing.T) {
 		t.Errorf("its row says %q", text)
 	}
 	for stream, says := range map[string]string{
-		`{name: "a", failed: true}`: "The disk of a has failed.", `{name: "a", failed: true, full: "the disk is full"}`: "The last message for a was refused: the disk is full.",
+		`{name: "a", failed: true}`: "The disk of a has failed.", `{name: "a", failed: true, full: "the disk is full"}`: "There is no room in a: the disk is full.",
 		`{name: "a", lostMessages: 2}`: "Messages are lost: 2 of a.",
 	} {
 		text := evaluate[string](w, `showAlerts([`+stream+`]), document.querySelector("#alerts").hidden ? "" : document.querySelector("#alerts").textContent`)

@@ -133,7 +133,7 @@ function alertsOf(stream) {
     found.push([`The disk of ${stream.name} has failed.`, "New messages are refused; it comes back by itself when the disk does. The log says what failed."]);
   }
   if (stream.full) {
-    found.push([`The last message for ${stream.name} was refused: ${stream.full}.`, "Make room; it goes on by itself."]);
+    found.push([`There is no room in ${stream.name}: ${stream.full}.`, "Make room; it goes on by itself."]);
   }
   if (stream.lostMessages > 0) {
     found.push([`Messages are lost: ${number.format(stream.lostMessages)} of ${stream.name}.`,
