@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -151,6 +152,17 @@ func parseBatch(stream string, body []byte, mostBytes int) (messages []actors.Ba
 	return messages, numbers, nil
 }
 
+// halfCharacter reports whether a line has an escape such as \ud800 alone, in place of which encoding/json has put U+FFFD:
+// what would be stored is not what was sent.
+func halfCharacter(text []byte, line *batchLine) bool {
+	has := func(s string) bool { return strings.ContainsRune(s, utf8.RuneError) }
+	put := has(line.Subject) || line.Payload != nil && has(*line.Payload)
+	for name, values := range line.Header {
+		put = put || has(name) || slices.ContainsFunc(values, has)
+	}
+	return put && !has(string(text)) && !bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`))
+}
+
 // parseLine reads a line, and checks what can be said of it before its turn comes.
 func parseLine(stream string, text []byte, mostBytes int) (message actors.BatchMessage, err error) {
 	if !utf8.Valid(text) {
@@ -164,6 +176,9 @@ func parseLine(stream string, text []byte, mostBytes int) (message actors.BatchM
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return message, fmt.Errorf("%w: there is more behind the object", errBadLine)
+	}
+	if halfCharacter(text, &line) {
+		return message, fmt.Errorf("%w: an escape in it is half of a character; payloadBase64 takes any bytes", errBadLine)
 	}
 	if line.Payload != nil && line.PayloadBase64 != nil {
 		return message, fmt.Errorf("%w: it has both payload and payloadBase64", errBadLine)

@@ -45,6 +45,21 @@ func TestABatchIsStoredAsOne(t *testing.T) {
 	}
 }
 
+// TestTextOfABatchStaysAsItIs, escapes and the replacement character itself included.
+func TestTextOfABatchStaysAsItIs(t *testing.T) {
+	s := startSite(t, BrokerConfig{})
+	s.publish("/streams/a/a", "x")
+	for text, want := range map[string]string{`\ud83d\ude00`: "\U0001f600", `\uFFFD`: "\ufffd", "\ufffd": "\ufffd", `a\n\u0000`: "a\n\x00"} {
+		_, answer, content := s.batch("/streams/a", `{"subject":"a","payload":"`+text+`"}`)
+		if answer.First == 0 {
+			t.Fatalf("%s: %s", text, content)
+		}
+		if got := s.read(fmt.Sprintf("/streams/a/messages?from=%d", answer.First))[0]; *got.Payload != want {
+			t.Errorf("%s is %q, want %q", text, *got.Payload, want)
+		}
+	}
+}
+
 // TestABadLineRefusesAllOfABatch, and is named.
 func TestABadLineRefusesAllOfABatch(t *testing.T) {
 	s := startSite(t, BrokerConfig{MaxMsgSize: 1000, MaxBytes: 1 << 20})
@@ -64,6 +79,8 @@ func TestABadLineRefusesAllOfABatch(t *testing.T) {
 		{"both payloads", `{"subject":"a","payload":"","payloadBase64":""}` + "\n" + good, 400, "line 1: it is no message: it has both"},
 		{"not base64", good + `{"subject":"a","payloadBase64":"?"}`, 400, "line 2"},
 		{"not UTF-8", good + "{\"subject\":\"a\",\"payload\":\"\xff\"}", 400, "line 2: it is no message: it is not UTF-8"},
+		{"half a character", good + `{"subject":"a","payload":"\ud800"}`, 400, "line 2: it is no message: an escape"},
+		{"half a character in a header", good + `{"subject":"a","header":{"a":["\udc00"]}}`, 400, "line 2: it is no message: an escape"},
 		{"no subject", good + "{}", 400, "line 2: bad name"},
 		{"another stream's subject", good + `{"subject":"b"}`, 400, "line 2: bad name"},
 		{"a header that cannot be", good + `{"subject":"a","header":{"a b":["c"]}}`, 400, "line 2: invalid header"},

@@ -178,6 +178,26 @@ func TestRatesSurviveAReload(t *testing.T) {
 	}
 }
 
+// TestMessagesAndStreamsAreRemovedOnThePage, when whoever clicks says that it is meant.
+func TestMessagesAndStreamsAreRemovedOnThePage(t *testing.T) {
+	w, ok := open(t, t.TempDir(), 1280, 800)
+	if !ok {
+		return
+	}
+	for i := range 3 {
+		w.publish("/streams/a/a", fmt.Sprint(i))
+	}
+	w.publish("/streams/b/b", "x")
+	w.look()
+	w.until(`document.querySelectorAll("#messages li").length === 3`)
+	w.run(chromedp.Click(`#messages li:nth-child(2) button`))
+	w.until(`document.querySelectorAll("#messages li").length === 2 && document.querySelector("#removed").textContent === "1 removed from a"`)
+	w.run(chromedp.Evaluate[chromedp.Void](`confirm = () => false`), chromedp.Click(`#delete`))
+	w.run(chromedp.Evaluate[chromedp.Void](`confirm = (words) => words.startsWith("Delete the stream a ")`), chromedp.Click(`#delete`))
+	w.until(`document.querySelectorAll("#streams tr").length === 1 && document.querySelector("#removed").textContent === "The stream a is deleted."`)
+	w.until(`document.querySelector("#messages-heading").textContent === "Last messages of b"`)
+}
+
 // TestARefusalIsNoSilence: the page tells the two apart.
 func TestARefusalIsNoSilence(t *testing.T) {
 	w, ok := open(t, t.TempDir(), 1280, 800)
