@@ -57,6 +57,7 @@ func (c *chunkCache) put(file *compressedFile, index int, data []byte) {
 		return // somebody else has decoded it, too
 	}
 	c.found[key] = c.recent.PushFront(&decodedChunk{key, data})
+	file.kept++
 	c.bytes += int64(len(data))
 	for c.bytes > c.most {
 		c.drop(c.recent.Back())
@@ -67,17 +68,18 @@ func (c *chunkCache) put(file *compressedFile, index int, data []byte) {
 func (c *chunkCache) drop(e *list.Element) {
 	d := c.recent.Remove(e).(*decodedChunk)
 	delete(c.found, d.key)
+	d.key.file.kept--
 	c.bytes -= int64(len(d.data))
 }
 
-// forget drops the chunks of a file that is closed.
+// forget drops the chunks of a file that is closed: mostly there are few, or none.
 func (c *chunkCache) forget(file *compressedFile) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := range file.chunks {
+	for i := 0; file.kept > 0 && i < len(file.chunks); i++ {
 		if e := c.found[chunkKey{file, i}]; e != nil {
 			c.drop(e)
 		}

@@ -291,6 +291,7 @@ func TestTheCacheOfChunks(t *testing.T) {
 			}
 			require.Equal(t, int64(len(recent)*size), cache.bytes)
 			require.Len(t, cache.found, len(recent))
+			require.Equal(t, len(recent), files[0].kept+files[1].kept)
 		}
 		cache.put(files[0], 0, make([]byte, most*size+1))
 		require.LessOrEqual(t, cache.bytes, int64(most*size))

@@ -21,6 +21,7 @@ type compressedFile struct {
 	chunks  []chunk
 	size    int64
 	cache   *chunkCache
+	kept    int          // how many chunks are in the cache, which guards it
 	source  *BlockSource // nil when nobody else reads the block
 	id      uint32       // of the block in it
 	retired uint64       // how often the block had been overwritten when the file was opened
