@@ -32,7 +32,7 @@ type Block struct {
 
 	// Guarded by the cache's mu.
 	kept bool
-	heap int64 // bytes that the cache counts for the description
+	heap int64 // bytes that the cache counts for the description, and for the list of chunks
 }
 
 // openBlock opens the file of a block. Nobody uses the block yet.

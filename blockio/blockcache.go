@@ -18,7 +18,7 @@ type BlockCache struct {
 	entries map[blockKey]*cacheEntry
 	ring    []*Block // those of the entries that are ready; the clock hand goes round it
 	hand    int
-	heap    int64      // bytes on the heap for descriptions of the blocks in the ring
+	heap    int64      // bytes on the heap for descriptions of the blocks in the ring, and for lists of chunks
 	old     []*oldFile // of all sources, the one that was replaced first in front
 
 	chunks *chunkCache // of compressed blocks
@@ -42,7 +42,8 @@ type cacheEntry struct {
 }
 
 // NewBlockCache returns a cache that keeps at most so many blocks open, and at most
-// mostHeap bytes of memory for what Block.Description makes of them. Blocks in use are
+// mostHeap bytes of memory for what Block.Description makes of them, and for where
+// the chunks of compressed ones are. Blocks in use are
 // not closed, and one block is kept whatever the bounds are.
 func NewBlockCache(most int, mostHeap int64) *BlockCache {
 	return &BlockCache{
@@ -156,6 +157,8 @@ func (c *BlockCache) fill(e *cacheEntry, o LeaseOptions) (*Block, error) {
 		b.refs.Add(1) // the cache's
 		b.used.Store(true)
 		b.kept = true
+		b.heap = heapOf(b.file)
+		c.heap += b.heap
 		c.ring = append(c.ring, b)
 		out = c.evict()
 	default: // it was forgotten meanwhile, so only the caller gets it

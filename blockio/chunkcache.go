@@ -30,6 +30,14 @@ func newChunkCache(most int64) *chunkCache {
 	return &chunkCache{most: most, recent: list.New(), found: make(map[chunkKey]*list.Element)}
 }
 
+// heapOf returns how much memory the list of the chunks of a file takes, 0 when it is not compressed.
+func heapOf(file File) int64 {
+	if c, ok := file.(*compressedFile); ok {
+		return int64(cap(c.chunks)) * chunkHeap
+	}
+	return 0
+}
+
 // get returns a chunk, or nil.
 func (c *chunkCache) get(file *compressedFile, index int) []byte {
 	if c == nil {

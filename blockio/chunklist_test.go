@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"os"
 	"slices"
 	"testing"
 
@@ -114,4 +115,29 @@ func TestChunkListGolden(t *testing.T) {
 	want := []byte("\x98\x18\x00\x00" + "\x01\x00\x02\x00\x03\x00\x34\x12" + "\x00\x20\x00\x00" + "\x04\x00\x00\x00")
 	want = binary.LittleEndian.AppendUint32(want, crc32.Checksum(want[4:], crc32.MakeTable(crc32.Castagnoli)))
 	require.Equal(t, append(want, "MCHL"...), list)
+}
+
+// TestListsOfChunksAreBoundedInMemory: blocks are closed for the lists of those that are opened after them.
+func TestListsOfChunksAreBoundedInMemory(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(BlocksDir(dir), 0o700))
+	plain, _ := compressedBlock(1000)
+	file := Compress(plain)
+	opened, _ := openCounted(t, file)
+	each := heapOf(opened)
+	require.Greater(t, each, int64(len(plain)/CompressedChunk*16))
+	cache := NewBlockCache(100, 5*each+1)
+	source := cache.Source(OS, dir, "S")
+	defer source.Close()
+	for id := uint32(1); id <= 20; id++ {
+		require.NoError(t, os.WriteFile(BlockPath(dir, id), file, 0o600))
+		block, err := source.Lease(BlockRef{ID: id}, LeaseOptions{Whole: true, Keep: true})
+		require.NoError(t, err)
+		block.Release()
+		require.Equal(t, min(int(id), 5), cache.Open())
+	}
+	source.Forget(20)
+	source.Close()
+	require.Zero(t, cache.Open())
+	require.Zero(t, cache.heap)
 }

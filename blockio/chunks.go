@@ -70,6 +70,9 @@ type chunk struct {
 	size   int64 // there
 }
 
+// chunkHeap is how much memory a chunk takes, in bytes.
+const chunkHeap = 40
+
 // findChunks lists the chunks of an S2 stream that begins at an offset, up to the last bytes of the file, which are
 // those of the plain block. declared is how long that is said to be. Where the list cannot go on it does so at the
 // next chunk that is whole. What lies between is lost: as much as was declared and is not found elsewhere.
