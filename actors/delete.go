@@ -40,7 +40,7 @@ type DeleteOptions struct {
 // may be back after a loss of power. After any other error of the file system, and when the context ends, either the
 // stream is as it was, or there is none, and what is left is removed as after a crash.
 func Delete(ctx context.Context, dir, name string, o DeleteOptions) error {
-	if err := ValidName(name); err != nil || dir == "" {
+	if err := storedName(name); err != nil || dir == "" {
 		return fmt.Errorf("%w: delete %q in %q: %w", ErrConfig, name, dir, err)
 	}
 	if o.FS == nil {

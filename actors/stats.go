@@ -34,6 +34,7 @@ type Stats struct {
 	// for the stream, or the schedule is a raw message that is none.
 	Fired, PassedOver uint64
 
+	Consumers     int       // that are registered, see Store.AddConsumer
 	Groups        Histogram // records in a group
 	SyncSeconds   Histogram // time that a group's commit took, in seconds
 	MailboxDepth  int       // operations that the store actor has not looked at
@@ -132,6 +133,7 @@ func (s *Store) Stats() Stats {
 		Groups:       s.meters.groups.histogram(groupBounds, 1),
 		SyncSeconds:  s.meters.syncs.histogram(syncBounds, time.Nanosecond.Seconds()),
 		MailboxDepth: s.mailbox.UserMessageCount(),
+		Consumers:    s.consumers.count(),
 		InFlight:     ops, InFlightBytes: bytes,
 		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(), Crashes: s.meters.crashes.Load(),
 		Unindexed: c.Unindexed, Indexed: s.meters.indexed.Load(), BadIndexes: s.meters.badIndexes.Load(),

@@ -145,6 +145,8 @@ func (a *storeActor) receive(ctx actor.Context) {
 		a.onRenew(ctx, m)
 	case *lossReport:
 		a.onLoss(m)
+	case *endRequest:
+		a.onEnd(m)
 	case *readyOp:
 		a.onReady(m)
 	case *watchOp:

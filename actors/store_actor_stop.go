@@ -97,7 +97,8 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 		a.proveEnd()
 	}
 	a.abort()
-	a.final = errors.Join(a.final, a.failure.reason, a.files.Blocks.Close(), a.letGo())
+	ended := a.endConsumers()
+	a.final = errors.Join(a.final, a.failure.reason, ended, a.files.Blocks.Close(), a.letGo())
 	a.engine.Release()
 	a.published.Close()
 	a.source.Blocks().Close()

@@ -49,13 +49,14 @@ type stream struct {
 	lossReports atomic.Int64
 
 	// gone is closed when the store takes no more operations, and nothing of it runs any more.
-	gone     chan struct{}
-	final    error                 // what every Stop returns; set before gone is closed
-	stopped  atomic.Bool           // a stop was asked for, or the actor is being stopped
-	failing  atomic.Bool           // writes are refused until the store has recovered
-	cause    atomic.Pointer[error] // what they are refused with then, nil while they are not
-	deletion deletion
-	gaveUp   atomic.Bool // and it does not recover by itself any more, after too many crashes
+	gone      chan struct{}
+	final     error                 // what every Stop returns; set before gone is closed
+	stopped   atomic.Bool           // a stop was asked for, or the actor is being stopped
+	failing   atomic.Bool           // writes are refused until the store has recovered
+	cause     atomic.Pointer[error] // what they are refused with then, nil while they are not
+	deletion  deletion
+	consumers consumers
+	gaveUp    atomic.Bool // and it does not recover by itself any more, after too many crashes
 }
 
 // reject answers a data message that the mailbox does not take.

@@ -38,7 +38,7 @@ func figures(name string) *source {
 		Name: name, Blocks: 11, Failed: true, Stored: 12,
 		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15, RemovedPer: 28, RemovedRequest: 29, RemovedTTL: 34,
 		RefusedMsgs: 16, RefusedBytes: 17, RefusedPer: 30, RefusedSize: 18, RefusedSequence: 19, Duplicates: 31, Fired: 32, PassedOver: 33,
-		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, GaveUp: true, Crashes: 35, Indexed: 26, BadIndexes: 27,
+		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, GaveUp: true, Crashes: 35, Consumers: 36, Indexed: 26, BadIndexes: 27,
 		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
 		SyncSeconds: actors.Histogram{Bounds: []float64{0.001, 0.002}, Counts: []uint64{0, 7, 0}, Sum: 0.0105, Count: 7},
 	}}
@@ -60,6 +60,9 @@ millrace_commit_duration_seconds_bucket{stream="ORDERS",le="0.002"} 7
 millrace_commit_duration_seconds_bucket{stream="ORDERS",le="+Inf"} 7
 millrace_commit_duration_seconds_sum{stream="ORDERS"} 0.0105
 millrace_commit_duration_seconds_count{stream="ORDERS"} 7
+# HELP millrace_consumers Consumers that are registered.
+# TYPE millrace_consumers gauge
+millrace_consumers{stream="ORDERS"} 36
 # HELP millrace_crashes_total Panics in the store, each of which is a bug.
 # TYPE millrace_crashes_total counter
 millrace_crashes_total{stream="ORDERS"} 35

@@ -46,6 +46,8 @@ var numbers = []number{
 		func(s *actors.Stats) float64 { return seconds(s.LastTime) }),
 	gauge("blocks", "Block files.",
 		func(s *actors.Stats) float64 { return float64(s.Blocks) }),
+	gauge("consumers", "Consumers that are registered.",
+		func(s *actors.Stats) float64 { return float64(s.Consumers) }),
 	total("stored_messages_total", "Messages stored.",
 		func(s *actors.Stats) float64 { return float64(s.Stored) }),
 	total("duplicate_messages_total", "Messages that were offered again, and were not stored again.",

@@ -29,6 +29,7 @@ func targets() map[string][]seed {
 		"blockio/blockindex FuzzPage":       pages(),
 		"blockio/streamstate FuzzIndex":     stateIndexes(),
 		"blockio/streamstate FuzzSet":       stateSets(),
+		"blockio/streamstate FuzzReplica":   stateReplicas(),
 		"blockio/streamstate FuzzTTLs":      stateTTLs(),
 		"blockio/streamstate FuzzSchedules": stateSchedules(),
 		"internal/msgheader FuzzBlock":      headerBlocks(),

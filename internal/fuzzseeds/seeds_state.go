@@ -76,3 +76,23 @@ func expiries(valid []byte) []seed {
 	add("entries-highest", with(valid, func(b []byte) { binary.LittleEndian.PutUint64(b[1:], 1<<64-1) }))
 	return list
 }
+
+// stateReplicas are encoded states: see FuzzReplica.
+func stateReplicas() []seed {
+	r := &streamstate.Replica{Messages: 20, Bytes: 999, First: 2, Last: 5000, Failed: 3, Deleted: []streamstate.Range{{First: 3, Last: 8}, {First: 10, Last: 4987}}}
+	valid := r.Append(nil)
+	r.Messages, r.Deleted = 1000, nil
+	for s := uint64(4); s < 4096; s += 2 {
+		r.Deleted = append(r.Deleted, streamstate.Range{First: s, Last: s})
+	}
+	sets := r.Append(nil)
+	var list []seed
+	add := func(name string, data []byte) { list = append(list, seed{name, []any{data}}) }
+	add("runs", valid)
+	add("sets", sets)
+	add("empty", (&streamstate.Replica{}).Append(nil))
+	add("later-version", with(valid, func(b []byte) { b[1] = 2 }))
+	add("cut", sets[:len(sets)-9])
+	add("run-highest", append(slices.Clone(valid), 33, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	return list
+}

@@ -36,7 +36,7 @@ var walls = map[string][]string{
 	"actors/internal/read":    {"blockio", "blockio/blockindex", "engine", "engine/subjects"},
 	"actors": {
 		"actors/internal/disk", "actors/internal/mailbox", "actors/internal/read",
-		"blockio", "blockio/archive", "blockio/blockindex", "blockio/sealed", "engine",
+		"blockio", "blockio/archive", "blockio/blockindex", "blockio/sealed", "blockio/streamstate", "engine",
 	},
 }
 
