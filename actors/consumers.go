@@ -65,6 +65,10 @@ func (s *Store) AddConsumer(c Consumer) (dir string, err error) {
 	return dir, nil
 }
 
+// ConsumerFiles returns the file system by which consumers have to read and write their files: it encrypts those of a
+// stream that is encrypted, for a server, and for snapshots.
+func (s *Store) ConsumerFiles() blockio.FS { return s.config.FS }
+
 // RemoveConsumer takes a consumer out, without stopping it. Its folder stays. It never fails, and reports whether it was
 // registered.
 func (s *Store) RemoveConsumer(c Consumer) bool {
