@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -111,7 +112,7 @@ func (a *storeActor) beginUpdate(o *op) error {
 		meta.Subjects, changed = slices.Clone(list), true
 	}
 	next, means := mergePublishing(&meta, o.config, a.publishing)
-	if err := checkSchedules(&meta); err != nil {
+	if err := errors.Join(checkSchedules(&meta), checkDiscard(a.meta, &meta)); err != nil {
 		return err
 	}
 	u := &configUpdate{op: o, meta: &meta, limits: a.limitsOf(&meta), publishing: next, syncing: a.syncing.with(o.config)}

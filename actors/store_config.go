@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -15,6 +16,8 @@ import (
 // AllowMsgSchedules: schedules that are in the stream already are looked for in the background. And Compression.
 // And Sync with SyncEvery, which are not stored: what was acknowledged before is durable first, so that it is as safe
 // as the old level said and the new one says.
+// A change is refused that a nats-server would refuse: DiscardNewPer needs DiscardNew and MaxMsgsPer, AllowMsgSchedules
+// excludes DiscardNew, and the name stays. Other than there, what a switch has turned on can be turned off again.
 // Whatever else config has is not looked at, but for Name, which has to be that of the stream, and for what
 // Validate refuses.
 //
@@ -36,6 +39,18 @@ func (s *Store) UpdateConfig(ctx context.Context, config Config) error {
 
 func (o *op) fillConfig(config Config) {
 	o.config, o.command = &config, &engine.Flush{} // for its size
+}
+
+// checkDiscard refuses a change to what a nats-server takes no stream with, and would not serve one: new messages of a
+// full subject are to be discarded, and there are none or none is full.
+func checkDiscard(before, after *blockio.StreamMeta) error {
+	wrong := func(m *blockio.StreamMeta) bool {
+		return m.DiscardNewPerSubj && (limitsOf(m).Discard != engine.DiscardNew || m.MaxMsgsPerSubject <= 0)
+	}
+	if wrong(after) && !wrong(before) {
+		return fmt.Errorf("%w: DiscardNewPer without DiscardNew and MaxMsgsPer", ErrConfig)
+	}
+	return nil
 }
 
 // checkUpdate refuses a configuration that an open stream cannot take.

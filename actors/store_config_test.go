@@ -164,6 +164,9 @@ func TestUpdateConfigRefused(t *testing.T) {
 	}{
 		{"an empty name", actors.Config{MaxMsgs: 1}},
 		{"a changed name", actors.Config{Name: "OTHERS", MaxMsgs: 1}},
+		{"DiscardNewPer while old ones are discarded", actors.Config{Name: "ORDERS", MaxMsgs: 1, MaxMsgsPer: 1, DiscardNewPer: actors.On}},
+		{"DiscardNewPer without MaxMsgsPer", actors.Config{Name: "ORDERS", MaxMsgs: 1, Discard: actors.DiscardNew, DiscardNewPer: actors.On}},
+		{"schedules where new ones are discarded", actors.Config{Name: "ORDERS", MaxMsgs: 1, Discard: actors.DiscardNew, AllowMsgSchedules: actors.On}},
 		{"what Open refuses", actors.Config{Name: "ORDERS", MaxMsgs: 1, MaxAge: time.Microsecond}},
 	} {
 		t.Run(row.name, func(t *testing.T) { require.ErrorIs(t, s.UpdateConfig(t.Context(), row.config), actors.ErrConfig) })
@@ -258,7 +261,9 @@ func TestLimitsInForceAfterAChange(t *testing.T) {
 	set(actors.Config{MaxMsgsPer: 3, DiscardNewPer: actors.On})
 	refused(nil)
 	refused(actors.ErrMaxMsgsPerSubject)
-	set(actors.Config{MaxMsgsPer: -1, MaxMsgs: 3})
+	require.ErrorIs(t, s.UpdateConfig(t.Context(), actors.Config{Name: "ORDERS", MaxMsgsPer: -1}), actors.ErrConfig)
+	require.ErrorIs(t, s.UpdateConfig(t.Context(), actors.Config{Name: "ORDERS", Discard: actors.DiscardOld}), actors.ErrConfig)
+	set(actors.Config{MaxMsgsPer: -1, MaxMsgs: 3, DiscardNewPer: actors.Off})
 	refused(actors.ErrMaxMsgs)
 	set(actors.Config{Discard: actors.DiscardOld, MaxMsgSize: 1})
 	refused(actors.ErrTooLarge)
@@ -273,7 +278,7 @@ func TestLimitsInForceAfterAChange(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(3), meta.MaxMsgs)
 	require.Equal(t, int64(-1), meta.MaxMsgsPerSubject)
-	require.True(t, meta.DiscardNewPerSubj)
+	require.False(t, meta.DiscardNewPerSubj)
 }
 
 // TestAConfigurationThatCannotBeStored leaves the old one in force, whichever operation on the disk fails.
