@@ -118,6 +118,26 @@ func TestDeleteLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestDeleteNeedsNoKey of an encrypted stream.
+func TestDeleteNeedsNoKey(t *testing.T) {
+	config := actors.Config{
+		Dir: t.TempDir(), Cipher: actors.CipherChaCha20, BlockSize: 4096,
+		Key: actors.ServerKey("$G", "a key that is long enough, perhaps"),
+	}
+	s := openToFail(t, config)
+	for i := range 40 {
+		mustStore(t, s, subjectOf(i), string(payloadOf(i)))
+	}
+	require.NoError(t, s.Stop(t.Context()))
+	require.NoError(t, actors.Delete(t.Context(), config.Dir, "ORDERS", actors.DeleteOptions{}))
+	entries, err := os.ReadDir(config.Dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	s = openToFail(t, config)
+	mustStore(t, s, "a", "anew")
+	require.NoError(t, s.Delete(t.Context(), actors.DeleteOptions{}))
+}
+
 // TestDeleteIsToldToTakers: all goes in one notice, and no bytes are given back twice.
 func TestDeleteIsToldToTakers(t *testing.T) {
 	s, _ := streamToDelete(t, blocktest.NewMemFS())
