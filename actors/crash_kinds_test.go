@@ -198,7 +198,7 @@ func live(t *testing.T, kind string, at int, level SyncLevel) map[string]int {
 		shared := NewRuntime(RuntimeConfig{})
 		shared.plant = found.plant
 		config := Config{
-			Dir: "data", Name: "ORDERS", FS: files, Runtime: shared, BlockSize: minBlockSize, IndexFrom: 1,
+			Dir: "data", Name: "ORDERS", FS: files, Runtime: shared, BlockSize: 4096, IndexFrom: 1,
 			AllowMsgSchedules: On, RetryMin: time.Millisecond, Compression: On, Sync: level,
 		}
 		s, err := Open(t.Context(), faultSystem, config)

@@ -293,7 +293,7 @@ func TestHammer(t *testing.T) {
 			}})
 			shared.plant = h.plant
 			h.config = Config{
-				Dir: t.TempDir(), Name: "ORDERS", Runtime: shared, BlockSize: minBlockSize, IndexFrom: 1,
+				Dir: t.TempDir(), Name: "ORDERS", Runtime: shared, BlockSize: 4096, IndexFrom: 1,
 				RetryMin: time.Millisecond, RetryMax: 4 * time.Millisecond, NoPreallocation: true,
 			}
 			h.run(*crashSeed)
