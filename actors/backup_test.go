@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,33 +80,42 @@ func TestBackupsOfEmptyStreams(t *testing.T) {
 	}
 }
 
-// TestBackupsGoOnBehindDamage, and say what is missing; without somebody to tell, they are refused.
+// TestBackupsGoOnBehindDamage, whether it is known already or not, and say what is missing; without somebody to tell, damage
+// that is not known yet is an error.
 func TestBackupsGoOnBehindDamage(t *testing.T) {
-	mem := blocktest.NewMemFS()
-	config := actors.Config{FS: mem, Dir: "data", Name: "ORDERS", BlockSize: 4 << 10}
-	s, _ := backedUp(t, config)
-	require.NoError(t, s.Stop(t.Context()))
-	data, err := blockio.ReadFile(mem, "data/ORDERS/msgs/1.blk", 1<<20)
-	require.NoError(t, err)
-	data[len(data)/2] ^= 1
-	require.NoError(t, blockio.ReplaceFile(mem, "data/ORDERS/msgs/1.blk", data))
-	config.ReadOnly = true
-	s = open(t, config)
-	var w bytes.Buffer
-	_, err = s.Backup(t.Context(), &w, actors.BackupOptions{})
-	if err == nil { // recovery has found it
+	for _, known := range []bool{false, true} {
+		mem := blocktest.NewMemFS()
+		config := actors.Config{FS: mem, Dir: "data", Name: "ORDERS", BlockSize: 4 << 10, IndexFrom: 1}
+		if known {
+			config.IndexFrom = -1 // so that the block is read when the stream is opened
+		}
+		s, _ := backedUp(t, config)
+		eventually(t, func() bool { return s.Stats().Unindexed == 0 })
+		require.NoError(t, s.Stop(t.Context()))
+		require.NoError(t, mem.Rot("data/ORDERS/msgs/1.blk", func(data []byte) []byte { data[len(data)/2] ^= 1; return data }))
+		config.ReadOnly = true
+		s = open(t, config)
+		state, err := s.FastState(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, known, state.LostMessages == 1)
+		var w bytes.Buffer
+		if _, err = s.Backup(t.Context(), &w, actors.BackupOptions{}); !known {
+			require.ErrorIs(t, err, actors.ErrCorrupt)
+		} else {
+			require.NoError(t, err)
+		}
 		w.Reset()
-	} else {
-		require.ErrorIs(t, err, actors.ErrCorrupt)
+		told := 0
+		info, err := s.Backup(t.Context(), &w, actors.BackupOptions{Damage: func(*blockio.CorruptionError) { told++ }})
+		require.NoError(t, err)
+		require.Equal(t, known, told == 0)
+		require.EqualValues(t, 1, info.Lost)
+		require.EqualValues(t, 113, info.Messages)
+		config = actors.Config{FS: blocktest.NewMemFS(), Dir: "data", Name: "COPY"}
+		restored, err := actors.RestoreBackup(t.Context(), quiet, config, &w, actors.RestoreBackupOptions{})
+		require.NoError(t, err)
+		require.EqualValues(t, 113, restored.Messages)
 	}
-	w.Reset()
-	info, err := s.Backup(t.Context(), &w, actors.BackupOptions{Damage: func(*blockio.CorruptionError) {}})
-	require.NoError(t, err)
-	require.EqualValues(t, 1, info.Lost)
-	require.EqualValues(t, 113, info.Messages)
-	restored, err := actors.RestoreBackup(t.Context(), quiet, actors.Config{FS: blocktest.NewMemFS(), Dir: "data", Name: "COPY"}, &w, actors.RestoreBackupOptions{})
-	require.NoError(t, err)
-	require.EqualValues(t, 113, restored.Messages)
 }
 
 // TestBrokenBackupsAreRefused, and nothing is left of them.
@@ -191,4 +203,74 @@ func TestBrokenBackupsAreRefused(t *testing.T) {
 	require.EqualValues(t, 60, info.LastSequence)
 	require.Greater(t, info.Messages, uint64(30))
 	require.Less(t, info.Messages, uint64(60))
+}
+
+// TestBackupOfAServer: what nats-server 2.15.2 has written is restored, and given out again in the same way.
+// docs/backups.md has the program that made it.
+func TestBackupOfAServer(t *testing.T) {
+	data, err := os.ReadFile("testdata/backup/backup-2.15.2.s2")
+	require.NoError(t, err)
+	config := actors.Config{FS: blocktest.NewMemFS(), Dir: "data", Name: "BACKED"}
+	info, err := actors.RestoreBackup(t.Context(), quiet, config, bytes.NewReader(data), actors.RestoreBackupOptions{
+		Consumer: func(name string, state []byte) error {
+			require.Equal(t, "C", name)
+			require.Contains(t, string(state), `"durable_name":"C"`)
+			return nil
+		},
+	})
+	require.NoError(t, err)
+	require.Equal(t, actors.RestoreBackupInfo{FirstSequence: 2, LastSequence: 20, Messages: 16, Expected: 16, Consumers: 1}, info)
+	s := open(t, config)
+	var entries []archive.Entry
+	var w bytes.Buffer
+	_, err = s.Backup(t.Context(), &w, actors.BackupOptions{})
+	require.NoError(t, err)
+	for _, of := range [][]byte{data, w.Bytes()} {
+		r := archive.NewMessageReader(t.Context(), bytes.NewReader(of), 0)
+		var found []archive.Entry
+		for {
+			e, err := r.Next()
+			if err != nil {
+				require.ErrorIs(t, err, io.EOF)
+				break
+			}
+			if e.Sequence > 0 {
+				e.Header, e.Payload = bytes.Clone(e.Header), bytes.Clone(e.Payload)
+				found = append(found, e)
+			}
+		}
+		if entries != nil {
+			require.Equal(t, entries, found)
+		}
+		entries = found
+	}
+	require.Len(t, entries, 16)
+}
+
+// TestSourcesOfAServer: the file in which nats-server 2.15 keeps how far it has got with its sources stays as it is, until
+// sequences are used again.
+func TestSourcesOfAServer(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/sourcing/streams")))
+	path := filepath.Join(dir, "SOURCING", blockio.SourcesFile)
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	config := actors.Config{Dir: dir, Name: "SOURCING"}
+	s := open(t, config)
+	state, err := s.FastState(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 16, state.Messages)
+	require.EqualValues(t, 16, state.LastSequence)
+	_, err = s.StoreMsg(t.Context(), "orders.0", nil, []byte("ours"))
+	require.NoError(t, err)
+	_, err = s.PurgeEx(t.Context(), actors.Filters{}, 5, 0)
+	require.NoError(t, err)
+	require.NoError(t, s.Stop(t.Context()))
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	s = open(t, config)
+	_, err = s.Truncate(t.Context(), 10)
+	require.NoError(t, err)
+	require.NoFileExists(t, path)
 }

@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -59,4 +60,30 @@ func ExampleStore_Verify() {
 	}
 	fmt.Println(report.Messages, "message,", report.Damage, "damaged,", report.Lost, "lost")
 	// Output: 1 message, 0 damaged, 0 lost
+}
+
+// A backup has the messages of a stream, in the format of nats-server 2.15. It is restored with a configuration of its own.
+func ExampleRestoreBackup() {
+	store, stop := openExample()
+	defer stop()
+	ctx := context.Background()
+	if _, err := store.StoreMsg(ctx, "orders.new", nil, []byte("two millstones")); err != nil {
+		log.Fatal(err)
+	}
+	var backup bytes.Buffer
+	if _, err := store.Backup(ctx, &backup, actors.BackupOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "millrace")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	config := actors.Config{Dir: dir, Name: "COPY", MaxMsgs: 1000}
+	info, err := actors.RestoreBackup(ctx, newSystem(), config, &backup, actors.RestoreBackupOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(info.Messages, "of", info.Expected)
+	// Output: 1 of 1
 }

@@ -1,8 +1,10 @@
 package actors_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -48,7 +50,10 @@ func TestForeignWritesAreNoticed(t *testing.T) {
 		for _, stop := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				fs := blocktest.NewMemFS()
-				s := openToFail(t, actors.Config{FS: fs, Dir: "data", BlockSize: 4 << 10, NoPreallocation: true})
+				var log bytes.Buffer // of which the handler takes one line at a time
+				s := openToFail(t, actors.Config{
+					FS: fs, Dir: "data", BlockSize: 4 << 10, NoPreallocation: true, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				})
 				store := func() error {
 					_, err := s.StoreMsg(t.Context(), "a", nil, make([]byte, 1000))
 					return err
@@ -68,6 +73,7 @@ func TestForeignWritesAreNoticed(t *testing.T) {
 					break
 				}
 				err := s.Stop(context.Background())
+				require.NotContains(t, log.String(), "will try to recover")
 				require.ErrorIs(t, err, actors.ErrChanged)
 				require.ErrorContains(t, err, row.what)
 			})

@@ -25,6 +25,7 @@ func targets() map[string][]seed {
 		"blockio FuzzEndProof":              endProofs(),
 		"blockio FuzzLost":                  lostFiles(),
 		"blockio/archive FuzzRead":          archives(),
+		"blockio/archive FuzzMessages":      messageArchives(),
 		"blockio/blockindex FuzzOpen":       indexes(),
 		"blockio/blockindex FuzzPage":       pages(),
 		"blockio/streamstate FuzzIndex":     stateIndexes(),

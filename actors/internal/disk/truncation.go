@@ -147,6 +147,9 @@ func (r *Recovery) carryOutTruncation() (*blockio.Truncation, error) {
 	if err := r.Blocks.RemoveDerived(r.Derived...); err != nil {
 		return nil, err
 	}
+	if err := r.Blocks.RemoveSources(); err != nil {
+		return nil, err
+	}
 	if err := r.forgetLost(t.Last); err != nil {
 		return nil, err
 	}
