@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,16 +63,16 @@ func TestAReadThatOutlivesItsStoreLeavesNothingBehind(t *testing.T) {
 			}
 			// The first block that is opened from now on is opened when the store has gone.
 			reached, release := make(chan struct{}), make(chan struct{})
-			var once sync.Once
+			var held atomic.Bool
 			files.SetHook(func(op blocktest.Op) blocktest.Fault {
 				if op.Kind != blocktest.OpOpen || filepath.Ext(op.Name) != ".blk" {
 					return blocktest.Fault{}
 				}
 				return blocktest.Fault{Wait: func() {
-					once.Do(func() {
+					if held.CompareAndSwap(false, true) {
 						close(reached)
 						<-release
-					})
+					}
 				}}
 			})
 			var reading sync.WaitGroup
