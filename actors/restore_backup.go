@@ -62,7 +62,7 @@ func RestoreBackup(ctx context.Context, system *actor.ActorSystem, config Config
 	if err := config.Validate(); err != nil {
 		return RestoreBackupInfo{}, err
 	}
-	config.ReadOnly, config.Sync = false, SyncNever
+	config.ReadOnly, config.Sync, config.NoRecovery = false, SyncNever, true
 	info, err := restoreBackup(ctx, system, config.withDefaults(), r, o)
 	if err != nil {
 		return RestoreBackupInfo{}, fmt.Errorf("actors: restore the backup of %s: %w", config.Name, err)

@@ -128,15 +128,15 @@ func (s *staging) clear(name string) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(entries, func(e blockio.Entry) bool { return e.Name == name }) {
-		return taken(s.final)
-	}
 	for _, e := range entries {
 		if e.IsDir && strings.HasPrefix(e.Name, stagingPrefix+name+"-") {
 			if err := s.removeLeft(filepath.Join(s.Dir, e.Name)); err != nil {
 				return err
 			}
 		}
+	}
+	if slices.ContainsFunc(entries, func(e blockio.Entry) bool { return e.Name == name }) {
+		return taken(s.final)
 	}
 	return nil
 }
