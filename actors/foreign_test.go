@@ -121,3 +121,27 @@ func TestFilesThatChangeWhileAStreamIsOpened(t *testing.T) {
 		}
 	}
 }
+
+// TestZerosBehindDamageAreOurs: they were written ahead in a block that takes no more records, as it is damaged.
+func TestZerosBehindDamageAreOurs(t *testing.T) {
+	mem := blocktest.NewMemFS()
+	config := actors.Config{FS: mem, Dir: "data", Name: "ORDERS"}
+	s := openToFail(t, config)
+	for range 20 {
+		_, err := s.StoreMsg(t.Context(), "a", nil, make([]byte, 100))
+		require.NoError(t, err)
+	}
+	image := mem.CrashImage(blocktest.KeepAll, nil)
+	require.NoError(t, s.Stop(t.Context()))
+	require.NoError(t, image.Rot("data/ORDERS/msgs/1.blk", func(data []byte) []byte {
+		require.Zero(t, data[len(data)-1], "zeros are written ahead")
+		data[100] ^= 1
+		return data
+	}))
+	config.FS = image
+	s = openToFail(t, config)
+	state, err := s.FastState(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, state.LostMessages)
+	require.NoError(t, s.Stop(t.Context()))
+}

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -74,7 +75,7 @@ func (f *Files) checkEnd(list []blockio.BlockInfo, end engine.Position) error {
 	case end.Block == 0:
 	case last.ID > end.Block:
 		return &blockio.ChangedError{Path: f.Blocks.Path(last.ID), What: "was made"}
-	case last.ID == end.Block && last.Size > end.Offset:
+	case last.ID == end.Block && last.Size > end.Offset && f.goesOn(last.ID, end.Offset):
 		return &blockio.ChangedError{Path: f.Blocks.Path(last.ID), What: fmt.Sprintf("had %d bytes, has %d", end.Offset, last.Size)}
 	}
 	return nil
@@ -90,4 +91,11 @@ func (r *Recovery) mending(id uint32) error {
 	}
 	r.mended[filepath.Base(r.Blocks.Path(id))] = true
 	return nil
+}
+
+// goesOn reports whether a block has anything but zeros from an offset on, as damaged ones have that were written ahead.
+// What cannot be read says nothing.
+func (f *Files) goesOn(id uint32, from int64) bool {
+	data, err := f.Blocks.ReadAll(id, nil)
+	return err == nil && from < int64(len(data)) && len(bytes.Trim(data[from:], "\x00")) > 0
 }
