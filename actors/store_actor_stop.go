@@ -118,11 +118,7 @@ func (a *storeActor) proveEnd() {
 	if !a.whole && a.engine.Failed() != nil || a.truncation.work != nil {
 		return
 	}
-	err := a.files.ProveEnd(a.published.Last(), a.engine.WrittenTo())
-	if errors.Is(err, ErrChanged) {
-		a.failure.reason = errors.Join(a.failure.reason, err)
-	}
-	if err != nil {
+	if err := a.files.ProveEnd(a.published.Last()); err != nil {
 		a.log.Warn("cannot write the proof of the end", "error", err)
 	}
 }

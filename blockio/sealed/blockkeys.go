@@ -213,7 +213,7 @@ func (s *FS) settle(id uint32, k *blockKeys) error {
 func (s *FS) RenewKey(id uint32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cipher == None {
+	if s.cipher == None || s.o.ReadOnly { // what is written then stays in memory
 		return nil
 	}
 	key, err := s.fresh(id, keySuffix)

@@ -1,37 +1,33 @@
 package disk
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
-	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
-	"github.com/seed-d8b58eba/millrace/engine"
 )
 
 // A nats-server that has the directory open takes no lock of ours. What it does to the files while we look at them for
-// the first time, and what it has done to the end of the log when we stop, is noticed here.
+// the first time is noticed here.
 
 // look is what there was in the directory of the blocks.
 type look map[string]blockio.Entry
 
-// lookAt returns what there is now.
+// lookAt returns what blocks there are now.
 func (r *Recovery) lookAt() (look, error) {
 	entries, err := r.FS.ReadDir(r.Blocks.Dir())
 	seen := make(look, len(entries))
 	for _, entry := range entries {
-		// What describes a block is ours alone, and may just be made anew.
-		if !strings.Contains(entry.Name, blockindex.Suffix) {
+		if _, is := blockio.BlockNumber(entry.Name); is && !entry.IsDir {
 			seen[entry.Name] = entry
 		}
 	}
 	return seen, err
 }
 
-// checkUnchanged returns a *blockio.ChangedError when somebody else has changed a file since the recovery began. It is
-// called before anything is changed that somebody else may need.
+// checkUnchanged returns a *blockio.ChangedError when somebody else has made, removed or written on a block since the
+// recovery began: which itself cuts blocks at most, but for those that it mends. It is called before anything is changed that
+// somebody else may need.
 func (r *Recovery) checkUnchanged() error {
 	if r.seen == nil {
 		return nil
@@ -41,42 +37,21 @@ func (r *Recovery) checkUnchanged() error {
 		return err
 	}
 	changed := func(name, what string) error {
-		if r.mended[name] {
-			return nil
-		}
 		return &blockio.ChangedError{Path: filepath.Join(r.Blocks.Dir(), name), What: what}
 	}
 	for name, was := range r.seen {
 		is, there := now[name]
 		switch {
 		case !there:
-			err = changed(name, "was removed")
-		case is.Size != was.Size:
-			err = changed(name, fmt.Sprintf("had %d bytes, has %d", was.Size, is.Size))
-		case is != was:
-			err = changed(name, "was written to")
-		}
-		if err != nil {
-			return err
+			return changed(name, "was removed")
+		case is.Size > was.Size && !r.mended[name]:
+			return changed(name, fmt.Sprintf("had %d bytes, has %d", was.Size, is.Size))
 		}
 	}
 	for name := range now {
 		if _, known := r.seen[name]; !known {
 			return changed(name, "was made")
 		}
-	}
-	return nil
-}
-
-// checkEnd returns a *blockio.ChangedError when the blocks go beyond where the log ends.
-func (f *Files) checkEnd(list []blockio.BlockInfo, end engine.Position) error {
-	last := list[len(list)-1]
-	switch {
-	case end.Block == 0:
-	case last.ID > end.Block:
-		return &blockio.ChangedError{Path: f.Blocks.Path(last.ID), What: "was made"}
-	case last.ID == end.Block && last.Size > end.Offset && f.goesOn(last.ID, end.Offset):
-		return &blockio.ChangedError{Path: f.Blocks.Path(last.ID), What: fmt.Sprintf("had %d bytes, has %d", end.Offset, last.Size)}
 	}
 	return nil
 }
@@ -91,11 +66,4 @@ func (r *Recovery) mending(id uint32) error {
 	}
 	r.mended[filepath.Base(r.Blocks.Path(id))] = true
 	return nil
-}
-
-// goesOn reports whether a block has anything but zeros from an offset on, as damaged ones have that were written ahead.
-// What cannot be read says nothing.
-func (f *Files) goesOn(id uint32, from int64) bool {
-	data, err := f.Blocks.ReadAll(id, nil)
-	return err == nil && from < int64(len(data)) && len(bytes.Trim(data[from:], "\x00")) > 0
 }

@@ -51,6 +51,9 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 	if last && r.After == nil && r.appendable(&s.found) && s.found.End < r.Config.BlockSize {
 		if r.sealTail && s.size > 0 && s.found.CutTo == s.found.CutFrom {
 			// It is empty, and yet nothing is known of what the disk has: zeros, or what reads as such.
+			if err := r.mending(id); err != nil {
+				return err
+			}
 			if err := r.Blocks.Truncate(id, 0); err != nil {
 				return err
 			}
