@@ -65,9 +65,6 @@ func tryReadOnly(ctx context.Context, system *actor.ActorSystem, config Config) 
 		return nil, err
 	}
 	config.FS = overlay
-	if features, err := blockio.ReadDirectoryFeatures(overlay, s.dir); err == nil && !features.Encrypted {
-		config.Key = nil // it would be encrypted now, in memory
-	}
 	below := s.below
 	s = newStream(system, config)
 	s.below = below
