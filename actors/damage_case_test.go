@@ -181,14 +181,19 @@ func (r *damageRun) do() error {
 	return nil
 }
 
-// noticed reports whether the store has failed since it has noticed that somebody else changed its last block, and takes that
-// out of the findings: it says so. What it had not written by then is not known to the next opening.
+// noticed reports whether the store has failed since it has noticed that somebody else changed its last block: it says so. A
+// store that has failed takes no reports of what is lost, and what it had not written by then is not known to the next opening.
+// So that it shows nothing wrong is all that is left of the findings.
 func (r *damageRun) noticed() bool {
-	all := len(r.findings)
-	r.findings = slices.DeleteFunc(r.findings, func(f damageFinding) bool {
+	if !slices.ContainsFunc(r.findings, func(f damageFinding) bool {
 		return f.kind == damageRefused && strings.Contains(f.text, blockio.ErrChanged.Error())
+	}) {
+		return false
+	}
+	r.findings = slices.DeleteFunc(r.findings, func(f damageFinding) bool {
+		return f.kind == damageRefused || f.kind == damageUnreported || f.kind == damageDisagree
 	})
-	return len(r.findings) < all
+	return true
 }
 
 // afterwards opens the store n times, each time with everything asked, and one more message. warm is what it

@@ -33,7 +33,7 @@ func checkVerify(t *testing.T, s *actors.Store, damaged bool, what string) {
 			_, err := s.LoadMsg(t.Context(), d.Sequence)
 			require.Error(t, err, "%s: %v", what, d)
 		} else {
-			require.True(t, damaged, "%s: %v", what, d)
+			require.True(t, damaged, "%s: %v: %v", what, d, d.Err)
 		}
 	}
 	state, err := s.FastState(t.Context())
