@@ -33,7 +33,8 @@ func checkVerify(t *testing.T, s *actors.Store, damaged bool, what string) {
 			_, err := s.LoadMsg(t.Context(), d.Sequence)
 			require.Error(t, err, "%s: %v", what, d)
 		} else {
-			require.True(t, damaged, "%s: %v: %v", what, d, d.Err)
+			// An index may be torn by a crash: it is derived.
+			require.True(t, damaged || filepath.Ext(d.Path) == ".bix", "%s: %v: %v", what, d, d.Err)
 		}
 	}
 	state, err := s.FastState(t.Context())
