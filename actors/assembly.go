@@ -15,7 +15,7 @@ import (
 func (s *stream) newFiles() *disk.Files {
 	return &disk.Files{
 		Log: s.log, FS: s.config.FS, Derived: derivedFiles, Source: s.source.Blocks(), Published: s.published,
-		ReadOnly: s.config.ReadOnly,
+		ReadOnly: s.config.ReadOnly, Encrypted: func() bool { return s.cipher() != CipherNone },
 		Blocks: blockio.NewBlocks(s.config.FS, s.dir, s.config.Name, blockio.BlocksOptions{
 			BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
 			Source: s.source.Blocks(),

@@ -136,6 +136,8 @@ func (a *storeActor) onTask(ctx actor.Context, t *task) {
 		a.onIndexDone(m)
 	case *renewDone:
 		a.onRenewed(m)
+	case *stateDone:
+		a.onStateDone(m)
 	case *metaDone:
 		a.onMetaDone(m)
 	}

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -149,6 +150,7 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.deliver(a.engine.Settled())
 	a.engine.Release()
 	a.engine = m.engine
+	a.state = stateLoop{group: math.MaxUint64}
 	a.engine.NotifyOn(len(a.takers.all))
 	a.tellTakers()
 	a.failing.Store(false)

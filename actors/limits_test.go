@@ -145,7 +145,7 @@ func TestMessagesExpire(t *testing.T) {
 			require.NoError(t, s.Stop(t.Context()))
 			entries, err := config.FS.ReadDir("data/ORDERS/msgs")
 			require.NoError(t, err)
-			require.Len(t, entries, 2, "one block keeps the last sequence, and the proof of the end")
+			require.Len(t, entries, 3, "one block keeps the last sequence, and the proof of the end, and the state")
 			s = open(t, config)
 			empty()
 			require.Equal(t, uint64(42), mustStore(t, s, "a", "x").Sequence)

@@ -155,7 +155,8 @@ func (s *stream) saveMeta(meta storedMeta, changed bool) error {
 func (s *stream) noteServerLimits(meta storedMeta) {
 	s.serverLimits.maxMsgsPer = meta.MaxMsgsPerSubject
 	s.serverLimits.removes = meta.lost != nil || meta.Retention != "limits" || meta.AllowMsgTTL
-	s.serverLimits.cannotTell = meta.lost != nil || meta.hasIndex || meta.AllowMsgTTL || meta.AllowMsgSchedules
+	s.serverLimits.had = meta.lost != nil || meta.hasIndex
+	s.serverLimits.cannotTell = s.serverLimits.had || meta.AllowMsgTTL || meta.AllowMsgSchedules
 }
 
 // mergeLimits takes limits from the configuration where it has them and from the

@@ -180,6 +180,7 @@ func TestMetaLostBringsBackWhatLimitsHadRemoved(t *testing.T) {
 			mustStore(t, s, "a", fmt.Sprint(i))
 		}
 		stop(t, s)
+		forgetState(t, config)
 		put(t, config.FS, filepath.Join(config.Dir, config.Name, "meta.inf"), nil)
 		config.RecreateMeta = true
 		s = open(t, config)

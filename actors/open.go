@@ -159,7 +159,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
 		Scanners: s.runtime.scans, Readable: meta.save, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
-		ServerRemoves: s.serverLimits.removes,
+		ServerRemoves: s.serverLimits.removes, ServerHad: s.serverLimits.had,
 	}
 	if meta.then != nil {
 		r.Config.Limits, r.Then = meta.limits, meta.then
@@ -171,7 +171,9 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	state := s.published.State()
 	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
 		"lost", state.LostMessages, "elapsed", time.Since(start))
-	return &storeActor{stream: s, engine: e, files: files, noticed: advance{state.LastSequence, state.Messages}}, nil
+	return &storeActor{
+		stream: s, engine: e, files: files, noticed: advance{state.LastSequence, state.Messages}, state: stateLoop{current: r.Described, ours: r.Restored},
+	}, nil
 }
 
 // refuseUntouched refuses a directory that a store of ours has never had open as openMeta would, but without

@@ -203,7 +203,7 @@ func (r *world) removes(want uint64) func(removed uint64, err error) {
 // wakesNobody wants nothing to be due within so long, but for what comes of the calls before it.
 func (r *world) wakesNobody(within time.Duration) {
 	r.Helper()
-	waitFor(20 * time.Second)
+	waitFor(3 * time.Minute) // what is known of the stream is written
 	before := r.looks.Load()
 	waitFor(within)
 	require.Equal(r, before, r.looks.Load(), "the stream has looked at the clock")

@@ -103,6 +103,7 @@ func TestDiskThatReadsNothingIsNoDamage(t *testing.T) {
 			if name == "with an index" {
 				return // Open does not read such a block
 			}
+			forgetState(t, w.config)
 			w.fs.Spoil(blockPath(w.config, 2), 0, 0)
 			_, err := actors.Open(t.Context(), quiet, w.config)
 			require.ErrorIs(t, err, blocktest.ErrIO)
@@ -299,6 +300,7 @@ func TestPurgeBySubjectLeavesNothingBehindASector(t *testing.T) {
 	require.Equal(t, uint64(50), removed)
 	require.NoError(t, s.Stop(context.Background()))
 
+	forgetState(t, w.config)
 	covered := w.spoil(2, 4096, 512)
 	s = open(t, w.config)
 	left := stateOf(t, s).Messages

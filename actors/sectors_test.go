@@ -48,6 +48,9 @@ func newSectorWorld(t *testing.T, config actors.Config, messages int, crash bool
 	}
 	require.NoError(t, s.Stop(context.Background()))
 	w.attach()
+	if !crash {
+		forgetState(t, w.config) // else nothing would be read
+	}
 	for block := 1; ; block++ {
 		blocks := blockio.NewBlocks(w.mem, "data/ORDERS", "ORDERS", blockio.BlocksOptions{})
 		data, err := blocks.ReadAll(uint32(block), nil)

@@ -50,6 +50,7 @@ type storeActor struct {
 	writer, flusher, indexer lane
 	compactors               []*lane // as many as were needed at a time
 	ticked                   bool    // in this turn
+	now                      int64   // the time that the engine was told last
 
 	watches map[*watch]struct{}
 	pids    map[string]*actor.PID // actors that watch
@@ -69,6 +70,7 @@ type storeActor struct {
 	updates []*op         // of the configuration, that wait
 	update  *configUpdate // that is being carried out, or nil
 
+	state      stateLoop
 	failure    failure
 	crashes    crashes
 	readies    []*readyOp // who wait for the store to be usable again

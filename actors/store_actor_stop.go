@@ -74,6 +74,7 @@ func (a *storeActor) onStopping() {
 	}
 	a.failure.stop()
 	a.failure.reason = a.engine.Failed()
+	a.captureLast()
 	if a.inTurn {
 		a.final = fmt.Errorf("%w: panic in the store actor", ErrFailed)
 	}
@@ -94,6 +95,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	defer a.survive()
 	if !a.config.ReadOnly {
 		a.writeRest()
+		a.stateAtStop()
 		a.proveEnd()
 	}
 	a.abort()

@@ -13,7 +13,8 @@ import (
 // anybody can expect of a clock.
 func (a *storeActor) tick() {
 	if !a.config.ReadOnly {
-		a.engine.Tick(a.runtime.now())
+		a.now = a.runtime.now()
+		a.engine.Tick(a.now)
 	}
 	a.ticked = true
 }
@@ -83,6 +84,7 @@ func (a *storeActor) step(o *op) {
 		return
 	}
 	a.stepping = o
+	a.state.soon = a.state.soon || removesMany(o.command)
 	a.engine.Step(o, o.command)
 	a.stepping = nil
 	// From here on the caller may walk away, since the engine has a copy of its bytes.
@@ -151,6 +153,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	}
 	a.ticked = false
 	a.goOnUpdating(ctx)
+	a.keepState(ctx)
 	ready := a.engine.Ready()
 	a.deliver(ready.Replies)
 	if a.config.ReadOnly {
@@ -200,6 +203,9 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 // earlier one.
 func (a *storeActor) arm(ctx actor.Context) {
 	at, ok := a.engine.NextTick()
+	if wake := a.state.stateWake(); wake > 0 && a.engine.Failed() == nil && !a.stopping && (!ok || wake < at) {
+		at, ok = wake, true
+	}
 	if !ok || a.timerAt != 0 && a.timerAt <= at {
 		return
 	}

@@ -116,6 +116,7 @@ func (a *storeActor) onTruncated(ctx actor.Context, m *truncated) {
 	a.source.EndCut()
 	a.engine, a.files, a.failure.highest = m.engine, m.files, m.highest
 	old.HandOver(a.engine)
+	a.state = stateLoop{group: math.MaxUint64, soon: true, rest: a.state.rest}
 	a.tellTakers()
 	old.Release()
 	s := a.published.State()

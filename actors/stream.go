@@ -32,6 +32,7 @@ type stream struct {
 	serverLimits struct {
 		maxMsgsPer int64
 		cannotTell bool // whether a message that is gone was removed
+		had        bool // the directory since a store of ours
 		removes    bool // messages that no limit would
 	}
 	log     *slog.Logger

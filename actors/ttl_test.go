@@ -334,6 +334,7 @@ func TestBlocksWithoutLivesAreNotRead(t *testing.T) {
 	mustStoreFor(t, s, "a", time.Hour)
 	require.Eventually(t, func() bool { return s.Stats().Unindexed == 0 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, s.Stop(t.Context()))
+	forgetState(t, config)
 	blocks := blockFiles(t, config)
 	read := make(map[string]int64)
 	var guard sync.Mutex

@@ -42,8 +42,9 @@ type BlocksOptions struct {
 
 // A BlockInfo is one block file.
 type BlockInfo struct {
-	ID   uint32
-	Size int64 // bytes on disk, zeros written ahead included
+	ID      uint32
+	Size    int64 // bytes on disk, zeros written ahead included
+	ModTime int64 // when it was last changed, see FileStat
 }
 
 // Blocks is the block files of one stream: <dir>/msgs/<number>.blk.
@@ -120,7 +121,7 @@ func (b *Blocks) List() ([]BlockInfo, error) {
 		id, ok := blockID(entry.Name)
 		switch {
 		case ok && !entry.IsDir:
-			blocks = append(blocks, BlockInfo{ID: id, Size: entry.Size})
+			blocks = append(blocks, BlockInfo{ID: id, Size: entry.Size, ModTime: entry.ModTime})
 		case b.opts.OnStray != nil && strings.HasSuffix(entry.Name, blockSuffix):
 			b.opts.OnStray(entry.Name)
 		}

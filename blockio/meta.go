@@ -173,7 +173,7 @@ func MetaSum(stream string, data []byte) string {
 type DirectoryFeatures struct {
 	Encrypted    bool // meta.key: the stream can be read only with its key
 	HasBlocks    bool // msgs/<number>.*: there is a block, or the index or the key of one
-	HasIndex     bool // msgs/index.db: nats-server's cached state
+	HasIndex     bool // msgs/index.db: nats-server's cached state, unless Millrace has written it
 	HasTTL       bool // msgs/thw.db: nats-server's list of messages that expire
 	HasSchedules bool // msgs/sched.db: nats-server's list of scheduled messages
 	PurgeCut     bool // __new_msgs__ or __msgs__: a purge by nats-server was cut short
@@ -206,7 +206,7 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 		}
 		switch entry.Name {
 		case StateFile:
-			features.HasIndex = true
+			features.HasIndex = !isOwnState(fsys, filepath.Join(dir, blocksDir, StateFile))
 		case TTLFile:
 			features.HasTTL = true
 		case SchedulesFile:

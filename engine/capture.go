@@ -23,6 +23,8 @@ type Capture struct {
 	Blocks    []BlockCapture
 	Subjects  *subjects.Tree
 	Schedules []ScheduleCapture
+	// evicted has the numbers of subjects of which files may hold messages that MaxMsgsPer has evicted.
+	evicted idSet
 	// Group is how far the log had come, for Settled.
 	Group uint64
 }
@@ -81,6 +83,9 @@ type ScheduleCapture struct {
 	Due      int64
 }
 
+// Evicted reports whether files may hold messages of a subject that MaxMsgsPer has evicted.
+func (c *Capture) Evicted(info SubjectInfo) bool { return c.evicted.has(info.ID) }
+
 // EachDeleted calls visit for the ranges of sequences within from..to that have no live message, in order, of those
 // that the block spans. Of those below the first sequence of the stream it need not know.
 func (b *BlockCapture) EachDeleted(from, to uint64, visit func(first, last uint64)) {
@@ -118,7 +123,7 @@ func (e *Engine) Capture() (*Capture, bool) {
 	s := e.pub.instant()
 	c := &Capture{
 		State: s.State, Floor: e.floor.first, FloorBlock: e.floor.block, TTL: e.cfg.Limits.MsgTTL, Subjects: s.Subjects,
-		Group: e.durability.written.group, Blocks: make([]BlockCapture, len(e.blocks)),
+		Group: e.durability.written.group, evicted: slices.Clone(e.per.evicted), Blocks: make([]BlockCapture, len(e.blocks)),
 	}
 	e.pub.held.Store(true) // the tree stays as it is
 	for i, b := range e.blocks {

@@ -8,16 +8,24 @@ import (
 )
 
 // Restore fills the recovery from what a Capture said, in place of Add for each block. The Subjects of c are not
-// looked at: next returns the subjects, count of them, in byte order. The caller has made sure that the blocks are
+// looked at: next returns the subjects, count of them, in byte order, and what Evicted says of each. The caller has made sure that the blocks are
 // those that c is of, as they were.
 //
 // It reports false, and the recovery is of no use any more, when c contradicts itself.
-func (r *Recovery) Restore(c *Capture, count int, next func() (name []byte, info SubjectInfo, ok bool)) bool {
+func (r *Recovery) Restore(c *Capture, count int, next func() (name []byte, info SubjectInfo, evicted, ok bool)) bool {
 	e := r.e
 	if !c.consistent() {
 		return false
 	}
-	index, ok := subjects.Load(e.cfg.Seed, count, next)
+	id := uint32(0) // subjects are numbered in their order
+	index, ok := subjects.Load(e.cfg.Seed, count, func() ([]byte, SubjectInfo, bool) {
+		name, info, evicted, ok := next()
+		if evicted {
+			e.per.evicted.add(id)
+		}
+		id++
+		return name, info, ok
+	})
 	if !ok || index.Tree().Messages() > c.Messages {
 		return false
 	}

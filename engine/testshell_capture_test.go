@@ -29,19 +29,20 @@ func (s *shell) restore(r *engine.Recovery) {
 		return
 	}
 	type named struct {
-		name string
-		info engine.SubjectInfo
+		name    string
+		info    engine.SubjectInfo
+		evicted bool
 	}
 	var list []named
 	everything := subject.Everything()
 	c.Subjects.Walk(&everything, func(name []byte, info engine.SubjectInfo) bool {
-		list = append(list, named{string(name), info})
+		list = append(list, named{string(name), info, c.Evicted(info)})
 		return true
 	})
-	if !r.Restore(restorable(c), len(list), func() (name []byte, info engine.SubjectInfo, ok bool) {
+	if !r.Restore(restorable(c), len(list), func() (name []byte, info engine.SubjectInfo, evicted, ok bool) {
 		next := list[0]
 		list = list[1:]
-		return []byte(next.name), next.info, true
+		return []byte(next.name), next.info, next.evicted, true
 	}) {
 		panic(fmt.Sprintf("an engine does not take what one said: %+v", restorable(c)))
 	}

@@ -103,3 +103,21 @@ func FuzzSchedules(f *testing.F) {
 		}
 	})
 }
+
+// FuzzOwn: no body makes DecodeOwn panic, go on for ever or take much memory.
+func FuzzOwn(f *testing.F) {
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var own *streamstate.OwnState
+		if !bounded(t, body, func() (err error) { own, err = streamstate.DecodeOwn(body); return err }) || own == nil {
+			return
+		}
+		for range own.Subjects {
+			s, ok := own.Next()
+			if !ok {
+				return
+			}
+			require.LessOrEqual(t, s.First, s.Last)
+			require.NotEmpty(t, s.Name)
+		}
+	})
+}

@@ -125,22 +125,45 @@ func fileSum(stream string, body []byte) uint64 {
 // Append appends index.db, of the newest version, for a stream that is not encrypted.
 func (x *Index) Append(dst []byte, stream string) []byte {
 	start := len(dst)
-	dst = x.AppendBody(dst)
+	return AppendSum(x.AppendBody(dst), stream, start)
+}
+
+// AppendSum appends the checksum of index.db, whose body begins at start: that of an encrypted stream is a nonce and
+// what was encrypted with it.
+func AppendSum(dst []byte, stream string, start int) []byte {
 	return binary.LittleEndian.AppendUint64(dst, fileSum(stream, dst[start:]))
 }
 
 // AppendBody appends index.db without the checksum.
 func (x *Index) AppendBody(dst []byte) []byte {
+	dst = x.AppendHead(dst, len(x.Subjects))
+	for i := range x.Subjects {
+		s := &x.Subjects[i]
+		dst = AppendSubject(dst, s.Name, s.Messages, s.First, s.Last)
+	}
+	return x.AppendBlocks(dst)
+}
+
+// AppendHead appends the first part of a body, behind which come the subjects, so many of them, and then what
+// AppendBlocks appends.
+func (x *Index) AppendHead(dst []byte, subjects int) []byte {
 	uv, sv := binary.AppendUvarint, binary.AppendVarint
 	dst = append(dst, indexMagic, Version)
 	dst = sv(uv(uv(uv(dst, x.Messages), x.Bytes), x.First), x.FirstTime)
 	dst = sv(uv(dst, x.Last), x.LastTime)
-	dst = uv(dst, uint64(len(x.Subjects)))
-	for i := range x.Subjects {
-		s := &x.Subjects[i]
-		dst = append(uv(dst, uint64(len(s.Name))), s.Name...)
-		dst = uv(uv(uv(dst, s.Messages), uint64(s.First)), uint64(s.Last))
-	}
+	return uv(dst, uint64(subjects))
+}
+
+// AppendSubject appends a subject of a body.
+func AppendSubject[T string | []byte](dst []byte, name T, messages uint64, first, last uint32) []byte {
+	uv := binary.AppendUvarint
+	dst = append(uv(dst, uint64(len(name))), name...)
+	return uv(uv(uv(dst, messages), uint64(first)), uint64(last))
+}
+
+// AppendBlocks appends the last part of a body.
+func (x *Index) AppendBlocks(dst []byte) []byte {
+	uv, sv := binary.AppendUvarint, binary.AppendVarint
 	dst = uv(dst, uint64(len(x.Blocks)))
 	for i := range x.Blocks {
 		b := &x.Blocks[i]

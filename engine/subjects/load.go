@@ -17,7 +17,7 @@ const (
 )
 
 // Load returns the index of n subjects that next returns, one after the other, in byte order, with what is known of
-// each. Info.ID is not looked at. The names must not change before Load returns. It takes a third of the time that
+// each; their ids are their places in it, from 0. Info.ID is not looked at. The names must not change before Load returns. It takes a third of the time that
 // Add would, since it builds each part once. It reports false when there are not n subjects, when one is empty, too
 // long or without messages, or when they are out of order.
 func Load(seed uint64, n int, next func() (name []byte, info Info, ok bool)) (*Index, bool) {

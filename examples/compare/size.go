@@ -32,6 +32,8 @@ type size struct {
 
 	ttlMessages int
 	ttls        lifetimes // of the messages
+
+	stateWritten time.Duration // in which a store writes its state
 }
 
 // The sizes of an ordinary run, of -short, and of the unit test.
@@ -44,7 +46,7 @@ var (
 		kvKeys: 100_000, durableKeys: 100_000, fullMessages: 200_000, removeMessages: 1_000_000, purgeMessages: 2_000_000,
 		fullBytes: 512 << 20, fullWarm: 500 * time.Millisecond, full: time.Second,
 		heapMessages: 1_000_000, heapIdle: 12 * time.Second,
-		ttlMessages: 1_000_000, ttls: lifetimes{Shortest: 15, Spread: 60},
+		ttlMessages: 1_000_000, ttls: lifetimes{Shortest: 15, Spread: 60}, stateWritten: 155 * time.Second,
 	}
 	shortSize = size{
 		storing: 150 * time.Millisecond, reading: 100 * time.Millisecond,
@@ -54,7 +56,7 @@ var (
 		kvKeys: 20_000, durableKeys: 2_000, fullMessages: 50_000, removeMessages: 100_000, purgeMessages: 200_000,
 		fullBytes: 64 << 20, fullWarm: 200 * time.Millisecond, full: 300 * time.Millisecond,
 		heapMessages: 100_000, heapIdle: 12 * time.Second,
-		ttlMessages: 100_000, ttls: lifetimes{Shortest: 3, Spread: 10},
+		ttlMessages: 100_000, ttls: lifetimes{Shortest: 3, Spread: 10}, stateWritten: 155 * time.Second,
 	}
 	tinySize = size{
 		storing: 5 * time.Millisecond, reading: 5 * time.Millisecond,
@@ -64,6 +66,6 @@ var (
 		kvKeys: 500, durableKeys: 20, fullMessages: 500, removeMessages: 2_000, purgeMessages: 4_000,
 		fullBytes: 1 << 20, fullWarm: 5 * time.Millisecond, full: 5 * time.Millisecond,
 		heapMessages: 2_000, heapIdle: time.Millisecond,
-		ttlMessages: 2_000, ttls: lifetimes{Shortest: 1, Spread: 1},
+		ttlMessages: 2_000, ttls: lifetimes{Shortest: 1, Spread: 1}, stateWritten: 5 * time.Millisecond,
 	}
 )

@@ -29,6 +29,7 @@ func targets() map[string][]seed {
 		"blockio/blockindex FuzzOpen":       indexes(),
 		"blockio/blockindex FuzzPage":       pages(),
 		"blockio/streamstate FuzzIndex":     stateIndexes(),
+		"blockio/streamstate FuzzOwn":       stateOwn(),
 		"blockio/streamstate FuzzSet":       stateSets(),
 		"blockio/streamstate FuzzReplica":   stateReplicas(),
 		"blockio/streamstate FuzzTTLs":      stateTTLs(),

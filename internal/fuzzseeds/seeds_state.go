@@ -39,6 +39,34 @@ func stateIndexes() []seed {
 	return list
 }
 
+// stateOwn are bodies of index.db with what Millrace adds: see FuzzOwn.
+func stateOwn() []seed {
+	x := &streamstate.Index{
+		Head:      streamstate.Head{Messages: 1, Bytes: 40, First: 2, FirstTime: when, Last: 2, LastTime: when},
+		Blocks:    []streamstate.Block{{ID: 1, Bytes: 40, First: 2, FirstTime: when, Last: 2, LastTime: when}},
+		LastBlock: 1, LastSum: [8]byte{1, 2, 3, 4, 5, 6, 7, 8},
+	}
+	own := &streamstate.Own{LastTime: when, Blocks: []streamstate.OwnBlock{{
+		ID: 1, Size: 200, FileSize: 200, First: 1, Last: 2, LastRecord: 2, FirstMessage: 1, Messages: 1, Bytes: 40, FirstLive: 2,
+		Removed: []streamstate.Range{{First: 1, Last: 1}}, Lives: []streamstate.OwnLife{{Sequence: 2, Due: when}},
+	}}}
+	valid := x.AppendBlocks(streamstate.AppendSubject(x.AppendHead(nil, 1), "orders.new", 1, 1, 1))
+	start := len(valid)
+	valid = streamstate.AppendOwn(valid, own)
+	behind := len(valid)
+	valid = streamstate.AppendOwnSubject(valid, &streamstate.OwnSubject{First: 2, Last: 2, LastSize: 40})
+	valid = streamstate.EndOwn(valid, start)
+	var list []seed
+	add := func(name string, data []byte) { list = append(list, seed{name, []any{data}}) }
+	add("valid", valid)
+	add("a-server", valid[:start])
+	add("no-subject-behind", streamstate.EndOwn(slices.Clone(valid[:behind]), start))
+	add("longer-than-the-file", with(valid, func(b []byte) { b[len(b)-11] = 0xff }))
+	add("later-version", with(valid, func(b []byte) { b[start] = 2 }))
+	add("blocks-highest", streamstate.EndOwn(append(slices.Clone(valid[:start+15]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1), start))
+	return list
+}
+
 // stateSets are sets of sequences: see FuzzSet.
 func stateSets() []seed {
 	valid := setOf(3, 64, 2047, 2048, 9000).Append(nil)

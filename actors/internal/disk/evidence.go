@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/blockio/streamstate"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -32,6 +33,7 @@ type evidence struct {
 	end     blockio.EndProof
 	hasEnd  bool
 	server  serverState
+	own     *streamstate.OwnState // index.db, when it is one of ours
 	told    []engine.LostRange
 	stale   []uint32 // blocks whose indexes name messages that they do not have
 }
@@ -108,7 +110,6 @@ func (r *Recovery) gather() error {
 	if r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof(); err != nil {
 		r.Log.Warn("cannot read the proof of the end", "error", err)
 	}
-	r.readServerState()
 	told, err := r.Blocks.ReadLost()
 	if err != nil {
 		r.Log.Warn("cannot read which messages are known to be lost", "error", err)

@@ -32,9 +32,15 @@ type Recovery struct {
 	// ServerWasHere tells that a nats-server has had the directory since, or has limits that cannot be told
 	// from loss: messages that are gone are then taken for removed.
 	ServerWasHere bool
+	// ServerHad tells that a nats-server has had the directory since, as far as can be seen.
+	ServerHad bool
 	// ServerRemoves tells that a nats-server removes messages that no limit would, such as those that were
 	// consumed, and may leave no trace of that.
 	ServerRemoves bool
+	// Described is set when what is written of the stream beside its blocks is so, whoever has written it.
+	Described bool
+	// Restored is set when Millrace has, and the stream was opened from that: no block was read.
+	Restored bool
 	// Then, if not nil, has the limits that replace those of Config when the stream is open.
 	Then *NewLimits
 
@@ -98,6 +104,18 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if err := blockio.SyncDir(r.FS, r.Blocks.Dir()); err != nil {
 		return nil, err
 	}
+	r.noteOpened(list)
+	if r.After == nil {
+		r.readState()
+	}
+	if s := r.evidence.own; s != nil && truncation == nil {
+		if r.restore(rec, s, list) {
+			return r.serve(ctx, rec)
+		}
+		rec = engine.NewRecovery(config, r.Published) // it may have taken some of it
+		r.Generation = rec.Generation()
+	}
+	r.evidence.own = nil
 	if r.After != nil {
 		rec.AtLeast(r.After.Last)
 		rec.RemoveBelow(r.After.First)
@@ -162,6 +180,25 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	return e, nil
 }
 
+// serve returns the engine of a recovery from what was written of the stream.
+func (r *Recovery) serve(ctx context.Context, rec *engine.Recovery) (*engine.Engine, error) {
+	if r.Readable != nil {
+		if err := r.Readable(); err != nil {
+			return nil, err
+		}
+	}
+	r.Described, r.Restored = true, true
+	e := rec.Finish(r.Now)
+	if err := r.finish(ctx, e); err != nil {
+		return e, err
+	}
+	if err := r.setLimits(ctx, e); err != nil {
+		return e, err
+	}
+	r.Source.Supersede(r.Generation)
+	return e, nil
+}
+
 // loseDamaged takes messages out of the stream that an index has and that are damaged in the block.
 func (r *Recovery) loseDamaged(ctx context.Context, e *engine.Engine) error {
 	for _, l := range r.losses {
@@ -182,6 +219,10 @@ func (r *Recovery) loseDamaged(ctx context.Context, e *engine.Engine) error {
 // returns the blocks that are left.
 func (r *Recovery) cutLog(list []blockio.BlockInfo) ([]blockio.BlockInfo, error) {
 	cut := r.After.Cut
+	// Else a nats-server could take what describes the longer log for right once the end of it is where it was.
+	if err := r.Blocks.RemoveDerived(r.Derived...); err != nil {
+		return nil, err
+	}
 	for n := len(list); n > 0 && list[n-1].ID > cut.Block; n-- {
 		id := list[n-1].ID
 		r.setAside(id, 0, list[n-1].Size)

@@ -39,10 +39,19 @@ func TestTheLogIsCutWhereItIsSafe(t *testing.T) {
 			require.NoError(t, err)
 			there, err := f.Blocks.List()
 			require.NoError(t, err)
-			require.Equal(t, there, append([]blockio.BlockInfo(nil), left...), "what it returns is what there is")
-			require.Equal(t, row.want, there)
+			require.Equal(t, row.want, timeless(left), "what it returns is what there is")
+			require.Equal(t, row.want, timeless(there))
 		})
 	}
+}
+
+// timeless returns a list of blocks without their times.
+func timeless(list []blockio.BlockInfo) (same []blockio.BlockInfo) {
+	for _, b := range list {
+		b.ModTime = 0
+		same = append(same, b)
+	}
+	return same
 }
 
 // TestACutThatWasNotSyncedIsMadeAgain: the file shows nothing to cut any more, and the disk has it all.
@@ -84,7 +93,7 @@ func TestACutThatWasNotSyncedIsMadeAgain(t *testing.T) {
 			}
 			left, err := newTestFiles(t, memory.CrashImage(blocktest.DropUnsynced, nil)).Blocks.List()
 			require.NoError(t, err)
-			require.Equal(t, row.want, left)
+			require.Equal(t, row.want, timeless(left))
 		})
 	}
 }

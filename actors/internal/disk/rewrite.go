@@ -108,6 +108,7 @@ func (f *Files) Cut(id uint32, generation uint64, end int64, last uint64) (*engi
 // durable before. Nobody that leases the block afterwards reads the message. The index of the block is gone, and is to be
 // written again.
 func (f *Files) Erase(id uint32, sequence uint64, offset int64, size int, random io.Reader) error {
+	f.state.outdated()
 	return f.change(id, func() error {
 		if err := f.Blocks.Erase(id, sequence, offset, size, random, f.Derived...); err != nil {
 			return err
@@ -121,6 +122,7 @@ func (f *Files) Erase(id uint32, sequence uint64, offset int64, size int, random
 // of it is left.
 func (f *Files) rewrite(id uint32, generation uint64, content []byte) error {
 	before := f.Source.Current(blockio.BlockRef{ID: id, Generation: f.Generation})
+	f.state.outdated()
 	err := f.change(id, func() error { return f.Blocks.Rewrite(id, generation, content, f.Derived...) })
 	if err != nil {
 		return err

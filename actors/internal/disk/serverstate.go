@@ -31,17 +31,23 @@ type serverState struct {
 	believed  bool // current, and all blocks are there
 }
 
-// readServerState reads what nats-server has written of the stream.
-func (r *Recovery) readServerState() {
+// readState reads what was written of the stream, by us or a nats-server.
+func (r *Recovery) readState() {
 	s := &r.evidence.server
 	file, err := r.Blocks.ReadStateFile()
 	if err != nil {
-		r.Log.Warn("cannot read what nats-server has written of the stream", "error", err)
+		r.Log.Warn("cannot read what was written of the stream", "error", err)
 	}
 	if file == nil {
 		return
 	}
 	body, err := streamstate.Body(r.Blocks.Stream(), file)
+	if err == nil {
+		r.evidence.own, err = streamstate.DecodeOwn(body)
+	}
+	if r.evidence.own != nil {
+		return // there is nothing in it that was not taken from the log
+	}
 	if err == nil {
 		s.head, err = streamstate.DecodeHead(body)
 	}
@@ -53,7 +59,7 @@ func (r *Recovery) readServerState() {
 	}
 	if err != nil {
 		s.index = nil
-		r.Log.Warn("what nats-server has written of the stream is not believed", "error", err)
+		r.Log.Warn("what was written of the stream is not believed", "error", err)
 	}
 }
 
@@ -67,7 +73,7 @@ func (r *Recovery) weighServerState(list []blockio.BlockInfo) {
 	s.believed = s.current && !slices.ContainsFunc(s.index.Blocks, func(b streamstate.Block) bool {
 		return b.Messages() > 0 && !hasBlock(list, b.ID)
 	})
-	if !s.believed {
+	if r.Described = s.believed; !s.believed {
 		r.Log.Info("what nats-server has written of the stream is not of its blocks as they are; they are read without it")
 	}
 }

@@ -135,7 +135,7 @@ func (r *Recovery) carryOutTruncation() (*blockio.Truncation, error) {
 	if t == nil || err != nil {
 		return nil, err
 	}
-	if r.ServerWasHere {
+	if r.ServerHad {
 		r.Log.Warn("a truncation was not carried out before nats-server had the stream, and is forgotten", "last", t.Last)
 		return nil, r.Blocks.RemoveTruncation()
 	}

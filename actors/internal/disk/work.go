@@ -23,6 +23,8 @@ type Files struct {
 	Generation uint64
 	// Source is the way to read the blocks, and what Blocks tells of the files that it cuts and removes.
 	Source *blockio.BlockSource
+	// Encrypted, if not nil, reports whether files are encrypted on their way.
+	Encrypted func() bool
 	// Derived names the files beside the blocks that describe the stream as a whole, and that the
 	// first change makes wrong.
 	Derived []string
@@ -46,6 +48,11 @@ type Files struct {
 	// change after that.
 	unreadable map[uint32]bool
 
+	state stateFiles
+	// opened has the files of the blocks as they were when the stream was opened, but for the last one, as long as nobody
+	// has changed them. It is guarded by beside.
+	opened map[uint32]blockio.BlockInfo
+
 	beside   sync.Mutex               // guards building, and held while a block, or what is beside it, is changed
 	building map[uint32]*indexAttempt // blocks whose indexes are being made
 }
@@ -64,6 +71,7 @@ func (f *Files) Commit(c *engine.Commit) error {
 func (f *Files) Op(op engine.Op) error {
 	switch op.Kind {
 	case engine.OpRemoveDerived:
+		f.state.outdated()
 		return f.Blocks.RemoveDerived(f.Derived...)
 	case engine.OpCreate:
 		return f.Blocks.Create(op.Block)
@@ -107,7 +115,9 @@ func (f *Files) Work(w engine.Work) engine.Done {
 	case engine.WorkSeal:
 		done.Err = f.Blocks.Seal(w.Block, w.Size)
 	case engine.WorkRemove:
-		done.Err = f.Blocks.Remove(w.Block)
+		if done.Err = f.removeState(); done.Err == nil {
+			done.Err = f.Blocks.Remove(w.Block)
+		}
 	case engine.WorkCompact: // of a store that is opening or stopping
 		done.Scan, _, done.Err = f.CompactFor(w)
 	case engine.WorkErase:

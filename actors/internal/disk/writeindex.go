@@ -56,6 +56,7 @@ func (f *Files) change(id uint32, change func() error) error {
 	if attempt := f.building[id]; attempt != nil {
 		attempt.outdated = true
 	}
+	delete(f.opened, id)
 	return change()
 }
 

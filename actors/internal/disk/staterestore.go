@@ -1,0 +1,124 @@
+package disk
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
+	"github.com/seed-d8b58eba/millrace/blockio/streamstate"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// An index.db of Millrace says all that the blocks say, so that an opening can go on from it and read none of them. It
+// does so when every block is there, of the size and the
+// modification time that it had, and no other one, and the last one ends with the same record: that is what a block
+// index asks of its block, too. Otherwise the file is of no use, and proves nothing: everything in it was taken from
+// the log.
+
+// restore fills a recovery from an index.db of ours. It reports false when that is of no use.
+func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list []blockio.BlockInfo) bool {
+	indexed, why := r.sameBlocks(s, list)
+	if why != "" {
+		r.Log.Info("what was written of the stream is not of its blocks as they are; they are read without it", "reason", why)
+		return false
+	}
+	next := func() (name []byte, info engine.SubjectInfo, evicted, ok bool) {
+		subject, ok := s.Next()
+		return subject.Name, engine.SubjectInfo{
+			Count: subject.Messages, First: subject.First, Last: subject.Last, LastSize: subject.LastSize,
+			FirstExact: subject.Flags&ownFirstExact != 0, LastExact: subject.Flags&ownLastExact != 0,
+		}, subject.Flags&ownEvicted != 0, ok
+	}
+	if !rec.Restore(captureOf(s, indexed), s.Subjects, next) {
+		r.Log.Warn("what was written of the stream contradicts itself; the blocks are read without it")
+		return false
+	}
+	if err := r.openTail(&s.Blocks[len(s.Blocks)-1]); err != nil {
+		r.Log.Warn("cannot open the last block as it was written down; the blocks are read", "error", err)
+		return false
+	}
+	return true
+}
+
+// openTail opens the last block for the next records, if it has room.
+func (r *Recovery) openTail(b *streamstate.OwnBlock) error {
+	if b.Size >= r.Config.BlockSize {
+		return nil
+	}
+	return r.Blocks.OpenTail(b.ID, b.Size)
+}
+
+// sameBlocks returns why the blocks are not those that were written down, or else which of them have an index file.
+func (r *Recovery) sameBlocks(s *streamstate.OwnState, list []blockio.BlockInfo) (indexed map[uint32]bool, why string) {
+	if len(list) != len(s.Blocks) || len(list) == 0 {
+		return nil, "other blocks"
+	}
+	for i := range list {
+		b := &s.Blocks[i]
+		if b.ID != list[i].ID || b.FileSize != list[i].Size || b.ModTime != list[i].ModTime {
+			return nil, "a block has changed"
+		}
+		if b.Flags&ownCompressed == 0 && b.FileSize != b.Size {
+			return nil, "a block was still written to"
+		}
+	}
+	last := &s.Blocks[len(s.Blocks)-1]
+	if sum, err := r.sumAt(last.ID, last.Size); err != nil || sum != s.LastSum {
+		return nil, "another last record"
+	}
+	return r.besideBlocks(list)
+}
+
+// besideBlocks returns which blocks have an index file, or why more than the blocks has to be looked at.
+func (r *Recovery) besideBlocks(list []blockio.BlockInfo) (indexed map[uint32]bool, why string) {
+	entries, err := r.FS.ReadDir(r.Blocks.Dir())
+	if err != nil {
+		return nil, "the directory cannot be read"
+	}
+	names := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		names[e.Name] = true
+	}
+	indexed = make(map[uint32]bool, len(list))
+	for _, b := range list {
+		if name := filepath.Base(blockindex.Path(r.Blocks.Path(b.ID))); names[name] {
+			indexed[b.ID] = true
+			delete(names, name)
+		}
+	}
+	for name := range names {
+		if name == blockio.LostFile || strings.HasSuffix(name, blockindex.Suffix) || strings.HasSuffix(name, blockio.UnfinishedSuffix) {
+			return nil, "there is " + name
+		}
+	}
+	return indexed, ""
+}
+
+// captureOf turns what was written down into what an engine takes.
+func captureOf(s *streamstate.OwnState, indexed map[uint32]bool) *engine.Capture {
+	c := &engine.Capture{
+		State: engine.State{Messages: s.Messages, Bytes: s.Bytes, LastSequence: s.Last, LastTime: s.Own.LastTime},
+		Floor: s.Floor, FloorBlock: s.FloorBlock, TTL: engine.TTLMode(s.TTL), Blocks: make([]engine.BlockCapture, len(s.Blocks)),
+	}
+	for i := range s.Blocks {
+		b := &s.Blocks[i]
+		has := func(flag uint64) bool { return b.Flags&flag != 0 }
+		to := &c.Blocks[i]
+		*to = engine.BlockCapture{
+			ID: b.ID, Size: b.Size, First: b.First, Last: b.Last, LastRecord: b.LastRecord, Proves: b.Proves, FirstMessage: b.FirstMessage,
+			Messages: b.Messages, Bytes: b.Bytes, FirstLive: b.FirstLive, FirstTime: b.FirstTime, FirstTimeStale: has(ownTimeStale),
+			MaxTime: b.MaxTime, AgeFrom: b.AgeFrom, AgeTo: b.AgeTo, MarkCRC: b.MarkCRC, Thinned: has(ownThinned),
+			Tombstones: has(ownTombstones), Compressed: has(ownCompressed), LivesKnown: has(ownLivesKnown), Indexed: indexed[b.ID],
+		}
+		for _, removed := range b.Removed {
+			to.Removed = append(to.Removed, engine.SequenceRange(removed))
+		}
+		for _, l := range b.Lives {
+			to.Ends = append(to.Ends, engine.LifeCapture{
+				Sequence: l.Sequence, Due: l.Due, ForEver: l.Flags&ownForEver != 0, Marker: l.Flags&ownMarker != 0,
+			})
+		}
+	}
+	return c
+}

@@ -1,0 +1,241 @@
+package streamstate
+
+import (
+	"encoding/binary"
+)
+
+// A nats-server passes over what is between the last field of index.db and its checksum. Millrace has there what it
+// needs to go on from the file alone: what it knows of each block and of each subject that the server's fields do not
+// say, and how the files of the blocks were, so that one that has changed since is noticed. It also tells a file of
+// Millrace from one of a server.
+//
+//	uvarint  version, 1
+//	uvarint  the highest floor, uvarint number of the block that it is in; zeros for none
+//	uvarint  what the TTL of messages meant: a number of Millrace's
+//	varint   last time of the stream
+//	uvarint  number of blocks
+//	         the blocks, see appendBlock
+//	         the subjects, in the order of the server's fields, see AppendOwnSubject
+//	u32      bytes of all this
+//	8 bytes  "MRSTATE1"
+//
+// So it is found from the end. Integers of a fixed size are little-endian.
+
+const (
+	ownVersion = 1
+	ownMagic   = "MRSTATE1"
+	ownEnd     = 4 + len(ownMagic)
+)
+
+// Own is what Millrace writes behind the server's fields, but for the subjects.
+type Own struct {
+	Floor      uint64
+	FloorBlock uint32
+	TTL        uint64 // what the header Nats-TTL meant
+	LastTime   int64  // of the stream, as the engine counts it
+	Blocks     []OwnBlock
+}
+
+// OwnBlock is what Millrace knows of a block. actors/internal/disk says what it means.
+type OwnBlock struct {
+	ID                              uint32
+	Size                            int64 // of the records
+	FileSize, ModTime               int64 // of the file
+	First, Last, LastRecord, Proves uint64
+	FirstMessage                    uint64
+	Messages, Bytes                 uint64
+	FirstLive                       uint64
+	FirstTime, MaxTime              int64
+	AgeFrom, AgeTo                  int64
+	MarkCRC                         uint32
+	Flags                           uint64
+	Removed                         []Range
+	Lives                           []OwnLife
+}
+
+// OwnLife is how long a message lives.
+type OwnLife struct {
+	Sequence uint64
+	Flags    uint64
+	Due      int64
+}
+
+// OwnSubject is what Millrace knows of a subject.
+type OwnSubject struct {
+	Name        []byte // of the file that was decoded
+	Messages    uint64
+	First, Last uint64
+	Flags       uint64
+	LastSize    uint32
+}
+
+// AppendOwn appends what stands before the subjects.
+func AppendOwn(dst []byte, o *Own) []byte {
+	dst = appendNumbers(dst, ownVersion, o.Floor, uint64(o.FloorBlock), o.TTL)
+	dst = binary.AppendVarint(dst, o.LastTime)
+	dst = binary.AppendUvarint(dst, uint64(len(o.Blocks)))
+	for i := range o.Blocks {
+		dst = o.Blocks[i].append(dst)
+	}
+	return dst
+}
+
+func appendNumbers(dst []byte, numbers ...uint64) []byte {
+	for _, n := range numbers {
+		dst = binary.AppendUvarint(dst, n)
+	}
+	return dst
+}
+
+func (b *OwnBlock) append(dst []byte) []byte {
+	dst = appendNumbers(dst, uint64(b.ID), uint64(b.Size), uint64(b.FileSize), b.First, b.Last, b.LastRecord, b.Proves, b.FirstMessage,
+		b.Messages, b.Bytes, b.FirstLive, uint64(b.MarkCRC), b.Flags)
+	for _, time := range [...]int64{b.ModTime, b.FirstTime, b.MaxTime, b.AgeFrom, b.AgeTo} {
+		dst = binary.AppendVarint(dst, time)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(b.Removed)))
+	next := b.First
+	for _, r := range b.Removed {
+		dst = appendNumbers(dst, r.First-next, r.Last-r.First)
+		next = r.Last
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(b.Lives)))
+	next = b.First
+	for _, l := range b.Lives {
+		dst = binary.AppendVarint(appendNumbers(dst, l.Sequence-next, l.Flags), l.Due)
+		next = l.Sequence
+	}
+	return dst
+}
+
+// AppendOwnSubject appends what is known of the next subject besides its name and number of messages.
+func AppendOwnSubject(dst []byte, s *OwnSubject) []byte {
+	return appendNumbers(dst, s.Last, s.Last-s.First, s.Flags, uint64(s.LastSize))
+}
+
+// EndOwn appends the end of what begins at start.
+func EndOwn(dst []byte, start int) []byte {
+	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(dst)-start)), ownMagic...)
+}
+
+// OwnState is an index.db of Millrace.
+type OwnState struct {
+	Head
+	Own
+	LastSum  [sumSize]byte // of the server's fields
+	Subjects int           // how many there are
+	names    decoder
+	facts    decoder
+}
+
+// DecodeOwn decodes an index.db without its checksum, which the caller has verified, if it is one of Millrace. If
+// not, it returns nil and no error. What the server's fields say of the blocks is not looked at.
+func DecodeOwn(body []byte) (*OwnState, error) {
+	end := len(body) - ownEnd
+	if end < 0 || string(body[end+4:]) != ownMagic {
+		return nil, nil
+	}
+	size := binary.LittleEndian.Uint32(body[end:])
+	if uint64(size) > uint64(end) {
+		return nil, invalid(indexName, end, "%d bytes of Millrace, of which %d are there", size, end)
+	}
+	o := &OwnState{names: decoder{file: indexName, data: body[:end-int(size)]}, facts: decoder{file: indexName, data: body[:end], at: end - int(size)}}
+	copy(o.LastSum[:], body[max(0, end-int(size)-sumSize):])
+	_, o.Head = o.names.head()
+	o.Subjects = o.names.count("number of subjects", 4)
+	if o.names.err != nil {
+		return nil, o.names.err
+	}
+	d := &o.facts
+	d.own(&o.Own)
+	if d.err == nil && o.Subjects > d.rest()/4 {
+		d.fail("%d subjects, for which there is no room in %d bytes", o.Subjects, d.rest())
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	return o, nil
+}
+
+func (d *decoder) own(o *Own) {
+	if version := d.uvarint("version"); d.err == nil && version != ownVersion {
+		d.fail("what Millrace wrote is of version %d", version)
+		return
+	}
+	o.Floor, o.FloorBlock = d.uvarint("floor"), d.block("block of the floor")
+	o.TTL, o.LastTime = d.uvarint("meaning of TTLs"), d.varint("last time")
+	const leastBlock = 20
+	n := d.count("number of blocks", leastBlock)
+	o.Blocks = make([]OwnBlock, 0, n)
+	for range n {
+		o.Blocks = append(o.Blocks, d.ownBlock())
+		if d.err != nil {
+			return
+		}
+	}
+}
+
+func (d *decoder) ownBlock() (b OwnBlock) {
+	b.ID, b.Size, b.FileSize = d.block("number of a block"), int64(d.uvarint("size of a block")), int64(d.uvarint("size of a file"))
+	for _, field := range [...]*uint64{&b.First, &b.Last, &b.LastRecord, &b.Proves, &b.FirstMessage, &b.Messages, &b.Bytes, &b.FirstLive} {
+		*field = d.uvarint("number of a block")
+	}
+	b.MarkCRC, b.Flags = uint32(d.uvarint("checksum of a mark")), d.uvarint("flags of a block")
+	for _, field := range [...]*int64{&b.ModTime, &b.FirstTime, &b.MaxTime, &b.AgeFrom, &b.AgeTo} {
+		*field = d.varint("time of a block")
+	}
+	if n := d.count("removed ranges", 2); n > 0 {
+		b.Removed = make([]Range, 0, n)
+		next := b.First
+		for range n {
+			first := next + d.uvarint("range")
+			next = first + d.uvarint("length of a range")
+			b.Removed = append(b.Removed, Range{first, next})
+		}
+	}
+	if n := d.count("lives", 3); n > 0 {
+		b.Lives = make([]OwnLife, 0, n)
+		next := b.First
+		for range n {
+			next += d.uvarint("sequence of a life")
+			b.Lives = append(b.Lives, OwnLife{next, d.uvarint("flags of a life"), d.varint("end of a life")})
+		}
+	}
+	return b
+}
+
+// Next returns the next subject. It reports false at the end, and where the file does not say what it must.
+func (o *OwnState) Next() (s OwnSubject, ok bool) {
+	size, ok1 := o.names.number()
+	if !ok1 || size == 0 || size > uint64(o.names.rest()) {
+		return s, false
+	}
+	s.Name = o.names.data[o.names.at:][:size:size]
+	o.names.at += int(size)
+	messages, ok1 := o.names.number()
+	_, ok2 := o.names.number() // its blocks
+	_, ok3 := o.names.number()
+	last, ok4 := o.facts.number()
+	span, ok5 := o.facts.number()
+	flags, ok6 := o.facts.number()
+	lastSize, ok7 := o.facts.number()
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) || span > last || lastSize > 1<<32-1 {
+		return s, false
+	}
+	s.Messages, s.First, s.Last, s.Flags, s.LastSize = messages, last-span, last, flags, uint32(lastSize)
+	return s, true
+}
+
+// number is uvarint in less time, for very many of them.
+func (d *decoder) number() (uint64, bool) {
+	if d.at < len(d.data) && d.data[d.at] < 0x80 {
+		d.at++
+		return uint64(d.data[d.at-1]), true
+	}
+	v, n := binary.Uvarint(d.data[d.at:])
+	if n <= 0 {
+		return 0, false
+	}
+	d.at += n
+	return v, true
+}
