@@ -113,6 +113,9 @@ func (s *stream) readMeta() (storedMeta, error) {
 		return stored, err
 	}
 	features, err := blockio.ReadDirectoryFeatures(c.FS, s.dir)
+	if features.IndexError != nil {
+		s.log.Warn("cannot read who has written what is written of the stream", "error", features.IndexError)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && stored.isNew:
 	case err != nil:

@@ -171,12 +171,13 @@ func MetaSum(stream string, data []byte) string {
 // DirectoryFeatures says what else the directory of a stream holds that decides
 // whether and how it can be opened.
 type DirectoryFeatures struct {
-	Encrypted    bool // meta.key: the stream can be read only with its key
-	HasBlocks    bool // msgs/<number>.*: there is a block, or the index or the key of one
-	HasIndex     bool // msgs/index.db: nats-server's cached state, unless Millrace has written it
-	HasTTL       bool // msgs/thw.db: nats-server's list of messages that expire
-	HasSchedules bool // msgs/sched.db: nats-server's list of scheduled messages
-	PurgeCut     bool // __new_msgs__ or __msgs__: a purge by nats-server was cut short
+	Encrypted    bool  // meta.key: the stream can be read only with its key
+	HasBlocks    bool  // msgs/<number>.*: there is a block, or the index or the key of one
+	HasIndex     bool  // msgs/index.db: nats-server's cached state, unless Millrace has written it
+	IndexError   error // whether Millrace has written it cannot be read
+	HasTTL       bool  // msgs/thw.db: nats-server's list of messages that expire
+	HasSchedules bool  // msgs/sched.db: nats-server's list of scheduled messages
+	PurgeCut     bool  // __new_msgs__ or __msgs__: a purge by nats-server was cut short
 }
 
 // ReadDirectoryFeatures looks at the directory of a stream. A missing directory
@@ -206,7 +207,9 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 		}
 		switch entry.Name {
 		case StateFile:
-			features.HasIndex = !isOwnState(fsys, filepath.Join(dir, blocksDir, StateFile))
+			var own bool
+			own, features.IndexError = isOwnState(fsys, filepath.Join(dir, blocksDir, StateFile))
+			features.HasIndex = !own
 		case TTLFile:
 			features.HasTTL = true
 		case SchedulesFile:

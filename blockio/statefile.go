@@ -3,6 +3,7 @@ package blockio
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 )
@@ -15,20 +16,23 @@ const stateChunk = 1 << 20
 const OwnStateMagic = "MRSTATE1"
 
 // isOwnState reports whether a StateFile is one of Millrace, by how it ends.
-func isOwnState(fsys FS, path string) bool {
+func isOwnState(fsys FS, path string) (bool, error) {
 	file, err := fsys.OpenFile(path, ModeRead)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer file.Close() // it was opened for reading, so an error of closing it loses nothing
 	stat, err := file.Stat()
 	if err != nil {
-		return false
+		return false, err
 	}
 	const sum = 8
 	var end [len(OwnStateMagic) + sum]byte
-	n, _ := file.ReadAt(end[:], max(0, stat.Size-int64(len(end))))
-	return n == len(end) && string(end[:len(OwnStateMagic)]) == OwnStateMagic
+	n, err := file.ReadAt(end[:], max(0, stat.Size-int64(len(end))))
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n == len(end) && string(end[:len(OwnStateMagic)]) == OwnStateMagic, err
 }
 
 // WriteStateFile writes a file beside the blocks, such as the StateFile, under a name for the time until

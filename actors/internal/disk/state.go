@@ -180,7 +180,7 @@ func (f *Files) unchanged(file blockio.BlockInfo) error {
 	}
 	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{})
 	if err != nil {
-		return nil // there is none, or it says nothing of this block
+		return unlessItProvesNothing(err)
 	}
 	defer x.Close() // it was opened for reading, so an error of closing it loses nothing
 	if x.Suspect() {

@@ -10,10 +10,10 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// An index.db of Millrace says all that the blocks say, so that an opening can go on from it and read none of them. It
-// does so when every block is there, of the size and the
-// modification time that it had, and no other one, and the last one ends with the same record: that is what a block
-// index asks of its block, too. Otherwise the file is of no use, and proves nothing: everything in it was taken from
+// An index.db of Millrace says all that the blocks say, so that an opening can go on from it. It does so when every block
+// is there, of the size and the modification time that it had, and no other one, and the last one ends with the same
+// record: that is what a block index asks of its block, too. A block without an index is read, as nothing else would say
+// later what it had if it turned out to be damaged. Otherwise the file is of no use, and proves nothing: everything in it was taken from
 // the log.
 
 // restore fills a recovery from an index.db of ours. It reports false when that is of no use.
@@ -30,6 +30,12 @@ func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list [
 			FirstExact: subject.Flags&ownFirstExact != 0, LastExact: subject.Flags&ownLastExact != 0,
 		}, subject.Flags&ownEvicted != 0, ok
 	}
+	for i := range s.Blocks {
+		if b := &s.Blocks[i]; !indexed[b.ID] && !r.isWhole(b) {
+			r.Log.Info("a block is not whole; all are read without what was written of the stream", "path", r.Blocks.Path(b.ID))
+			return false
+		}
+	}
 	if !rec.Restore(captureOf(s, indexed), s.Subjects, next) {
 		r.Log.Warn("what was written of the stream contradicts itself; the blocks are read without it")
 		return false
@@ -39,6 +45,16 @@ func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list [
 		return false
 	}
 	return true
+}
+
+// isWhole reports whether all of a block can be read, and verifies.
+func (r *Recovery) isWhole(b *streamstate.OwnBlock) bool {
+	data, unreadable, err := r.readAll(b.ID, nil)
+	if err != nil || len(unreadable) > 0 {
+		return false // the scan says why
+	}
+	found := blockio.ScanBlock(r.Blocks.Path(b.ID), b.ID, r.Blocks.Codec(b.ID), data, false, func(int64, blockio.Record) {})
+	return found.DamageCount == 0 && found.End == b.Size && found.MarkCRC == b.MarkCRC
 }
 
 // openTail opens the last block for the next records, if it has room.
