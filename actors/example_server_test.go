@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 )
@@ -102,4 +103,60 @@ func ExampleWriteStreamConfig() {
 	shown, err := actors.ReadStreamConfig(config)
 	fmt.Println(string(shown), err)
 	// Output: {"Created":"2026-01-02T03:04:05Z","name":"ORDERS","description":"what we sold"} <nil>
+}
+
+// A server passes messages on from one buffer.
+func ExampleStore_LoadNextMsgInto() {
+	store, stop := openExample()
+	defer stop()
+	ctx := context.Background()
+	for _, subject := range []string{"orders.new", "returns", "orders.paid"} {
+		if _, err := store.StoreMsg(ctx, subject, nil, []byte("of "+subject)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	orders := actors.Filter("orders.*")
+	var buffer actors.MessageBuffer // used again for each message
+	for start := uint64(1); ; {
+		skip, err := store.LoadNextMsgInto(ctx, start, &buffer, orders)
+		if errors.Is(err, actors.ErrEOF) {
+			break
+		}
+		fmt.Printf("%d %s %v\n", buffer.Sequence, buffer.Payload, err)
+		start = skip + 1
+	}
+	_, err := store.LoadPrevMsgInto(ctx, 2, &buffer, orders)
+	fmt.Printf("before: %d %v\n", buffer.Sequence, err)
+	err = store.LoadLastMsgInto(ctx, &buffer, orders)
+	fmt.Printf("last: %d %v\n", buffer.Sequence, err)
+	// Output:
+	// 1 of orders.new <nil>
+	// 3 of orders.paid <nil>
+	// before: 1 <nil>
+	// last: 3 <nil>
+}
+
+// What a server tells of a stream: the sequences that damage has taken, and what its files hold.
+func ExampleStore_Lost() {
+	store, stop := openExample()
+	defer stop()
+	ctx := context.Background()
+	lost, err := store.Lost(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var ranges []actors.SequenceRange
+	var size uint64
+	for _, r := range lost {
+		ranges, size = append(ranges, r.SequenceRange), size+r.Bytes
+	}
+	msgs := slices.Collect(actors.Sequences(ranges))
+	fmt.Println("LostStreamData:", msgs, size)
+	usage, err := store.DiskUsage(ctx)
+	fmt.Println("bytes of messages on disk:", usage.Blocks, err)
+	// Output:
+	// LostStreamData: [] 0
+	// bytes of messages on disk: 0 <nil>
 }

@@ -7,9 +7,11 @@ import (
 
 // Requests for one message, see Store.LoadMsg and its siblings.
 type (
-	// LoadRequest loads one message. Reply: *LoadReply.
+	// LoadRequest loads one message. Reply: *LoadReply. Into, if not nil, is the sender's memory for it, as of
+	// Store.LoadMsgInto: it belongs to the store until the reply, whose message is in it then.
 	LoadRequest struct {
 		Sequence uint64
+		Into     *MessageBuffer
 		Tag      any
 	}
 	// LoadReply answers LoadRequest.
@@ -26,6 +28,7 @@ type (
 		Start   uint64
 		Filters []Filters
 		Reverse bool
+		Into    *MessageBuffer // as of LoadRequest
 		Tag     any
 	}
 	// LoadNextReply answers LoadNextRequest. Skip is the message's sequence. With
@@ -41,6 +44,7 @@ type (
 	// Store.LoadLastMsg. It counts for 64 KiB. Reply: *LoadReply.
 	LoadLastRequest struct {
 		Filters []Filters
+		Into    *MessageBuffer // as of LoadRequest
 		Tag     any
 	}
 
@@ -67,30 +71,40 @@ func (*LoadNextReply) IgnoreDeadLetterLogging() {}
 func (*LoadRequest) weight() int64                   { return loadCredit }
 func (m *LoadRequest) refuse(_ *stream, e error) any { return &LoadReply{Err: e, Tag: m.Tag} }
 
-func (m *LoadRequest) carryOut(ctx context.Context, s *stream) any {
-	var loaded MessageBuffer
-	err := s.load(m.Sequence, &loaded)
-	return &LoadReply{loaded.Message, err, m.Tag}
+func (m *LoadRequest) carryOut(_ context.Context, s *stream) any {
+	into := bufferFor(m.Into)
+	err := s.load(m.Sequence, into)
+	return &LoadReply{into.Message, err, m.Tag}
+}
+
+// bufferFor returns the sender's buffer, or a new one.
+func bufferFor(into *MessageBuffer) *MessageBuffer {
+	if into == nil {
+		into = &MessageBuffer{}
+	}
+	return into
 }
 
 func (*LoadNextRequest) weight() int64                   { return loadCredit }
 func (m *LoadNextRequest) refuse(_ *stream, e error) any { return &LoadNextReply{Err: e, Tag: m.Tag} }
 
 func (m *LoadNextRequest) carryOut(ctx context.Context, s *stream) any {
-	load := s.handle().LoadNextMsg
+	load := s.handle().LoadNextMsgInto
 	if m.Reverse {
-		load = s.handle().LoadPrevMsg
+		load = s.handle().LoadPrevMsgInto
 	}
-	message, skip, err := load(ctx, m.Start, m.Filters...)
-	return &LoadNextReply{message, skip, err, m.Tag}
+	into := bufferFor(m.Into)
+	skip, err := load(ctx, m.Start, into, m.Filters...)
+	return &LoadNextReply{into.Message, skip, err, m.Tag}
 }
 
 func (*LoadLastRequest) weight() int64                   { return loadCredit }
 func (m *LoadLastRequest) refuse(_ *stream, e error) any { return &LoadReply{Err: e, Tag: m.Tag} }
 
 func (m *LoadLastRequest) carryOut(ctx context.Context, s *stream) any {
-	message, err := s.handle().LoadLastMsg(ctx, m.Filters...)
-	return &LoadReply{message, err, m.Tag}
+	into := bufferFor(m.Into)
+	err := s.handle().LoadLastMsgInto(ctx, into, m.Filters...)
+	return &LoadReply{into.Message, err, m.Tag}
 }
 
 func (*SubjectRequest) weight() int64                   { return loadCredit }

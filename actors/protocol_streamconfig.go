@@ -14,6 +14,9 @@ type (
 	}
 )
 
+// IgnoreDeadLetterLogging keeps the configuration out of the actor library's log.
+func (*StreamConfigReply) IgnoreDeadLetterLogging() {}
+
 func (*StreamConfigRequest) weight() int64 { return loadCredit }
 
 func (m *StreamConfigRequest) refuse(_ *stream, err error) any {
@@ -24,3 +27,6 @@ func (m *StreamConfigRequest) carryOut(_ context.Context, s *stream) any {
 	config, err := s.handle().StreamConfig()
 	return &StreamConfigReply{config, err, m.Tag}
 }
+
+// A request that is no reading would be taken for none at all.
+var _ = []reading{(*StreamConfigRequest)(nil), (*LostRequest)(nil), (*DiskUsageRequest)(nil)}

@@ -105,7 +105,7 @@ func TestFirstFewOfTheLastSequences(t *testing.T) {
 // TestLongRepliesAreNotLogged when nobody is there to take them.
 func TestLongRepliesAreNotLogged(t *testing.T) {
 	for _, reply := range []any{
-		&LoadReply{}, &LoadNextReply{}, &ReadReply{}, &SubjectsReply{}, &LastSequencesReply{}, &FullStateReply{},
+		&LoadReply{}, &LoadNextReply{}, &ReadReply{}, &SubjectsReply{}, &LastSequencesReply{}, &FullStateReply{}, &LostReply{}, &StreamConfigReply{},
 	} {
 		_, ok := reply.(interface{ IgnoreDeadLetterLogging() })
 		require.True(t, ok, "%v", reflect.TypeOf(reply))

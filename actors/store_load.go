@@ -77,9 +77,25 @@ func loadBy(ctx context.Context, start uint64, filters []Filters,
 	find func(context.Context, uint64, subject.Set, *read.Buffer) (uint64, error),
 ) (Message, uint64, error) {
 	var m MessageBuffer
-	skip, err := find(ctx, start, setOf(filters), &m.buffer)
-	err = m.took(err)
+	skip, err := loadByInto(ctx, start, &m, filters, find)
 	return m.Message, skip, err
+}
+
+// LoadNextMsgInto is LoadNextMsg into memory of the caller's, as LoadMsgInto is LoadMsg.
+func (s *Store) LoadNextMsgInto(ctx context.Context, start uint64, into *MessageBuffer, filters ...Filters) (skip uint64, err error) {
+	return loadByInto(ctx, start, into, filters, s.source.LoadNext)
+}
+
+// LoadPrevMsgInto is LoadPrevMsg into memory of the caller's, as LoadMsgInto is LoadMsg.
+func (s *Store) LoadPrevMsgInto(ctx context.Context, start uint64, into *MessageBuffer, filters ...Filters) (skip uint64, err error) {
+	return loadByInto(ctx, start, into, filters, s.source.LoadPrev)
+}
+
+func loadByInto(ctx context.Context, start uint64, into *MessageBuffer, filters []Filters,
+	find func(context.Context, uint64, subject.Set, *read.Buffer) (uint64, error),
+) (skip uint64, err error) {
+	skip, err = find(ctx, start, setOf(filters), &into.buffer)
+	return skip, into.took(err)
 }
 
 // LoadLastMsg returns the newest live message that the filters select, or ErrNotFound.
@@ -88,8 +104,13 @@ func loadBy(ctx context.Context, start uint64, filters []Filters,
 // it sees it is like LoadNextMsg.
 func (s *Store) LoadLastMsg(ctx context.Context, filters ...Filters) (Message, error) {
 	var m MessageBuffer
-	err := m.took(s.source.LoadNewest(ctx, setOf(filters), &m.buffer))
+	err := s.LoadLastMsgInto(ctx, &m, filters...)
 	return m.Message, err
+}
+
+// LoadLastMsgInto is LoadLastMsg into memory of the caller's, as LoadMsgInto is LoadMsg.
+func (s *Store) LoadLastMsgInto(ctx context.Context, into *MessageBuffer, filters ...Filters) error {
+	return into.took(s.source.LoadNewest(ctx, setOf(filters), &into.buffer))
 }
 
 // SubjectForSeq returns the subject of the message at a sequence, or ErrNotFound. It

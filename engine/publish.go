@@ -102,6 +102,7 @@ func (e *Engine) indexSubjects(g *group) {
 
 // publishAtOnce shows readers the counts that wait for no group.
 func (e *Engine) publishAtOnce() {
+	e.pub.setLogEnd(e.durability.written.end)
 	n := e.pub.written
 	e.showAtOnce(&n)
 	e.pub.publish(&n)

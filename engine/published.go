@@ -41,9 +41,24 @@ type Published struct {
 	// written mirrors the counts and the times, for the engine alone: storing an
 	// atomic costs more than comparing.
 	written numbers
+	// logEnd is where the last commit that succeeded has ended: block and offset, of 32 bits each.
+	logEnd atomic.Uint64
 	// generations is how many generations of blocks there were. Engines alone use
 	// it, one at a time.
 	generations uint64
+}
+
+// LogEnd returns where the log ended after the last commit that succeeded, at the last turn of the engine: the zero
+// Position when there was none.
+func (p *Published) LogEnd() Position {
+	end := p.logEnd.Load()
+	return Position{uint32(end >> 32), int64(uint32(end))}
+}
+
+func (p *Published) setLogEnd(end Position) {
+	if next := uint64(end.Block)<<32 | uint64(uint32(end.Offset)); next != p.logEnd.Load() {
+		p.logEnd.Store(next)
+	}
 }
 
 // nextGeneration returns the generation of the blocks of a new engine, or of a
