@@ -12,8 +12,8 @@ import (
 )
 
 // The files of a stream are seen at one instant if none of them changes from before the first one is opened until after
-// the last one is. The block with the highest number may grow meanwhile, and others may come behind it: the instant is
-// when that block is read. Nothing that is in other files then was written for what is stored later, so that what they
+// the last one is. The block with the highest number may grow meanwhile: the instant is when that block is read. As
+// soon as another one comes behind it, it may have been replaced, so that is another attempt. Nothing that is in other files then was written for what is stored later, so that what they
 // hold belongs together.
 
 // capture sees what there is, holds it open as far as it may, and sees that nothing has changed meanwhile.
@@ -195,8 +195,7 @@ func (n *overlayNode) unchanged(now *overlayNode) error {
 		}
 	}
 	for name, file := range now.children {
-		id, _ := blockID(name)
-		if n.children[name] == nil && file.captured && !file.isBeside() && id <= highest {
+		if n.children[name] == nil && file.captured && !file.isBeside() {
 			return &ChangedError{file.base, "was made"}
 		}
 	}

@@ -122,7 +122,7 @@ func TestOverlayOfAChangingDirectory(t *testing.T) {
 		what   string // the error, empty for none
 	}{
 		"the last block grows":   {write("msgs/3.blk", "three and more"), ""},
-		"another block comes":    {write("msgs/4.blk", "four"), ""},
+		"another block comes":    {write("msgs/4.blk", "four"), "msgs/4.blk: was made"},
 		"an index comes":         {write("msgs/2.bix", "index"), ""},
 		"a file is being made":   {write("msgs/2.rewrite.tmp", "two"), ""},
 		"the lock changes":       {write("millrace.lock", "me"), ""},
