@@ -104,6 +104,7 @@ func (f *Files) scanFromIndex(id uint32) (scanned, error) {
 	if s.scan, err = scanOf(x, id, &s.found); err == nil {
 		if block.Compressed() {
 			s.scan.Compressed()
+			s.compressed = true
 		}
 		s.losses, err = lossesOf(x, id, damaged)
 	}

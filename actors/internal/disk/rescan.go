@@ -20,9 +20,11 @@ type scanned struct {
 	found   blockio.BlockScan
 	size    int64 // of the block's bytes, if they were read
 	indexed bool  // taken from the index alone
-	losses  []engine.Loss
-	lacked  []missing
-	err     error
+	// compressed tells that the file of the block is.
+	compressed bool
+	losses     []engine.Loss
+	lacked     []missing
+	err        error
 }
 
 // progressAfter is how long a recovery may take before it reports progress, and the time between its
@@ -213,7 +215,7 @@ func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byt
 		}
 	}
 	err = r.syncFile(r.Blocks.Path(id))
-	return data, scanned{scan: scan, found: found, size: int64(len(data)), err: err}
+	return data, scanned{scan: scan, found: found, size: int64(len(data)), compressed: compressed, err: err}
 }
 
 func (r *Recovery) syncFile(path string) error {

@@ -48,7 +48,8 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		return r.settle(id, s.found.End, s.found.MarkCRC)
 	}
 	// A block that is full takes no more records: for the engine it is sealed, and its messages may be erased.
-	if last && r.After == nil && r.appendable(&s.found) && s.found.End < r.Config.BlockSize {
+	// So is one that is compressed, of which a copy of a directory in which somebody writes can be without those behind it.
+	if last && r.After == nil && !s.compressed && r.appendable(&s.found) && s.found.End < r.Config.BlockSize {
 		if r.sealTail && s.size > 0 && s.found.CutTo == s.found.CutFrom {
 			// It is empty, and yet nothing is known of what the disk has: zeros, or what reads as such.
 			if err := r.mending(id); err != nil {
@@ -66,8 +67,8 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 // looksTorn reports whether a block would be cut if it were the last one with anything in it. For the
 // next recovery it will be: nothing is left of the blocks after it.
 func (r *Recovery) looksTorn(id uint32) (bool, error) {
-	data, unreadable, err := r.readAll(id, nil)
-	if err != nil {
+	data, unreadable, compressed, err := r.readBlock(id, nil)
+	if err != nil || compressed { // nobody appends to it
 		return false, err
 	}
 	_, found := r.scanAround(id, data, unreadable, true, false)
