@@ -17,6 +17,10 @@ MODEL_SCRIPTS ?= 3000
 MODELS_RUN ?= Model|Whole|SurviveACrash|SurvivesCrash|LimitsThatChange
 CRASH_FLAGS ?= -crash.points=$(CRASH_POINTS)
 DAMAGE_FLAGS ?=
+INTEROP_SCRIPTS ?= 2000
+INTEROP_SEED ?= 1
+# In examples/jetstream: go.mod has the nats-server whose files these are, newest.mod the newest one.
+INTEROP_MOD ?= go.mod
 FUZZTIME ?= 30s
 BENCH ?= .
 BENCHTIME ?= 1s
@@ -49,6 +53,9 @@ test: ## every test of the root module and of the nested modules
 		echo "== $$module"; \
 		( cd "$$module" && CGO_ENABLED=0 $(GO) vet ./... && CGO_ENABLED=0 $(GO) test -timeout 20m ./... ); \
 	done
+	@echo "== ./examples/jetstream, the newest nats-server"
+	@cd examples/jetstream && CGO_ENABLED=0 $(GO) test . -modfile=newest.mod -trips 60 \
+		-run 'TestRoundTrips$$|TestAStreamWithSources|TestARealServer|TestImagesOfWhoWrites$$'
 
 .PHONY: race
 race: ## the root module's tests under the race detector (needs a C compiler)
@@ -97,6 +104,12 @@ models: ## the models of the engine and of the queries under MODEL_SCRIPTS new r
 	CGO_ENABLED=0 $(GO) test ./engine -run '$(MODELS_RUN)' -count=1 -timeout 120m -rapid.checks=$(MODEL_SCRIPTS)
 	CGO_ENABLED=0 $(GO) test ./actors -run 'TestQueryModel$$' -count=1 -timeout 120m -rapid.checks=$(MODEL_SCRIPTS)
 
+.PHONY: interop
+interop: ## random scripts on a real nats-server and on us (INTEROP_SCRIPTS, INTEROP_SEED, INTEROP_MOD)
+	cd examples/jetstream && CGO_ENABLED=0 $(GO) test . -modfile=$(INTEROP_MOD) -run 'TestRoundTrips$$|TestScriptsOfRemovals$$|TestImagesOfWhoWrites$$' \
+		-count=1 -timeout 4h -trips $(INTEROP_SCRIPTS) -trip.seed $(INTEROP_SEED) \
+		-scripts $(INTEROP_SCRIPTS) -script.seed $(INTEROP_SEED) -images 100
+
 .PHONY: damage
 damage: ## the damage sweep: small stores damaged in every way (DAMAGE_FLAGS)
 	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
@@ -140,3 +153,4 @@ tidy-check: ## go.mod and go.sum of every module say what the code needs
 		echo "== $$module: go mod tidy -diff"; \
 		( cd "$$module" && $(GO) mod tidy -diff ); \
 	done
+	@cd examples/jetstream && $(GO) mod tidy -diff -modfile=newest.mod

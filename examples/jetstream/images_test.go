@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
@@ -61,7 +62,9 @@ func TestImagesOfWhoWrites(t *testing.T) {
 			var acked, gone atomic.Uint64
 			stop := row.write(t, storeDir, row.compress, &acked, &gone)
 			var images []copied
-			for tries := 0; len(images) < *imageCount; tries++ {
+			for tries, last := 0, uint64(0); len(images) < *imageCount; tries++ {
+				require.Eventually(t, func() bool { return acked.Load() > last }, 20*time.Second, time.Millisecond)
+				last = acked.Load()
 				image := copied{streams: t.TempDir(), acked: acked.Load()}
 				err := oracle.CopyStream(filepath.Join(image.streams, imageStreamName), oracle.StreamDir(storeDir, imageStreamName))
 				if errors.Is(err, fs.ErrNotExist) && tries < 100**imageCount {
