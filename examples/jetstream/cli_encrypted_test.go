@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/examples/jetstream/internal/oracle"
@@ -13,7 +12,7 @@ import (
 
 func TestTheProgramTakesEncryptedStreams(t *testing.T) {
 	t.Parallel()
-	store, to := servedStorage(t, oracle.WithEncryption("a key", server.AES)), t.TempDir()
+	store, to := servedStorage(t, oracle.WithKey("a key", true)), t.TempDir()
 	exit, out, _ := cliRun(t, "list", "-store", store)
 	require.Equal(t, exitDone, exit)
 	require.Contains(t, out, "encrypted")
