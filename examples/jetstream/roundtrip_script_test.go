@@ -41,8 +41,9 @@ type tripStore interface {
 
 // tripOp is one operation. answer is in a form that is the same for both.
 type tripOp struct {
-	text string
-	run  func(tripStore) (answer string, err error)
+	text   string
+	run    func(tripStore) (answer string, err error)
+	maxPer int64 // of a change of the limits, 0 for none
 }
 
 // tripMaker makes the operations of a script. They depend on the seed alone.
@@ -72,6 +73,10 @@ func newTripMaker(seed uint64) *tripMaker {
 	case 5:
 		m.config.maxMsgs, m.config.discardNew = int64(50+random.IntN(100)), true
 		m.config.maxPer, m.config.newPer = int64(4+random.IntN(10)), random.IntN(2) == 0
+	}
+	if m.config.maxMsgs > 0 || m.config.maxBytes > 0 {
+		// In a full stream a server removes the oldest message for one that takes the place of others, too.
+		m.config.rollup = false
 	}
 	return m
 }
@@ -139,8 +144,8 @@ func (m *tripMaker) with(message tripMessage, name, value string) tripMessage {
 }
 
 func publishing(text string, message tripMessage) tripOp {
-	return tripOp{fmt.Sprintf("publish %s of %d bytes%s", message.subject, len(message.payload), text),
-		func(s tripStore) (string, error) { return s.publish(message) }}
+	return tripOp{text: fmt.Sprintf("publish %s of %d bytes%s", message.subject, len(message.payload), text),
+		run: func(s tripStore) (string, error) { return s.publish(message) }}
 }
 
 func (m *tripMaker) operation() tripOp {
@@ -157,7 +162,7 @@ func (m *tripMaker) operation() tripOp {
 			messages = append(messages, m.message())
 		}
 		m.last += uint64(len(messages)) - 1
-		return tripOp{fmt.Sprintf("publish %d", len(messages)), func(s tripStore) (string, error) { return "", s.publishMany(messages) }}
+		return tripOp{text: fmt.Sprintf("publish %d", len(messages)), run: func(s tripStore) (string, error) { return "", s.publishMany(messages) }}
 	case p < 46:
 		id := fmt.Sprint("id-", m.random.IntN(10))
 		return publishing(" with "+id, m.with(m.message(), "Nats-Msg-Id", id))
@@ -176,7 +181,7 @@ func (m *tripMaker) operation() tripOp {
 	case p < 64:
 		off := uint64(m.random.IntN(2))
 		message := m.message()
-		return tripOp{fmt.Sprintf("publish %s behind the last but %d", message.subject, off), func(s tripStore) (string, error) {
+		return tripOp{text: fmt.Sprintf("publish %s behind the last but %d", message.subject, off), run: func(s tripStore) (string, error) {
 			last, err := s.last()
 			if err != nil {
 				return "", err
@@ -189,7 +194,7 @@ func (m *tripMaker) operation() tripOp {
 		return publishing("", m.message())
 	case p < 88:
 		sequence, erase := m.sequence(), m.random.IntN(3) == 0
-		return tripOp{fmt.Sprintf("remove %d, erase %v", sequence, erase), func(s tripStore) (string, error) { return s.remove(sequence, erase) }}
+		return tripOp{text: fmt.Sprintf("remove %d, erase %v", sequence, erase), run: func(s tripStore) (string, error) { return s.remove(sequence, erase) }}
 	case p < 95:
 		filter, below, keep := m.filter(), uint64(0), uint64(0)
 		if m.random.IntN(2) == 0 {
@@ -197,10 +202,10 @@ func (m *tripMaker) operation() tripOp {
 		} else {
 			keep = uint64(m.random.IntN(4))
 		}
-		return tripOp{fmt.Sprintf("purge %s below %d keep %d", filter, below, keep), func(s tripStore) (string, error) { return s.purge(filter, below, keep) }}
+		return tripOp{text: fmt.Sprintf("purge %s below %d keep %d", filter, below, keep), run: func(s tripStore) (string, error) { return s.purge(filter, below, keep) }}
 	case p < 97:
 		below := max(1, m.sequence())
-		return tripOp{fmt.Sprintf("purge below %d", below), func(s tripStore) (string, error) {
+		return tripOp{text: fmt.Sprintf("purge below %d", below), run: func(s tripStore) (string, error) {
 			if state, err := s.observe(); err != nil || state.endsBelow(below) {
 				return "left out", err
 			}
@@ -208,9 +213,10 @@ func (m *tripMaker) operation() tripOp {
 		}}
 	case p < 99 && !m.config.newPer:
 		maxPer := []int64{-1, 1, 2, 5}[m.random.IntN(4)]
-		return tripOp{fmt.Sprintf("at most %d of a subject", maxPer), func(s tripStore) (string, error) { return "", s.limit(maxPer) }}
+		return tripOp{text: fmt.Sprintf("at most %d of a subject", maxPer), maxPer: maxPer,
+			run: func(s tripStore) (string, error) { return "", s.limit(maxPer) }}
 	}
-	return tripOp{"purge", func(s tripStore) (string, error) { return s.purge("", 0, 0) }}
+	return tripOp{text: "purge", run: func(s tripStore) (string, error) { return s.purge("", 0, 0) }}
 }
 
 func (m *tripMaker) operationsOf(n int) []tripOp {
