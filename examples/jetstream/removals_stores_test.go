@@ -6,10 +6,10 @@ import (
 	"hash/fnv"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
@@ -180,7 +180,7 @@ func openOurs(t *testing.T, streams string, maxPer int64, compress bool) ours {
 	if compress {
 		config.BlockSize, config.Compression = 2*scriptBlockSize, actors.On // smaller blocks are not compressed
 	}
-	store, err := actors.Open(t.Context(), scriptSystem(t), config)
+	store, err := actors.Open(t.Context(), scriptSystem(), config)
 	require.NoError(t, err)
 	return ours{store, t.Context()}
 }
@@ -264,9 +264,6 @@ func (s ours) observe() (scriptState, error) {
 	return seen, nil
 }
 
-// scriptSystem is an actor system for the stores of one test.
-func scriptSystem(t *testing.T) *actor.ActorSystem {
-	system := interop.QuietSystem()
-	t.Cleanup(system.Shutdown)
-	return system
-}
+// scriptSystem is the actor system for the stores of scripts, of which there are thousands: the library never lets go of the
+// memory of one.
+var scriptSystem = sync.OnceValue(interop.QuietSystem)
