@@ -2,13 +2,21 @@ package actors_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"math/rand"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
 // spyFS sees all that is written: whether it is plain, and whether a key stream is used twice.
@@ -111,4 +119,59 @@ func (s *spyFS) note(name string, p []byte, offset int) {
 	}
 	copy(known[offset:], p)
 	s.blocks[name] = known
+}
+
+// TestNoKeyStreamIsUsedTwice has a stream crash again and again while blocks are appended to, compacted, compressed, erased from
+// and cut: whoever has copies of the disk from all times has no two texts under the same part of a key stream.
+func TestNoKeyStreamIsUsedTwice(t *testing.T) {
+	for _, cipher := range []actors.Cipher{actors.CipherChaCha20, actors.CipherAES} {
+		rng := rand.New(rand.NewSource(int64(cipher)))
+		rounds := 24
+		if actors.EncryptAll() {
+			rounds = 200
+		}
+		mem := blocktest.NewMemFS()
+		spy := newSpyFS(mem)
+		config := secretConfig(spy)
+		config.Key, config.Cipher, config.BlockSize = key1, cipher, 16<<10
+		last := uint64(0)
+		for round := range rounds {
+			s := openToFail(t, config)
+			for range 1 + rng.Intn(12) {
+				text := make([]byte, rng.Intn(1500))
+				rng.Read(text)
+				last = mustStore(t, s, fmt.Sprintf("secret.%d", rng.Intn(3)), string(text)).Sequence
+			}
+			for range rng.Intn(8) {
+				sequence := 1 + uint64(rng.Int63n(int64(last)))
+				var err error
+				if rng.Intn(4) == 0 {
+					_, err = s.EraseMsg(t.Context(), sequence)
+				} else {
+					_, err = s.RemoveMsg(t.Context(), sequence)
+				}
+				if !errors.Is(err, actors.ErrNotFound) {
+					require.NoError(t, err)
+				}
+			}
+			if round%7 == 6 {
+				_, err := s.Truncate(t.Context(), last-uint64(rng.Intn(3)))
+				require.NoError(t, err)
+				last = stateOf(t, s).LastSequence
+			}
+			if round%5 == 4 {
+				require.NoError(t, s.Flush(t.Context()))
+				eventually(t, func() bool { return s.Stats().Unindexed == 0 })
+			}
+			if round%3 == 2 {
+				require.NoError(t, s.Stop(context.Background()))
+				continue
+			}
+			image := mem.CrashImage(blocktest.CrashModes[rng.Intn(len(blocktest.CrashModes))], rng)
+			require.NoError(t, s.Stop(context.Background()))
+			mem, spy.FS = image, image
+		}
+		require.Empty(t, spy.reused())
+		require.Empty(t, spy.found())
+	}
 }

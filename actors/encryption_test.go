@@ -424,3 +424,67 @@ func TestASnapshotIsRestoredEncrypted(t *testing.T) {
 	_, err = actors.Restore(t.Context(), "data", bytes.NewReader(nil), actors.RestoreOptions{Cipher: actors.CipherAES})
 	require.ErrorIs(t, err, actors.ErrConfig)
 }
+
+// TestKeysOutliveRestarts: a stream that is opened and stopped keeps all its key files as they are, and a new block has a key on
+// the disk before anything is in it.
+func TestKeysOutliveRestarts(t *testing.T) {
+	mem := blocktest.NewMemFS()
+	config := secretConfig(mem)
+	config.Key = key1
+	secretStream(t, config)
+	keys := func() map[string]string {
+		found := treeOf(t, mem.CrashImage(blocktest.DropUnsynced, nil), "data")
+		for name := range found {
+			if !strings.HasSuffix(name, ".key") {
+				delete(found, name)
+			}
+		}
+		return found
+	}
+	before := keys()
+	require.Greater(t, len(before), 5)
+	for range 3 {
+		s := openToFail(t, config)
+		require.Equal(t, 45, len(pictureOf(t, s).messages))
+		require.NoError(t, s.Stop(context.Background()))
+		require.Equal(t, before, keys())
+	}
+	s := openToFail(t, config)
+	mustStore(t, s, "secret.more", strings.Repeat("x", 5000))
+	image := mem.CrashImage(blocktest.DropUnsynced, nil)
+	require.NoError(t, s.Stop(context.Background()))
+	require.Greater(t, len(keys()), len(before))
+	config.FS = image
+	s = openToFail(t, config)
+	require.Equal(t, 46, len(pictureOf(t, s).messages))
+	require.NoError(t, s.Stop(context.Background()))
+}
+
+// TestAStoreThatWasStoppedGoesOnInItsBlock, and one that crashed begins another: what it wrote last may be on the disk behind
+// what is found, under the same key.
+func TestAStoreThatWasStoppedGoesOnInItsBlock(t *testing.T) {
+	mem := blocktest.NewMemFS()
+	config := secretConfig(mem)
+	config.Key, config.BlockSize = key1, 1<<20
+	blocks := func() int {
+		list, err := blockio.NewBlocks(config.FS, "data/ORDERS", "ORDERS", blockio.BlocksOptions{}).List()
+		require.NoError(t, err)
+		return len(list)
+	}
+	for range 3 {
+		s := openToFail(t, config)
+		mustStore(t, s, "secret.1", "secret")
+		require.Equal(t, 1, blocks())
+		require.NoError(t, s.Stop(context.Background()))
+	}
+	s := openToFail(t, config)
+	mustStore(t, s, "secret.1", "secret")
+	config.FS = mem.CrashImage(blocktest.KeepAll, nil)
+	require.NoError(t, s.Stop(context.Background()))
+	s = openToFail(t, config)
+	require.Equal(t, 1, blocks())
+	mustStore(t, s, "secret.1", "secret")
+	require.Equal(t, 2, blocks())
+	require.Equal(t, 5, len(pictureOf(t, s).messages))
+	require.NoError(t, s.Stop(context.Background()))
+}

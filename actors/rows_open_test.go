@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"math/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,9 +187,13 @@ func TestRowsOfBlockSizes(t *testing.T) {
 		{"B.6.1 block size: unlimited", 0, "", 8 * mib},
 		{"B.6.1 block size: unlimited, of an interest stream", 0, "interest", 4 * mib},
 		{"B.6.1 block size: unlimited, of a work queue", 0, "workqueue", 4 * mib},
+		{"B.6.1 block size: encrypted", 0, "", 2 * mib},
 	} {
 		behaves(t, row.name, func(c *actors.Config) {
 			c.BlockSize, c.MaxBytes, c.Discard, c.Sync = 0, row.maxBytes, actors.DiscardNew, actors.SyncNever
+			if strings.Contains(row.name, "encrypted") {
+				c.Key = key1
+			}
 			if row.retention != "" {
 				meta := blockio.NewStreamMeta("ORDERS", time.Now())
 				meta.Retention = row.retention

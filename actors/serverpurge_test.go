@@ -62,3 +62,15 @@ func writeBlockFile(t *testing.T, path, content string) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }
+
+// TestAPurgeThatHasMovedTheKeyAlone is undone: the block that it has made, with nothing but a tombstone, goes. It cannot be read.
+func TestAPurgeThatHasMovedTheKeyAlone(t *testing.T) {
+	dir, g := loadGolden(t, "encrypted")
+	stream := filepath.Join(dir, g.Stream)
+	writeBlockFile(t, filepath.Join(stream, "__new_msgs__", "4.key"), "a key file")
+	writeBlockFile(t, filepath.Join(stream, "msgs", "4.blk"), "a tombstone, encrypted with it")
+	s := open(t, actors.Config{Dir: dir, Name: g.Stream, Key: actors.ServerKey(g.Encryption.Account, g.Encryption.MainKey)})
+	checkGolden(t, s, &g)
+	require.NoFileExists(t, filepath.Join(stream, "msgs", "4.blk"))
+	require.NoDirExists(t, filepath.Join(stream, "__new_msgs__"))
+}

@@ -47,15 +47,16 @@ func TestAServersPurgeIsFinished(t *testing.T) {
 		want  []string
 		did   bool
 	}{
-		"none":                 {map[string][]string{"msgs": old}, old, false},
-		"nothing":              {nil, nil, false},
-		"begun":                {map[string][]string{"msgs": old, "__new_msgs__": nil}, old, true},
-		"a key alone":          {map[string][]string{"msgs": old, "__new_msgs__": {"3.key"}}, old, true},
-		"a block":              {map[string][]string{"msgs": old, "__new_msgs__": {"3.blk", "3.key"}}, []string{"3.blk", "3.key"}, true},
-		"moved away":           {map[string][]string{"__msgs__": old, "__new_msgs__": {"3.blk"}}, []string{"3.blk"}, true},
-		"of another time, too": {map[string][]string{"__msgs__": {"0.blk"}, "msgs": old, "__new_msgs__": {"3.blk"}}, []string{"3.blk"}, true},
-		"the old one is left":  {map[string][]string{"__msgs__": old, "msgs": {"3.blk"}}, []string{"3.blk"}, true},
-		"only the old one":     {map[string][]string{"__msgs__": old}, old, true},
+		"none":                     {map[string][]string{"msgs": old}, old, false},
+		"nothing":                  {nil, nil, false},
+		"begun":                    {map[string][]string{"msgs": old, "__new_msgs__": nil}, old, true},
+		"a key alone":              {map[string][]string{"msgs": old, "__new_msgs__": {"3.key"}}, old, true},
+		"a key whose block stayed": {map[string][]string{"msgs": {"1.bix", "1.blk", "2.blk", "3.blk", "index.db"}, "__new_msgs__": {"3.key"}}, old, true},
+		"a block":                  {map[string][]string{"msgs": old, "__new_msgs__": {"3.blk", "3.key"}}, []string{"3.blk", "3.key"}, true},
+		"moved away":               {map[string][]string{"__msgs__": old, "__new_msgs__": {"3.blk"}}, []string{"3.blk"}, true},
+		"of another time, too":     {map[string][]string{"__msgs__": {"0.blk"}, "msgs": old, "__new_msgs__": {"3.blk"}}, []string{"3.blk"}, true},
+		"the old one is left":      {map[string][]string{"__msgs__": old, "msgs": {"3.blk"}}, []string{"3.blk"}, true},
+		"only the old one":         {map[string][]string{"__msgs__": old}, old, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			check := func(fsys blockio.FS) {
