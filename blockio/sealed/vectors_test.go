@@ -12,8 +12,14 @@ import (
 
 func unhex(t *testing.T, s string) []byte {
 	t.Helper()
+	return mustUnhex(s)
+}
+
+func mustUnhex(s string) []byte {
 	b, err := hex.DecodeString(s)
-	require.NoError(t, err)
+	if err != nil {
+		panic(err)
+	}
 	return b
 }
 

@@ -28,6 +28,8 @@ func targets() map[string][]seed {
 		"blockio/archive FuzzMessages":      messageArchives(),
 		"blockio/blockindex FuzzOpen":       indexes(),
 		"blockio/blockindex FuzzPage":       pages(),
+		"blockio/sealed FuzzKeyFile":        keyFiles(),
+		"blockio/sealed FuzzOtherFile":      otherFiles(),
 		"blockio/streamstate FuzzIndex":     stateIndexes(),
 		"blockio/streamstate FuzzOwn":       stateOwn(),
 		"blockio/streamstate FuzzSet":       stateSets(),
