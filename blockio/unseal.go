@@ -145,25 +145,55 @@ func ReadStored(file File, path, stream string, id uint32) ([]byte, error) {
 	return readBlock(file, NewRecordCodec(stream, id), path, -1, nil)
 }
 
-// WriteLostZeros writes what the disk has lost of records that are intact all the same, since what is missing of them would be zeros: to
-// who reads the record alone it would be none. data is the block as ReadAll returns it. Where a block is not encrypted nothing
-// is to be done.
-func (b *Blocks) WriteLostZeros(id uint32, data []byte) error {
+// LacksZeros reports whether the disk has lost part of records that are intact all the same, since what is missing of them would be
+// zeros: WriteLostZeros is to be called. data is the block as ReadAll returns it.
+func (b *Blocks) LacksZeros(id uint32, data []byte) (bool, error) {
+	lacking := false
+	err := b.openSealed(id, ModeRead, func(file SealedFile) error {
+		return b.lackingZeros(file, id, data, func(int64, []byte) error {
+			lacking = true
+			return nil
+		})
+	})
+	return lacking, b.wrap("look at", id, err)
+}
+
+// WriteLostZeros writes what the disk has lost of such records, and syncs it: to who reads such a record alone it would be
+// damaged. The bytes are those that were to be written, so that no key stream is used for others.
+func (b *Blocks) WriteLostZeros(id uint32) error {
+	err := b.openSealed(id, ModeReadWrite, func(file SealedFile) error {
+		data, err := readBlock(file, b.Codec(id), b.Path(id), -1, nil)
+		if err == nil {
+			err = b.lackingZeros(file, id, data, func(offset int64, record []byte) error {
+				_, err := file.WriteAt(record, offset)
+				return err
+			})
+		}
+		if err != nil {
+			return err
+		}
+		return SyncFile(file)
+	})
+	return b.wrap("mend", id, err)
+}
+
+// openSealed opens the file of a block for one use, if it is encrypted.
+func (b *Blocks) openSealed(id uint32, mode OpenMode, use func(file SealedFile) error) error {
 	if _, ok := SealerOf(b.fs); !ok {
 		return nil
 	}
-	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
+	file, err := b.fs.OpenFile(b.Path(id), mode)
 	if err != nil {
-		return b.wrap("mend", id, err)
+		return err
 	}
-	sealed, ok := file.(SealedFile)
-	if ok {
-		err = b.writeLostZeros(sealed, id, data)
+	if sealed, ok := file.(SealedFile); ok {
+		err = use(sealed)
 	}
-	return b.wrap("mend", id, errors.Join(err, file.Close()))
+	return errors.Join(err, file.Close())
 }
 
-func (b *Blocks) writeLostZeros(file SealedFile, id uint32, data []byte) error {
+// lackingZeros calls lacking for each record of a block that is intact, and not as the disk has it.
+func (b *Blocks) lackingZeros(file SealedFile, id uint32, data []byte, lacking func(offset int64, record []byte) error) error {
 	plain, err := readSized(file.Stored(), b.Path(id), int64(len(data)), MaxBlockFile, nil)
 	if err != nil || len(plain) != len(data) {
 		return nil // nothing is written to a file that cannot be read
@@ -172,17 +202,11 @@ func (b *Blocks) writeLostZeros(file SealedFile, id uint32, data []byte) error {
 	if bytes.Equal(plain, data) {
 		return nil
 	}
-	written := false
 	ScanBlock("", id, b.Codec(id), data, false, func(offset int64, r Record) {
 		record := data[offset:][:r.Size]
-		if err != nil || bytes.Equal(record, plain[offset:][:r.Size]) {
-			return
+		if err == nil && !bytes.Equal(record, plain[offset:][:r.Size]) {
+			err = lacking(offset, record)
 		}
-		written = true
-		_, err = file.WriteAt(record, offset)
 	})
-	if err == nil && written {
-		err = SyncFile(file)
-	}
 	return err
 }

@@ -22,6 +22,8 @@ type scanned struct {
 	indexed bool  // taken from the index alone
 	// compressed tells that the file of the block is.
 	compressed bool
+	// lacksZeros: see blockio.Blocks.WriteLostZeros.
+	lacksZeros bool
 	losses     []engine.Loss
 	lacked     []missing
 	err        error
@@ -209,13 +211,14 @@ func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byt
 	if compressed {
 		scan.Compressed()
 	}
+	lacks := false
 	if !compressed && len(unreadable) == 0 {
-		if err := r.Blocks.WriteLostZeros(id, data); err != nil {
+		if lacks, err = r.Blocks.LacksZeros(id, data); err != nil {
 			return data, scanned{err: err}
 		}
 	}
 	err = r.syncFile(r.Blocks.Path(id))
-	return data, scanned{scan: scan, found: found, size: int64(len(data)), compressed: compressed, err: err}
+	return data, scanned{scan: scan, found: found, size: int64(len(data)), compressed: compressed, lacksZeros: lacks, err: err}
 }
 
 func (r *Recovery) syncFile(path string) error {

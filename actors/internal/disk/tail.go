@@ -22,6 +22,14 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 			return err
 		}
 	}
+	if s.lacksZeros {
+		if err := r.mending(id); err != nil {
+			return err
+		}
+		if err := r.Blocks.WriteLostZeros(id); err != nil {
+			return err
+		}
+	}
 	switch {
 	case tail && s.found.End > 0:
 		r.exposed = 0
