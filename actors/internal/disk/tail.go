@@ -22,6 +22,15 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 			return err
 		}
 	}
+	if cut := s.found.CutTo > s.found.CutFrom; r.sealTail && (tail || last) && !cut && s.size > s.found.End && s.found.Unreadable == 0 {
+		// It takes no more records, and what follows is zeros, or what reads as such.
+		if err := r.mending(id); err != nil {
+			return err
+		}
+		if err := r.Blocks.Truncate(id, s.found.End); err != nil {
+			return err
+		}
+	}
 	if s.lacksZeros {
 		if err := r.mending(id); err != nil {
 			return err
@@ -55,25 +64,9 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 	if s.found.Settle {
 		return r.settle(id, s.found.End, s.found.MarkCRC)
 	}
-	if last && r.After == nil && r.sealTail && s.found.End > 0 && s.size > s.found.End && s.found.CutTo == s.found.CutFrom {
-		// Records will go to another block. The zeros that were written ahead go at once: nobody would seal this one.
-		if err := r.mending(id); err != nil {
-			return err
-		}
-		return r.Blocks.Truncate(id, s.found.End)
-	}
 	// A block that is full takes no more records: for the engine it is sealed, and its messages may be erased.
 	// So is one that is compressed, of which a copy of a directory in which somebody writes can be without those behind it.
 	if last && r.After == nil && !s.compressed && r.appendable(&s.found) && s.found.End < r.Config.BlockSize {
-		if r.sealTail && s.size > 0 && s.found.CutTo == s.found.CutFrom {
-			// It is empty, and yet nothing is known of what the disk has: zeros, or what reads as such.
-			if err := r.mending(id); err != nil {
-				return err
-			}
-			if err := r.Blocks.Truncate(id, 0); err != nil {
-				return err
-			}
-		}
 		return r.Blocks.OpenTail(id, s.found.End)
 	}
 	return nil
