@@ -249,6 +249,9 @@ func (l *crashLife) again() error {
 			}
 			fallthrough
 		case blocktest.OpCreate, blocktest.OpWrite, blocktest.OpTruncate, blocktest.OpRename:
+			if op.Kind == blocktest.OpTruncate && l.plan.config.Key != nil {
+				break // zeros ahead of what the recovery has written itself: an encrypted block takes no more records after a crash
+			}
 			changed = errors.Join(changed, fmt.Errorf("recovery of a recovered store: %v", op))
 		}
 		return blocktest.Fault{}
