@@ -53,16 +53,6 @@ func storedFile(file File) File {
 	return file
 }
 
-// IsBlockKey reports whether a file of this name, without its directory, has the key of a block, or is to take the place of one that has.
-func IsBlockKey(name string) bool {
-	stem, ok := strings.CutSuffix(strings.TrimSuffix(name, UnfinishedSuffix), ".key")
-	if !ok {
-		return false
-	}
-	_, ok = blockID(stem + blockSuffix)
-	return ok
-}
-
 // RewriteNumber returns the number of the block of which a file of this name, without its directory, is to take the place.
 func RewriteNumber(name string) (id uint32, ok bool) {
 	stem, ok := strings.CutSuffix(name, rewriteSuffix)
