@@ -93,8 +93,16 @@ type osLock struct {
 	name   string
 }
 
-// Close releases the lock.
+// Close releases the lock. What the file says is a courtesy. It is looked for in the folder that is locked, which may have
+// another name by now.
 func (l *osLock) Close() error {
-	_ = os.Truncate(l.name, 0) // what it says is a courtesy
+	folder := int(l.locked.Fd())
+	fd, err := unix.Openat(folder, filepath.Base(l.name), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		_ = unix.Ftruncate(fd, 0)
+		_ = unix.Close(fd)
+	} else {
+		_ = l.locked.Truncate(0) // no folder: the file itself is locked
+	}
 	return l.locked.Close()
 }
