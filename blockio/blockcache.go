@@ -87,7 +87,8 @@ func (c *BlockCache) lease(key blockKey, o LeaseOptions) (*Block, error) {
 			continue
 		}
 		c.mu.Unlock()
-		if e == nil {
+		if e == nil || !o.Keep && !e.isReady() {
+			// Who passes over a block once does not wait for one whose opening takes long.
 			if b, err := c.openApart(key, o); err != errReplaced {
 				return b, err
 			}
@@ -106,6 +107,16 @@ func (c *BlockCache) lease(key blockKey, o LeaseOptions) (*Block, error) {
 			return e.block, nil
 		}
 		// It was forgotten, or its file replaced, after it was found.
+	}
+}
+
+// isReady reports whether the block is open, or could not be opened.
+func (e *cacheEntry) isReady() bool {
+	select {
+	case <-e.ready:
+		return true
+	default:
+		return false
 	}
 }
 
