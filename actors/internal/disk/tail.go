@@ -22,22 +22,8 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 			return err
 		}
 	}
-	if cut := s.found.CutTo > s.found.CutFrom; r.sealTail && (tail || last) && !cut && s.size > s.found.End && s.found.Unreadable == 0 {
-		// It takes no more records, and what follows is zeros, or what reads as such.
-		if err := r.mending(id); err != nil {
-			return err
-		}
-		if err := r.Blocks.Truncate(id, s.found.End); err != nil {
-			return err
-		}
-	}
-	if s.lacksZeros {
-		if err := r.mending(id); err != nil {
-			return err
-		}
-		if err := r.Blocks.WriteLostZeros(id); err != nil {
-			return err
-		}
+	if err := r.mendSealed(id, tail || last, s); err != nil {
+		return err
 	}
 	switch {
 	case tail && s.found.End > 0:
@@ -70,6 +56,27 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		return r.Blocks.OpenTail(id, s.found.End)
 	}
 	return nil
+}
+
+// mendSealed is mend of what encrypted blocks alone have.
+func (r *Recovery) mendSealed(id uint32, last bool, s scanned) error {
+	cut := s.found.CutTo > s.found.CutFrom
+	// A block that takes no more records, with zeros behind them, or what reads as such.
+	ends := r.sealTail && last && !cut && s.size > s.found.End && s.found.Unreadable == 0
+	if !ends && !s.lacksZeros {
+		return nil
+	}
+	if err := r.mending(id); err != nil {
+		return err
+	}
+	var err error
+	if ends {
+		err = r.Blocks.Truncate(id, s.found.End)
+	}
+	if err == nil && s.lacksZeros {
+		err = r.Blocks.WriteLostZeros(id)
+	}
+	return err
 }
 
 // looksTorn reports whether a block would be cut if it were the last one with anything in it. For the
