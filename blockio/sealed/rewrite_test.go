@@ -1,0 +1,102 @@
+package sealed
+
+import (
+	"bytes"
+	"math/rand"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+)
+
+// blockOf returns a block of a few records.
+func blockOf(texts ...string) (data []byte) {
+	key := blockio.NewRecordCodec("ENC", 1)
+	for i, text := range texts {
+		data = key.AppendMessage(data, uint64(i+1), 1_700_000_000_000_000_000, "a", nil, []byte(text))
+	}
+	return data
+}
+
+// openBlocks prepares the files of an encrypted stream, and returns its blocks.
+func openBlocks(t *testing.T, files blockio.FS) (*FS, *blockio.Blocks) {
+	t.Helper()
+	s := New(Options{FS: files, Dir: "ENC", Stream: "ENC", Key: vectorKey})
+	require.NoError(t, s.Look())
+	require.NoError(t, s.Prepare(t.Context()))
+	return s, blockio.NewBlocks(s, "ENC", "ENC", blockio.BlocksOptions{})
+}
+
+// TestARewrittenEncryptedBlockIsOldOrNew: whatever a crash leaves of the file and of its key, the block can be read, and when the
+// rewriting has returned it is the new one.
+func TestARewrittenEncryptedBlockIsOldOrNew(t *testing.T) {
+	old, anew := blockOf("first", "second", "third"), blockOf("first")
+	rng := rand.New(rand.NewSource(1))
+	for range 20 {
+		for at := 0; ; at++ {
+			mem := blocktest.NewMemFS()
+			require.NoError(t, mem.MkdirAll("ENC/msgs"))
+			faults := blocktest.NewFaultFS(mem)
+			_, blocks := openBlocks(t, faults)
+			require.NoError(t, blocks.Create(1))
+			require.NoError(t, blocks.Append(1, 0, [][]byte{old}, true))
+			require.NoError(t, blocks.Seal(1, int64(len(old))))
+			from := faults.Count()
+			faults.SetHook(func(op blocktest.Op) blocktest.Fault { return blocktest.Fault{Crash: op.Index == from+at} })
+			err := blocks.Rewrite(1, 1, anew)
+			for _, mode := range blocktest.CrashModes {
+				image := mem.CrashImage(mode, rng)
+				check := func(data []byte, readErr error) {
+					require.NoError(t, readErr)
+					require.True(t, bytes.Equal(data, old) && err != nil || bytes.Equal(data, anew), "at %d, %v", at, mode)
+				}
+				found := New(Options{FS: image, Dir: "ENC", Stream: "ENC", Key: vectorKey, ReadOnly: true})
+				require.NoError(t, found.Look())
+				check(blockio.NewBlocks(found, "ENC", "ENC", blockio.BlocksOptions{}).ReadAll(1, nil))
+				openBlocks(t, image) // which puts it right
+				_, blocks := openBlocks(t, image.CrashImage(blocktest.DropUnsynced, rng))
+				check(blocks.ReadAll(1, nil))
+			}
+			if err == nil {
+				break
+			}
+		}
+	}
+}
+
+// TestARemovedEncryptedBlockIsGoneOrThere: not without its key.
+func TestARemovedEncryptedBlockIsGoneOrThere(t *testing.T) {
+	old := blockOf("first", "second", "third")
+	rng := rand.New(rand.NewSource(1))
+	for range 20 {
+		for at := 0; ; at++ {
+			mem := blocktest.NewMemFS()
+			require.NoError(t, mem.MkdirAll("ENC/msgs"))
+			faults := blocktest.NewFaultFS(mem)
+			_, blocks := openBlocks(t, faults)
+			require.NoError(t, blocks.Create(1))
+			require.NoError(t, blocks.Append(1, 0, [][]byte{old}, true))
+			require.NoError(t, blocks.Seal(1, int64(len(old))))
+			from := faults.Count()
+			faults.SetHook(func(op blocktest.Op) blocktest.Fault { return blocktest.Fault{Crash: op.Index == from+at} })
+			err := blocks.Remove(1)
+			for _, mode := range blocktest.CrashModes {
+				image := mem.CrashImage(mode, rng)
+				_, blocks := openBlocks(t, image)
+				list, listErr := blocks.List()
+				require.NoError(t, listErr)
+				require.True(t, err != nil || len(list) == 0)
+				if len(list) == 1 {
+					data, readErr := blocks.ReadAll(1, nil)
+					require.NoError(t, readErr)
+					require.Equal(t, old, data)
+				}
+			}
+			if err == nil {
+				break
+			}
+		}
+	}
+}
