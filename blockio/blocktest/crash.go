@@ -115,7 +115,7 @@ func (c *crash) entries(n *node) map[string]*node {
 		kept = c.rng.Intn(len(n.changes) + 1)
 	}
 	for i, change := range n.changes {
-		if change.done || i >= kept || !c.keep(change) {
+		if change.done || !c.keep(change, i < kept) {
 			continue
 		}
 		if change.from != "" && change.fromDir == n {
@@ -128,14 +128,14 @@ func (c *crash) entries(n *node) map[string]*node {
 	return left
 }
 
-// keep decides on one change, for all directories that it is in.
-func (c *crash) keep(change *change) bool {
-	if c.mode == TornByte {
-		return true
-	}
+// keep decides on one change, for all directories that it is in: what was moved from one to another has one name. Among
+// the first changes of the directory that is looked at first is what decides where a crash leaves a prefix of them.
+func (c *crash) keep(change *change, among bool) bool {
 	keep, ok := c.keeps[change]
 	if !ok {
-		keep = c.rng.Intn(2) == 0
+		if keep = among; c.mode != TornByte {
+			keep = c.rng.Intn(2) == 0
+		}
 		c.keeps[change] = keep
 	}
 	return keep

@@ -110,6 +110,9 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	}
 	if s := r.evidence.own; s != nil && truncation == nil {
 		if r.restore(rec, s, list) {
+			if err := r.checkUnchanged(); err != nil {
+				return nil, err
+			}
 			return r.serve(ctx, rec)
 		}
 		rec = engine.NewRecovery(config, r.Published) // it may have taken some of it
