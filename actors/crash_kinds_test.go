@@ -124,7 +124,7 @@ func (l *busyLife) run() {
 	l.must(func() error { _, err := s.Snapshot(ctx, io.Discard, SnapshotOptions{}); return err })
 	header := Header{"Nats-Schedule": {"@every 1s"}, "Nats-Schedule-Target": {"fired"}}
 	l.must(func() error { _, err := s.StoreMsg(ctx, "schedule", header, nil); return err })
-	time.Sleep(3 * time.Second)
+	<-time.After(3 * time.Second)
 	l.must(func() error { _, err := s.PurgeEx(ctx, Literal("schedule"), 0, 0); return err })
 	l.gone(1)
 	l.must(func() error {
@@ -142,7 +142,7 @@ func (l *busyLife) run() {
 	synctest.Wait()
 	for _, pid := range childrenOf(s) {
 		l.must(func() error { return s.Ready(ctx) })
-		time.Sleep(crashPause) // so that it is not one too many in a row
+		<-time.After(crashPause) // so that it is not one too many in a row
 		s.system.Root.Stop(pid)
 		synctest.Wait()
 	}
@@ -277,12 +277,12 @@ func TestCrashesInARowEnd(t *testing.T) {
 		for range 2 * mostCrashes {
 			require.NotErrorIs(t, crash(), ErrCrashLoop)
 			require.NoError(t, s.Ready(t.Context()))
-			time.Sleep(crashPause)
+			<-time.After(crashPause)
 		}
 		for range mostCrashes - 1 {
 			require.NotErrorIs(t, crash(), ErrCrashLoop)
 			require.NoError(t, s.Ready(t.Context()))
-			time.Sleep(crashPause - time.Second)
+			<-time.After(crashPause - time.Second)
 		}
 		require.ErrorIs(t, crash(), ErrCrashLoop)
 		_, err = s.StoreMsg(t.Context(), "a", nil, nil)
@@ -290,7 +290,7 @@ func TestCrashesInARowEnd(t *testing.T) {
 		require.ErrorIs(t, err, ErrFailed)
 		require.False(t, errors.Is(err, ErrOutcomeUnknown))
 		require.ErrorIs(t, s.Ready(t.Context()), ErrCrashLoop)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		require.ErrorIs(t, s.Ready(t.Context()), ErrCrashLoop, "it stays so")
 		m, err := s.LoadMsg(t.Context(), 1)
 		require.NoError(t, err)

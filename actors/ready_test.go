@@ -45,7 +45,7 @@ func TestReadyWaitsForTheRecovery(t *testing.T) {
 		ready := make(chan error, 1)
 		go func() { ready <- s.Ready(t.Context()) }()
 		quiet.Root.Send(c.pid, &send{s.PID(), &actors.ReadyRequest{Tag: 2}})
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		require.Empty(t, ready)
 		require.Empty(t, c.replies)
