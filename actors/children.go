@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -52,6 +53,15 @@ func (t *task) carryOut(plant func(any)) {
 func (t *task) fail(err error, stack []byte) {
 	t.err = &crash{err, stack}
 	t.done = t.job.failed(err)
+}
+
+// writes reports whether the job is of the log.
+func (t *task) writes() bool {
+	switch t.job.(type) {
+	case *commitWork, *maintenanceWork:
+		return true
+	}
+	return false
 }
 
 // lane is one child of the store actor, and what it has to do.
@@ -111,9 +121,16 @@ func (a *storeActor) indexing() bool {
 
 // onTask takes a task that a child has carried out, or that it never will.
 func (a *storeActor) onTask(ctx actor.Context, t *task) {
+	if a.ended && t.writes() {
+		return // writeRest takes it from the lane: the engine has to know, to write what comes behind it
+	}
 	l := t.lane
-	l.out[0] = nil // which may hold the memory of a group
-	if l.out = l.out[1:]; len(l.out) == 0 {
+	i := slices.Index(l.out, t)
+	if i < 0 {
+		return // it was completed when its child had ended
+	}
+	l.out[i] = nil // which may hold the memory of a group
+	if l.out = slices.Delete(l.out, i, i+1); len(l.out) == 0 {
 		l.out = nil
 	}
 	if t.err != nil && !a.ended {

@@ -134,11 +134,8 @@ func (a *storeActor) writeRest() {
 		return
 	}
 	for _, t := range append(a.writer.out, a.flusher.out...) {
-		switch t.job.(type) {
-		case *commitWork, *maintenanceWork:
-			if t.done == nil {
-				t.carryOut(nil)
-			}
+		if t.done == nil && t.writes() {
+			t.carryOut(nil)
 		}
 		switch m := t.done.(type) {
 		case *commitDone:
