@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -68,10 +69,19 @@ func Place(storeDir, stream, source string) error {
 	return CopyStream(StreamDir(storeDir, stream), source)
 }
 
+// purgedDir is where a server puts the blocks of a purge before it removes them.
+const purgedDir = "__msgs__"
+
 // CopyStream copies the stream directory source to target. The copies are writable, whatever the
-// modes of the originals are.
+// modes of the originals are. What a server has purged may vanish meanwhile: it removes that in the background.
 func CopyStream(target, source string) error {
 	return filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
+		vanished := func(err error) bool {
+			return errors.Is(err, fs.ErrNotExist) && strings.Contains(path, purgedDir)
+		}
+		if vanished(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -86,6 +96,9 @@ func CopyStream(target, source string) error {
 			return nil
 		}
 		content, err := os.ReadFile(path)
+		if vanished(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
