@@ -127,6 +127,9 @@ func TestNoKeyStreamIsUsedTwice(t *testing.T) {
 	for _, cipher := range []actors.Cipher{actors.CipherChaCha20, actors.CipherAES} {
 		rng := rand.New(rand.NewSource(int64(cipher)))
 		rounds := 24
+		if testing.Short() {
+			rounds = 6
+		}
 		if actors.EncryptAll() {
 			rounds = 200
 		}
