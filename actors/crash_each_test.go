@@ -20,6 +20,8 @@ type crashImage struct {
 	done bool // what was done had been acknowledged
 	// again tells that it is of the recovery from another crash.
 	again bool
+	step  int64        // which step of a script it was taken in
+	steps func() int64 // says so, if there are any
 }
 
 // crashEach opens a store in memory, prepares it, and carries something out. It hands over what a crash before
@@ -94,6 +96,9 @@ func takeImages(fs *blocktest.FaultFS, mem *blocktest.MemFS, rng *rand.Rand, lik
 		for _, mode := range blocktest.CrashModes {
 			image := like
 			image.mem, image.op, image.mode = mem.CrashImage(mode, rng), op, mode
+			if image.steps != nil {
+				image.step = image.steps()
+			}
 			*images = append(*images, image)
 		}
 		return blocktest.Fault{}

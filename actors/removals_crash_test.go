@@ -8,6 +8,7 @@ import (
 	randv2 "math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type removalsScript struct {
 	draw   *removalsDraw
 	config actors.Config
 	store  *actors.Store
+	shown  atomic.Pointer[actors.Store] // the same, for who looks on beside the script
 	client *client
 
 	mu     sync.Mutex
@@ -105,6 +107,7 @@ func (x *removalsScript) send(n int, c removalsCommand) {
 	case c.restart:
 		require.NoError(x.t, x.store.Stop(context.Background()), x.explain(n))
 		x.store = openToFail(x.t, x.config)
+		x.shown.Store(x.store)
 		x.verify(x.store, x.last(), "reopened")
 		return
 	case c.settle:

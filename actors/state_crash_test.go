@@ -127,15 +127,11 @@ func crashStateLoop(t *testing.T, level actors.SyncLevel, noZeros bool) {
 		func() error { return s.Stop(ctx) },
 	}
 	var step atomic.Int64
-	var at []int64
-	images, stop := takeImages(files, mem, rand.New(rand.NewSource(3)), crashImage{})
+	images, stop := takeImages(files, mem, rand.New(rand.NewSource(3)), crashImage{steps: step.Load})
 	states := [][]uint64{nil}
 	for i, do := range steps {
 		step.Store(int64(i))
 		require.NoError(t, do(), "step %d", i)
-		for len(at) < len(*images) {
-			at = append(at, int64(i))
-		}
 		if i < len(steps)-1 {
 			states = append(states, liveOf(t, s))
 		}
@@ -143,23 +139,23 @@ func crashStateLoop(t *testing.T, level actors.SyncLevel, noZeros bool) {
 	stop()
 	states = append(states, states[len(states)-1])
 	beliefs := 0
-	for i, image := range *images {
+	for _, image := range *images {
 		x := believed(t, image.mem)
 		config.FS = image.mem
 		s := openToFail(t, config)
 		state, live := stateOf(t, s), liveOf(t, s)
 		if x != nil {
 			beliefs++
-			agree(t, x, state, live, fmt.Sprintf("step %d, %v, %v", at[i], image.op, image.mode))
+			agree(t, x, state, live, fmt.Sprintf("step %d, %v, %v", image.step, image.op, image.mode))
 		}
 		if level != actors.SyncNever {
 			require.Zero(t, state.LostMessages, "%v, %v", image.op, image.mode)
 		}
 		if level == actors.SyncAlways {
-			before, after := states[at[i]], states[at[i]+1]
+			before, after := states[image.step], states[image.step+1]
 			if !slices.Equal(live, before) && !slices.Equal(live, after) {
 				// What expires, and what a batch that began had stored, goes one by one.
-				require.Subset(t, append(slices.Clone(before), after...), live, "step %d, %v, %v", at[i], image.op, image.mode)
+				require.Subset(t, append(slices.Clone(before), after...), live, "step %d, %v, %v", image.step, image.op, image.mode)
 			}
 		}
 		require.NoError(t, s.Stop(ctx))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,17 +136,20 @@ func TestStateOfOtherBlocksIsNotGoneBy(t *testing.T) {
 			msgs := filepath.Join(config.Dir, "ORDERS", "msgs")
 			row.change(t, msgs)
 			files := blocktest.NewFaultFS(blockio.OS)
-			read := make(map[string]bool)
+			var read sync.Map
 			files.SetHook(func(op blocktest.Op) (none blocktest.Fault) {
 				if op.Kind == blocktest.OpRead {
-					read[filepath.Base(op.Name)] = true
+					read.Store(filepath.Base(op.Name), true)
 				}
 				return none
 			})
 			config.FS = files
 			s = open(t, config)
 			files.SetHook(nil)
-			require.True(t, read["1.blk"] && read["2.blk"], "the blocks are read")
+			for _, name := range []string{"1.blk", "2.blk"} {
+				_, is := read.Load(name)
+				require.True(t, is, "%s is read", name)
+			}
 			require.Equal(t, row.lost, stateOf(t, s).LostMessages)
 			require.NoError(t, s.Stop(t.Context()))
 		})

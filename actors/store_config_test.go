@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -295,10 +296,13 @@ func TestAConfigurationThatCannotBeStored(t *testing.T) {
 					disk := files.Clone()
 					faulty := blocktest.NewFaultFS(disk)
 					s := openToFail(t, named(faulty, actors.SyncAlways, func(c *actors.Config) { c.RetryMin = time.Millisecond }))
-					failed, fail := false, blocktest.FailAt(faulty.Count()+at, errDisk)
+					var failed atomic.Bool
+					fail := blocktest.FailAt(faulty.Count()+at, errDisk)
 					faulty.SetHook(func(op blocktest.Op) blocktest.Fault {
 						f := fail(op)
-						failed = failed || f.Err != nil
+						if f.Err != nil {
+							failed.Store(true)
+						}
 						return f
 					})
 					err := s.UpdateConfig(t.Context(), named(nil, actors.SyncAlways, row.high))
@@ -316,7 +320,7 @@ func TestAConfigurationThatCannotBeStored(t *testing.T) {
 					require.Subset(t, row.left, again[max(0, len(again)-len(row.left)):], "failure of %d", at)
 					require.LessOrEqual(t, len(again), max(5, len(row.left)), "failure of %d", at)
 					require.NoError(t, s.Stop(t.Context()))
-					if !failed {
+					if !failed.Load() {
 						require.NoError(t, err)
 						return
 					}

@@ -118,6 +118,7 @@ func TestVerifyTellsOfAllDamage(t *testing.T) {
 func TestVerifyBesideChanges(t *testing.T) {
 	config := actors.Config{Name: "ORDERS", BlockSize: 4 << 10, IndexFrom: 1, CompactBelow: 80, FS: blocktest.NewMemFS(), Dir: "data"}
 	x := newRemovalsScript(t, 1, actors.SyncNever, config.FS)
+	x.shown.Store(x.store)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -129,7 +130,7 @@ func TestVerifyBesideChanges(t *testing.T) {
 			running = false
 		default:
 		}
-		report, err := x.store.Verify(t.Context(), actors.VerifyOptions{Damage: func(d *blockio.CorruptionError) { t.Error(d) }})
+		report, err := x.shown.Load().Verify(t.Context(), actors.VerifyOptions{Damage: func(d *blockio.CorruptionError) { t.Error(d) }})
 		if !errors.Is(err, actors.ErrStopped) { // the script restarts it
 			require.NoError(t, err)
 		}
