@@ -134,7 +134,7 @@ func checkReader(t *testing.T, mem *blocktest.MemFS, config actors.Config, damag
 	reads, tried := readable(mem)
 	writes := mem.Fork()
 	before := readAllFiles(t, mem, filepath.Join(config.Dir, config.Name))
-	// Both take the end of a stream of which no time is known for now.
+	// Both take the end of a stream of which no time is known yet.
 	now := time.Now()
 	config.Runtime = actors.NewRuntime(actors.RuntimeConfig{Clock: func() time.Time { return now }})
 	config.FS, config.ReadOnly = reads, true
