@@ -2,6 +2,7 @@ package blockio_test
 
 import (
 	"io/fs"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,6 +90,33 @@ func TestSinglePassIsNotKept(t *testing.T) {
 	kept.Release()
 	kept.Release()
 	require.Equal(t, 1, c.Open())
+}
+
+// TestASinglePassWaitsForNobodysOpening: a look-up whose opening of a block hangs holds up who looks it up as well, and
+// nobody else.
+func TestASinglePassWaitsForNobodysOpening(t *testing.T) {
+	files := blocktest.NewFaultFS(blocktest.NewMemFS())
+	putBlocks(t, files, "/s", 1, 100)
+	s := blockio.NewBlockCache(4, 1000).Source(files, "/s", "S")
+	hangs, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	files.SetHook(func(op blocktest.Op) blocktest.Fault {
+		return blocktest.Fault{Wait: func() {
+			once.Do(func() {
+				files.SetHook(nil)
+				close(hangs)
+				<-release
+			})
+		}}
+	})
+	found := make(chan *blockio.Block)
+	go func() { found <- lease(t, s, 1, lookUp) }()
+	<-hangs
+	b := lease(t, s, 1, passing)
+	require.Equal(t, plain(1, 100), contentOf(t, b))
+	b.Release()
+	close(release)
+	(<-found).Release()
 }
 
 func TestBlockThatStillTookRecords(t *testing.T) {
