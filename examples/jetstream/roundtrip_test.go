@@ -345,6 +345,14 @@ func (g *tripGroup) findOfServer(t *testing.T, r *trip, what, name string, s *tr
 	found, err := theirs{store}.observe()
 	require.NoError(t, err)
 	require.NoError(t, store.Stop())
+	if found.FirstNanos != state.FirstNanos && state.Messages > 0 {
+		// A server may go on with the first time of a message that it has removed. Ours is that of the one that is first.
+		first, err := s.LoadMsg(g.ctx, state.First)
+		require.NoError(t, err)
+		require.Equal(t, first.Time.UnixNano(), state.FirstNanos, "script %d: %s", r.seed, what)
+		require.Less(t, found.FirstNanos, state.FirstNanos, "script %d: %s", r.seed, what)
+		found.FirstNanos = state.FirstNanos
+	}
 	require.Equal(t, found, state.scriptState, "script %d: %s, and by the server itself", r.seed, what)
 }
 
