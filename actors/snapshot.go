@@ -249,7 +249,7 @@ func (x *snapshot) ways(b *engine.FrozenBlock) [3]func() (*blockio.Block, error)
 	source := x.store.source.Blocks()
 	ref := blockio.BlockRef{ID: b.View.ID, Generation: b.View.Generation}
 	asItWas := func() (*blockio.Block, error) { return source.Lease(ref, blockio.LeaseOptions{}) }
-	kept := func() (*blockio.Block, error) { return x.frozen.pin.Kept(ref.ID) }
+	kept := func() (*blockio.Block, error) { return x.frozen.pin.Kept(ref) }
 	asItIs := func() (*blockio.Block, error) { return source.Lease(source.Current(ref), blockio.LeaseOptions{}) }
 	return [...]func() (*blockio.Block, error){asItWas, kept, asItIs}
 }

@@ -182,7 +182,7 @@ func (v *verification) block(f *frozen, b *engine.FrozenBlock, last bool) error 
 	ref := blockio.BlockRef{ID: b.View.ID, Generation: b.View.Generation}
 	block, err := source.Lease(ref, blockio.LeaseOptions{})
 	if errors.Is(err, fs.ErrNotExist) && !v.store.config.ReadOnly || errors.Is(err, blockio.ErrSuperseded) {
-		if block, err = f.pin.Kept(ref.ID); err != nil && !last {
+		if block, err = f.pin.Kept(ref); err != nil && !last {
 			return fmt.Errorf("%w: %w", ErrSnapshotStale, err)
 		}
 	}

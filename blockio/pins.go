@@ -10,10 +10,10 @@ import (
 // mostPinned bounds the removed blocks that one pin keeps open.
 const mostPinned = 256
 
-// A Pin keeps the blocks of a stream readable that are removed while it is held: their files stay
-// open, without a name, until their turn has passed. It is for whoever goes through the blocks in
-// order and has to find all that were there at the beginning, and costs nothing for those that are not
-// removed meanwhile.
+// A Pin keeps the blocks of a stream readable that are removed or replaced while it is held: the files
+// that they had first stay open, without a name, until their turn has passed. It is for whoever goes
+// through the blocks in order and has to find all that were there at the beginning, and costs nothing
+// for those that stay as they are meanwhile.
 type Pin struct {
 	source *BlockSource
 
@@ -70,20 +70,24 @@ func (p *Pin) Release() {
 	s.pins = slices.DeleteFunc(s.pins, func(other *Pin) bool { return other == p })
 }
 
-// Kept returns the block of a number, for one more use, if it was removed since the pin was taken and is
-// kept. Else the error is fs.ErrNotExist.
-func (p *Pin) Kept(id uint32) (*Block, error) {
+// Kept returns a block as it was in a generation, for one more use, if it was removed or replaced since the
+// pin was taken and is kept. Else the error is fs.ErrNotExist, or ErrSuperseded if what is kept is a file of a
+// later generation: it had been replaced before the pin was taken, for a view that came after the ref's.
+func (p *Pin) Kept(ref BlockRef) (*Block, error) {
 	p.source.cache.mu.Lock()
 	defer p.source.cache.mu.Unlock()
-	b := p.kept[id]
+	b := p.kept[ref.ID]
 	if b == nil {
-		return nil, fmt.Errorf("blockio: block %d was not kept: %w", id, fs.ErrNotExist)
+		return nil, fmt.Errorf("blockio: block %d was not kept: %w", ref.ID, fs.ErrNotExist)
+	}
+	if of := b.key.ref.Generation; of > ref.Generation {
+		return nil, fmt.Errorf("%w: block %d is kept as of generation %d, not %d", ErrSuperseded, ref.ID, of, ref.Generation)
 	}
 	b.refs.Add(1) // beside that of the pin
 	return b, nil
 }
 
-// wants reports whether the block is to be kept if it is removed now. The cache's mu is held.
+// wants reports whether the block is to be kept if it is removed or replaced now. The cache's mu is held.
 func (p *Pin) wants(id uint32) bool {
 	return id >= p.next && id <= p.last && p.kept[id] == nil && len(p.kept) < mostPinned && p.generation == p.source.generation
 }
@@ -104,6 +108,13 @@ func (s *BlockSource) removing(id uint32) {
 	b.refs.Store(1)
 	b.gone.Store(true)
 	s.cache.mu.Lock()
+	s.keep(id, b)
+	s.cache.mu.Unlock()
+	b.Release()
+}
+
+// keep hands a block, as it is before it is removed or replaced, to those who have pinned it. The cache's mu is held.
+func (s *BlockSource) keep(id uint32, b *Block) {
 	for _, p := range s.pins {
 		if p.wants(id) {
 			if p.kept == nil {
@@ -113,6 +124,4 @@ func (s *BlockSource) removing(id uint32) {
 			b.refs.Add(1)
 		}
 	}
-	s.cache.mu.Unlock()
-	b.Release()
 }

@@ -40,7 +40,7 @@ func TestPinKeepsWhatIsRemoved(t *testing.T) {
 		id   uint32
 		kept bool
 	}{{first, 1, false}, {first, 2, true}, {first, 3, false}, {first, 5, true}, {first, 8, false}, {second, 2, true}, {second, 8, true}} {
-		b, err := row.pin.Kept(row.id)
+		b, err := row.pin.Kept(blockio.BlockRef{ID: row.id, Generation: 1})
 		if !row.kept {
 			require.ErrorIs(t, err, fs.ErrNotExist)
 			continue
@@ -49,7 +49,7 @@ func TestPinKeepsWhatIsRemoved(t *testing.T) {
 		require.True(t, bytes.Equal(plain(row.id, 500), contentOf(t, b)))
 		b.Release()
 	}
-	held, err := first.Kept(2)
+	held, err := first.Kept(blockio.BlockRef{ID: 2, Generation: 1})
 	require.NoError(t, err)
 	first.Pass(5)
 	second.Pass(5)
@@ -76,7 +76,7 @@ func TestPinKeepsOnlyWhatItKnows(t *testing.T) {
 	p := s.Pin(300)
 	require.NoError(t, blocks.Remove(1))
 	s.RetireAll(1)
-	_, err := p.Kept(1)
+	_, err := p.Kept(blockio.BlockRef{ID: 1, Generation: 1})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	for id := uint32(2); id <= 299; id++ {
 		require.NoError(t, blocks.Remove(id))
@@ -86,8 +86,35 @@ func TestPinKeepsOnlyWhatItKnows(t *testing.T) {
 	require.Zero(t, counting.open.Load())
 	s.Supersede(2)
 	require.NoError(t, blocks.Remove(300))
-	_, err = p.Kept(300)
+	_, err = p.Kept(blockio.BlockRef{ID: 300, Generation: 1})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	p.Release()
+	require.Zero(t, counting.open.Load())
+}
+
+// TestPinKeepsWhatIsReplaced: the file that the block had when it was pinned, however it goes then.
+func TestPinKeepsWhatIsReplaced(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // an open file cannot be replaced
+	}
+	counting, s, blocks := pinned(t, 2)
+	p := s.Pin(2)
+	require.NoError(t, blocks.Rewrite(1, 2, plain(1, 100)))
+	s.Retire(blockio.BlockRef{ID: 1, Generation: 1}) // no view speaks of it
+	late := s.Pin(2)
+	require.NoError(t, blocks.Remove(1))
+	b, err := p.Kept(blockio.BlockRef{ID: 1, Generation: 1})
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(plain(1, 500), contentOf(t, b)))
+	b.Release()
+	// A pin that came after the block was replaced has the other file, which is no answer for a view from before.
+	_, err = late.Kept(blockio.BlockRef{ID: 1, Generation: 1})
+	require.ErrorIs(t, err, blockio.ErrSuperseded)
+	b, err = late.Kept(blockio.BlockRef{ID: 1, Generation: 2})
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(plain(1, 100), contentOf(t, b)))
+	b.Release()
+	p.Release()
+	late.Release()
 	require.Zero(t, counting.open.Load())
 }

@@ -66,6 +66,7 @@ func (s *BlockSource) replace(id uint32, generation uint64, b *Block) (undo func
 	var out []*Block
 	if b != nil && !s.closed {
 		c.old = append(c.old, &oldFile{b, from, generation})
+		s.keep(id, b)
 		if n := len(c.old) - mostOldFiles; n > 0 {
 			first := c.old[:n]
 			out = c.letGo(func(old *oldFile) bool { return slices.Contains(first, old) })
