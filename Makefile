@@ -55,7 +55,7 @@ test: ## every test of the root module and of the nested modules
 	done
 	@echo "== ./examples/jetstream, the newest nats-server"
 	@cd examples/jetstream && CGO_ENABLED=0 $(GO) test . -modfile=newest.mod -trips 60 \
-		-run 'TestRoundTrips$$|TestAStreamWithSources|TestARealServer|TestImagesOfWhoWrites$$'
+		-run 'TestRoundTrips$$|TestAStreamWithSources|TestARealServer|TestImagesOfWhoWrites$$|TestMillraceRestoresASnapshot'
 
 .PHONY: race
 race: ## the root module's tests under the race detector (needs a C compiler)

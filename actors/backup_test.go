@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-d8b58eba/millrace/actors"
@@ -116,6 +118,38 @@ func TestBackupsGoOnBehindDamage(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 113, restored.Messages)
 	}
+}
+
+// TestArchivesOfTheOtherKind are refused by name: who has one file of a stream need not know which of the two it is.
+func TestArchivesOfTheOtherKind(t *testing.T) {
+	s, backup := backedUp(t, actors.Config{FS: blocktest.NewMemFS(), Dir: "data", BlockSize: 4 << 10})
+	mem := blocktest.NewMemFS()
+	_, err := actors.Restore(t.Context(), "copy", bytes.NewReader(backup), actors.RestoreOptions{FS: mem})
+	require.ErrorIs(t, err, actors.ErrIsBackup)
+	require.ErrorIs(t, err, actors.ErrArchive)
+	require.NotContains(t, err.Error(), "tar", "what the reader tripped over tells a user nothing")
+	var snapshot bytes.Buffer
+	_, err = s.Snapshot(t.Context(), &snapshot, actors.SnapshotOptions{})
+	require.NoError(t, err)
+	config := actors.Config{FS: mem, Dir: "copy", Name: "COPY"}
+	for name, data := range map[string][]byte{"of ours": snapshot.Bytes(), "of a server": serverSnapshotHead(t)} {
+		_, err = actors.RestoreBackup(t.Context(), quiet, config, bytes.NewReader(data), actors.RestoreBackupOptions{Partial: true})
+		require.ErrorIs(t, err, actors.ErrIsSnapshot, name)
+		require.ErrorIs(t, err, actors.ErrArchive, name)
+	}
+	entries, err := mem.ReadDir("copy")
+	require.True(t, errors.Is(err, fs.ErrNotExist) || len(entries) == 0, "%v", entries)
+}
+
+// serverSnapshotHead is how a snapshot of a server begins, which has no attributes.
+func serverSnapshotHead(t *testing.T) []byte {
+	var b bytes.Buffer
+	framed := s2.NewWriter(&b)
+	w := tar.NewWriter(framed)
+	require.NoError(t, w.WriteHeader(&tar.Header{Name: "meta.inf", Mode: 0o600, Size: 2, Format: tar.FormatPAX}))
+	_, err := w.Write([]byte("{}"))
+	require.NoError(t, errors.Join(err, w.Close(), framed.Close()))
+	return b.Bytes()
 }
 
 // TestBrokenBackupsAreRefused, and nothing is left of them.

@@ -14,6 +14,10 @@ var (
 	// ErrArchive: refused, the bytes are no snapshot of a stream, or not all of one as it was written. Nothing was
 	// written.
 	ErrArchive = archive.ErrArchive
+	// ErrIsBackup: refused by Restore, the bytes are those of a backup. It wraps ErrArchive; RestoreBackup takes them.
+	ErrIsBackup = archive.ErrIsBackup
+	// ErrIsSnapshot: refused by RestoreBackup, the bytes are those of a snapshot. It wraps ErrArchive; Restore takes them.
+	ErrIsSnapshot = archive.ErrIsSnapshot
 	// ErrArchiveLimit: refused, the archive holds more than RestoreOptions.MaxBytes. Nothing was written.
 	ErrArchiveLimit = archive.ErrLimit
 )
@@ -57,8 +61,8 @@ type (
 // It reads r to its end, on the caller's goroutine, and needs a few megabytes of memory, or as much as the largest
 // record.
 //
-// Errors: ErrArchive says what is wrong with the archive; ErrArchiveLimit; fs.ErrExist when there is a stream, or
-// anything else, of that name; ErrConfig when it is not the Name asked for; and those of r, the file system and the
+// Errors: ErrArchive says what is wrong with the archive, ErrIsBackup that it is of the other kind; ErrArchiveLimit;
+// fs.ErrExist when there is a stream, or anything else, of that name; ErrConfig when it is not the Name asked for; and those of r, the file system and the
 // context. After an error there is no stream, and nothing else either but dir itself, unless it came from the file
 // system: only a failed sync of dir can come after the stream was made, which is whole then.
 func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (RestoreInfo, error) {

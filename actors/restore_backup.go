@@ -54,8 +54,8 @@ type (
 //
 // It reads r to its end, on the caller's goroutine, and needs the memory of an open stream and of the largest message.
 //
-// Errors: ErrConfig; ErrArchive says what is wrong with the backup, of which only the chunks of S2 have checksums;
-// ErrArchiveLimit; ErrUnsupported; fs.ErrExist when there is a stream, or anything else, of that name; and those of r, of
+// Errors: ErrConfig; ErrArchive says what is wrong with the backup, of which only the chunks of S2 have checksums, and
+// ErrIsSnapshot that it is none; ErrArchiveLimit; ErrUnsupported; fs.ErrExist when there is a stream, or anything else, of that name; and those of r, of
 // the file system, of the functions in the options and of the context. After an error there is no stream, unless it is of the
 // last step, the sync of Config.Dir: the stream is there then, and whole.
 func RestoreBackup(ctx context.Context, system *actor.ActorSystem, config Config, r io.Reader, o RestoreBackupOptions) (RestoreBackupInfo, error) {

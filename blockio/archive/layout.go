@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -35,6 +36,9 @@ var consumerFiles = [...]string{ConsumerMeta, ConsumerSum, ConsumerState}
 // MaxConsumerFile is the largest file of a consumer, in bytes.
 const MaxConsumerFile = 32 << 20
 
+// paxName begins the name of the entry that the attributes of the first file come in, before it.
+const paxName = "PaxHeaders.0/"
+
 // Limits of what is read.
 const (
 	maxSum        = 16 // bytes
@@ -46,6 +50,10 @@ const (
 var (
 	// ErrArchive: the bytes are no archive of a stream, or are not all of what was written.
 	ErrArchive = errors.New("archive: not a whole snapshot of a stream")
+	// ErrIsBackup wraps ErrArchive: it is no snapshot but a message archive.
+	ErrIsBackup = fmt.Errorf("%w: it is a message archive, as nats-server writes them since 2.15, which RestoreBackup restores", ErrArchive)
+	// ErrIsSnapshot wraps ErrArchive: it is no message archive but a snapshot.
+	ErrIsSnapshot = fmt.Errorf("%w: it is no message archive but a snapshot, which Restore restores", ErrArchive)
 	// ErrLimit: the archive holds more than the caller allows.
 	ErrLimit = errors.New("archive: more than the limit")
 )

@@ -143,7 +143,9 @@ func (r *MessageReader) next() (e Entry, err error) {
 		if _, err := io.ReadFull(r.in, magic[:]); err != nil {
 			return e, err
 		}
-		if string(magic[:]) != messagesMagic {
+		if head := string(magic[:]); head == metaName || head == paxName[:len(magic)] {
+			return e, ErrIsSnapshot
+		} else if head != messagesMagic {
 			return e, bad("it does not begin with %s", messagesMagic)
 		}
 		r.begun = true

@@ -76,7 +76,11 @@ func read(ctx context.Context, from io.Reader, limit int64, sink Sink, increment
 		return Contents{}, sunk.err
 	}
 	if err != nil {
-		return Contents{}, fmt.Errorf("archive: %w", source.wrong(err))
+		err = source.wrong(err)
+		if errors.Is(err, ErrArchive) && string(source.head[:]) == messagesMagic {
+			err = ErrIsBackup
+		}
+		return Contents{}, fmt.Errorf("archive: %w", err)
 	}
 	return r.contents, nil
 }

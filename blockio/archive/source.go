@@ -20,6 +20,8 @@ type source struct {
 	left  int64 // how much may still come out of it
 	ended bool  // it was read to its end
 	err   error // what ended it, if that is not the end
+	head  [len(messagesMagic)]byte
+	heads int // bytes of head that have come
 }
 
 // newSource returns the tar of which at most limit bytes are read.
@@ -36,6 +38,9 @@ func (s *source) Read(p []byte) (int, error) {
 	n, err := s.s2.Read(p)
 	if s.left -= int64(n); s.left < 0 {
 		n, err = 0, ErrLimit
+	}
+	if s.heads < len(s.head) {
+		s.heads += copy(s.head[s.heads:], p[:n])
 	}
 	switch {
 	case err == io.EOF:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,8 +122,13 @@ func TestMillraceRestoresASnapshotOfTheServer(t *testing.T) {
 	var snapshot bytes.Buffer
 	require.NoError(t, s.Snapshot(ctx, millraceStream, &snapshot))
 
-	streams := t.TempDir()
+	streams, archived := t.TempDir(), bytes.Clone(snapshot.Bytes())
 	info, err := actors.Restore(ctx, streams, &snapshot, actors.RestoreOptions{Name: millraceStream})
+	if !strings.HasPrefix(oracle.Version(), "2.14.") {
+		require.ErrorIs(t, err, actors.ErrIsBackup)
+		restoreBackup(ctx, t, s, archived)
+		return
+	}
 	require.NoError(t, err)
 	require.Equal(t, 1, info.Consumers)
 	require.Equal(t, uint64(295), compareWith(t, s, streams, millraceStream))
@@ -140,6 +146,36 @@ func TestMillraceRestoresASnapshotOfTheServer(t *testing.T) {
 	consumer, err := js.ConsumerInfo(millraceStream, "worker")
 	require.NoError(t, err)
 	require.Equal(t, uint64(41), consumer.AckFloor.Stream)
+}
+
+// restoreBackup wants a backup of a server's stream, with a consumer, to be restored here, and the server to restore ours.
+func restoreBackup(ctx context.Context, t *testing.T, s *oracle.Server, archived []byte) {
+	t.Helper()
+	system := interop.QuietSystem()
+	t.Cleanup(system.Shutdown)
+	streams, consumers := t.TempDir(), 0
+	config := actors.Config{Dir: streams, Name: millraceStream, Compression: actors.On}
+	info, err := actors.RestoreBackup(ctx, system, config, bytes.NewReader(archived), actors.RestoreBackupOptions{
+		Consumer: func(name string, state []byte) error {
+			require.Equal(t, "worker", name)
+			require.True(t, json.Valid(state))
+			consumers++
+			return nil
+		},
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 295, info.Messages)
+	require.Equal(t, 1, consumers)
+	require.Equal(t, uint64(295), compareWith(t, s, streams, millraceStream))
+
+	store := openStore(t, streams)
+	var back bytes.Buffer
+	_, err = store.Backup(ctx, &back, actors.BackupOptions{})
+	require.NoError(t, err)
+	require.NoError(t, store.Stop(ctx))
+	require.NoError(t, s.JetStream().DeleteStream(millraceStream))
+	require.NoError(t, s.Restore(ctx, server.StreamConfig{Name: millraceStream, Subjects: []string{"mill.>"}, Storage: server.FileStorage}, &back))
+	require.Equal(t, uint64(295), compareWith(t, s, streams, millraceStream))
 }
 
 // TestServerRefusesAnIncrement, which it would else restore without the blocks that are left out.
