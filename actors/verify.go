@@ -60,21 +60,28 @@ type verification struct {
 	told    []engine.SequenceRange // what was told of damaged
 	next    uint32                 // blocks below are verified
 	buffer  []byte
+	// each, if set, is told of each block that is verified. An error of it ends all.
+	each func(c *blockVerification, full bool) error
 }
 
 // mostRounds bounds how often a stream is looked at anew, as the block that is to be verified is not what it was.
 const mostRounds = 100
 
 func (v *verification) run() error {
-	if err := v.files(); err != nil {
-		return err
+	err := v.files()
+	if err == nil {
+		err = v.blocks()
 	}
+	if err == nil {
+		v.lost()
+	}
+	return err
+}
+
+// blocks verifies the blocks.
+func (v *verification) blocks() error {
 	for round := 1; ; round++ {
-		err := v.round(round == mostRounds)
-		if err == nil {
-			v.lost()
-		}
-		if !errors.Is(err, ErrSnapshotStale) || round == mostRounds {
+		if err := v.round(round == mostRounds); !errors.Is(err, ErrSnapshotStale) || round == mostRounds {
 			return err
 		}
 	}
@@ -105,7 +112,7 @@ func (v *verification) round(last bool) error {
 		if v.ctx.Err() != nil {
 			return context.Cause(v.ctx)
 		}
-		if err := v.block(f, b, last); err != nil {
+		if err := v.block(f, b, last, i+1 < len(f.stream.Blocks)); err != nil {
 			return err
 		}
 		f.pin.Pass(b.View.ID + 1)
@@ -177,7 +184,7 @@ func (v *verification) files() error {
 }
 
 // block verifies a block.
-func (v *verification) block(f *frozen, b *engine.FrozenBlock, last bool) error {
+func (v *verification) block(f *frozen, b *engine.FrozenBlock, last, full bool) error {
 	source := v.store.source.Blocks()
 	ref := blockio.BlockRef{ID: b.View.ID, Generation: b.View.Generation}
 	block, err := source.Lease(ref, blockio.LeaseOptions{})
@@ -213,6 +220,9 @@ func (v *verification) block(f *frozen, b *engine.FrozenBlock, last bool) error 
 	v.report.Messages += c.messages
 	v.report.Lost += b.Messages - c.messages
 	v.report.Bytes += c.bytes
+	if v.each != nil {
+		return v.each(c, full)
+	}
 	return nil
 }
 

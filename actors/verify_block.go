@@ -18,6 +18,7 @@ type blockVerification struct {
 	found    []uint64
 	lost     []uint64 // with damage that the scan of the block has found
 	bytes    int64
+	live     int64 // of these, bytes of the records of live messages
 	damage   []*blockio.CorruptionError
 }
 
@@ -42,6 +43,7 @@ func (c *blockVerification) scan(buffer []byte) (data []byte, err error) {
 		func(_ int64, r blockio.Record) {
 			if r.Kind == blockio.KindMessage && c.frozen.Live(r.Sequence) {
 				c.found = append(c.found, r.Sequence)
+				c.live += int64(r.Size)
 			}
 		})
 	c.messages = uint64(len(c.found))
