@@ -45,6 +45,7 @@ type Stats struct {
 	Crashes       uint64    // panics in the store actor, a child, or a reader for an actor, and ends of a child: bugs
 	Indexed       uint64    // block indexes written
 	Unindexed     uint64    // full blocks that wait for their index
+	Uncompacted   uint64    // full blocks that wait to be compacted or compressed, or are just being
 	BadIndexes    uint64    // block indexes found damaged or stale while the store was open
 }
 
@@ -136,6 +137,6 @@ func (s *Store) Stats() Stats {
 		Consumers:    s.consumers.count(),
 		InFlight:     ops, InFlightBytes: bytes,
 		Failures: s.meters.failures.Load(), Recoveries: s.meters.recoveries.Load(), Crashes: s.meters.crashes.Load(),
-		Unindexed: c.Unindexed, Indexed: s.meters.indexed.Load(), BadIndexes: s.meters.badIndexes.Load(),
+		Unindexed: c.Unindexed, Uncompacted: c.Uncompacted, Indexed: s.meters.indexed.Load(), BadIndexes: s.meters.badIndexes.Load(),
 	}
 }

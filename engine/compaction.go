@@ -30,6 +30,9 @@ func (x *compacting) has(b *block) bool {
 	return slices.ContainsFunc(x.out, func(o compactionOut) bool { return o.block == b })
 }
 
+// missing returns how many blocks are to be written anew.
+func (x *compacting) missing() uint64 { return uint64(len(x.waiting) + len(x.out)) }
+
 // Compaction is what is left of a block. Its functions may be called on another goroutine, at any time.
 type Compaction struct {
 	Generation uint64 // of the new bytes

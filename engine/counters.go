@@ -31,6 +31,7 @@ const (
 	countDurable
 	countUnacknowledged
 	countUnindexed
+	countUncompacted
 	counters // how many there are
 )
 
@@ -93,6 +94,7 @@ var counterTable = [counters]struct {
 	countDurable:         {"durable", ofGauge},
 	countUnacknowledged:  {"unacknowledged", ofGauge},
 	countUnindexed:       {"unindexed", ofGauge},
+	countUncompacted:     {"uncompacted", ofGauge},
 }
 
 // String returns the counter's name.
@@ -160,6 +162,7 @@ type Counts struct {
 	Fired           uint64 // messages that schedules have produced
 	PassedOver      uint64 // messages that they could not produce
 	Unindexed       uint64 // sealed blocks that wait for an index, or get one
+	Uncompacted     uint64 // sealed blocks that wait to be written anew, compacted or compressed, or are just being
 	Unacknowledged  uint64 // bytes of records not yet acknowledged or, at SyncNever, not yet written
 }
 
@@ -172,6 +175,6 @@ func (n *numbers) toCounts() Counts {
 		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],
 		RefusedPer: c[countRefusedPer], RefusedSize: c[countRefusedSize], RefusedSequence: c[countRefusedSequence],
 		Duplicates: c[countDuplicates], Fired: c[countFired], PassedOver: c[countPassedOver],
-		Unindexed: c[countUnindexed], Unacknowledged: c[countUnacknowledged],
+		Unindexed: c[countUnindexed], Uncompacted: c[countUncompacted], Unacknowledged: c[countUnacknowledged],
 	}
 }

@@ -145,6 +145,7 @@ func (e *Engine) opened() {
 		b.publishDeleted()
 		e.compacting.consider(e, b)
 	}
+	e.counts[countUncompacted] = e.compacting.missing()
 	e.setBlocks(e.blocks) // readers were shown none of the lists of groups until now
 	e.pub.turn.Add(1)
 	e.openedNotices()

@@ -112,7 +112,7 @@ func (e *Engine) publishAtOnce() {
 // group.
 func (e *Engine) showAtOnce(n *numbers) {
 	e.counts[countDurable] = e.durability.durable.sequence
-	e.counts[countUnindexed] = e.indexing.missing()
+	e.counts[countUnindexed], e.counts[countUncompacted] = e.indexing.missing(), e.compacting.missing()
 	for _, c := range shownAtOnce {
 		n.counts[c] = e.counts[c]
 	}

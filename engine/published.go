@@ -97,7 +97,7 @@ func (p *Published) Close() {
 // any more.
 func (p *Published) Forget() {
 	n := p.written
-	for _, c := range [...]counter{countMessages, countBytes, countSubjects, countBlocks, countLostMessages, countLostBytes, countUnindexed} {
+	for _, c := range [...]counter{countMessages, countBytes, countSubjects, countBlocks, countLostMessages, countLostBytes, countUnindexed, countUncompacted} {
 		n.counts[c] = 0
 	}
 	n.counts[countFirst], n.firstTime = n.counts[countLast]+1, NoTime
