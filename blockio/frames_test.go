@@ -185,7 +185,7 @@ func TestRecordsInsideAPayload(t *testing.T) {
 	for _, behind := range [][]byte{nil, after} {
 		data := append(append(bytes.Clone(b.data), carrier...), behind...)
 		for i := start; i < start+len(carrier); i++ {
-			for bit := range 8 {
+			for _, bit := range bitsOf(i) {
 				data[i] ^= 1 << bit
 				for _, tail := range []bool{true, false} {
 					if got := visited(data, tail); behind != nil {
