@@ -239,6 +239,8 @@ func TestCrashSweepOfLives(t *testing.T) {
 	commands := livesCommands
 	if *crashPoints > 0 {
 		commands = crashCommands
+	} else if testing.Short() {
+		commands /= 4
 	}
 	points, err := sweep(func(seed int64, _ int) *crashPlan { return newLivesPlan(seed, commands) },
 		nothing, *crashSeed, 2*seedsInShort(), *crashPoints/4, 2)

@@ -76,7 +76,7 @@ func TestEveryCallFailsInTurn(t *testing.T) {
 func sweepFaults(t *testing.T, f fault, level SyncLevel, counts *faultCounts) {
 	stride := 1
 	if testing.Short() {
-		stride = 3
+		stride = 7
 	}
 	for f.at = int(level) % stride; ; f.at += stride {
 		var w *faultWorld
