@@ -143,6 +143,8 @@ func (a *storeActor) onTask(ctx actor.Context, t *task) {
 		a.onWorkDone(m)
 	case *recovered:
 		a.onRecovered(ctx, m)
+	case *proofDone:
+		a.onProof(m)
 	case *truncated:
 		a.onTruncated(ctx, m)
 	case *fetchDone:
@@ -203,7 +205,7 @@ type commitWork struct {
 func (w *commitWork) run() any {
 	start := time.Now()
 	err := blockio.NameCause(w.files.Commit(w.commit))
-	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: err}, took: time.Since(start)}
+	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: err}, took: time.Since(start), bytes: w.commit.Bytes}
 	return &w.done
 }
 

@@ -142,7 +142,7 @@ func (a *storeActor) panicked(ctx actor.Context, reason any, stack []byte) {
 		a.failure.cut = nowhere
 	}
 	a.keepBooks(ctx, unknown)
-	a.failure.attempting = a.flusher.has(func(j job) bool { _, ok := j.(*recoveryWork); return ok })
+	a.failure.attempting = a.flusher.has(recovers)
 	if !a.flusher.has(func(j job) bool { _, ok := j.(*truncationWork); return ok }) {
 		a.truncation = truncation{}
 	}

@@ -15,16 +15,18 @@ import (
 
 // failure is what a store actor knows of the way back after a failed write or sync. An attempt to recover
 // begins when no work of the failed engine is out any more, first after Config.RetryMin, then after twice
-// as long each time. It runs on the flusher; reads go on meanwhile.
+// as long each time. It runs on the flusher; reads go on meanwhile. When the stream is recovered from its files,
+// the disk still has to show that it takes writes, see proof.go.
 type failure struct {
 	cut        engine.Position // where the log can be trusted to end
 	cutAgain   bool            // an attempt may have cut it there, and could not sync that
 	highest    uint32          // the highest number that a block ever had, as far as is known
 	wait       time.Duration   // until the next attempt
 	armed      bool            // a retry message is on its way
-	attempting bool            // an attempt is out with the flusher
-	foreign    bool            // somebody else changes the files, so only a new Open may help
-	reason     error           // of the failure that the store stopped with
+	attempting bool            // an attempt, or a proof, is out with the flusher
+	proof      proof
+	foreign    bool  // somebody else changes the files, so only a new Open may help
+	reason     error // of the failure that the store stopped with
 	timer      *time.Timer
 	cancel     context.CancelFunc // ends the attempt
 }
@@ -71,7 +73,8 @@ func (a *storeActor) failed(err error) {
 	f := &a.failure
 	f.cut, f.cutAgain = safeAfter(a.engine, err), false
 	f.foreign = errors.Is(err, ErrChanged)
-	// The wait is reset when a commit succeeds; until then it goes on from where it was.
+	f.proof.wanted = false
+	// The wait is reset when a commit succeeds after the proof; until then it goes on from where it was.
 	f.wait = max(f.wait, a.config.RetryMin)
 	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
 }
@@ -79,8 +82,14 @@ func (a *storeActor) failed(err error) {
 // maybeRecover plans the next attempt to recover, once no work of the failed engine is out any more.
 func (a *storeActor) maybeRecover(ctx actor.Context) {
 	f := &a.failure
-	if a.engine.Failed() == nil || a.stopping || a.config.NoRecovery || f.foreign || a.gaveUp.Load() ||
-		f.armed || f.attempting || a.busy() {
+	if !a.failing.Load() || a.stopping || a.config.NoRecovery || f.foreign || a.gaveUp.Load() || f.armed || f.attempting {
+		return
+	}
+	switch {
+	case f.proof.wanted && !f.proof.tried:
+		a.prove(ctx)
+		return
+	case !f.proof.wanted && a.busy():
 		return
 	}
 	f.armed = true
@@ -94,7 +103,11 @@ func (a *storeActor) maybeRecover(ctx actor.Context) {
 func (a *storeActor) onRetry(ctx actor.Context) {
 	f := &a.failure
 	f.armed = false
-	if a.stopping || a.engine.Failed() == nil {
+	if a.stopping || !a.failing.Load() {
+		return
+	}
+	if f.proof.wanted {
+		a.prove(ctx)
 		return
 	}
 	var background context.Context
@@ -129,7 +142,8 @@ func (a *storeActor) notRecovered(m *recovered) {
 	a.log.Error("cannot recover yet", "error", m.err)
 }
 
-// onRecovered goes on with the recovered engine, or plans another attempt.
+// onRecovered goes on with the recovered engine, or plans another attempt. What stores is refused until the disk has
+// shown that it takes writes.
 func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	if a.ended {
 		// The store is stopping: nothing was written through these handles, and nobody will.
@@ -153,14 +167,8 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.state = stateLoop{group: math.MaxUint64}
 	a.engine.NotifyOn(len(a.takers.all))
 	a.tellTakers()
-	a.failing.Store(false)
-	a.cause.Store(nil)
-	a.crashes.since = a.runtime.now()
-	a.endReadies(nil)
 	a.source.EndCut()
-	a.meters.recoveries.Add(1)
-	s := a.published.State()
-	a.log.Info("recovered", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
+	f.proof.wanted, f.proof.tried = true, false
 	a.engine.Tick(a.runtime.now())
 	if a.stopping {
 		a.stopEngine()

@@ -86,8 +86,9 @@ type storeActor struct {
 type (
 	// commitDone completes a commit.
 	commitDone struct {
-		done engine.Done
-		took time.Duration
+		done  engine.Done
+		took  time.Duration
+		bytes int // that it was to write
 	}
 	// workDone completes maintenance work.
 	workDone struct {

@@ -83,6 +83,10 @@ func (a *storeActor) step(o *op) {
 		a.onUpdate(o)
 		return
 	}
+	if a.failure.proof.wanted && stores(o.command) {
+		a.finish(o, engine.Reply{Tag: o, Err: a.failedWith()})
+		return
+	}
 	a.stepping = o
 	a.state.soon = a.state.soon || removesMany(o.command)
 	a.engine.Step(o, o.command)
@@ -104,8 +108,9 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 	case m.done.Err != nil && failed:
 		a.failedToo(m.done.Err)
 	case m.done.Err != nil:
+		a.failure.proof.size = roomFor(m.bytes)
 		a.failed(m.done.Err)
-	case !failed:
+	case !a.failing.Load():
 		a.failure.wait = 0
 	}
 	// Callers get their replies before anything else happens: the mailbox yields before the end of the

@@ -55,7 +55,7 @@ func (s *Store) Ready(ctx context.Context) error {
 }
 
 func (a *storeActor) onReady(m *readyOp) {
-	switch err := a.engine.Failed(); {
+	switch err := a.failedWith(); {
 	case a.stopping || a.ended:
 		m.end(ErrStopped)
 	case err == nil:

@@ -45,13 +45,14 @@ var gatherPool = sync.Pool{New: func() any {
 type zeroAhead struct {
 	appends int   // synced appends so far
 	chunk   int64 // the last chunk written
+	noRoom  bool  // there was no room for zeros: the block gets no more of them
 }
 
 // extent returns up to where zeros are to be written with the append of size
 // bytes that ends at end, when the file ends at have; or 0 for none.
 func (z *zeroAhead) extent(size, end, have, blockSize int64) int64 {
 	z.appends++
-	if end <= have || z.appends <= zeroAfter {
+	if end <= have || z.appends <= zeroAfter || z.noRoom {
 		return 0
 	}
 	chunk := min(max(2*z.chunk, firstZeros, 4*size), lastZeros)
@@ -131,13 +132,27 @@ func (b *Blocks) write(id uint32, t *tail, data [][]byte, sync bool) (end, size 
 	}
 	if !b.opts.NoZeroAhead {
 		if extent := t.ahead.extent(end-t.end, end, t.size, b.opts.BlockSize); extent > 0 {
-			if err = writeZeros(storedFile(t.file), end, extent); err != nil {
+			if size, err = t.zeros(end, extent, size); err != nil {
 				return 0, 0, err
 			}
-			size = extent
 		}
 	}
 	return end, size, SyncFile(t.file)
+}
+
+// zeros writes zeros from end to extent into a file of size bytes, and returns its size. Where there is no room for
+// them the records have what they need, and the file stays as it was.
+func (t *tail) zeros(end, extent, size int64) (int64, error) {
+	file := storedFile(t.file)
+	err := writeZeros(file, end, extent)
+	switch {
+	case err == nil:
+		return extent, nil
+	case !errors.Is(NameCause(err), ErrNoSpace):
+		return 0, err
+	}
+	t.ahead.noRoom = true
+	return size, file.Truncate(size)
 }
 
 // gather writes the pieces at offset with as few writes as makes sense.

@@ -75,3 +75,19 @@ func TestOneAppendAtATime(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []byte{1, 2, 3}, data)
 }
+
+// TestZerosNeedNoRoom: where there is room for the records, and none for zeros ahead of them, the append succeeds. The
+// block then gets no zeros any more.
+func TestZerosNeedNoRoom(t *testing.T) {
+	f := blocktest.NewSmallFS(blocktest.NewMemFS(), 40<<10)
+	blocks := newBlocks(t, f, blockio.BlocksOptions{})
+	require.NoError(t, blocks.Create(1))
+	piece := bytes.Repeat([]byte{1}, 1<<10)
+	for i := range int64(40) {
+		require.NoError(t, blocks.Append(1, i<<10, [][]byte{piece}, true), "append %d", i)
+		list, err := blocks.List()
+		require.NoError(t, err)
+		require.Equal(t, (i+1)<<10, list[0].Size, "no part of the zeros stays")
+	}
+	require.ErrorIs(t, blockio.NameCause(blocks.Append(1, 40<<10, [][]byte{piece}, true)), blockio.ErrNoSpace)
+}

@@ -83,6 +83,9 @@ func (b *Blocks) RemoveOrphans(keep func(id uint32) bool) (removed int, err erro
 // isOrphan reports whether RemoveOrphans removes a file. there has the numbers of the blocks
 // that are there, as text.
 func (b *Blocks) isOrphan(name string, there map[string]bool, keep func(id uint32) bool) bool {
+	if name == RoomFile {
+		return true
+	}
 	if number, ok := strings.CutSuffix(name, rewriteSuffix); ok {
 		_, ok = blockID(number + blockSuffix)
 		return ok
