@@ -58,6 +58,15 @@ func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 // full, until the context ends; header and payload may be used again when it
 // returns. An error means that nothing was handed over, and nothing was changed by it.
 func (p *Pipeline) Store(ctx context.Context, subject string, header Header, payload []byte, opts ...StoreOption) (uint64, error) {
+	index, err := p.handOver(ctx, subject, header, payload, opts)
+	if err != nil {
+		p.store.meters.refused.count(reasonIn(ctx, err))
+	}
+	return index, err
+}
+
+// handOver is Store, which counts its errors.
+func (p *Pipeline) handOver(ctx context.Context, subject string, header Header, payload []byte, opts []StoreOption) (uint64, error) {
 	bytes := costOf(1, len(subject)+header.size()+len(payload))
 	for {
 		if err := p.store.credits.Acquire(ctx, bytes, p.store.gone); err != nil {
@@ -136,6 +145,7 @@ func (o *op) disown() {
 
 // completed takes the outcome of the oldest message on its way.
 func (p *Pipeline) completed(o *op, r engine.Reply) {
+	p.store.countRefusal(context.Background(), r.Err)
 	o.disown()
 	if p.done != nil {
 		p.tell(PipelineResult{Index: o.index, Ack: ackOf(r), Err: r.Err})

@@ -28,6 +28,9 @@ type Stats struct {
 	RefusedPer      uint64 // stores refused by MaxMsgsPer
 	RefusedSize     uint64 // stores refused for their size
 	RefusedSequence uint64 // stores refused for a sequence
+	// Refusals has every reason for which an operation that changes something was refused, or ended with an error, those
+	// above among them, in an order that does not change.
+	Refusals []Refusal
 	// Duplicates counts messages that were offered again within Config.Duplicates, and were not stored again.
 	Duplicates uint64
 	// Fired counts messages that schedules have produced, and PassedOver those that they could not: they are too large
@@ -66,6 +69,7 @@ type meters struct {
 	crashes    atomic.Uint64
 	indexed    atomic.Uint64
 	badIndexes atomic.Uint64
+	refused    refusals
 }
 
 // buckets is the number of buckets of a meter; the last has no bound.
@@ -128,6 +132,7 @@ func (s *Store) Stats() Stats {
 		RemovedPer: c.RemovedPer, RemovedRequest: c.RemovedRequest,
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
 		RefusedPer: c.RefusedPer, RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,
+		Refusals:     s.refusals(&c),
 		Duplicates:   c.Duplicates,
 		Fired:        c.Fired,
 		PassedOver:   c.PassedOver,

@@ -49,7 +49,7 @@ func (s *Store) Purge(ctx context.Context) (removed uint64, err error) {
 func (s *Store) PurgeEx(ctx context.Context, filters Filters, below, keep uint64) (removed uint64, err error) {
 	set, err := setOfChange([]Filters{filters})
 	if err != nil {
-		return 0, err
+		return 0, s.refused(err)
 	}
 	r, err := s.runCommand(ctx, &engine.Purge{Filter: &set, Sequence: below, Keep: keep})
 	return uint64(r.Count), err

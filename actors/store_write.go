@@ -20,7 +20,7 @@ func (s *Store) StoreMsg(ctx context.Context, subject string, header Header, pay
 	o := s.ops.get()
 	if err := o.fillStore(subject, header, payload, opts); err != nil {
 		o.recycle()
-		return Ack{}, err
+		return Ack{}, s.refused(err)
 	}
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
@@ -34,7 +34,7 @@ func (s *Store) StoreRaw(ctx context.Context, m RawMessage) (Ack, error) {
 	o := s.ops.get()
 	if err := o.fillRaw(&m); err != nil {
 		o.recycle()
-		return Ack{}, err
+		return Ack{}, s.refused(err)
 	}
 	r, err := s.run(ctx, o)
 	return ackOf(r), err
@@ -56,7 +56,7 @@ func (s *Store) StoreBatch(ctx context.Context, messages []BatchMessage, opts ..
 	}
 	if err != nil {
 		o.recycle()
-		return BatchAck{}, err
+		return BatchAck{}, s.refused(err)
 	}
 	r, err := s.run(ctx, o)
 	return batchAckOf(r), err
@@ -79,7 +79,7 @@ func (s *Store) SkipAt(ctx context.Context, sequence, count uint64, at time.Time
 	o := s.ops.get()
 	if err := o.fillSkipAt(sequence, count, at); err != nil {
 		o.recycle()
-		return 0, err
+		return 0, s.refused(err)
 	}
 	r, err := s.run(ctx, o)
 	return r.Sequence, err
@@ -106,6 +106,15 @@ func (s *Store) FlushToSystem(ctx context.Context) error {
 
 // run takes credit for an operation, posts it, and waits for its reply.
 func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
+	counts := o.counts()
+	r, err := s.carryOut(ctx, o)
+	if err != nil && counts {
+		s.countRefusal(ctx, err)
+	}
+	return r, err
+}
+
+func (s *Store) carryOut(ctx context.Context, o *op) (engine.Reply, error) {
 	_ = ctx.Err() // a nil context panics here, or the operation would be under way when it does
 	o.bytes = o.cost()
 	if err := s.credits.Acquire(ctx, o.bytes, s.gone); err != nil {

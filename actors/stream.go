@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"log/slog"
 	"sync/atomic"
 
@@ -84,6 +85,11 @@ func (s *stream) reject(message any) {
 			}()
 			return
 		}
+		switch request.(type) {
+		case *StopRequest, *FlushRequest:
+		case writing:
+			_ = s.refused(err)
+		}
 		if reply := s.refusal(request, err); reply != nil {
 			s.system.Root.Send(sender, reply)
 		}
@@ -102,6 +108,9 @@ func (s *stream) tell(o *op, r engine.Reply) {
 	case o.pipeline != nil:
 		o.pipeline.completed(o, r)
 	case o.request != nil:
+		if o.counts() {
+			s.countRefusal(context.Background(), r.Err)
+		}
 		s.respond(o.sender, o.request.answer(r))
 		o.recycle()
 	case !o.complete(r):

@@ -19,13 +19,16 @@ func (a *storeActor) writeFor(request writing, sender *actor.PID) {
 	o := a.ops.get()
 	o.sender, o.request = sender, request
 	if err := request.fill(o); err != nil {
-		a.respond(sender, a.refusal(request, err))
+		a.respond(sender, a.refusal(request, a.refused(err)))
 		o.recycle()
 		return
 	}
 	if o.stops() {
 		a.credits.Force() // a stop needs no credit; it gives back one
 	} else if o.bytes = o.cost(); !a.credits.TryAcquire(o.bytes) {
+		if o.counts() {
+			_ = a.refused(ErrOverloaded)
+		}
 		a.respond(sender, a.refusal(request, ErrOverloaded))
 		o.recycle()
 		return

@@ -82,11 +82,9 @@ func collect(metrics chan<- prometheus.Metric, s *actors.Stats) {
 	counter(removed, s.RemovedTTL, "ttl")
 	counter(removed, s.RemovedPer, "max_msgs_per_subject")
 	counter(removed, s.RemovedRequest, "request")
-	counter(refused, s.RefusedMsgs, "max_msgs")
-	counter(refused, s.RefusedBytes, "max_bytes")
-	counter(refused, s.RefusedPer, "max_msgs_per_subject")
-	counter(refused, s.RefusedSize, "size")
-	counter(refused, s.RefusedSequence, "sequence")
+	for _, r := range s.Refusals {
+		counter(refused, r.Count, r.Reason)
+	}
 	metrics <- histogram(groupRecords, s.Groups, s.Name)
 	metrics <- histogram(commitSeconds, s.SyncSeconds, s.Name)
 }

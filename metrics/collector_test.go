@@ -37,7 +37,8 @@ func figures(name string) *source {
 		},
 		Name: name, Blocks: 11, Failed: true, Stored: 12,
 		RemovedMsgs: 13, RemovedBytes: 14, RemovedAge: 15, RemovedPer: 28, RemovedRequest: 29, RemovedTTL: 34,
-		RefusedMsgs: 16, RefusedBytes: 17, RefusedPer: 30, RefusedSize: 18, RefusedSequence: 19, Duplicates: 31, Fired: 32, PassedOver: 33,
+		Refusals:   []actors.Refusal{{Reason: "max_msgs", Count: 16}, {Reason: "no_space", Count: 57_000}},
+		Duplicates: 31, Fired: 32, PassedOver: 33,
 		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, GaveUp: true, Crashes: 35, Consumers: 36, Indexed: 26, BadIndexes: 27,
 		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
 		SyncSeconds: actors.Histogram{Bounds: []float64{0.001, 0.002}, Counts: []uint64{0, 7, 0}, Sum: 0.0105, Count: 7},
@@ -119,13 +120,10 @@ millrace_passed_over_schedules_total{stream="ORDERS"} 33
 # HELP millrace_recoveries_total Recoveries from a storage failure.
 # TYPE millrace_recoveries_total counter
 millrace_recoveries_total{stream="ORDERS"} 24
-# HELP millrace_refused_operations_total Operations refused, by reason.
+# HELP millrace_refused_operations_total Operations that change the stream and ended with an error, by reason.
 # TYPE millrace_refused_operations_total counter
-millrace_refused_operations_total{reason="max_bytes",stream="ORDERS"} 17
 millrace_refused_operations_total{reason="max_msgs",stream="ORDERS"} 16
-millrace_refused_operations_total{reason="max_msgs_per_subject",stream="ORDERS"} 30
-millrace_refused_operations_total{reason="sequence",stream="ORDERS"} 19
-millrace_refused_operations_total{reason="size",stream="ORDERS"} 18
+millrace_refused_operations_total{reason="no_space",stream="ORDERS"} 57000
 # HELP millrace_removed_messages_total Messages removed, by the limit that did it, or on request.
 # TYPE millrace_removed_messages_total counter
 millrace_removed_messages_total{reason="max_age",stream="ORDERS"} 15

@@ -94,7 +94,7 @@ var numbers = []number{
 
 var (
 	removed = describe("removed_messages_total", "Messages removed, by the limit that did it, or on request.", "reason")
-	refused = describe("refused_operations_total", "Operations refused, by reason.", "reason")
+	refused = describe("refused_operations_total", "Operations that change the stream and ended with an error, by reason.", "reason")
 
 	groupRecords  = describe("group_records", "Records in a commit group.")
 	commitSeconds = describe("commit_duration_seconds", "Time to write and sync a commit group.")
