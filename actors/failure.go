@@ -93,7 +93,7 @@ func (a *storeActor) maybeRecover(ctx actor.Context) {
 		return
 	}
 	f.armed = true
-	a.log.Info("will try to recover", "in", f.wait)
+	a.log.Info(tryingAgain, "in", f.wait)
 	post := a.mailbox.PostUserMessage
 	f.timer = time.AfterFunc(f.wait, func() { post(&retry{}) })
 	f.wait = min(2*f.wait, a.config.RetryMax)

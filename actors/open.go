@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -48,6 +49,7 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		return nil, fmt.Errorf("actors: open stream %s: %w", config.Name, blockio.NameCause(err))
 	}
 	s := a.stream
+	s.repeats.begin()
 	props := actor.PropsFromProducer(func() actor.Actor { return a },
 		actor.WithMailbox(func() actor.Mailbox { return s.mailbox }),
 		actor.WithGuardian(stopOnPanic{}))
@@ -65,9 +67,10 @@ func open(ctx context.Context, system *actor.ActorSystem, config Config) (*store
 
 // newStream returns a stream that is not open yet. Its configuration has its defaults.
 func newStream(system *actor.ActorSystem, config Config) *stream {
+	repeats := newLogRepeats(config.Logger.Handler())
 	s := &stream{
 		config: config, syncing: syncing{config.Sync, config.SyncEvery}, dir: filepath.Join(config.Dir, config.Name), below: config.FS,
-		log:    config.Logger.With("stream", config.Name),
+		log: slog.New(repeats).With("stream", config.Name), repeats: repeats.state,
 		system: system, runtime: config.Runtime,
 		published: engine.NewPublished(),
 		credits:   mailbox.NewCredits(config.MaxInFlight, config.MaxInFlightBytes, ErrStopped),

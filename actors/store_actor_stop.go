@@ -92,6 +92,7 @@ func (a *storeActor) abort() {
 // onStopped closes everything. The children have ended, so nobody else touches the files.
 func (a *storeActor) onStopped(ctx actor.Context) {
 	defer close(a.gone)
+	defer a.repeats.end()
 	defer a.survive()
 	if !a.config.ReadOnly {
 		a.writeRest()

@@ -37,6 +37,7 @@ type stream struct {
 		removes    bool // messages that no limit would
 	}
 	log     *slog.Logger
+	repeats *repeatState // of its lines
 	system  *actor.ActorSystem
 	runtime *Runtime
 

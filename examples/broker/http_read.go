@@ -106,7 +106,9 @@ func (h *handler) messages(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		// The status has been sent: cutting the connection is the one way left to say that this is not all.
-		h.logger.Info("reading a stream ended early", "stream", topic.Name, "error", err)
+		if more, due := h.quiet.due("reading", time.Now()); due {
+			h.logger.Info("reading a stream ended early", "stream", topic.Name, "unlogged", more, "error", err)
+		}
 		panic(http.ErrAbortHandler)
 	}
 }

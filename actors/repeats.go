@@ -1,0 +1,134 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// A disk that fails, and a client that means harm, can bring the same line into the log as often as they like. So of each
+// kind of warning or error, which is its text, the first is logged at once; those that follow within repeatInterval are counted, and
+// at its end the last of them is logged with their number ("repeated"). A kind that stays quiet for an interval begins
+// anew. What tells of another loss each time is logged each time: it is bounded by what there is to lose.
+
+// repeatInterval is how often a kind of line is logged at most.
+const repeatInterval = time.Minute
+
+// unrepeated are the lines of which each counts.
+var unrepeated = map[string]bool{
+	"damaged record": true, "block is damaged": true, "messages are lost": true,
+	"messages are lost: their block does not have them any more": true,
+}
+
+// tryingAgain is the one line of a lower level that can come as often as a disk fails.
+const tryingAgain = "will try to recover"
+
+// logRepeats is the handler of a stream's logger.
+type logRepeats struct {
+	slog.Handler
+	state *repeatState
+}
+
+// repeatState is what the loggers of one stream share.
+type repeatState struct {
+	mu    sync.Mutex
+	kinds map[string]*repeated
+	open  bool // the stream is; before and after that every line is logged
+}
+
+// repeated is one kind of line.
+type repeated struct {
+	count int
+	last  slog.Record // if count is not 0
+	to    slog.Handler
+	timer *time.Timer
+}
+
+func newLogRepeats(h slog.Handler) *logRepeats { return &logRepeats{h, &repeatState{}} }
+
+// WithAttrs implements slog.Handler.
+func (l *logRepeats) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &logRepeats{l.Handler.WithAttrs(attrs), l.state}
+}
+
+// WithGroup implements slog.Handler.
+func (l *logRepeats) WithGroup(name string) slog.Handler {
+	return &logRepeats{l.Handler.WithGroup(name), l.state}
+}
+
+// Handle implements slog.Handler.
+func (l *logRepeats) Handle(ctx context.Context, r slog.Record) error {
+	mayRepeat := r.Level >= slog.LevelWarn && !unrepeated[r.Message] || r.Message == tryingAgain
+	if mayRepeat && l.state.held(l.Handler, &r) {
+		return nil
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+// held reports whether a line is only counted.
+func (s *repeatState) held(to slog.Handler, r *slog.Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return false
+	}
+	k := s.kinds[r.Message]
+	if k != nil {
+		k.count++
+		k.last, k.to = r.Clone(), to
+		return true
+	}
+	if s.kinds == nil {
+		s.kinds = make(map[string]*repeated)
+	}
+	text := r.Message
+	k = &repeated{}
+	k.timer = time.AfterFunc(repeatInterval, func() { s.due(text, k) })
+	s.kinds[text] = k
+	return false
+}
+
+// due ends an interval of a kind.
+func (s *repeatState) due(text string, k *repeated) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return
+	}
+	if k.count == 0 {
+		delete(s.kinds, text)
+		return
+	}
+	k.flush()
+	k.timer.Reset(repeatInterval)
+}
+
+// flush logs what was counted of a kind.
+func (k *repeated) flush() {
+	if k.count == 0 {
+		return
+	}
+	k.last.AddAttrs(slog.Int("repeated", k.count))
+	_ = k.to.Handle(context.Background(), k.last) // as of every logger, nobody is told of its errors
+	k.count, k.last, k.to = 0, slog.Record{}, nil
+}
+
+// begin has lines counted from now on.
+func (s *repeatState) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = true
+}
+
+// end logs what was counted, and lets everything through from now on.
+func (s *repeatState) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = false
+	for _, k := range s.kinds {
+		k.timer.Stop()
+		k.flush()
+	}
+	s.kinds = nil
+}
