@@ -81,7 +81,7 @@ func TestAFailureIsToldWithItsCause(t *testing.T) {
 						told(notice.Load().Err)
 						for _, ask := range []func() error{
 							func() error { _, err := s.StoreMsg(t.Context(), "a", nil, nil); return err },
-							func() error { return c.ask(t, s, &actors.StoreRequest{}).(*actors.StoreReply).Err },
+							func() error { return c.ask(t, s, &actors.StoreRequest{Subject: "a"}).(*actors.StoreReply).Err },
 							func() error { return c.ask(t, s, &actors.FlushRequest{}).(*actors.FlushReply).Err },
 							func() error { return s.UpdateConfig(t.Context(), actors.Config{Name: "ORDERS", MaxMsgs: 5}) },
 							func() error { return c.ask(t, s, &actors.StateRequest{}).(*actors.StateReply).Failed },

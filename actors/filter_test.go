@@ -15,7 +15,7 @@ func TestCompiledFilters(t *testing.T) {
 	s := open(t, actors.Config{})
 	ctx := t.Context()
 	for _, name := range []string{"a.x", "a.y", "b", "c.*", ""} {
-		mustStore(t, s, name, "x")
+		mustStoreRaw(t, s, name, "x")
 	}
 	count := func(filters ...actors.Filters) uint64 {
 		n, _, err := s.NumPending(ctx, 0, filters...)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -31,6 +32,18 @@ func atEachLevel(t *testing.T, test func(t *testing.T, level actors.SyncLevel)) 
 func mustStore(t testing.TB, s *actors.Store, subject, payload string) actors.Ack {
 	t.Helper()
 	ack, err := s.StoreMsg(t.Context(), subject, nil, []byte(payload))
+	require.NoError(t, err)
+	return ack
+}
+
+// storeRaw stores a message with any subject, and the time of the store.
+func storeRaw(ctx context.Context, s *actors.Store, subject string, payload []byte) (actors.Ack, error) {
+	return s.StoreRaw(ctx, actors.RawMessage{Subject: subject, Payload: payload, StampNow: true})
+}
+
+func mustStoreRaw(t testing.TB, s *actors.Store, subject, payload string) actors.Ack {
+	t.Helper()
+	ack, err := storeRaw(t.Context(), s, subject, []byte(payload))
 	require.NoError(t, err)
 	return ack
 }
@@ -211,7 +224,7 @@ func TestBatchIsRefusedWhole(t *testing.T) {
 		{"too many", many(5, 1), actors.ErrMaxMsgs},
 		{"too many bytes", many(4, 490), actors.ErrMaxBytes},
 		{"one is too large", append(many(2, 1), many(1, 501)...), actors.ErrTooLarge},
-		{"one has too long a subject", []actors.BatchMessage{{}, {Subject: string(make([]byte, 65536))}}, actors.ErrMaxBytes},
+		{"one has too long a subject", []actors.BatchMessage{{Subject: "a"}, {Subject: strings.Repeat("a", 65536)}}, actors.ErrMaxBytes},
 		{"empty", nil, actors.ErrEmptyBatch},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -234,7 +247,7 @@ func TestSizesAreBounded(t *testing.T) {
 		err  func() error
 	}{
 		{"batch", func() error {
-			_, err := s.StoreBatch(t.Context(), []actors.BatchMessage{{Payload: half}, {Payload: half}})
+			_, err := s.StoreBatch(t.Context(), []actors.BatchMessage{{Subject: "a", Payload: half}, {Subject: "a", Payload: half}})
 			return err
 		}},
 		{"record", func() error {
@@ -242,7 +255,7 @@ func TestSizesAreBounded(t *testing.T) {
 			return err
 		}},
 		{"subject", func() error {
-			_, err := s.StoreMsg(t.Context(), string(make([]byte, 65536)), nil, nil)
+			_, err := s.StoreMsg(t.Context(), strings.Repeat("a", 65536), nil, nil)
 			return err
 		}},
 	} {
@@ -411,7 +424,7 @@ func requireStopped(t *testing.T, s *actors.Store) {
 	require.ErrorIs(t, err, actors.ErrStopped)
 	_, err = s.StoreRaw(ctx, actors.RawMessage{})
 	require.ErrorIs(t, err, actors.ErrStopped)
-	_, err = s.StoreBatch(ctx, []actors.BatchMessage{{}})
+	_, err = s.StoreBatch(ctx, []actors.BatchMessage{{Subject: "a"}})
 	require.ErrorIs(t, err, actors.ErrStopped)
 	_, err = s.Skip(ctx, 0, 1)
 	require.ErrorIs(t, err, actors.ErrStopped)

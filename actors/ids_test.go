@@ -46,7 +46,7 @@ func TestAMessageWithAnIdIsStoredOnce(t *testing.T) {
 		require.EqualValues(t, 2, s.Stats().Duplicates, "of the pipeline")
 		again(false)
 		require.EqualValues(t, 2+1+2+3, s.Stats().Duplicates)
-		r := newClient(t, 1).ask(t, s, &actors.StoreRequest{Header: actors.Header{"Nats-Msg-Id": {"four"}}}).(*actors.StoreReply)
+		r := newClient(t, 1).ask(t, s, &actors.StoreRequest{Subject: "c", Header: actors.Header{"Nats-Msg-Id": {"four"}}}).(*actors.StoreReply)
 		require.NoError(t, r.Err)
 		require.Equal(t, actors.Ack{Sequence: 4, Duplicate: true}, r.Ack)
 		require.NoError(t, s.Stop(ctx))

@@ -104,7 +104,7 @@ func TestNewMessagesAreRefused(t *testing.T) {
 	s = open(t, actors.Config{MaxBytes: 31 * 2, Discard: actors.DiscardNew})
 	mustStore(t, s, "a", "")
 	mustStore(t, s, "a", "") // equal is allowed
-	_, err = s.StoreMsg(t.Context(), "", nil, nil)
+	_, err = s.StoreRaw(t.Context(), actors.RawMessage{CheckDiscardNew: true})
 	require.ErrorIs(t, err, actors.ErrMaxBytes)
 }
 

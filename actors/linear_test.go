@@ -164,7 +164,7 @@ func linearRun(s *actors.Store, input any) any {
 		}
 		batch := make([]actors.BatchMessage, len(in.values))
 		for i, v := range in.values {
-			batch[i].Payload = payload(v)
+			batch[i] = actors.BatchMessage{Subject: "a", Payload: payload(v)}
 		}
 		ack, err := s.StoreBatch(ctx, batch)
 		return linearAck{ack.Last, err}

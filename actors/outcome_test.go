@@ -107,7 +107,7 @@ func (o *outcomes) callers() []func(ctx context.Context) operation {
 		},
 		func(ctx context.Context) operation {
 			p, q := o.payload(), o.payload()
-			_, err := o.store.StoreBatch(ctx, []actors.BatchMessage{{Payload: []byte(p)}, {Payload: []byte(q)}})
+			_, err := o.store.StoreBatch(ctx, []actors.BatchMessage{{Subject: "a", Payload: []byte(p)}, {Subject: "a", Payload: []byte(q)}})
 			return operation{payloads: []string{p, q}, err: err}
 		},
 		func(ctx context.Context) operation {
@@ -121,12 +121,12 @@ func (o *outcomes) callers() []func(ctx context.Context) operation {
 		func(ctx context.Context) operation { return operation{err: o.store.Flush(ctx)} },
 		func(context.Context) operation {
 			p := o.payload()
-			return operation{payloads: []string{p}, err: o.ask(&actors.StoreRequest{Payload: []byte(p)})}
+			return operation{payloads: []string{p}, err: o.ask(&actors.StoreRequest{Subject: "a", Payload: []byte(p)})}
 		},
 		func(context.Context) operation {
 			p, q := o.payload(), o.payload()
 			return operation{payloads: []string{p, q}, err: o.ask(&actors.StoreBatchRequest{
-				Messages: []actors.BatchMessage{{Payload: []byte(p)}, {Payload: []byte(q)}},
+				Messages: []actors.BatchMessage{{Subject: "a", Payload: []byte(p)}, {Subject: "a", Payload: []byte(q)}},
 			})}
 		},
 		func(context.Context) operation {

@@ -62,6 +62,9 @@ func (m *StoreRawRequest) answer(r engine.Reply) any {
 // fillStore makes an op store a message, which stays the caller's.
 func (o *op) fillStore(subject string, header Header, payload []byte, options []StoreOption) error {
 	o.command = &o.store
+	if err := ValidSubject(subject); err != nil {
+		return err
+	}
 	header, err := o.takeOptions(header, options)
 	if err != nil {
 		return err

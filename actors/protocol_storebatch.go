@@ -37,6 +37,9 @@ func (o *op) fillBatch(messages []BatchMessage) error {
 	o.scratch = o.scratch[:0]
 	for i := range messages {
 		m := &messages[i]
+		if err := ValidSubject(m.Subject); err != nil {
+			return fmt.Errorf("message %d of the batch: %w", i, err)
+		}
 		c.Messages = append(c.Messages, engine.Message{Subject: m.Subject, Payload: m.Payload})
 		if len(m.Header) == 0 && len(m.Options) == 0 {
 			continue

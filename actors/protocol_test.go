@@ -68,11 +68,11 @@ func TestEveryRequestGetsItsReply(t *testing.T) {
 		require.Equal(t, "t1", ack.Tag)
 		require.Equal(t, uint64(1), ack.Ack.Sequence)
 		require.False(t, ack.Ack.Time.IsZero())
-		ack = c.ask(t, s, &actors.StoreRequest{ExpectLast: &last, Tag: 2}).(*actors.StoreReply)
+		ack = c.ask(t, s, &actors.StoreRequest{Subject: "a", ExpectLast: &last, Tag: 2}).(*actors.StoreReply)
 		require.ErrorIs(t, ack.Err, actors.ErrSequenceMismatch)
 		require.Equal(t, 2, ack.Tag)
 		require.Zero(t, ack.Ack)
-		ack = c.ask(t, s, &actors.StoreRequest{Header: actors.Header{"": nil}, Tag: 2.5}).(*actors.StoreReply)
+		ack = c.ask(t, s, &actors.StoreRequest{Subject: "a", Header: actors.Header{"": nil}, Tag: 2.5}).(*actors.StoreReply)
 		require.ErrorIs(t, ack.Err, actors.ErrBadHeader)
 		require.Equal(t, 2.5, ack.Tag)
 		at := time.Unix(1, 2).UTC()
@@ -254,7 +254,7 @@ func TestFullLaneAnswersEverything(t *testing.T) {
 	mustStore(t, s, "a", "x")
 	c := newClient(t, 100)
 	blocked.Store(true)
-	quiet.Root.RequestWithCustomSender(s.PID(), &actors.StoreRequest{Tag: "first"}, c.pid)
+	quiet.Root.RequestWithCustomSender(s.PID(), &actors.StoreRequest{Subject: "a", Tag: "first"}, c.pid)
 	<-entered // the first is taken, or the turn before has not ended
 	queued := 0
 	for s.Stats().MailboxDepth < 4 { // the lane's bound is twice MaxInFlight
@@ -265,7 +265,7 @@ func TestFullLaneAnswersEverything(t *testing.T) {
 		request any
 		check   func(reply any)
 	}{
-		{&actors.StoreRequest{Tag: 1}, func(r any) { require.Equal(t, &actors.StoreReply{Err: actors.ErrOverloaded, Tag: 1}, r) }},
+		{&actors.StoreRequest{Subject: "a", Tag: 1}, func(r any) { require.Equal(t, &actors.StoreReply{Err: actors.ErrOverloaded, Tag: 1}, r) }},
 		{&actors.StoreRawRequest{Tag: 1}, func(r any) { require.Equal(t, &actors.StoreReply{Err: actors.ErrOverloaded, Tag: 1}, r) }},
 		{&actors.StoreBatchRequest{Tag: 1}, func(r any) { require.Equal(t, &actors.StoreBatchReply{Err: actors.ErrOverloaded, Tag: 1}, r) }},
 		{&actors.SkipRequest{Tag: 1}, func(r any) { require.Equal(t, &actors.SkipReply{Err: actors.ErrOverloaded, Tag: 1}, r) }},

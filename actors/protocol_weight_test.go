@@ -55,13 +55,13 @@ func TestWhatWritesCountFor(t *testing.T) {
 		request writing
 		cost    int
 	}{
-		{&StoreRequest{}, 128},
+		{&StoreRequest{Subject: "a"}, 128 + 1},
 		{&StoreRequest{Subject: "abc", Header: header, Payload: make([]byte, 100)}, 128 + 3 + len(block) + 100},
 		{&StoreRawRequest{Message: RawMessage{Subject: "abc", HeaderBlock: block, Payload: make([]byte, 100)}}, 128 + 3 + len(block) + 100},
 		{&StoreBatchRequest{}, 128},
 		{
-			&StoreBatchRequest{Messages: []BatchMessage{{Subject: "abc", Header: header}, {Payload: make([]byte, 100)}}},
-			128 + 128 + 3 + len(block) + 128 + 100,
+			&StoreBatchRequest{Messages: []BatchMessage{{Subject: "abc", Header: header}, {Subject: "d", Payload: make([]byte, 100)}}},
+			128 + 128 + 3 + len(block) + 128 + 1 + 100,
 		},
 		{&SkipRequest{Count: 1 << 40}, 128},
 		{&FlushRequest{}, 128},
@@ -79,7 +79,7 @@ func TestFirstFewOfTheLastSequences(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Stop(t.Context())) }()
 	for i := range 100 {
-		_, err := s.StoreMsg(t.Context(), string([]byte{'a' + byte(i*37%100)}), nil, nil)
+		_, err := s.StoreMsg(t.Context(), string(rune('a'+i*37%100)), nil, nil)
 		require.NoError(t, err)
 	}
 	for _, row := range []struct {

@@ -337,7 +337,7 @@ func TestQueryAfterExpiry(t *testing.T) {
 		s := open(t, config)
 		n := &naive{}
 		put := func(subject string) {
-			ack := mustStore(t, s, subject, fmt.Sprintf("%0300d", n.last))
+			ack := mustStoreRaw(t, s, subject, fmt.Sprintf("%0300d", n.last))
 			n.add(record{sequence: ack.Sequence, time: ack.Time, subject: subject, payload: fmt.Sprintf("%0300d", n.last)})
 		}
 		for i := range 40 {

@@ -18,14 +18,15 @@ import (
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
-// The subjects of the scripts, and the patterns that questions are asked with.
+// The subjects of the scripts, those that raw messages alone can have, and the patterns that questions are asked with.
 var (
 	modelSubjects = []string{
-		"", "a", "a.b", "a.c", "a.b.c", "a.b.d", "a.bb.c", "b", "b.b", "b.c.d", "a-b.c", "*", "a.*", "a..b",
+		"a", "a.b", "a.c", "a.b.c", "a.b.d", "a.bb.c", "b", "b.b", "b.c.d", "a-b.c",
 	}
-	modelPatterns = []string{
+	modelRawSubjects = append(modelSubjects[:len(modelSubjects):len(modelSubjects)], "*", "a.*", "a..b", "")
+	modelPatterns    = []string{
 		"", ">", "*", "*.*", "*.*.*", "*.>", "a", "a.>", "a.*", "a.b", "a.b.>", "a.b.*", "a.*.c", "*.b", "*.b.>", "*.*.c",
-		"*.b.*", "b.>", "b.*.d", "a-b.*", "u.*", "u.>", "absent", "absent.>", "a.b.c", "a.b.c.>", "*.*.*.*", "a.*.>", "u.3", ">.a",
+		"*.b.*", "b.>", "b.*.d", "a-b.*", "u.*", "u.>", "absent", "absent.>", "a.b.c", "a.b.c.>", "*.*.*.*", "a.*.>", "u.3", ">a",
 	}
 )
 
@@ -119,12 +120,12 @@ func (m *queryMachine) craft(t *rapid.T) {
 			m.n.skip(last, m.time())
 			put(key.AppendSkip(block, last, m.n.lastTime.UnixNano()))
 		case 1, 2, 3:
-			r := m.draw(t, m.n.last+1, m.time())
+			r := m.draw(t, m.n.last+1, m.time(), modelRawSubjects)
 			put(key.AppendMessage(block, r.sequence, r.time.UnixNano(), r.subject, []byte(r.header), []byte(r.payload)))
 			m.n.last, m.n.lastTime = r.sequence, r.time
 			gone = append(gone, r)
 		default:
-			r := m.draw(t, m.n.last+1, m.time())
+			r := m.draw(t, m.n.last+1, m.time(), modelRawSubjects)
 			put(key.AppendMessage(block, r.sequence, r.time.UnixNano(), r.subject, []byte(r.header), []byte(r.payload)))
 			m.n.live = append(m.n.live, r)
 			m.n.last, m.n.lastTime = r.sequence, r.time
@@ -163,9 +164,9 @@ func (m *queryMachine) pass(t *rapid.T) {
 	m.now.Add(rapid.SampledFrom([]int64{0, 1, 1000, int64(time.Second), int64(time.Hour)}).Draw(t, "time"))
 }
 
-// draw makes a message.
-func (m *queryMachine) draw(t *rapid.T, sequence uint64, at time.Time) record {
-	r := record{sequence: sequence, time: at, subject: rapid.SampledFrom(modelSubjects).Draw(t, "subject")}
+// draw makes a message with one of some subjects, or another.
+func (m *queryMachine) draw(t *rapid.T, sequence uint64, at time.Time, subjects []string) record {
+	r := record{sequence: sequence, time: at, subject: rapid.SampledFrom(subjects).Draw(t, "subject")}
 	if rapid.IntRange(0, 9).Draw(t, "another subject") == 0 {
 		m.unique++
 		r.subject = fmt.Sprint("u.", m.unique)
@@ -195,7 +196,7 @@ func (r *record) headers() actors.Header {
 func (m *queryMachine) Put(t *rapid.T) {
 	for range rapid.IntRange(1, 8).Draw(t, "count") {
 		m.pass(t)
-		r := m.draw(t, m.n.last+1, time.Time{})
+		r := m.draw(t, m.n.last+1, time.Time{}, modelSubjects)
 		ack, err := m.store.StoreMsg(context.Background(), r.subject, r.headers(), []byte(r.payload))
 		require.NoError(t, err)
 		require.Equal(t, r.sequence, ack.Sequence)
@@ -216,7 +217,7 @@ func (m *queryMachine) Raw(t *rapid.T) {
 		if now := m.now.Load(); now > from {
 			at = rapid.Int64Range(from, now).Draw(t, "at")
 		}
-		r := m.draw(t, m.n.last+1, time.Unix(0, at).UTC())
+		r := m.draw(t, m.n.last+1, time.Unix(0, at).UTC(), modelRawSubjects)
 		_, err := m.store.StoreRaw(context.Background(), actors.RawMessage{
 			Sequence: r.sequence, Time: r.time, Subject: r.subject, HeaderBlock: []byte(r.header), Payload: []byte(r.payload),
 		})
@@ -235,7 +236,7 @@ func (m *queryMachine) Batch(t *rapid.T) {
 	batch := make([]actors.BatchMessage, count)
 	records := make([]record, count)
 	for i := range batch {
-		r := m.draw(t, m.n.last+1+uint64(i), time.Time{})
+		r := m.draw(t, m.n.last+1+uint64(i), time.Time{}, modelSubjects)
 		records[i] = r
 		batch[i] = actors.BatchMessage{Subject: r.subject, Header: r.headers(), Payload: []byte(r.payload)}
 	}
@@ -309,7 +310,7 @@ func (m *queryMachine) question(t *rapid.T) question {
 	case 7:
 		return askSubject(m.position(t))
 	case 8:
-		return askFirst(rapid.SampledFrom(append(modelPatterns[6:], modelSubjects[1:]...)).Draw(t, "subject"))
+		return askFirst(rapid.SampledFrom(append(modelPatterns[6:], modelRawSubjects[:len(modelRawSubjects)-1]...)).Draw(t, "subject"))
 	case 9:
 		return askTime(m.drawTime(t))
 	case 10:
@@ -350,7 +351,7 @@ func (m *queryMachine) multi(t *rapid.T) question {
 
 func (m *queryMachine) drawPicks(t *rapid.T) picks {
 	pattern := rapid.SampledFrom(modelPatterns)
-	subject := rapid.SampledFrom(modelSubjects)
+	subject := rapid.SampledFrom(modelRawSubjects)
 	if rapid.IntRange(0, 4).Draw(t, "with a predicate") == 0 {
 		one := accepted(rapid.SampledFrom(predicates).Draw(t, "predicate"), matching(rapid.SliceOfN(pattern, 1, 3).Draw(t, "patterns")...))
 		if rapid.Bool().Draw(t, "alone") {

@@ -51,7 +51,7 @@ func TestPredicatesSelectSubjects(t *testing.T) {
 	s := open(t, actors.Config{})
 	ctx := t.Context()
 	for _, name := range []string{"a.x", "b", "", "a.y", "a.x", "c.x", "b"} {
-		mustStore(t, s, name, "x")
+		mustStoreRaw(t, s, name, "x")
 	}
 	x := func(subject string) bool { return strings.HasSuffix(subject, "x") }
 	y := func(subject string) bool { return strings.HasSuffix(subject, "y") }
@@ -107,7 +107,7 @@ func TestPredicatesSelectSubjects(t *testing.T) {
 func TestLastSeqsTakeFilters(t *testing.T) {
 	s := open(t, actors.Config{})
 	for _, name := range []string{"a.x", "b", "", "a.y", "a.x", "b"} {
-		mustStore(t, s, name, "x")
+		mustStoreRaw(t, s, name, "x")
 	}
 	ctx := t.Context()
 	all, err := s.LastSeqs(ctx, 0, 0)

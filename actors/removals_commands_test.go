@@ -31,12 +31,12 @@ type removalsDraw struct {
 	end bool
 }
 
-var removalsSubjects = []string{"k.0", "k.1", "k.2", "k.3", "", "one"}
+var removalsSubjects = []string{"k.0", "k.1", "k.2", "k.3", "one"}
 
 // message makes a message that no other one of the script equals, and a name for its bytes. A name is never a part of another.
-func (d *removalsDraw) message() (m stocked, header actors.Header, payload []byte) {
+func (d *removalsDraw) message(subjects ...string) (m stocked, header actors.Header, payload []byte) {
 	d.tokens++
-	m.subject, m.token = pickOf(d.random, removalsSubjects...), fmt.Sprintf("<%d>", d.tokens)
+	m.subject, m.token = pickOf(d.random, subjects...), fmt.Sprintf("<%d>", d.tokens)
 	if d.random.IntN(3) == 0 {
 		header = actors.Header{"Id": {m.token}}
 	}
@@ -70,8 +70,14 @@ func (d *removalsDraw) command(s stock, tag any) removalsCommand {
 		k = pickOf(random, 44, 46, 60, 84, 84)
 	}
 	switch {
+	case k < 6:
+		m, header, payload := d.message("")
+		raw := actors.RawMessage{Payload: payload, StampNow: true}
+		raw.HeaderBlock, _ = header.AppendBlock(nil)
+		return removalsCommand{text: fmt.Sprintf("store raw %s of %d", m.token, m.size), request: &actors.StoreRawRequest{Message: raw, Tag: tag},
+			apply: func(s stock) (stock, outcome) { return s.store(nil, 0, m) }}
 	case k < 36:
-		m, header, payload := d.message()
+		m, header, payload := d.message(removalsSubjects...)
 		r := &actors.StoreRequest{Subject: m.subject, Header: header, Payload: payload, Tag: tag}
 		text := fmt.Sprintf("store %q %s of %d", m.subject, m.token, m.size)
 		kind := pickOf(random, append(make([]actors.RollupKind, 14), actors.RollupSubject, actors.RollupSubject, actors.RollupAll)...)
@@ -89,7 +95,7 @@ func (d *removalsDraw) command(s stock, tag any) removalsCommand {
 		var list []stocked
 		var batch []actors.BatchMessage
 		for range 2 + random.IntN(5) {
-			m, header, payload := d.message()
+			m, header, payload := d.message(removalsSubjects...)
 			list = append(list, m)
 			batch = append(batch, actors.BatchMessage{Subject: m.subject, Header: header, Payload: payload})
 		}

@@ -320,7 +320,7 @@ func TestRowsOfMarkers(t *testing.T) {
 		{"B.7.3 marker: none of a marker", markers, func(r *world) { r.lives("a", "5", "Nats-Marker-Reason", "Purge") }, map[string]uint64{}, nil},
 		{"B.7.3 marker: none of a purge of a key", markers, func(r *world) { r.lives("a", "5", "KV-Operation", "PURGE") }, map[string]uint64{}, nil},
 		{"B.7.3 marker: of a deletion of a key", markers, func(r *world) { r.lives("a", "5", "KV-Operation", "DEL") }, map[string]uint64{"a": 2}, []uint64{2}},
-		{"B.7.3 marker: none without a subject", markers, func(r *world) { mustStore(r.T, r.s, "", "") }, map[string]uint64{}, nil},
+		{"B.7.3 marker: none without a subject", markers, func(r *world) { mustStoreRaw(r.T, r.s, "", "") }, map[string]uint64{}, nil},
 		{"B.7.3 marker: none of what is removed", markers, func(r *world) {
 			mustStore(r.T, r.s, "a", "")
 			mustRemove(r.T, r.s, 1)

@@ -43,7 +43,7 @@ func TestMarkers(t *testing.T) {
 			mustStore(t, s, "a", "")
 			mustStore(t, s, "b", "")
 			mustStore(t, s, "a", "")
-			mustStore(t, s, "", "no subject")
+			mustStoreRaw(t, s, "", "no subject")
 		}, 30 * time.Second, map[string]uint64{"a": 6, "b": 5}, 2},
 		{"by TTL", nil, func(t *testing.T, s *actors.Store) {
 			mustStoreFor(t, s, "a", time.Second)

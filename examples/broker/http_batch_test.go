@@ -81,7 +81,7 @@ func TestABadLineRefusesAllOfABatch(t *testing.T) {
 		{"not UTF-8", good + "{\"subject\":\"a\",\"payload\":\"\xff\"}", 400, "line 2: it is no message: it is not UTF-8"},
 		{"half a character", good + `{"subject":"a","payload":"\ud800"}`, 400, "line 2: it is no message: an escape"},
 		{"half a character in a header", good + `{"subject":"a","header":{"a":["\udc00"]}}`, 400, "line 2: it is no message: an escape"},
-		{"no subject", good + "{}", 400, "line 2: bad name"},
+		{"no subject", good + "{}", 400, "line 2: invalid subject: it is empty"},
 		{"another stream's subject", good + `{"subject":"b"}`, 400, "line 2: bad name"},
 		{"a header that cannot be", good + `{"subject":"a","header":{"a b":["c"]}}`, 400, "line 2: invalid header"},
 		{"a header that is not done", good + `{"subject":"a","header":{"Nats-Rollup":["all"]}}`, 400, "line 2: bad header: Nats-Rollup"},

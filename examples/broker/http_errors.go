@@ -57,6 +57,7 @@ type meaning struct {
 
 var meanings = []meaning{
 	{errBadName, http.StatusBadRequest, ""},
+	{actors.ErrBadSubject, http.StatusBadRequest, ""},
 	{errBadID, http.StatusBadRequest, ""},
 	{errBadLine, http.StatusBadRequest, ""},
 	{errBadExpectation, http.StatusBadRequest, ""},

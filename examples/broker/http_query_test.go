@@ -57,7 +57,7 @@ func TestReadsSelect(t *testing.T) {
 	}
 	for query, says := range map[string]string{
 		"?last=0": "last=", "?last=x": "last=", "?last=100001": "last=", "?since=": "since=", "?since=yesterday": "since=", "?since=-1h": "since=",
-		"?last=1&from=1": "only one", "?last=1&since=1h": "only one", "?from=1&since=1h": "only one", "?subject=": "empty token", "?subject=b": "begin with",
+		"?last=1&from=1": "only one", "?last=1&since=1h": "only one", "?from=1&since=1h": "only one", "?subject=": "empty", "?subject=b": "begin with",
 	} {
 		response, content := s.do("GET", "/streams/a/messages"+query, "")
 		if response.StatusCode != http.StatusBadRequest || !strings.Contains(content, says) {

@@ -159,7 +159,7 @@ func TestBadRemovalsAreToldWhatIsWrong(t *testing.T) {
 	}{
 		{"/streams/a/messages", 400, "say what is to go"},
 		{"/streams/a/messages?keep=1", 400, "say what is to go"},
-		{"/streams/a/messages?subject=", 400, "empty token"},
+		{"/streams/a/messages?subject=", 400, "empty"},
 		{"/streams/a/messages?subject=b.x", 400, "begin with"},
 		{"/streams/a/messages?subject=%3E.a", 400, "wildcard"},
 		{"/streams/a/messages?subject=*.a", 400, "begin with"},

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed-d8b58eba/millrace/actors"
 )
 
 const (
@@ -34,24 +36,13 @@ func validateStream(name string) error {
 	return nil
 }
 
-// validateSubject accepts a literal subject of the stream: non-empty tokens joined by dots, of which
-// the first is the stream's name. That keeps the subjects of two streams apart, as JetStream asks.
+// validateSubject accepts a subject that the library takes, and whose first token is the stream's name. That keeps the subjects of two streams apart, as JetStream asks.
 func validateSubject(stream, subject string) error {
 	if len(subject) > maxSubject {
 		return fmt.Errorf("%w: a subject has at most %d bytes, this one has %d", errBadName, maxSubject, len(subject))
 	}
-	if !utf8.ValidString(subject) {
-		return fmt.Errorf("%w: the subject is not UTF-8", errBadName)
-	}
-	for token := range strings.SplitSeq(subject, ".") {
-		switch {
-		case token == "":
-			return fmt.Errorf("%w: subject %q has an empty token", errBadName, subject)
-		case token == "*" || token == ">":
-			return fmt.Errorf("%w: subject %q has the wildcard %q; a message needs a literal subject", errBadName, subject, token)
-		case strings.ContainsFunc(token, unfitForSubject):
-			return fmt.Errorf("%w: subject %q holds a space or a control character", errBadName, subject)
-		}
+	if err := actors.ValidSubject(subject); err != nil {
+		return err
 	}
 	if subject != stream && !strings.HasPrefix(subject, stream+".") {
 		return fmt.Errorf("%w: subject %q is not of stream %q: it must be %q or begin with %q", errBadName, subject, stream, stream, stream+".")
