@@ -361,7 +361,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	for _, s := range c.Subjects {
-		if !validSubject(s) {
+		if s == "" || strings.Contains(s, "\x00") || validPattern(s) != nil {
 			bad("subject %q is not valid", s)
 		}
 	}
@@ -369,20 +369,6 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: %w", ErrConfig, errors.Join(problems...))
 	}
 	return nil
-}
-
-// validSubject reports whether s is a subject, perhaps with wildcards.
-func validSubject(s string) bool {
-	if s == "" || strings.ContainsAny(s, " \t\r\n\f\x00") {
-		return false
-	}
-	tokens := strings.Split(s, ".")
-	for i, t := range tokens {
-		if t == "" || t == ">" && i != len(tokens)-1 {
-			return false
-		}
-	}
-	return true
 }
 
 // blockSizeFor returns the default block size, as nats-server chooses it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 	"github.com/seed-d8b58eba/millrace/engine"
+	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
 // crashKind is how a store came to its end.
@@ -92,7 +93,9 @@ func (l *crashLife) check(c crashKind) error {
 func (l *crashLife) read() ([]Message, error) {
 	var found []Message
 	var failure error
-	sc := l.stream.scan(context.Background(), readOptions{}, func(m Message, err error) bool {
+	var all readOptions
+	all.Set = subject.Everything()
+	sc := l.stream.scan(context.Background(), all, func(m Message, err error) bool {
 		if err != nil && failure == nil {
 			failure = fmt.Errorf("read: %w", err)
 		}

@@ -14,6 +14,7 @@ type Filters struct {
 	count    int
 	literal  bool
 	compiled *subject.Set // of Compile
+	err      error        // of what was compiled
 }
 
 // Filter selects messages whose subject matches one of some patterns. A subject is
@@ -21,6 +22,10 @@ type Filters struct {
 // one token, and > at the end for one or more. The empty pattern and > alone
 // select every message, also those with an empty subject, which no other pattern
 // does. Filter() selects nothing.
+//
+// A pattern that no subject of ValidSubject matches is refused with ErrBadFilter, as JetStream does, where the
+// filters are used: one with an empty token, with white space, or with > before the end. A token like a* is no
+// wildcard, but is itself. Literal selects subjects that only raw messages have.
 func Filter(patterns ...string) Filters { return filtersOf(patterns, false) }
 
 // Literal selects messages that have one of some subjects, byte for byte: * and >
@@ -39,28 +44,42 @@ func filtersOf(patterns []string, literal bool) Filters {
 }
 
 // add appends the compiled patterns to a list.
-func (f *Filters) add(list []subject.Pattern) []subject.Pattern {
-	compile := subject.Compile
+func (f *Filters) add(list []subject.Pattern) ([]subject.Pattern, error) {
+	compile := compilePattern
 	if f.literal {
-		compile = subject.Literal
+		compile = func(text string) (subject.Pattern, error) { return subject.Literal(text), nil }
 	}
 	switch {
+	case f.err != nil:
+		return nil, f.err
 	case f.compiled != nil:
-		return append(list, f.compiled.Patterns()...)
+		return append(list, f.compiled.Patterns()...), nil
 	case f.count == 1:
-		return append(list, compile(f.one))
+		pattern, err := compile(f.one)
+		return append(list, pattern), err
 	}
 	for _, text := range f.patterns {
-		list = append(list, compile(text))
+		pattern, err := compile(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pattern)
 	}
-	return list
+	return list, nil
+}
+
+func compilePattern(text string) (subject.Pattern, error) {
+	if err := validPattern(text); err != nil {
+		return subject.Pattern{}, err
+	}
+	return subject.Compile(text), nil
 }
 
 // Compile returns filters that select what any of some filters does, and that cost nothing to use again: in queries,
 // scans, purges and preconditions, by any number of goroutines. Without filters it selects everything.
 func Compile(filters ...Filters) Filters {
-	set := setOf(filters)
-	return Filters{compiled: &set}
+	set, err := setOf(filters)
+	return Filters{compiled: &set, err: err}
 }
 
 // Where selects those of the messages that some filters select (without filters: of all) whose subject accept is
@@ -83,27 +102,30 @@ func Compile(filters ...Filters) Filters {
 // Damage counts as with any other filter: a message that is lost is passed over only if its subject is known, and
 // not accepted.
 func Where(accept func(subject string) bool, filters ...Filters) Filters {
-	set := setOf(filters)
+	set, err := setOf(filters)
 	set = set.Where(func(name []byte) bool { return accept(string(name)) })
-	return Filters{compiled: &set}
+	return Filters{compiled: &set, err: err}
 }
 
 // setOfChange is setOf for what changes the stream.
 func setOfChange(filters []Filters) (subject.Set, error) {
-	set := setOf(filters)
+	set, err := setOf(filters)
+	if err != nil {
+		return subject.Set{}, err
+	}
 	if set.Selective() {
 		return subject.Set{}, ErrPredicate
 	}
 	return set, nil
 }
 
-// setOf compiles filters.
-func setOf(filters []Filters) subject.Set {
+// setOf compiles filters. With an error the set selects nothing.
+func setOf(filters []Filters) (subject.Set, error) {
 	switch {
 	case len(filters) == 0:
-		return subject.Everything()
+		return subject.Everything(), nil
 	case len(filters) == 1 && filters[0].compiled != nil:
-		return *filters[0].compiled
+		return *filters[0].compiled, filters[0].err
 	}
 	for i := range filters {
 		if set := filters[i].compiled; set != nil && set.Selective() {
@@ -113,18 +135,24 @@ func setOf(filters []Filters) subject.Set {
 	var few [4]subject.Pattern // mostly no more, which then need no memory of the heap
 	list := few[:0]
 	for i := range filters {
-		list = filters[i].add(list)
+		var err error
+		if list, err = filters[i].add(list); err != nil {
+			return subject.Set{}, err
+		}
 	}
-	return subject.NewSet(list...)
+	return subject.NewSet(list...), nil
 }
 
 // unionOf is setOf where some filters do more than match patterns.
-func unionOf(filters []Filters) subject.Set {
+func unionOf(filters []Filters) (subject.Set, error) {
 	sets := make([]subject.Set, len(filters))
 	for i := range filters {
-		sets[i] = setOf(filters[i : i+1])
+		var err error
+		if sets[i], err = setOf(filters[i : i+1]); err != nil {
+			return subject.Set{}, err
+		}
 	}
-	return subject.Union(sets...)
+	return subject.Union(sets...), nil
 }
 
 func (f Filters) apply(o *readOptions) { o.filters = append(o.filters, f) }

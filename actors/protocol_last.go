@@ -54,7 +54,11 @@ func (m *LastSequencesRequest) refuse(_ *stream, err error) any {
 }
 
 func (m *LastSequencesRequest) carryOut(ctx context.Context, s *stream) any {
-	sequences, err := s.lastSeqs(ctx, setOfLasts(m.Patterns, m.Filters), m.MaxSequence, m.allowed())
+	set, err := setOfLasts(m.Patterns, m.Filters)
+	if err != nil {
+		return m.refuse(s, err)
+	}
+	sequences, err := s.lastSeqs(ctx, set, m.MaxSequence, m.allowed())
 	return &LastSequencesReply{sequences, err, m.Tag}
 }
 
@@ -65,14 +69,18 @@ func (m *LastMessagesRequest) refuse(_ *stream, err error) any {
 }
 
 func (m *LastMessagesRequest) carryOut(ctx context.Context, s *stream) any {
+	set, err := setOfLasts(m.Patterns, m.Filters)
+	if err != nil {
+		return m.refuse(s, err)
+	}
 	reply := &ReadReply{Tag: m.Tag}
-	reply.Next, reply.Err = s.source.LastPage(ctx, setOfLasts(m.Patterns, m.Filters), m.From, m.MaxSequence, pageSize(m.Max, m.MaxBytes),
+	reply.Next, reply.Err = s.source.LastPage(ctx, set, m.From, m.MaxSequence, pageSize(m.Max, m.MaxBytes),
 		func(r *blockio.Record) { reply.Messages = append(reply.Messages, borrowMessage(r)) })
 	return reply
 }
 
 // setOfLasts is the set of filters or, when there are none, of patterns.
-func setOfLasts(patterns []string, filters []Filters) subject.Set {
+func setOfLasts(patterns []string, filters []Filters) (subject.Set, error) {
 	if len(filters) > 0 {
 		return setOf(filters)
 	}

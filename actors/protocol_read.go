@@ -55,8 +55,12 @@ func (m *ReadRequest) refuse(_ *stream, err error) any {
 }
 
 func (m *ReadRequest) carryOut(ctx context.Context, s *stream) any {
+	set, err := setOf(m.Filters)
+	if err != nil {
+		return m.refuse(s, err)
+	}
 	reply := &ReadReply{Tag: m.Tag}
-	o := read.ScanOptions{Set: setOf(m.Filters), From: m.From, Reverse: m.Reverse}
+	o := read.ScanOptions{Set: set, From: m.From, Reverse: m.Reverse}
 	reply.Next, reply.Err = s.source.Page(ctx, o, pageSize(m.Max, m.MaxBytes),
 		func(r *blockio.Record) { reply.Messages = append(reply.Messages, copyMessage(r)) })
 	return reply

@@ -87,7 +87,7 @@ func TestFirstFewOfTheLastSequences(t *testing.T) {
 		few        int
 		next       uint64
 	}{{0, 0, 7, 8}, {1, 0, 99, 100}, {1, 0, 100, 0}, {90, 0, 5, 95}, {1, 50, 49, 50}, {1, 50, 50, 0}, {51, 50, 1, 0}, {101, 0, 9, 0}} {
-		err := s.source.Ask(t.Context(), patternSet([]string{">"}), func(l *read.Lookup) error {
+		err := s.ask(t.Context(), []Filters{Filter(">")}, func(l *read.Lookup) error {
 			sequences, next, err := l.LastsFrom(row.from, row.most, row.few)
 			require.NoError(t, err)
 			require.Equal(t, row.next, next, "%+v", row)

@@ -82,6 +82,15 @@ func (s *stream) tryRead(ctx context.Context, request reading) (reply any) {
 	return request.carryOut(ctx, s)
 }
 
+// ask has a question answered about what filters select.
+func (s *stream) ask(ctx context.Context, filters []Filters, answer func(*read.Lookup) error) error {
+	set, err := setOf(filters)
+	if err != nil {
+		return err
+	}
+	return s.source.Ask(ctx, set, answer)
+}
+
 // forever is the context of who reads for the stream itself: nobody takes the request back.
 var forever = context.Background()
 

@@ -26,42 +26,60 @@ func (s *Store) AllLastSeqs(ctx context.Context) (sequences []uint64, err error)
 // match; with a maxSequence before the last message of some of them, it looks for
 // those in the indexes of the blocks before, from the last to the first.
 func (s *Store) MultiLastSeqs(ctx context.Context, patterns []string, maxSequence uint64, maxAllowed int) ([]uint64, error) {
-	return s.lastSeqs(ctx, patternSet(patterns), maxSequence, maxAllowed)
+	set, err := patternSet(patterns)
+	if err != nil {
+		return nil, err
+	}
+	return s.lastSeqs(ctx, set, maxSequence, maxAllowed)
 }
 
 // patternSet is the set of patterns that are not empty.
-func patternSet(patterns []string) subject.Set {
+func patternSet(patterns []string) (subject.Set, error) {
 	var list []subject.Pattern
 	for _, text := range patterns {
-		if text != "" {
-			list = append(list, subject.Compile(text))
+		if text == "" {
+			continue
 		}
+		pattern, err := compilePattern(text)
+		if err != nil {
+			return subject.Set{}, err
+		}
+		list = append(list, pattern)
 	}
-	return subject.NewSet(list...)
+	return subject.NewSet(list...), nil
 }
 
 // MultiLastMsgs gives the messages whose sequences MultiLastSeqs returns, ascending.
 // Which they are is decided at the first step; those that are removed meanwhile are
 // passed over. Errors are as in Messages.
 func (s *Store) MultiLastMsgs(ctx context.Context, patterns []string, maxSequence uint64, maxAllowed int) iter.Seq2[Message, error] {
-	set := patternSet(patterns) // the slice is the caller's
-	return func(yield func(Message, error) bool) {
-		rewinds := s.published.Rewinds()
-		sequences, err := s.lastSeqs(ctx, set, maxSequence, maxAllowed)
-		s.loadEach(ctx, rewinds, sequences, err, yield)
-	}
+	set, err := patternSet(patterns) // the slice is the caller's
+	return s.lastMsgs(ctx, set, err, maxSequence, maxAllowed)
 }
 
 // LastSeqs is MultiLastSeqs with filters, as other queries take them: for each subject that they select. Without
 // filters it is of every subject.
 func (s *Store) LastSeqs(ctx context.Context, maxSequence uint64, maxAllowed int, filters ...Filters) ([]uint64, error) {
-	return s.lastSeqs(ctx, setOf(filters), maxSequence, maxAllowed)
+	set, err := setOf(filters)
+	if err != nil {
+		return nil, err
+	}
+	return s.lastSeqs(ctx, set, maxSequence, maxAllowed)
 }
 
 // LastMsgs gives the messages whose sequences LastSeqs returns, as MultiLastMsgs does.
 func (s *Store) LastMsgs(ctx context.Context, maxSequence uint64, maxAllowed int, filters ...Filters) iter.Seq2[Message, error] {
-	set := setOf(filters)
+	set, err := setOf(filters)
+	return s.lastMsgs(ctx, set, err, maxSequence, maxAllowed)
+}
+
+// lastMsgs gives the last messages of the subjects of a set, or why there is no set.
+func (s *Store) lastMsgs(ctx context.Context, set subject.Set, wrong error, maxSequence uint64, maxAllowed int) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
+		if wrong != nil {
+			yield(Message{}, wrong)
+			return
+		}
 		rewinds := s.published.Rewinds()
 		sequences, err := s.lastSeqs(ctx, set, maxSequence, maxAllowed)
 		s.loadEach(ctx, rewinds, sequences, err, yield)

@@ -94,7 +94,10 @@ func (s *Store) LoadPrevMsgInto(ctx context.Context, start uint64, into *Message
 func loadByInto(ctx context.Context, start uint64, into *MessageBuffer, filters []Filters,
 	find func(context.Context, uint64, subject.Set, *read.Buffer) (uint64, error),
 ) (skip uint64, err error) {
-	skip, err = find(ctx, start, setOf(filters), &into.buffer)
+	set, err := setOf(filters)
+	if err == nil {
+		skip, err = find(ctx, start, set, &into.buffer)
+	}
 	return skip, into.took(err)
 }
 
@@ -110,7 +113,11 @@ func (s *Store) LoadLastMsg(ctx context.Context, filters ...Filters) (Message, e
 
 // LoadLastMsgInto is LoadLastMsg into memory of the caller's, as LoadMsgInto is LoadMsg.
 func (s *Store) LoadLastMsgInto(ctx context.Context, into *MessageBuffer, filters ...Filters) error {
-	return into.took(s.source.LoadNewest(ctx, setOf(filters), &into.buffer))
+	set, err := setOf(filters)
+	if err == nil {
+		err = s.source.LoadNewest(ctx, set, &into.buffer)
+	}
+	return into.took(err)
 }
 
 // SubjectForSeq returns the subject of the message at a sequence, or ErrNotFound. It

@@ -18,7 +18,7 @@ type readOption func(*readOptions)
 func (f readOption) apply(o *readOptions) { f(o) }
 
 type readOptions struct {
-	read.ScanOptions // without the set
+	read.ScanOptions // the set is that of the filters
 	filters          []Filters
 }
 
@@ -86,6 +86,11 @@ func (s *Store) Messages(ctx context.Context, opts ...ReadOption) iter.Seq2[Mess
 		for _, opt := range opts {
 			opt.apply(&o)
 		}
+		var err error
+		if o.Set, err = setOf(o.filters); err != nil {
+			yield(Message{}, err)
+			return
+		}
 		if o.Follow {
 			s.follow(ctx, o, yield)
 			return
@@ -94,9 +99,8 @@ func (s *Store) Messages(ctx context.Context, opts ...ReadOption) iter.Seq2[Mess
 	}
 }
 
-// scan returns a scan that hands out messages.
+// scan returns a scan that hands out messages. The options have their set.
 func (s *stream) scan(ctx context.Context, o readOptions, yield func(Message, error) bool) *read.Scan {
-	o.Set = setOf(o.filters)
 	return s.source.NewScan(ctx, o.ScanOptions, func(r *blockio.Record, err error) bool {
 		switch {
 		case err != nil:

@@ -15,7 +15,7 @@ func (s *Store) FirstSeqForSubject(ctx context.Context, subject string) (first u
 	if subject == "" {
 		return 0, nil
 	}
-	err = s.source.Ask(ctx, setOf([]Filters{Literal(subject)}), func(l *read.Lookup) (err error) {
+	err = s.ask(ctx, []Filters{Literal(subject)}, func(l *read.Lookup) (err error) {
 		first, err = l.Oldest()
 		return err
 	})
@@ -28,7 +28,7 @@ func (s *Store) FirstSeqForSubject(ctx context.Context, subject string) (first u
 // one of them; where times are out of order, or late messages were removed, into all records of some.
 func (s *Store) GetSeqFromTime(ctx context.Context, t time.Time) (sequence uint64, err error) {
 	wanted, ok := read.ClampTime(t)
-	err = s.source.Ask(ctx, setOf(nil), func(l *read.Lookup) (err error) {
+	err = s.ask(ctx, nil, func(l *read.Lookup) (err error) {
 		if sequence = l.Last() + 1; !ok {
 			return nil // no message can be that late
 		}

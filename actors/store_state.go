@@ -40,7 +40,7 @@ func (s *Store) Deleted(ctx context.Context) ([]SequenceRange, error) {
 // last sequence, it is {0, FirstSequence, LastSequence}. It is of one instant, and
 // costs what NumPending and two steps of LoadNextMsg do.
 func (s *Store) FilteredState(ctx context.Context, from uint64, filters ...Filters) (state SubjectState, err error) {
-	err = s.source.Ask(ctx, setOf(filters), func(l *read.Lookup) error {
+	err = s.ask(ctx, filters, func(l *read.Lookup) error {
 		matches, err := l.State(from)
 		state = SubjectState(matches)
 		return err
@@ -70,7 +70,7 @@ func (s *Store) NumPendingLastPerSubject(ctx context.Context, from uint64, filte
 
 // count counts, and returns the last sequence of the stream as of the same instant.
 func (s *Store) count(ctx context.Context, filters []Filters, by func(*read.Lookup) (uint64, error)) (total, validThrough uint64, err error) {
-	err = s.source.Ask(ctx, setOf(filters), func(l *read.Lookup) (err error) {
+	err = s.ask(ctx, filters, func(l *read.Lookup) (err error) {
 		validThrough = l.Last()
 		total, err = by(l)
 		return err

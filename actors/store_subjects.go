@@ -15,7 +15,7 @@ func (s *Store) SubjectsTotals(ctx context.Context, filters ...Filters) (totals 
 }
 
 func (s *stream) subjectsTotals(ctx context.Context, filters []Filters, most read.Bound) (totals map[string]uint64, err error) {
-	err = s.source.Ask(ctx, setOf(filters), func(l *read.Lookup) error {
+	err = s.ask(ctx, filters, func(l *read.Lookup) error {
 		totals = nil
 		if err := l.Within(most); err != nil {
 			return err
@@ -38,7 +38,7 @@ func (s *Store) SubjectsState(ctx context.Context, filters ...Filters) (states m
 }
 
 func (s *stream) subjectsState(ctx context.Context, filters []Filters, most read.Bound) (states map[string]SubjectState, err error) {
-	err = s.source.Ask(ctx, setOf(filters), func(l *read.Lookup) (err error) {
+	err = s.ask(ctx, filters, func(l *read.Lookup) (err error) {
 		if states, err = nil, l.Within(most); err != nil {
 			return err
 		}

@@ -7,8 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// ErrBadSubject: refused, a message cannot be stored with this subject; see ValidSubject. Nothing was changed.
-var ErrBadSubject = errors.New("invalid subject")
+var (
+	// ErrBadSubject: refused, a message cannot be stored with this subject; see ValidSubject. Nothing was changed.
+	ErrBadSubject = errors.New("invalid subject")
+	// ErrBadFilter: refused, a pattern of Filter cannot match any message; see Filter. Nothing was changed.
+	ErrBadFilter = errors.New("invalid filter")
+)
 
 // notInSubjects is what neither a subject nor a pattern has: it ends a word of the protocol of NATS.
 const notInSubjects = " \t\n\f\r"
@@ -69,6 +73,27 @@ func ValidSubject(subject string) error {
 	}
 	if !ascii && (!utf8.ValidString(subject) || strings.ContainsRune(subject, utf8.RuneError)) {
 		return fmt.Errorf("%w %q: it is not UTF-8", ErrBadSubject, shown(subject))
+	}
+	return nil
+}
+
+// validPattern returns why no message can match a pattern, or nil. The empty one stands for every message.
+func validPattern(pattern string) error {
+	if pattern == "" || pattern == ">" {
+		return nil
+	}
+	if i := strings.IndexAny(pattern, notInSubjects); i >= 0 {
+		return fmt.Errorf("%w %q: it holds %q, which no subject does", ErrBadFilter, shown(pattern), pattern[i])
+	}
+	for rest, more := pattern, true; more; {
+		var token string
+		token, rest, more = strings.Cut(rest, ".")
+		switch {
+		case token == "":
+			return fmt.Errorf("%w %q: it has an empty token, which no subject has", ErrBadFilter, shown(pattern))
+		case token == ">" && more:
+			return fmt.Errorf("%w %q: the wildcard > stands only at the end", ErrBadFilter, shown(pattern))
+		}
 	}
 	return nil
 }

@@ -58,6 +58,7 @@ type meaning struct {
 var meanings = []meaning{
 	{errBadName, http.StatusBadRequest, ""},
 	{actors.ErrBadSubject, http.StatusBadRequest, ""},
+	{actors.ErrBadFilter, http.StatusBadRequest, ""},
 	{errBadID, http.StatusBadRequest, ""},
 	{errBadLine, http.StatusBadRequest, ""},
 	{errBadExpectation, http.StatusBadRequest, ""},
