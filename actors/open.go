@@ -128,12 +128,27 @@ func (s *stream) takeLock(fsys blockio.FS) (lock io.Closer, err error) {
 		if err := fsys.MkdirAll(s.dir); err != nil {
 			return nil, err
 		}
-		lock, err = fsys.Lock(filepath.Join(s.dir, lockFile), holder())
+		lock, err = s.lockQuietly(filepath.Join(s.dir, lockFile))
 		if !errors.Is(err, fs.ErrNotExist) {
 			return lock, err
 		}
 	}
 	return nil, err
+}
+
+// lockQuietly takes a lock. What is written down of who has it waits, where it can, until it is known that the directory is
+// one to be opened.
+func (s *stream) lockQuietly(name string) (io.Closer, error) {
+	quiet, ok := s.below.(blockio.QuietLocker)
+	if !ok {
+		return s.config.FS.Lock(name, holder())
+	}
+	lock, err := quiet.LockQuietly(name, holder())
+	if err != nil {
+		return nil, err
+	}
+	s.noteLock = lock.Note
+	return lock, nil
 }
 
 // recover brings up the store actor from the files. The directory is locked.
@@ -161,7 +176,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	start := time.Now()
 	r := disk.Recovery{
 		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
-		Scanners: s.runtime.scans, Readable: meta.save, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
+		Scanners: s.runtime.scans, Readable: s.withLockNoted(meta.save), MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
 		ServerRemoves: s.serverLimits.removes, ServerHad: s.serverLimits.had,
 	}
 	if meta.then != nil {
@@ -177,6 +192,17 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	return &storeActor{
 		stream: s, engine: e, files: files, noticed: advance{state.LastSequence, state.Messages}, state: stateLoop{current: r.Described, ours: r.Restored},
 	}, nil
+}
+
+// withLockNoted returns save, which is the first change of the directory, with a note of who makes it.
+func (s *stream) withLockNoted(save func() error) func() error {
+	if save == nil || s.noteLock == nil {
+		return save
+	}
+	return func() error {
+		s.noteLock()
+		return save()
+	}
 }
 
 // refuseUntouched refuses a directory that a store of ours has never had open as openMeta would, but without

@@ -26,6 +26,9 @@ func naiveOf(t *testing.T, g *golden) *naive {
 func patternsOf(subjects []string) []string {
 	list := []string{"", ">", "*", "*.>", "*.*", "*.*.*", "absent", "absent.*", "*.absent", "foo.>x"}
 	for _, subject := range subjects {
+		if subject == "" {
+			continue // what goes on from it begins with a dot
+		}
 		list = append(list, subject, subject+".>", subject+".*", subject+"x", "*."+subject)
 		tokens := strings.Split(subject, ".")
 		for i := range tokens {

@@ -204,7 +204,7 @@ func TestRowsOfBlockSizes(t *testing.T) {
 			size := row.want / 32
 			n := 0
 			for ; r.s.Stats().Blocks < 2; n++ {
-				mustStore(r.T, r.s, "", string(make([]byte, size-60))) // a mark takes 30 bytes
+				mustStore(r.T, r.s, "a", string(make([]byte, size-61))) // a mark takes 30 bytes
 			}
 			require.Equal(r, 33, n)
 		})

@@ -69,12 +69,16 @@ func (r *world) foo(n int) {
 	}
 }
 
-// put stores a message of each subject.
+// put stores a message of each subject, also of the empty one, which only raw messages have.
 func (r *world) put(subjects ...string) {
 	r.Helper()
 	for _, subject := range subjects {
 		waitFor(time.Second)
-		mustStore(r.T, r.s, subject, strings.Repeat("x", 970-len(subject)))
+		store := mustStore
+		if subject == "" {
+			store = mustStoreRaw
+		}
+		store(r.T, r.s, subject, strings.Repeat("x", 970-len(subject)))
 	}
 }
 

@@ -18,15 +18,24 @@ const openNonblock = unix.O_NONBLOCK
 // same process fails too, and goes away with the process. What it locks is the folder of the lock file, since
 // another file could take the place of that; and the file itself where a file system has no locks for folders, as
 // NFS has none. Who cannot have the lock changes nothing.
-func (osFS) Lock(name, holder string) (io.Closer, error) {
+func (f osFS) Lock(name, holder string) (io.Closer, error) {
+	lock, err := f.LockQuietly(name, holder)
+	if err != nil {
+		return nil, err
+	}
+	lock.Note()
+	return lock, nil
+}
+
+// LockQuietly implements QuietLocker. Where a file system has no locks for folders it makes the file.
+func (osFS) LockQuietly(name, holder string) (QuietLock, error) {
 	for {
 		locked, err := lockAs(name, holder)
 		if err != nil {
 			return nil, err
 		}
 		if hasName(locked, filepath.Dir(name)) || hasName(locked, name) {
-			noteHolder(name, holder)
-			return &osLock{locked: locked, name: name}, nil
+			return &osLock{locked: locked, name: name, holder: holder}, nil
 		}
 		// The folder was deleted in between, and perhaps another one made.
 		_ = locked.Close()
@@ -91,11 +100,22 @@ func noFolderLocks(err error) bool {
 type osLock struct {
 	locked *os.File
 	name   string
+	holder string
+	noted  bool
+}
+
+// Note implements QuietLock.
+func (l *osLock) Note() {
+	l.noted = true
+	noteHolder(l.name, l.holder)
 }
 
 // Close releases the lock. What the file says is a courtesy. It is looked for in the folder that is locked, which may have
 // another name by now.
 func (l *osLock) Close() error {
+	if !l.noted {
+		return l.locked.Close()
+	}
 	folder := int(l.locked.Fd())
 	fd, err := unix.Openat(folder, filepath.Base(l.name), unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err == nil {

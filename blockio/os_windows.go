@@ -23,7 +23,17 @@ const openNonblock = 0
 const lockAt = 1 << 30
 
 // Lock uses LockFileEx on one byte, for this process alone and without waiting.
-func (osFS) Lock(name, holder string) (io.Closer, error) {
+func (f osFS) Lock(name, holder string) (io.Closer, error) {
+	lock, err := f.LockQuietly(name, holder)
+	if err != nil {
+		return nil, err
+	}
+	lock.Note()
+	return lock, nil
+}
+
+// LockQuietly implements QuietLocker. It makes the file, if there is none.
+func (osFS) LockQuietly(name, holder string) (QuietLock, error) {
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, filePerm)
 	if err != nil {
 		return nil, err
@@ -38,14 +48,26 @@ func (osFS) Lock(name, holder string) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(lockError(name, err), file.Close())
 	}
-	noteHolder(name, holder)
-	return &osLock{file: file}, nil
+	return &osLock{file: file, name: name, holder: holder}, nil
 }
 
 // An osLock is a held lock. The file is left behind, empty. Nobody can remove it while it is open.
-type osLock struct{ file *os.File }
+type osLock struct {
+	file         *os.File
+	name, holder string
+	noted        bool
+}
+
+// Note implements QuietLock.
+func (l *osLock) Note() {
+	l.noted = true
+	noteHolder(l.name, l.holder)
+}
 
 // Close releases the lock.
 func (l *osLock) Close() error {
+	if !l.noted {
+		return l.file.Close()
+	}
 	return errors.Join(l.file.Truncate(0), l.file.Close())
 }
