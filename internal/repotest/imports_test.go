@@ -31,6 +31,7 @@ var walls = map[string][]string{
 	"engine/stamps":           {},
 	"engine/subjects":         {},
 	"engine/wheel":            {},
+	"actors/adapters/raft":    {"actors"},
 	"actors/internal/mailbox": {},
 	"actors/internal/disk":    {"blockio", "blockio/blockindex", "blockio/streamstate", "engine"},
 	"actors/internal/read":    {"blockio", "blockio/blockindex", "engine", "engine/subjects"},
