@@ -29,6 +29,8 @@ var countedAs = map[string]struct {
 	"ErrPredicate":              {ErrPredicate, "filter"},
 	"ErrOverloaded":             {ErrOverloaded, "overloaded"},
 	"ErrConfig":                 {ErrConfig, "config"},
+	"ErrBadSubject":             {ErrBadSubject, "subject"},
+	"ErrBadFilter":              {ErrBadFilter, "filter"},
 	"ErrBadTime":                {ErrBadTime, "time"},
 	"ErrBadHeader":              {ErrBadHeader, "header"},
 	"ErrBadMsgID":               {ErrBadMsgID, "msg_id"},
@@ -59,6 +61,8 @@ var countedAs = map[string]struct {
 	"ErrNoStream":               {}, // Delete
 	"ErrArchive":                {}, // Restore
 	"ErrArchiveLimit":           {},
+	"ErrIsBackup":               {},
+	"ErrIsSnapshot":             {},
 	"ErrSnapshotStale":          {}, // Snapshot
 	"ErrBadStreamStateEncoding": {}, // DecodeStreamState
 	"ErrCorruptStreamState":     {},
