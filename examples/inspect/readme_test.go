@@ -34,3 +34,25 @@ func TestCommandsOfTheReadme(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, ran, 19)
 }
+
+// TestCommandsOfTheMainReadme: those for this program.
+func TestCommandsOfTheMainReadme(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(root, "streams"), 0o700))
+	require.NoError(t, os.Rename(stopped(t, nil), filepath.Join(root, "streams", "ORDERS")))
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	require.NoError(t, err)
+	_, text, found := bytes.Cut(text, []byte("cd examples/inspect\n"))
+	require.True(t, found)
+	text, _, found = bytes.Cut(text, []byte("```"))
+	require.True(t, found)
+	ran := 0
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, " #")
+		_, command, ok := strings.Cut(line, "go run . ")
+		require.True(t, ok, line)
+		done(t, strings.Fields(strings.ReplaceAll(command, "/srv", root))...)
+		ran++
+	}
+	require.Equal(t, 4, ran)
+}

@@ -10,14 +10,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commandsOf returns the arguments of each "go run . ..." in a file, without comments.
+// commandsOf returns the arguments of each "go run . ..." in a file, without comments, but for those of other folders.
 func commandsOf(t *testing.T, path string) (commands [][]string) {
 	t.Helper()
 	file, err := os.Open(path)
 	require.NoError(t, err)
 	defer func() { _ = file.Close() }()
+	here := true
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		line, _, _ := strings.Cut(lines.Text(), " #")
+		if folder, ok := strings.CutPrefix(line, "cd "); ok {
+			here = strings.HasSuffix(folder, "examples/jetstream")
+		}
+		if !here {
+			continue
+		}
 		if _, arguments, ok := strings.Cut(line, "go run . "); ok && !strings.Contains(line, "`") {
 			commands = append(commands, strings.Fields(arguments))
 		}
