@@ -15,6 +15,7 @@ type Stats struct {
 	GaveUp bool   // it does not recover by itself any more, see ErrCrashLoop
 
 	Stored       uint64 // messages stored
+	StoredBytes  uint64 // their accounted bytes, see RecordSize
 	RemovedMsgs  uint64 // messages removed by MaxMsgs
 	RemovedBytes uint64 // messages removed by MaxBytes
 	RemovedAge   uint64 // messages removed by MaxAge
@@ -22,6 +23,8 @@ type Stats struct {
 	RemovedPer   uint64 // messages removed by MaxMsgsPer
 	// RemovedRequest counts messages that somebody asked to remove: one, some, or all.
 	RemovedRequest uint64
+	// FreedBytes counts the accounted bytes of the messages that were removed, for whatever reason.
+	FreedBytes uint64
 
 	RefusedMsgs     uint64 // stores refused by MaxMsgs
 	RefusedBytes    uint64 // stores refused by MaxBytes
@@ -128,7 +131,7 @@ func (s *Store) Stats() Stats {
 	ops, bytes := s.credits.InFlight()
 	return Stats{
 		State: stateOf(c.State), Name: s.config.Name, Blocks: c.Blocks, Failed: s.failing.Load(), GaveUp: s.gaveUp.Load(),
-		Stored: c.Stored, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge, RemovedTTL: c.RemovedTTL,
+		Stored: c.Stored, StoredBytes: c.StoredBytes, FreedBytes: c.FreedBytes, RemovedMsgs: c.RemovedMsgs, RemovedBytes: c.RemovedBytes, RemovedAge: c.RemovedAge, RemovedTTL: c.RemovedTTL,
 		RemovedPer: c.RemovedPer, RemovedRequest: c.RemovedRequest,
 		RefusedMsgs: c.RefusedMsgs, RefusedBytes: c.RefusedBytes,
 		RefusedPer: c.RefusedPer, RefusedSize: c.RefusedSize, RefusedSequence: c.RefusedSequence,

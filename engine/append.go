@@ -31,6 +31,7 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	n.counts[countBytes] += uint64(size)
 	n.counts[countLast], n.lastTime = sequence, time
 	n.counts[countStored]++
+	n.counts[countStoredBytes] += uint64(size)
 	if e.schedules != nil {
 		e.schedules.stored(e, m, sequence, time)
 	}

@@ -124,6 +124,7 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 	e.counts[countRemovedRequest] += n
 	e.counts[countMessages] -= n
 	e.counts[countBytes] -= b.bytes
+	e.counts[countFreedBytes] += b.bytes
 	b.deleted.add(b.firstMsg, b.last)
 	b.msgs, b.bytes, b.thinned = 0, 0, true
 	e.endLives(b, 0, maxSequence)
@@ -167,6 +168,7 @@ func (e *Engine) removeFirstOf(b *block, list []match, below uint64) int {
 	e.counts[countRemovedRequest] += n
 	e.counts[countMessages] -= n
 	e.counts[countBytes] -= bytes
+	e.counts[countFreedBytes] += bytes
 	b.msgs, b.bytes, b.thinned = b.msgs-n, b.bytes-bytes, true
 	e.endLives(b, 0, below-1)
 	b.deleted.add(b.firstLive, min(below-1, b.last))

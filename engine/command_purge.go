@@ -150,6 +150,7 @@ func (e *Engine) purgeAll(last uint64, reason NoticeReason) int {
 		e.noteMany(reason, n, e.counts[countBytes])
 	}
 	e.counts[countRemovedRequest] += n
+	e.counts[countFreedBytes] += e.counts[countBytes]
 	e.counts[countMessages], e.counts[countBytes], e.counts[countLast] = 0, 0, last
 	e.refreshFirst()
 	e.recount, e.counts[countRecounting] = recount{}, 0 // the subject index begins anew

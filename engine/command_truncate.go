@@ -164,6 +164,7 @@ func (e *Engine) HandOver(next *Engine) {
 		next.ids.advance(next.now)
 	}
 	next.counts[countRemovedRequest] += uint64(t.reply.Count)
+	next.counts[countFreedBytes] += e.counts[countBytes] - min(next.counts[countBytes], e.counts[countBytes])
 	next.fillNumbers()
 	next.pub.publish(&next.numbers) // nothing else is staged
 	if x := &next.notices; e.notices.takers > 0 {

@@ -14,12 +14,14 @@ const (
 	countRecounting
 	countBlocks
 	countStored
+	countStoredBytes
 	countRemovedMsgs
 	countRemovedBytes
 	countRemovedAge
 	countRemovedTTL
 	countRemovedPer
 	countRemovedRequest
+	countFreedBytes
 	countRefusedMsgs
 	countRefusedBytes
 	countRefusedPer
@@ -77,12 +79,14 @@ var counterTable = [counters]struct {
 	countRecounting:      {"recounting", ofState},
 	countBlocks:          {"blocks", ofState},
 	countStored:          {"stored", ofTotal},
+	countStoredBytes:     {"bytes stored", ofTotal},
 	countRemovedMsgs:     {"removed by MaxMsgs", ofTotal},
 	countRemovedBytes:    {"removed by MaxBytes", ofTotal},
 	countRemovedAge:      {"removed by MaxAge", ofTotal},
 	countRemovedTTL:      {"removed by their TTL", ofTotal},
 	countRemovedPer:      {"removed by MaxMsgsPer", ofTotal},
 	countRemovedRequest:  {"removed on request", ofTotal},
+	countFreedBytes:      {"bytes of removed messages", ofTotal},
 	countRefusedMsgs:     {"refused by MaxMsgs", ofRefusal},
 	countRefusedBytes:    {"refused by MaxBytes", ofRefusal},
 	countRefusedPer:      {"refused by MaxMsgsPer", ofRefusal},
@@ -147,12 +151,14 @@ type Counts struct {
 	State
 	Blocks          uint64
 	Stored          uint64 // messages stored
+	StoredBytes     uint64 // their accounted bytes
 	RemovedMsgs     uint64 // messages removed by MaxMsgs
 	RemovedBytes    uint64 // messages removed by MaxBytes
 	RemovedAge      uint64 // messages removed by MaxAge
 	RemovedTTL      uint64 // messages removed by their own TTL
 	RemovedPer      uint64 // messages removed by MaxMsgsPer
 	RemovedRequest  uint64 // messages that somebody asked to remove: one, some, or all
+	FreedBytes      uint64 // accounted bytes of messages removed for any of these reasons
 	RefusedMsgs     uint64 // refused by MaxMsgs
 	RefusedBytes    uint64 // refused by MaxBytes
 	RefusedPer      uint64 // refused by MaxMsgsPer
@@ -169,7 +175,7 @@ type Counts struct {
 func (n *numbers) toCounts() Counts {
 	c := &n.counts
 	return Counts{
-		State: n.state(), Blocks: c[countBlocks], Stored: c[countStored],
+		State: n.state(), Blocks: c[countBlocks], Stored: c[countStored], StoredBytes: c[countStoredBytes], FreedBytes: c[countFreedBytes],
 		RemovedMsgs: c[countRemovedMsgs], RemovedBytes: c[countRemovedBytes], RemovedAge: c[countRemovedAge], RemovedTTL: c[countRemovedTTL],
 		RemovedPer: c[countRemovedPer], RemovedRequest: c[countRemovedRequest],
 		RefusedMsgs: c[countRefusedMsgs], RefusedBytes: c[countRefusedBytes],

@@ -67,7 +67,8 @@ func TestTotalsGoOnWhenAnEngineTakesOver(t *testing.T) {
 	e := newEngine(Config{Codec: noCodec{}}, pub)
 	for c := range counters {
 		switch c {
-		case countStored, countRemovedMsgs, countRemovedBytes, countRemovedAge, countRemovedTTL, countRemovedPer, countRemovedRequest,
+		case countStored, countStoredBytes, countRemovedMsgs, countRemovedBytes, countRemovedAge, countRemovedTTL, countRemovedPer, countRemovedRequest,
+			countFreedBytes,
 			countRefusedMsgs, countRefusedBytes, countRefusedPer, countRefusedSize, countRefusedSequence,
 			countDuplicates, countFired, countPassedOver:
 			require.Equal(t, n.counts[c], e.counts[c], "%v", c)

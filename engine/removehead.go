@@ -85,6 +85,9 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 	e.compacting.consider(e, b)
 	e.counts[countMessages]--
 	e.counts[countBytes] -= size
+	if e.serving() {
+		e.counts[countFreedBytes] += size
+	}
 }
 
 // dropMessages removes all live messages of a block. The first is record i of table t.
