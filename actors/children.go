@@ -94,8 +94,7 @@ func (a *storeActor) assign(ctx actor.SpawnerContext, l *lane, t *task) {
 
 func (a *storeActor) spawnChild(ctx actor.SpawnerContext, l *lane) {
 	if l.pid == nil {
-		plant := a.runtime.plant
-		l.pid = ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return &childActor{plant} }))
+		l.pid = ctx.Spawn(a.runtime.child)
 	}
 }
 
@@ -204,8 +203,8 @@ type commitWork struct {
 
 func (w *commitWork) run() any {
 	start := time.Now()
-	err := blockio.NameCause(w.files.Commit(w.commit))
-	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: err}, took: time.Since(start), bytes: w.commit.Bytes}
+	syncs, err := w.files.TimedCommit(w.commit)
+	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: blockio.NameCause(err)}, took: time.Since(start), syncs: syncs, bytes: w.commit.Bytes}
 	return &w.done
 }
 
@@ -220,13 +219,14 @@ type maintenanceWork struct {
 }
 
 func (w *maintenanceWork) run() any {
+	start := time.Now()
 	done := w.files.Work(w.work)
 	done.Err = blockio.NameCause(done.Err)
-	return &workDone{w.work, done}
+	return &workDone{w.work, done, time.Since(start)}
 }
 
 func (w *maintenanceWork) failed(err error) any {
-	return &workDone{w.work, engine.Done{ID: w.work.ID, Err: err}}
+	return &workDone{work: w.work, done: engine.Done{ID: w.work.ID, Err: err}}
 }
 
 // recoveryWork asks the flusher for an attempt to recover.

@@ -542,10 +542,10 @@ func TestStatsCount(t *testing.T) {
 	require.Equal(t, uint64(1), stats.Blocks)
 	require.False(t, stats.Failed)
 	require.Zero(t, stats.MailboxDepth)
-	require.Equal(t, stats.Groups.Count, stats.SyncSeconds.Count)
+	require.Equal(t, stats.Groups.Count, stats.CommitSeconds.Count)
 	require.Equal(t, 5.0, stats.Groups.Sum)
-	require.Positive(t, stats.SyncSeconds.Sum)
-	for _, h := range []actors.Histogram{stats.Groups, stats.SyncSeconds} {
+	require.Positive(t, stats.CommitSeconds.Sum)
+	for _, h := range []actors.Histogram{stats.Groups, stats.AckSeconds, stats.CommitSeconds, stats.WriteSeconds, stats.SyncSeconds} {
 		require.Len(t, h.Counts, len(h.Bounds)+1)
 		n := uint64(0)
 		for _, c := range h.Counts {

@@ -35,6 +35,9 @@ type op struct {
 	command  engine.Command
 	store    engine.Store
 	state    atomic.Int32
+	uses     uint8 // how often it was used, modulo 256
+	weight   uint8 // how many operations it is measured for
+	since    int64 // when the call began; 0 when that is not measured. See stamp
 	bytes    int64 // credit that it holds
 	reply    engine.Reply
 	done     chan struct{} // of capacity 1; receives when the reply is set
@@ -62,7 +65,7 @@ type opPool struct{ pool sync.Pool }
 func (p *opPool) get() *op {
 	o, ok := p.pool.Get().(*op)
 	if !ok {
-		o = &op{pool: p, done: make(chan struct{}, 1)}
+		o = &op{pool: p, done: make(chan struct{}, 1), uses: anyUse()}
 	}
 	o.state.Store(opQueued)
 	return o
@@ -84,7 +87,7 @@ func (o *op) recycle() {
 		o.batch = engine.StoreBatch{Messages: batch[:0]}
 	}
 	o.command = nil
-	o.reply, o.bytes, o.scratch = engine.Reply{}, 0, spare(o.scratch)
+	o.reply, o.bytes, o.since, o.scratch = engine.Reply{}, 0, 0, spare(o.scratch)
 	o.pipeline, o.sender, o.request, o.config = nil, nil, nil, nil
 	o.pool.pool.Put(o)
 }

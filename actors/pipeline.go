@@ -49,6 +49,7 @@ func (s *Store) Pipeline(window int, done func(PipelineResult)) *Pipeline {
 	p.target.Store(noTarget)
 	for i := range p.ring {
 		p.ring[i].pipeline = p
+		p.ring[i].uses = uint8(i)
 		p.ring[i].command = &p.ring[i].store
 	}
 	return p
@@ -105,6 +106,7 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 		return 0, false, err
 	}
 	o.index, o.bytes = index, bytes
+	p.store.stamp(o)
 	o.state.Store(opQueued)
 	if !p.store.mailbox.Post(o) {
 		o.disown()
@@ -139,7 +141,7 @@ func (o *op) own(subject string, header Header, payload []byte, opts []StoreOpti
 // disown drops the message of an op that is done: a pipeline without traffic holds
 // none of the callers' bytes, and little memory of its own.
 func (o *op) disown() {
-	o.store = engine.Store{}
+	o.store, o.since = engine.Store{}, 0
 	o.scratch = spare(o.scratch)
 }
 

@@ -83,16 +83,16 @@ func TestAPurgeIsOneCommit(t *testing.T) {
 	}
 	_, err := s.StoreBatch(t.Context(), batch)
 	require.NoError(t, err)
-	before := s.Stats().SyncSeconds.Count
+	before := s.Stats().CommitSeconds.Count
 	n, err := s.PurgeEx(t.Context(), actors.Filter("k.1"), 0, 0)
 	require.NoError(t, err)
 	require.Equal(t, uint64(1000), n)
-	require.LessOrEqual(t, s.Stats().SyncSeconds.Count-before, uint64(2))
-	before = s.Stats().SyncSeconds.Count
+	require.LessOrEqual(t, s.Stats().CommitSeconds.Count-before, uint64(2))
+	before = s.Stats().CommitSeconds.Count
 	n, err = s.Compact(t.Context(), 1990)
 	require.NoError(t, err)
 	require.Equal(t, uint64(995), n)
-	require.LessOrEqual(t, s.Stats().SyncSeconds.Count-before, uint64(2))
+	require.LessOrEqual(t, s.Stats().CommitSeconds.Count-before, uint64(2))
 }
 
 // TestCompactBesideAStore: whether the message was there is decided in the same step in which it would go.

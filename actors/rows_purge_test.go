@@ -185,9 +185,9 @@ func TestRowsOfPurgeEx(t *testing.T) {
 	behaves(t, "B.3 purgeex: one flush, however many", nil, func(r *world) {
 		r.foo(800)
 		waitABit()
-		before := r.s.Stats().SyncSeconds.Count
+		before := r.s.Stats().CommitSeconds.Count
 		r.removes(400)(r.s.PurgeEx(r.Context(), actors.Filter("foo.A"), 0, 0))
-		require.LessOrEqual(r, r.s.Stats().SyncSeconds.Count-before, uint64(2))
+		require.LessOrEqual(r, r.s.Stats().CommitSeconds.Count-before, uint64(2))
 	})
 	behaves(t, "B.3 purgeex: of so many that it goes in pieces", nil, func(r *world) {
 		batch := make([]actors.BatchMessage, 10_000)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
@@ -28,6 +30,7 @@ type Runtime struct {
 	// plant, if not nil, is called with every message of a store actor and every job of a child, before it is handled.
 	// Tests let it panic.
 	plant func(any)
+	child *actor.Props // of the children of store actors
 }
 
 // RuntimeConfig describes a Runtime. Zero means the default.
@@ -69,7 +72,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Runtime{
+	r := &Runtime{
 		readers: read.NewShared(c.MaxOpenFiles, c.IndexBytes, c.Workers),
 		buffers: &bufferPool{
 			most:    int(c.SpareBytes / engine.BufferSize),
@@ -82,6 +85,8 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		clock:  c.Clock,
 		logger: c.Logger,
 	}
+	r.child = actor.PropsFromProducer(func() actor.Actor { return &childActor{r.plant} })
+	return r
 }
 
 // Made before any test can make it within its synctest bubble.

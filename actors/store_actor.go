@@ -51,6 +51,7 @@ type storeActor struct {
 	compactors               []*lane // as many as were needed at a time
 	ticked                   bool    // in this turn
 	now                      int64   // the time that the engine was told last
+	load                     load
 
 	watches map[*watch]struct{}
 	pids    map[string]*actor.PID // actors that watch
@@ -86,14 +87,16 @@ type storeActor struct {
 type (
 	// commitDone completes a commit.
 	commitDone struct {
-		done  engine.Done
-		took  time.Duration
-		bytes int // that it was to write
+		done engine.Done
+		// How long it took, and how much of that were syncs. Both are 0 when it was not carried out.
+		took, syncs time.Duration
+		bytes       int // that it was to write
 	}
 	// workDone completes maintenance work.
 	workDone struct {
 		work engine.Work
 		done engine.Done
+		took time.Duration
 	}
 	// tick wakes the actor at a time the engine asked for.
 	tick struct{}

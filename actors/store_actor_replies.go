@@ -16,6 +16,7 @@ func (a *storeActor) deliver(replies []engine.Reply) {
 		}
 	}
 	if ops > 0 {
+		a.load.ops += ops
 		a.credits.ReleaseMany(ops, bytes)
 	}
 	a.tellAll(replies)

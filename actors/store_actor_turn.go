@@ -15,6 +15,9 @@ func (a *storeActor) tick() {
 	if !a.config.ReadOnly {
 		a.now = a.runtime.now()
 		a.engine.Tick(a.now)
+		if busy, known := a.load.busy(a.now); known && busy != a.sampling.Load() {
+			a.sampling.Store(busy)
+		}
 	}
 	a.ticked = true
 }
@@ -100,7 +103,7 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 	if a.ended {
 		return
 	}
-	a.meters.sync(m.took)
+	a.meters.commit(m.took, m.syncs)
 	a.tick()
 	failed := a.engine.Failed() != nil
 	a.engine.Done(m.done)
@@ -123,6 +126,9 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 func (a *storeActor) onWorkDone(m *workDone) {
 	if a.ended {
 		return
+	}
+	if m.work.Kind == engine.WorkSync && m.took > 0 {
+		a.meters.syncs.observeTime(m.took, 1)
 	}
 	failed, err := a.engine.Failed() != nil, m.done.Err
 	a.engine.Done(m.done)
@@ -167,7 +173,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	}
 	a.afterReplies(ctx)
 	if c := ready.Commit; c != nil {
-		a.meters.group(c.Records, c.Bytes)
+		a.meters.groups.observe(sizes, uint64(c.Records), 1)
 		w := &commitWork{files: a.files, commit: c}
 		w.task.job = w
 		a.assign(ctx, &a.writer, &w.task)

@@ -116,6 +116,7 @@ func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
 
 func (s *Store) carryOut(ctx context.Context, o *op) (engine.Reply, error) {
 	_ = ctx.Err() // a nil context panics here, or the operation would be under way when it does
+	s.stamp(o)
 	o.bytes = o.cost()
 	if err := s.credits.Acquire(ctx, o.bytes, s.gone); err != nil {
 		o.recycle()

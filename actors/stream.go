@@ -57,6 +57,7 @@ type stream struct {
 	gone      chan struct{}
 	final     error                 // what every Stop returns; set before gone is closed
 	stopped   atomic.Bool           // a stop was asked for, or the actor is being stopped
+	sampling  atomic.Bool           // see stamp
 	failing   atomic.Bool           // writes are refused until the store has recovered
 	cause     atomic.Pointer[error] // what they are refused with then, nil while they are not
 	deletion  deletion
@@ -107,6 +108,9 @@ func (s *stream) finish(o *op, r engine.Reply) {
 
 // tell hands the reply of an op to whoever waits for it. The op's credit has been given back.
 func (s *stream) tell(o *op, r engine.Reply) {
+	if o.since != 0 {
+		s.acknowledged(o, &r)
+	}
 	switch {
 	case o.pipeline != nil:
 		o.pipeline.completed(o, r)

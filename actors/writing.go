@@ -33,6 +33,7 @@ func (a *storeActor) writeFor(request writing, sender *actor.PID) {
 		o.recycle()
 		return
 	}
+	a.stamp(o)
 	a.step(o)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 const (
@@ -137,7 +138,18 @@ func (b *Blocks) write(id uint32, t *tail, data [][]byte, sync bool) (end, size 
 			}
 		}
 	}
-	return end, size, SyncFile(t.file)
+	began := time.Now()
+	err = SyncFile(t.file)
+	b.appendSync += time.Since(began)
+	return end, size, err
+}
+
+// TakeSyncTime returns how long appends have waited for their syncs since it was asked last. The goroutine that appends
+// asks.
+func (b *Blocks) TakeSyncTime() time.Duration {
+	took := b.appendSync
+	b.appendSync = 0
+	return took
 }
 
 // zeros writes zeros from end to extent into a file of size bytes, and returns its size. Where there is no room for

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
@@ -68,6 +69,8 @@ type Blocks struct {
 	open  map[uint32]*tail
 	keys  [keyCacheSize]cachedKey
 	evict int // which of keys goes next
+
+	appendSync time.Duration // of the goroutine that appends, see TakeSyncTime
 
 	dirMu     sync.Mutex // held while the directory is synced
 	dirBroken error      // the first failure of that

@@ -86,7 +86,7 @@ func collect(metrics chan<- prometheus.Metric, s *actors.Stats) {
 		counter(refused, r.Count, r.Reason)
 	}
 	metrics <- histogram(groupRecords, s.Groups, s.Name)
-	metrics <- histogram(commitSeconds, s.SyncSeconds, s.Name)
+	metrics <- histogram(commitSeconds, s.CommitSeconds, s.Name)
 }
 
 func histogram(d *prometheus.Desc, h actors.Histogram, stream string) prometheus.Metric {

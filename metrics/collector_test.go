@@ -40,8 +40,8 @@ func figures(name string) *source {
 		Refusals:   []actors.Refusal{{Reason: "max_msgs", Count: 16}, {Reason: "no_space", Count: 57_000}},
 		Duplicates: 31, Fired: 32, PassedOver: 33,
 		MailboxDepth: 20, InFlight: 21, InFlightBytes: 22, Failures: 23, Recoveries: 24, GaveUp: true, Crashes: 35, Consumers: 36, Indexed: 26, BadIndexes: 27,
-		Groups:      actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
-		SyncSeconds: actors.Histogram{Bounds: []float64{0.001, 0.002}, Counts: []uint64{0, 7, 0}, Sum: 0.0105, Count: 7},
+		Groups:        actors.Histogram{Bounds: []float64{1, 2, 4}, Counts: []uint64{3, 0, 2, 1}, Sum: 25, Count: 6},
+		CommitSeconds: actors.Histogram{Bounds: []float64{0.001, 0.002}, Counts: []uint64{0, 7, 0}, Sum: 0.0105, Count: 7},
 	}}
 }
 

@@ -124,6 +124,6 @@ func (b *brokerActor) sample(at time.Time) {
 			continue
 		}
 		stats := entry.topic.Store.Stats()
-		entry.history.add(sample{at: at, stored: stats.Stored, bytes: entry.notes.bytes.Load(), commits: stats.SyncSeconds})
+		entry.history.add(sample{at: at, stored: stats.Stored, bytes: entry.notes.bytes.Load(), commits: stats.CommitSeconds})
 	}
 }

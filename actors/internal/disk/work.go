@@ -59,12 +59,34 @@ type Files struct {
 
 // Commit carries out a commit, up to the first error.
 func (f *Files) Commit(c *engine.Commit) error {
+	_, err := f.TimedCommit(c)
+	return err
+}
+
+// TimedCommit is Commit, and tells how long it has waited for syncs of blocks.
+func (f *Files) TimedCommit(c *engine.Commit) (syncs time.Duration, err error) {
 	for _, op := range c.Ops {
-		if err := f.Op(op); err != nil {
-			return fmt.Errorf("%v: %w", op, err)
+		synced, err := f.timedOp(op)
+		syncs += synced
+		if err != nil {
+			return syncs, fmt.Errorf("%v: %w", op, err)
 		}
 	}
-	return nil
+	return syncs, nil
+}
+
+// timedOp carries out one operation of a commit, and tells how long it has waited for a sync.
+func (f *Files) timedOp(op engine.Op) (synced time.Duration, err error) {
+	switch op.Kind {
+	case engine.OpSync, engine.OpSeal:
+		began := time.Now()
+		err = f.Op(op)
+		return time.Since(began), err
+	case engine.OpWrite:
+		err = f.Op(op)
+		return f.Blocks.TakeSyncTime(), err
+	}
+	return 0, f.Op(op)
 }
 
 // Op carries out one operation of a commit.
