@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-d8b58eba/millrace/actors/internal/read"
 )
 
 // shortRead is how long a read for an actor may take among the short ones.
@@ -26,14 +28,14 @@ type asked struct {
 	since  time.Time
 
 	mu    sync.Mutex // a scan may ask on another goroutine
-	place chan struct{}
+	place *read.Gate
 	gone  bool
 }
 
 // begin waits for a place among the short reads.
 func (a *asked) begin() {
 	a.place = a.stream.runtime.short
-	a.place <- struct{}{}
+	a.place.Enter()
 	a.since = time.Now()
 }
 
@@ -41,7 +43,7 @@ func (a *asked) begin() {
 func (a *asked) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	<-a.place
+	a.place.Leave()
 	a.place = nil
 }
 
@@ -61,9 +63,9 @@ func (a *asked) Err() error {
 	case a.place == long:
 		runtime.Gosched()
 	case time.Since(a.since) > shortRead:
-		<-a.place
+		a.place.Leave()
 		a.place = long
-		a.place <- struct{}{}
+		a.place.Enter()
 	}
 	return nil
 }

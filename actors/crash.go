@@ -54,6 +54,7 @@ func (a *storeActor) countCrash(err error) error {
 	}
 	c.inRow++
 	a.meters.crashes.Add(1)
+	a.meters.lastFailure.Store(now)
 	attributes := []any{"error", err, "in a row", c.inRow}
 	if own := (*crash)(nil); errors.As(err, &own) && own.stack != nil {
 		attributes = append(attributes, "stack", string(own.stack))

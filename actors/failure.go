@@ -69,7 +69,7 @@ func (a *storeActor) failedToo(err error) {
 func (a *storeActor) failed(err error) {
 	a.failing.Store(true)
 	a.tellFailure()
-	a.meters.failures.Add(1)
+	a.meters.failed(a.runtime.now())
 	f := &a.failure
 	f.cut, f.cutAgain = safeAfter(a.engine, err), false
 	f.foreign = errors.Is(err, ErrChanged)

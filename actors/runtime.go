@@ -22,9 +22,10 @@ type Runtime struct {
 	readers *read.Shared // what readers of all streams share
 	buffers *bufferPool
 	// short and long bound the reads for actors that run at a time, see asked.
-	short, long chan struct{}
+	short, long *read.Gate
 	scans       int    // goroutines that scan blocks when a stream is recovered
 	seed        uint64 // of hash tables
+	most        RuntimeConfig
 	clock       func() time.Time
 	logger      *slog.Logger
 	// plant, if not nil, is called with every message of a store actor and every job of a child, before it is handled.
@@ -78,8 +79,9 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 			most:    int(c.SpareBytes / engine.BufferSize),
 			mostOut: c.TailBytes / engine.BufferSize,
 		},
-		short:  make(chan struct{}, c.Workers),
-		long:   make(chan struct{}, c.Workers),
+		short:  read.NewGate(c.Workers),
+		long:   read.NewGate(c.Workers),
+		most:   c,
 		scans:  runtime.GOMAXPROCS(0),
 		seed:   rand.Uint64(),
 		clock:  c.Clock,

@@ -126,6 +126,8 @@ func (s *Store) follow(ctx context.Context, o readOptions, yield func(Message, e
 		yield(Message{}, err)
 		return
 	}
+	s.meters.followers.Add(1)
+	defer s.meters.followers.Add(-1)
 	sc := s.scan(ctx, o, yield)
 	for sc.Run() {
 		for !sc.Extend() {

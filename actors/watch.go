@@ -60,6 +60,7 @@ func (s *Store) Watch(ctx context.Context) (<-chan uint64, error) {
 
 func (a *storeActor) onWatch(m *watchOp) {
 	defer close(m.done)
+	defer a.countWatches()
 	if m.remove {
 		m.watch.ended = true
 		if _, ok := a.watches[m.watch]; ok {
@@ -121,6 +122,7 @@ func (a *storeActor) watchBy(ctx actor.Context, pid *actor.PID) {
 		a.pids = make(map[string]*actor.PID)
 	}
 	a.pids[pidKey(pid)] = pid
+	a.countWatches()
 	ctx.Watch(pid)
 	a.respond(pid, &Advanced{Last: a.published.Last()})
 }
@@ -136,6 +138,7 @@ func (a *storeActor) forgetWatcher(pid *actor.PID) bool {
 	key := pidKey(pid)
 	_, ok := a.pids[key]
 	delete(a.pids, key)
+	a.countWatches()
 	return ok
 }
 
@@ -151,4 +154,8 @@ func (a *storeActor) endWatches(ctx actor.Context) {
 		a.respond(pid, &Advanced{Last: a.published.Last(), Stopped: true})
 	}
 	a.watches, a.pids = nil, nil
+	a.countWatches()
 }
+
+// countWatches tells Stats how many watches there are.
+func (a *storeActor) countWatches() { a.meters.watches.Store(int64(len(a.watches) + len(a.pids))) }

@@ -61,6 +61,21 @@ func (c *BlockCache) Source(fsys FS, dir, stream string) *BlockSource {
 // Open returns the number of files of blocks that are open now, in use or not.
 func (c *BlockCache) Open() int { return int(c.open.Load()) }
 
+// Kept returns how many blocks are kept, and how many bytes they take on the heap: their descriptions, and lists of
+// chunks.
+func (c *BlockCache) Kept() (blocks int, heap int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.ring), c.heap
+}
+
+// Decoded returns how many bytes of decoded chunks of compressed blocks are kept, and how many may be.
+func (c *BlockCache) Decoded() (bytes, most int64) {
+	c.chunks.mu.Lock()
+	defer c.chunks.mu.Unlock()
+	return c.chunks.bytes, c.chunks.most
+}
+
 // lease returns the block from the cache, or opens it.
 func (c *BlockCache) lease(key blockKey, o LeaseOptions) (*Block, error) {
 	for {

@@ -14,7 +14,7 @@ import (
 type Shared struct {
 	Blocks *blockio.BlockCache
 	Pages  *blockindex.PageCache // the pages of block indexes that were verified
-	builds chan struct{}         // a token for each block that an index is being made of in memory
+	Builds *Gate                 // those that make an index of a block in memory
 }
 
 // NewShared returns what readers share: at most blocks blocks kept open for look-ups; at most heap bytes of indexes that were made in memory and are kept, and as many of pages of
@@ -22,14 +22,14 @@ type Shared struct {
 // being made at a time, each of which takes the memory of a whole block.
 func NewShared(blocks int, heap int64, builds int) *Shared {
 	return &Shared{
-		Blocks: blockio.NewBlockCache(blocks, heap), Pages: blockindex.NewPageCache(heap), builds: make(chan struct{}, builds),
+		Blocks: blockio.NewBlockCache(blocks, heap), Pages: blockindex.NewPageCache(heap), Builds: NewGate(builds),
 	}
 }
 
 // Build runs f, which makes an index of a whole block, when less than the bound are being made.
 func (s *Shared) Build(f func()) {
-	s.builds <- struct{}{}
-	defer func() { <-s.builds }()
+	s.Builds.Enter()
+	defer s.Builds.Leave()
 	f()
 }
 
