@@ -1,15 +1,15 @@
 package metrics
 
 import (
-	"math"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 )
 
-// Source is what a Collector reads: an *actors.Store.
+// Source is what a Collector reads: an *actors.Store. One that is a DiskSource, too, is asked what its files take.
 type Source interface {
 	Stats() actors.Stats
 }
@@ -19,6 +19,7 @@ type Source interface {
 type Collector struct {
 	mu      sync.Mutex
 	sources map[string]Source // by stream
+	disk    disk
 }
 
 // NewCollector returns a collector for these stores; Add adds more.
@@ -36,6 +37,7 @@ func (c *Collector) Add(s Source) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sources[name] = s
+	c.disk.forget(name)
 }
 
 // Remove forgets the store of a stream.
@@ -43,6 +45,7 @@ func (c *Collector) Remove(stream string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.sources, stream)
+	c.disk.forget(stream)
 }
 
 // Describe implements prometheus.Collector.
@@ -50,7 +53,9 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, n := range numbers {
 		descriptions <- n.desc
 	}
-	for _, d := range []*prometheus.Desc{removed, refused, groupRecords, commitSeconds} {
+	for _, d := range []*prometheus.Desc{
+		removed, refused, ackSeconds, writeSeconds, syncSeconds, groupRecords, diskUsage, spaceFree, spaceTotal,
+	} {
 		descriptions <- d
 	}
 }
@@ -58,23 +63,35 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	c.mu.Lock()
-	sources := make([]Source, 0, len(c.sources))
-	for _, s := range c.sources {
-		sources = append(sources, s)
+	sources := make(map[string]Source, len(c.sources))
+	for name, s := range c.sources {
+		sources[name] = s
 	}
 	c.mu.Unlock()
-	for _, s := range sources {
+	usage, spaces := c.disk.look(sources)
+	for name, s := range sources {
 		stats := s.Stats()
 		collect(metrics, &stats)
+		if u, ok := usage[name]; ok {
+			collectUsage(metrics, name, u)
+		}
+	}
+	for dir, space := range spaces {
+		labels := []*dto.LabelPair{label("dir", dir)}
+		metrics <- &sample{spaceFree, prometheus.GaugeValue, float64(space.Free), labels}
+		metrics <- &sample{spaceTotal, prometheus.GaugeValue, float64(space.Total), labels}
 	}
 }
 
 func collect(metrics chan<- prometheus.Metric, s *actors.Stats) {
-	for _, n := range numbers {
-		metrics <- prometheus.MustNewConstMetric(n.desc, n.kind, n.value(s), s.Name)
+	stream := label("stream", s.Name)
+	labels := []*dto.LabelPair{stream}
+	for i := range numbers {
+		n := &numbers[i]
+		metrics <- &sample{n.desc, n.kind, n.value(s), labels}
 	}
-	counter := func(d *prometheus.Desc, value uint64, reason string) {
-		metrics <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), s.Name, reason)
+	counter := func(d *prometheus.Desc, count uint64, reason string) {
+		metrics <- &sample{d, prometheus.CounterValue, float64(count), []*dto.LabelPair{label("reason", reason), stream}}
 	}
 	counter(removed, s.RemovedMsgs, "max_msgs")
 	counter(removed, s.RemovedBytes, "max_bytes")
@@ -85,27 +102,20 @@ func collect(metrics chan<- prometheus.Metric, s *actors.Stats) {
 	for _, r := range s.Refusals {
 		counter(refused, r.Count, r.Reason)
 	}
-	metrics <- histogram(groupRecords, s.Groups, s.Name)
-	metrics <- histogram(commitSeconds, s.CommitSeconds, s.Name)
+	metrics <- &histogram{ackSeconds, &s.AckSeconds, times, labels}
+	metrics <- &histogram{writeSeconds, &s.WriteSeconds, times, labels}
+	metrics <- &histogram{syncSeconds, &s.SyncSeconds, times, labels}
+	metrics <- &histogram{groupRecords, &s.Groups, sizes, labels}
 }
 
-func histogram(d *prometheus.Desc, h actors.Histogram, stream string) prometheus.Metric {
-	cumulated := make(map[float64]uint64, len(h.Bounds))
-	sum := uint64(0)
-	for i, bound := range h.Bounds {
-		sum += h.Counts[i]
-		cumulated[bound] = sum
+func collectUsage(metrics chan<- prometheus.Metric, name string, u actors.DiskUsage) {
+	stream := label("stream", name)
+	for _, part := range []struct {
+		kind  *dto.LabelPair
+		bytes uint64
+	}{{kindBlocks, u.Blocks}, {kindIndexes, u.Indexes}, {kindOther, u.Other}, {kindZeros, u.ZerosAhead}} {
+		metrics <- &sample{diskUsage, prometheus.GaugeValue, float64(part.bytes), []*dto.LabelPair{part.kind, stream}}
 	}
-	return prometheus.MustNewConstHistogram(d, h.Count, h.Sum, cumulated, stream)
 }
 
-// seconds returns a time for Prometheus; NaN when there is none.
-func seconds(t interface {
-	IsZero() bool
-	UnixNano() int64
-}) float64 {
-	if t.IsZero() {
-		return math.NaN()
-	}
-	return float64(t.UnixNano()) / 1e9
-}
+var kindBlocks, kindIndexes, kindOther, kindZeros = label("kind", "blocks"), label("kind", "indexes"), label("kind", "other"), label("kind", "zeros_ahead")

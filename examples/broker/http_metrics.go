@@ -22,7 +22,9 @@ func newMeters() *meters {
 		}, []string{"route", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "millrace_http_request_duration_seconds", Help: "Time until a request was answered, but for those that follow a stream.",
-			Buckets: []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
+			Buckets:                        []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 10},
+			NativeHistogramBucketFactor:    1.2,
+			NativeHistogramMaxBucketNumber: 80,
 		}, []string{"route"}),
 		followers: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "millrace_http_followers", Help: "Requests that follow a stream at the moment.",

@@ -12,6 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/metrics"
 )
 
 // newRegistry holds what /metrics shows: the stores of the broker, the process, which program it is, and the requests.
@@ -22,24 +25,14 @@ func newRegistry(broker *Broker, requests *meters) (*prometheus.Registry, error)
 		&refusedCollector{broker},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newBuildInfo(),
+		metrics.NewBuildInfo(),
+		metrics.NewRuntimeCollector(actors.DefaultRuntime()),
 	) {
 		if err := registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("registering metrics: %w", err)
 		}
 	}
 	return registry, nil
-}
-
-// newBuildInfo is 1, and its labels say which program this is.
-func newBuildInfo() prometheus.Collector {
-	build := buildOf()
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "millrace_build_info", Help: "1; the labels say which program this is.",
-		ConstLabels: prometheus.Labels{"version": build.version, "revision": build.revision, "go_version": build.goVersion},
-	})
-	info.Set(1)
-	return info
 }
 
 // A refusedCollector says which streams cannot be opened: they have no other metrics.
@@ -53,7 +46,7 @@ func (c *refusedCollector) Describe(descriptions chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (c *refusedCollector) Collect(metrics chan<- prometheus.Metric) {
+func (c *refusedCollector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
 	all, err := c.broker.Streams(ctx)
@@ -65,7 +58,7 @@ func (c *refusedCollector) Collect(metrics chan<- prometheus.Metric) {
 		if one.Topic == nil {
 			value = 1
 		}
-		metrics <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, value, one.Name)
+		out <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, value, one.Name)
 	}
 }
 
