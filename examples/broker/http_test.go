@@ -185,7 +185,7 @@ func TestBadRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"empty token", "POST", "/streams/orders/orders..new", "x", nil, 400, "empty token"},
 		{"no subject", "POST", "/streams/orders/", "x", nil, 400, "it is empty"},
 		{"subject of another stream", "POST", "/streams/orders/bills.new", "x", nil, 400, "begin with"},
-		{"control character", "POST", "/streams/orders/orders.a%0ab", "x", nil, 400, `holds '\n'`},
+		{"control character", "POST", "/streams/orders/orders.a%0ab", "x", nil, 400, `holds '\\n'`},
 		{"parent folder", "POST", "/streams/%2e%2e/x", "x", nil, 400, "bad name"},
 		{"path in the stream", "POST", "/streams/a%2fb/x", "x", nil, 400, "bad name"},
 		{"backslash in the stream", "POST", "/streams/a%5cb/x", "x", nil, 400, "bad name"},
