@@ -92,8 +92,9 @@ bench: ## the benchmarks of the root module (BENCH, BENCHTIME, BENCHCOUNT)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -benchmem ./...
 
 .PHONY: compare
-compare: ## the peers beside us in one run; writes docs/benchmarks.md
-	cd examples/compare && $(GO) run . -out $(abspath $(COMPARE_OUT)) $(COMPARE_FLAGS)
+compare: ## the peers beside us in one run; writes docs/benchmarks.md. With ROW=<pattern> or QUICK=1 it prints some rows and writes nothing
+	cd examples/compare && $(GO) run . $(if $(ROW)$(QUICK),,-out $(abspath $(COMPARE_OUT))) \
+		$(if $(ROW),-row '$(ROW)') $(if $(QUICK),-quick) $(COMPARE_FLAGS)
 
 .PHONY: crash
 crash: ## the crash sweep over at least CRASH_POINTS crash points

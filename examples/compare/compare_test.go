@@ -81,6 +81,15 @@ func TestRunWritesTheReport(t *testing.T) {
 	}
 }
 
+func TestQuickRunsEachStoreOnce(t *testing.T) {
+	for arguments, runs := range map[string]int{"-row ^nosync-64$ -quick": 1, "-row ^nosync-64$ -quick -runs 2": 2} {
+		var printed bytes.Buffer
+		require.NoError(t, run(t.Context(), append(strings.Fields(arguments), "-dir", t.TempDir()), &printed))
+		require.Equal(t, runs, strings.Count(printed.String(), "  Millrace  "), arguments)
+		require.NotContains(t, printed.String(), "pipelined", "of one row")
+	}
+}
+
 func TestRunRefusesBadFlags(t *testing.T) {
 	for name, arguments := range map[string][]string{
 		"runs":    {"-runs", "0"},

@@ -45,14 +45,19 @@ func main() {
 func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	pattern := flags.String("rows", "", "run only the rows whose names match this regular expression")
+	flags.StringVar(pattern, "row", "", "the same as -rows")
 	stores := flags.String("stores", "", "run only the stores whose names match this regular expression")
 	profile := flags.String("cpuprofile", "", "the file to write a CPU profile of all runs to")
 	runs := flags.Int("runs", 3, "how often each store does each row; the median counts")
 	parent := flags.String("dir", ".", "the folder in which the stores get folders of their own, removed at the end")
 	small := flags.Bool("short", false, "do less: about a minute, for a first look")
+	quick := flags.Bool("quick", false, "do as little as shows anything: seconds for one row; one run of each unless -runs is given")
 	report := flags.String("out", "", "the file to write the report to, besides the table on the standard output")
 	if err := flags.Parse(arguments); err != nil {
 		return err
+	}
+	if *quick && !given(flags, "runs") {
+		*runs = 1
 	}
 	if *runs < 1 {
 		return errors.New("-runs must be at least 1")
@@ -72,8 +77,11 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	place := workplace{dir: dir, size: fullSize}
-	if *small {
+	if *small || *quick {
 		place.size = shortSize
+	}
+	if *quick {
+		place.size = place.size.quick()
 	}
 	stopProfile, err := startProfile(*profile)
 	if err != nil {
@@ -111,6 +119,12 @@ func startProfile(path string) (stop func() error, err error) {
 		pprof.StopCPUProfile()
 		return file.Close()
 	}, nil
+}
+
+// given says whether a flag is on the command line.
+func given(flags *flag.FlagSet, name string) (found bool) {
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 // commandLine is the command with the flags that were given, without those that name places.

@@ -69,3 +69,11 @@ var (
 		ttlMessages: 2_000, ttls: lifetimes{Shortest: 1, Spread: 1}, stateWritten: 5 * time.Millisecond,
 	}
 )
+
+// quick is the size with what takes long by its nature left short: a heap is looked at while it still holds
+// what an idle stream lets go of, and a store may not come to write its state.
+func (s size) quick() size {
+	s.heapIdle, s.stateWritten = time.Second, 5*time.Second
+	s.ttls = lifetimes{Shortest: 1, Spread: 3}
+	return s
+}
