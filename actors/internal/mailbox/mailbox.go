@@ -51,6 +51,7 @@ type Mailbox struct {
 	// gathering is the patience of the yield before a round ends, idling that of the yield before the
 	// mailbox goes idle.
 	gathering, idling patience
+	came              int // messages that were taken out of the lanes since it was set to 0
 }
 
 // Options are what a Mailbox is made with.
@@ -230,8 +231,10 @@ func (m *Mailbox) rounds() {
 		if m.suspended.Load() {
 			continue
 		}
-		if !m.options.Share && m.gathering.yield() && m.pass(&current) {
-			m.gathering.paid()
+		if !m.options.Share && m.gathering.yield() {
+			m.came = 0
+			m.pass(&current)
+			m.gathering.brought(m.came)
 		}
 		if m.suspended.Load() {
 			continue
@@ -300,6 +303,7 @@ func (m *Mailbox) passControl(current *any) bool {
 	m.control = m.spareControl[:0]
 	m.mu.Unlock()
 	m.spareControl = nil
+	m.came += len(control)
 	m.controlled = Batch{Messages: control}
 	for i, message := range control {
 		*current = message
@@ -328,6 +332,7 @@ func (m *Mailbox) passData(current *any) bool {
 	}
 	data := m.taken[m.takenAt:min(m.takenAt+share, len(m.taken))]
 	if len(data) > 0 {
+		m.came += len(data)
 		m.takenAt += len(data)
 		m.depth.Add(-int64(len(data)))
 		m.drained.Messages, m.drained.Next = data, 0

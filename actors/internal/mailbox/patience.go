@@ -6,15 +6,17 @@ import (
 )
 
 // patience decides whether a mailbox yields the processor in the hope of messages that other
-// goroutines are about to post. Where the processors are busy with other work, a yield returns late.
-// After a yield that returned late and brought no message, the next ones are left out: 16 at first,
-// twice as many after each further one, up to 1,024. A yield that returns soon, or that brings a
-// message, ends that.
+// goroutines are about to post. Where the processors are busy with other work, a yield returns late:
+// the scheduler puts who yields behind everybody else that wants to run. A goroutine that is woken runs
+// at once, in the place of the one that has woken it. So after a yield that returned late and brought
+// less than two messages, the next ones are left out: 16 at first, twice as many after each further one,
+// up to 1,024. A yield that returns soon, or that brings several messages, ends that: those would
+// otherwise not be in one round.
 type patience struct {
 	yields  uint // so far, to time one in measureEach
 	skip    int  // how many of the next yields to leave out
 	penalty int  // how many were left out after the last late yield
-	long    bool // the last yield was late, and paid has not been called since
+	long    bool // the last yield was late, and has not brought enough since
 
 	now     func() time.Time
 	gosched func() // yields the processor
@@ -31,7 +33,7 @@ const (
 
 // yield yields the processor, or reports false when it left that out.
 func (p *patience) yield() bool {
-	if p.long { // paid was not called: the late yield brought nothing
+	if p.long { // the late yield was not worth it
 		p.long = false
 		p.penalty = min(max(2*p.penalty, leastSkip), mostSkip)
 		p.skip = p.penalty
@@ -52,5 +54,9 @@ func (p *patience) yield() bool {
 	return true
 }
 
-// paid tells that the last yield has brought messages.
-func (p *patience) paid() { p.long, p.penalty = false, 0 }
+// brought tells how many messages the last yield has brought.
+func (p *patience) brought(messages int) {
+	if messages > 1 {
+		p.long, p.penalty = false, 0
+	}
+}

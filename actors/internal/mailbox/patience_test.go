@@ -67,7 +67,7 @@ func TestPatienceLeavesOutWhatIsLateAndBringsNothing(t *testing.T) {
 	}
 }
 
-// TestPatienceForgetsWhatWasLate as soon as a yield is not, or has brought something.
+// TestPatienceForgetsWhatWasLate as soon as a yield is not, or has brought messages.
 func TestPatienceForgetsWhatWasLate(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -75,7 +75,7 @@ func TestPatienceForgetsWhatWasLate(t *testing.T) {
 		paid bool
 	}{
 		{"a yield that returns soon", func(_ *patience, on *processor) { on.takes = soon }, false},
-		{"a late yield that brings something", func(*patience, *processor) {}, true},
+		{"a late yield that brings messages", func(*patience, *processor) {}, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			on := &processor{takes: late}
@@ -87,7 +87,7 @@ func TestPatienceForgetsWhatWasLate(t *testing.T) {
 			row.good(of, on)
 			leftOut(t, of, on)
 			if row.paid {
-				of.paid()
+				of.brought(2)
 			}
 			require.Zero(t, leftOut(t, of, on), "after a good one")
 			on.takes = late
@@ -97,13 +97,27 @@ func TestPatienceForgetsWhatWasLate(t *testing.T) {
 	}
 }
 
-// TestPatienceIsNotLostWhileYieldsBringSomething, however late they are.
-func TestPatienceIsNotLostWhileYieldsBringSomething(t *testing.T) {
+// TestPatienceIsNotLostWhileYieldsBringMessages, however late they are.
+func TestPatienceIsNotLostWhileYieldsBringMessages(t *testing.T) {
 	on := &processor{takes: late}
 	of := patienceOf(on)
 	for range 1000 {
 		require.True(t, of.yield())
-		of.paid()
+		of.brought(2)
+	}
+}
+
+// TestALateYieldIsNotWorthOneMessage, whose caller wakes the actor at once without it.
+func TestALateYieldIsNotWorthOneMessage(t *testing.T) {
+	on := &processor{takes: late}
+	of := patienceOf(on)
+	for yields := 0; of.yield(); yields++ {
+		of.brought(1)
+		require.Less(t, yields, 2*measureEach, "it does not notice that yields are late")
+	}
+	for _, want := range []int{15, 32, 64} {
+		require.Equal(t, want, leftOut(t, of, on))
+		of.brought(1)
 	}
 }
 
