@@ -2,6 +2,7 @@ package actors
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
@@ -41,6 +42,11 @@ func filtersOf(patterns []string, literal bool) Filters {
 		f.patterns = slices.Clone(patterns)
 	}
 	return f
+}
+
+// subject returns the one subject that f selects, where that needs no look at its tokens.
+func (f *Filters) subject() (name string, ok bool) {
+	return f.one, f.one != "" && (f.literal || !strings.ContainsAny(f.one, "*>") && validPattern(f.one) == nil)
 }
 
 // add appends the compiled patterns to a list.

@@ -113,6 +113,13 @@ func (s *Store) LoadLastMsg(ctx context.Context, filters ...Filters) (Message, e
 
 // LoadLastMsgInto is LoadLastMsg into memory of the caller's, as LoadMsgInto is LoadMsg.
 func (s *Store) LoadLastMsgInto(ctx context.Context, into *MessageBuffer, filters ...Filters) error {
+	if len(filters) == 1 {
+		if name, ok := filters[0].subject(); ok {
+			if answered, err := s.source.LoadNewestOf(ctx, name, &into.buffer); answered {
+				return into.took(err)
+			}
+		}
+	}
 	set, err := setOf(filters)
 	if err == nil {
 		err = s.source.LoadNewest(ctx, set, &into.buffer)

@@ -29,6 +29,10 @@ const manyLiterals = 8
 // NewSet returns the set of some patterns, which it does not keep.
 func NewSet(patterns ...Pattern) Set {
 	var s Set
+	if len(patterns) == 1 && patterns[0].exact {
+		s.patterns = []Pattern{patterns[0]}
+		return s
+	}
 	for i := range patterns {
 		if patterns[i].All() {
 			return Everything()

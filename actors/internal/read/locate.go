@@ -73,18 +73,26 @@ func skipOf(err error, behind func(*blockio.CorruptionError) uint64) uint64 {
 	return 0
 }
 
+// LoadNewestOf loads the newest message of a subject, where the subject index knows which it is: then no snapshot is needed, and no
+// set. It reports false when that has to be asked of LoadNewest.
+func (s *Source) LoadNewestOf(ctx context.Context, name string, into *Buffer) (answered bool, err error) {
+	if ctx.Err() != nil {
+		return true, context.Cause(ctx)
+	}
+	rewinds := s.Published.Rewinds()
+	info, ok := s.Published.Subjects().Get([]byte(name))
+	if !ok || !info.LastExact {
+		return false, nil
+	}
+	err = s.LoadSince(rewinds, info.Last, into)
+	return !errors.Is(err, ErrNotFound), err
+}
+
 // LoadNewest loads the newest message that a set selects. The error is ErrNotFound when there is none.
 func (s *Source) LoadNewest(ctx context.Context, set subject.Set, into *Buffer) error {
-	if literal, exact := set.Exact(); exact {
-		// The index of subjects mostly knows; then no snapshot is needed.
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		rewinds := s.Published.Rewinds()
-		if info, ok := s.Published.Subjects().Get([]byte(literal)); ok && info.LastExact {
-			if err := s.LoadSince(rewinds, info.Last, into); !errors.Is(err, ErrNotFound) {
-				return err
-			}
+	if name, exact := set.Exact(); exact {
+		if answered, err := s.LoadNewestOf(ctx, name, into); answered {
+			return err
 		}
 	}
 	for attempt := 0; ; attempt++ {

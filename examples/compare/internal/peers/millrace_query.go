@@ -25,8 +25,8 @@ func (r *millraceReader) Load(ctx context.Context, sequence uint64) (payloadByte
 }
 
 func (r *millraceReader) LoadLast(ctx context.Context, subject string) (uint64, error) {
-	message, err := r.store.LoadLastMsg(ctx, actors.Literal(subject))
-	return message.Sequence, err
+	err := r.store.LoadLastMsgInto(ctx, &r.buffer, actors.Literal(subject))
+	return r.buffer.Sequence, err
 }
 
 func (m *millraceStore) Matching(ctx context.Context, filter string, visit func(uint64) bool) error {

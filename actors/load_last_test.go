@@ -1,0 +1,48 @@
+package actors_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
+)
+
+// TestLoadLastMsgOfASubject finds the last message of it, of a subject with the letters of wildcards too, and none of a
+// subject without messages, also where the one that was last is removed.
+func TestLoadLastMsgOfASubject(t *testing.T) {
+	ctx := t.Context()
+	s, err := actors.Open(ctx, quiet, actors.Config{Dir: "data", Name: "ORDERS", FS: blocktest.NewMemFS(), Sync: actors.SyncNever})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(ctx)) })
+	for i, name := range []string{"a", "b", "a", "x.*", "x.y", "a", "b"} {
+		_, err := s.StoreMsg(ctx, name, nil, []byte{byte(i)})
+		require.NoError(t, err)
+	}
+	var into actors.MessageBuffer
+	for _, row := range []struct {
+		filter actors.Filters
+		want   uint64
+	}{{actors.Filter("a"), 6}, {actors.Literal("a"), 6}, {actors.Literal("x.*"), 4}, {actors.Filter("x.*"), 5}, {actors.Filter("b"), 7}, {actors.Filter("c"), 0}, {actors.Literal(">"), 0}} {
+		err := s.LoadLastMsgInto(ctx, &into, row.filter)
+		if row.want == 0 {
+			require.ErrorIs(t, err, actors.ErrNotFound, "%+v", row.filter)
+			continue
+		}
+		require.NoError(t, err, "%+v", row.filter)
+		require.Equal(t, row.want, into.Sequence, "%+v", row.filter)
+	}
+	removed, err := s.RemoveMsg(ctx, 6)
+	require.NoError(t, err)
+	require.True(t, removed)
+	require.NoError(t, s.LoadLastMsgInto(ctx, &into, actors.Literal("a")))
+	require.Equal(t, uint64(3), into.Sequence)
+	allocs := testing.AllocsPerRun(100, func() {
+		if err := s.LoadLastMsgInto(ctx, &into, actors.Literal("b")); err != nil {
+			t.Error(err)
+		}
+	})
+	require.Zero(t, allocs, "it compiles a filter")
+}
