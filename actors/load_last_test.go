@@ -46,3 +46,32 @@ func TestLoadLastMsgOfASubject(t *testing.T) {
 	})
 	require.Zero(t, allocs, "it compiles a filter")
 }
+
+// TestPendingOfAPrefixCountsNothingWithoutASubject: that all subjects begin with it does not mean that all messages do.
+func TestPendingOfAPrefixCountsNothingWithoutASubject(t *testing.T) {
+	ctx := t.Context()
+	s, err := actors.Open(ctx, quiet, actors.Config{Dir: "data", Name: "ORDERS", FS: blocktest.NewMemFS(), Sync: actors.SyncNever})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(ctx)) })
+	pending := func(from uint64, filter string) uint64 {
+		n, _, err := s.NumPending(ctx, from, actors.Filter(filter))
+		require.NoError(t, err)
+		return n
+	}
+	for i := range 20 {
+		_, err := s.StoreMsg(ctx, []string{"kv.1", "kv.2"}[i%2], nil, nil)
+		require.NoError(t, err)
+	}
+	require.Equal(t, uint64(20), pending(1, "kv.>"))
+	require.Equal(t, uint64(6), pending(15, "kv.>"))
+	_, err = s.RemoveMsg(ctx, 17)
+	require.NoError(t, err)
+	require.Equal(t, uint64(5), pending(15, "kv.>"))
+	_, err = s.StoreMsg(ctx, "", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, uint64(5), pending(15, "kv.>"))
+	require.Equal(t, uint64(6), pending(15, ">"))
+	_, err = s.StoreMsg(ctx, "other", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, uint64(5), pending(15, "kv.>"))
+}

@@ -40,6 +40,8 @@ func (l *Lookup) Pending(from uint64) (uint64, error) {
 		return l.live(from), nil
 	case l.now.Recounting > 0: // the subject index counts messages that are lost
 		return l.countWithin(from, l.now.LastSequence)
+	case l.everything():
+		return l.live(from), nil
 	case from == l.now.FirstSequence:
 		_, total := l.subjects().Total(&l.set)
 		return total, nil
@@ -49,6 +51,12 @@ func (l *Lookup) Pending(from uint64) (uint64, error) {
 		return total, nil
 	}
 	return l.pendingInBlocks(from)
+}
+
+// everything reports whether the set plainly selects every message there is: no message is without a subject, and all
+// subjects begin as the set wants them to. How many messages there are from a sequence on is known without any subject.
+func (l *Lookup) everything() bool {
+	return l.now.Subjects.Messages() == l.now.Messages && l.now.Subjects.Covered(&l.set)
 }
 
 // PendingLastPerSubject counts the subjects that the set selects and whose last message is at or after a
