@@ -41,6 +41,8 @@ func targets() map[string][]seed {
 		"internal/msgheader FuzzValues":        headerValues(),
 		"internal/schedule FuzzPattern":        patterns(),
 		"internal/subject FuzzMatch":           subjects(),
+
+		"actors/consumer/internal/cursor FuzzRestore": cursors(),
 	}
 }
 

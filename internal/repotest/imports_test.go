@@ -40,6 +40,8 @@ var walls = map[string][]string{
 		"actors/internal/disk", "actors/internal/mailbox", "actors/internal/read",
 		"blockio", "blockio/archive", "blockio/blockindex", "blockio/sealed", "blockio/streamstate", "engine",
 	},
+
+	"actors/consumer/internal/cursor": {},
 }
 
 // sharedPackages are what every layer may import: functions without state, as pure as the engine.
