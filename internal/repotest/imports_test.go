@@ -41,6 +41,7 @@ var walls = map[string][]string{
 		"blockio", "blockio/archive", "blockio/blockindex", "blockio/sealed", "blockio/streamstate", "engine",
 	},
 
+	"actors/consumer":                 {"actors", "actors/consumer/internal/cursor", "actors/internal/mailbox", "engine"},
 	"actors/consumer/internal/cursor": {},
 }
 

@@ -15,28 +15,37 @@ const (
 	Stale              // the message was delivered again since
 )
 
-// Deliver says that a message is delivered: one that Next has told to load, or the next one that is read. It returns the
-// number of the delivery, and how many there were of the message. It reports false when the message is not to be
-// delivered any more.
-func (c *Cursor) Deliver(sequence, key uint64, now int64) (number, deliveries uint64, ok bool) {
+// Deliver says that the next message which is read is delivered. It returns the number of the delivery. It reports false
+// when the message is behind the position.
+func (c *Cursor) Deliver(sequence, key uint64, now int64) (number uint64, ok bool) {
+	if sequence < c.position {
+		return 0, false
+	}
+	return c.deliver(sequence, key, now, 1), true
+}
+
+// Loaded says that a message is delivered which Next has told to load. It returns the number of the delivery, and how many
+// there were of the message. It reports false when the message is not to be delivered any more: it was settled, or put
+// off, while it was loaded.
+func (c *Cursor) Loaded(sequence, key uint64, now int64) (number, deliveries uint64, ok bool) {
 	deliveries = 1
 	if e := c.pending[sequence]; e != nil {
-		if e.queue != nil { // it was settled, or put off, while it was loaded
+		if e.queue != nil {
 			return 0, 0, false
 		}
 		deliveries = e.deliveries + 1
-	} else if _, held := c.held[sequence]; held {
-		if !c.unreserve(sequence) {
-			return 0, 0, false
-		}
-	} else if sequence < c.position {
+	} else if !c.unreserve(sequence) {
 		return 0, 0, false
 	}
+	return c.deliver(sequence, key, now, deliveries), deliveries, true
+}
+
+func (c *Cursor) deliver(sequence, key uint64, now int64, deliveries uint64) (number uint64) {
 	if !c.Ordered {
 		key = 0
 	}
 	c.emit(event{kind: evDelivered, sequence: sequence, key: key, time: c.waitFor(now, deliveries)})
-	return c.number, deliveries, true
+	return c.number
 }
 
 // Hold says that a message which is read waits for one of the same key.
@@ -81,7 +90,7 @@ func (c *Cursor) Acked(sequence, number uint64) Verdict {
 	return Done
 }
 
-// Pending reports whether Acked would do anything.
+// IsPending reports whether Acked would do anything.
 func (c *Cursor) IsPending(sequence, number uint64) bool { return c.look(sequence, number) != nil }
 
 // Terminated says that a message is not to come again. Only whoever had it last may say so.

@@ -180,6 +180,9 @@ func (c *Cursor) Notices(after uint64) []Notice {
 	return slices.Clone(c.notices[max(after, first)-first:])
 }
 
+// Noticed returns the number of the latest notice.
+func (c *Cursor) Noticed() uint64 { return c.noticed }
+
 // Pick says what kind of message is to be delivered next.
 type Pick uint8
 
@@ -191,7 +194,7 @@ const (
 	PickNew               // the next that is read
 )
 
-// Next says what is to be delivered next. A sequence that it returns is to be loaded, and then given to Deliver or to
+// Next says what is to be delivered next. A sequence that it returns is to be loaded, and then given to Loaded or to
 // Putback; until then Next does not return it again.
 func (c *Cursor) Next(now int64) (sequence uint64, pick Pick) {
 	if c.paused > now {

@@ -11,7 +11,7 @@ import (
 
 func deliver(t *testing.T, c *Cursor, sequence, key uint64, now int64) (number uint64) {
 	t.Helper()
-	number, _, ok := c.Deliver(sequence, key, now)
+	number, ok := c.Deliver(sequence, key, now)
 	require.True(t, ok)
 	return number
 }
@@ -152,7 +152,7 @@ func FuzzRestore(f *testing.F) {
 		for range 8 {
 			sequence, pick := again.Next(math.MaxInt64)
 			if pick == PickAgain || pick == PickHeld {
-				again.Deliver(sequence, 1, 1)
+				again.Loaded(sequence, 1, 1)
 			}
 		}
 		again.Rewind(1, 1)

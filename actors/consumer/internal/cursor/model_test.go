@@ -162,7 +162,7 @@ func (w *world) loaded(sequence uint64) {
 		w.model.set(sequence, func(m *message) { m.loading = false })
 		return
 	}
-	number, deliveries, ok := w.cursor.Deliver(sequence, m.key, w.now)
+	number, deliveries, ok := w.cursor.Loaded(sequence, m.key, w.now)
 	require.Equal(w.t, m.loading, ok)
 	if ok {
 		w.took(sequence, number, deliveries)
@@ -183,9 +183,9 @@ func (w *world) read() {
 			return
 		}
 		require.False(w.t, w.cursor.Blocked(m.key))
-		number, deliveries, ok := w.cursor.Deliver(sequence, m.key, w.now)
+		number, ok := w.cursor.Deliver(sequence, m.key, w.now)
 		require.True(w.t, ok)
-		w.took(sequence, number, deliveries)
+		w.took(sequence, number, 1)
 		return
 	}
 	w.cursor.Advance(w.stream + 1)

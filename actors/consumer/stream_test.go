@@ -1,0 +1,196 @@
+package consumer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-d8b58eba/millrace/actors"
+)
+
+// until waits for the figures of a consumer to be as wanted.
+func (w *world) until(c *Consumer, wanted func(Stats) bool) Stats {
+	w.t.Helper()
+	for {
+		if s := w.stats(c); wanted(s) {
+			return s
+		}
+	}
+}
+
+// TestRemovedMessagesAreSettled: what a removal or a limit takes is not waited for any more, whoever has it, and whether one
+// message goes or many.
+func TestRemovedMessagesAreSettled(t *testing.T) {
+	for name, remove := range map[string]func(w *world) error{
+		"remove": func(w *world) error {
+			for sequence := range uint64(4) {
+				if _, err := w.source.RemoveMsg(w.t.Context(), sequence+1); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"erase": func(w *world) error {
+			for sequence := range uint64(4) {
+				if _, err := w.source.EraseMsg(w.t.Context(), sequence+1); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"purge":   func(w *world) error { _, err := w.source.Purge(w.t.Context()); return err },
+		"compact": func(w *world) error { _, err := w.source.Compact(w.t.Context(), 5); return err },
+		"limit": func(w *world) error {
+			return w.source.UpdateConfig(w.t.Context(), actors.Config{Dir: w.dir, Name: "WORK", MaxMsgs: 2})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("a", "a", "b", "b", "c", "c")
+			c := w.consumer(Config{OrderPerSubject: actors.On, AckWait: time.Hour, MaxAckPending: 4})
+			list := w.pull(c, 10)
+			require.Equal(t, []uint64{1, 3, 5}, sequences(list))
+			require.NoError(t, remove(w))
+			gone := 4
+			if name == "purge" {
+				gone = 6
+			}
+			s := w.until(c, func(s Stats) bool { return s.Removed == uint64(gone) })
+			require.Equal(t, 6-gone, s.Pending+s.Held)
+			require.ErrorIs(t, c.Ack(t.Context(), list[0].Token), ErrNotPending)
+			notices, err := c.Notices(t.Context(), 0)
+			require.NoError(t, err)
+			require.Len(t, notices, gone)
+			require.Equal(t, NoticeRemoved, notices[0].Kind)
+			w.publish("a")
+			want := []uint64{7}
+			if name == "limit" {
+				want = []uint64{6, 7} // 5 made room
+			}
+			require.Equal(t, want, sequences(w.pull(c, 10)))
+		})
+	}
+}
+
+// TestRemovedWhileClosed: what goes while nobody has the consumer open is settled when it is opened.
+func TestRemovedWhileClosed(t *testing.T) {
+	w := newWorld(t)
+	w.publish("a", "b", "c", "d")
+	c := w.consumer(Config{AckWait: time.Hour})
+	list := w.pull(c, 3)
+	require.NoError(t, c.Stop(t.Context()))
+	_, err := w.source.RemoveMsg(t.Context(), 2)
+	require.NoError(t, err)
+	_, err = w.source.RemoveMsg(t.Context(), 4)
+	require.NoError(t, err)
+	c = w.consumer(Config{})
+	s := w.until(c, func(s Stats) bool { return s.Removed == 1 })
+	require.Equal(t, 2, s.Pending)
+	require.NoError(t, c.Ack(t.Context(), list[0].Token, list[2].Token))
+	require.Empty(t, w.pull(c, 1))
+}
+
+// TestReadAheadIsNotDelivered: a message that is removed after it was read ahead is not delivered any more.
+func TestReadAheadIsNotDelivered(t *testing.T) {
+	w := newWorld(t)
+	w.publishMany(10)
+	c := w.consumer(Config{AckWait: time.Hour})
+	require.Len(t, w.pull(c, 1), 1)
+	_, err := w.source.RemoveMsg(t.Context(), 2)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{3}, sequences(w.pull(c, 1)))
+	_, err = w.source.Compact(t.Context(), 6)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{6, 7, 8, 9, 10}, sequences(w.pull(c, 10)))
+}
+
+func (w *world) truncate(last uint64) {
+	w.t.Helper()
+	_, err := w.source.Truncate(w.t.Context(), last)
+	require.NoError(w.t, err)
+}
+
+// TestTruncatedStream: sequences that the stream gives again are other messages.
+func TestTruncatedStream(t *testing.T) {
+	w := newWorld(t)
+	w.publish("a", "b", "c")
+	c := w.consumer(Config{AckWait: time.Hour})
+	list := w.pull(c, 3)
+	w.truncate(1)
+	w.publish("x", "y")
+	again := w.pull(c, 10)
+	require.Equal(t, []uint64{2, 3}, sequences(again))
+	require.Equal(t, "x", again[0].Subject)
+	require.ErrorIs(t, c.Ack(t.Context(), list[1].Token), ErrNotPending)
+	require.NoError(t, c.Ack(t.Context(), list[0].Token, again[0].Token, again[1].Token))
+	require.NoError(t, c.Stop(t.Context()))
+
+	w.truncate(1)
+	c = w.consumer(Config{})
+	require.Empty(t, w.pull(c, 1))
+	w.publish("z")
+	require.Equal(t, []uint64{2}, sequences(w.pull(c, 10)))
+}
+
+// TestStreamsThatStop end the consumer, and whoever waits for it.
+func TestStreamsThatStop(t *testing.T) {
+	for _, name := range []string{"source", "state"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("a")
+			c := w.consumer(Config{AckWait: time.Hour})
+			list := w.pull(c, 1)
+			ended := make(chan error, 1)
+			go func() {
+				_, err := c.Pull(t.Context(), Pull{Expires: time.Hour})
+				ended <- err
+			}()
+			w.until(c, func(s Stats) bool { return s.Waiting == 1 })
+			store := w.source
+			if name == "state" {
+				store = w.state
+			}
+			require.NoError(t, store.Stop(t.Context()))
+			require.ErrorIs(t, <-ended, ErrStopped)
+			<-c.Done()
+			require.ErrorIs(t, c.Err(), ErrStreamStopped)
+			require.ErrorIs(t, c.Ack(t.Context(), list[0].Token), ErrStopped)
+			require.ErrorIs(t, c.Stop(t.Context()), ErrStreamStopped)
+			_, err := Open(t.Context(), testSystem, w.source, w.state, Config{Name: "d"})
+			require.Error(t, err)
+		})
+	}
+}
+
+// TestAnotherStreamOfTheName: a consumer does not go on with the messages of a stream that was made after its own was
+// deleted.
+func TestAnotherStreamOfTheName(t *testing.T) {
+	w := newWorld(t)
+	w.publish("a")
+	c := w.consumer(Config{})
+	require.NoError(t, w.source.Delete(t.Context(), actors.DeleteOptions{}))
+	<-c.Done()
+	w.source = w.open(actors.Config{Name: "WORK"})
+	_, err := Open(t.Context(), testSystem, w.source, w.state, Config{Name: "c"})
+	require.ErrorIs(t, err, ErrOtherStream)
+	_, err = Remove(t.Context(), w.state, c.Name())
+	require.NoError(t, err)
+	w.consumer(Config{})
+}
+
+// TestMessagesPassBy: a consumer whose filters select little reads on over the rest, and is not woken by it.
+func TestMessagesPassBy(t *testing.T) {
+	w := newWorld(t)
+	c := w.consumer(Config{Filters: []string{"mine.>"}})
+	for range 3 {
+		w.publishMany(5000)
+		require.Empty(t, w.pull(c, 1))
+	}
+	w.publish("mine.1")
+	list := w.pull(c, 5)
+	require.Equal(t, []uint64{15001}, sequences(list))
+	require.NoError(t, c.Ack(t.Context(), list[0].Token))
+	s := w.stats(c)
+	require.Equal(t, []uint64{15001, 15002, 0}, []uint64{s.Floor, s.Position, s.Lag})
+}
