@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -77,7 +78,8 @@ type consumerActor struct {
 	endLife  context.CancelFunc
 	timer    *time.Timer
 	stopping bool
-	cause    error // why, if nobody has asked for it
+	cause    error        // why, if nobody has asked for it
+	ended    []*actor.PID // of the stores
 	deleting deleting
 	inTurn   bool // Receive has not returned
 }
@@ -109,7 +111,10 @@ func (*tick) Control() {}
 
 // Receive implements actor.Actor.
 func (a *consumerActor) Receive(ctx actor.Context) {
-	if _, ended := ctx.Message().(*actor.Stopped); ended {
+	switch ctx.Message().(type) {
+	case *actor.Stopping:
+		return
+	case *actor.Stopped:
 		a.onStopped()
 		return
 	}
@@ -220,6 +225,7 @@ func (a *consumerActor) onTerminated(who *actor.PID) {
 		a.unsubscribe(s)
 	}
 	if who.Equal(a.source.PID()) || who.Equal(a.state.PID()) {
+		a.ended = append(a.ended, who)
 		a.stop(ErrStreamStopped)
 		if who.Equal(a.state.PID()) {
 			a.fail(ErrStreamStopped)
@@ -329,10 +335,16 @@ func (a *consumerActor) onStopped() {
 	case !a.stopping:
 		a.cause = errors.New("consumer: its actor was stopped")
 	}
+	for _, store := range []*actors.Store{a.source, a.state} { // else they would tell a dead actor of their end
+		if !slices.ContainsFunc(a.ended, store.PID().Equal) {
+			a.ctx.Unwatch(store.PID())
+		}
+	}
 	a.final = a.cause
 	close(a.gone)
 	a.inbox.Close()
 	for _, s := range a.ring {
+		a.ctx.Unwatch(s.pid)
 		a.send(s.pid, &Pushed{Err: a.stoppedErr(), Tag: s.tag})
 	}
 	for o := range a.ops {

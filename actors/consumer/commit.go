@@ -167,7 +167,7 @@ func (a *consumerActor) failOp(o *op, err error) {
 }
 
 // retryReady is how long after a refusal the store is asked again.
-const retryReady = time.Second
+const retryReady = 250 * time.Millisecond
 
 // takeBack has those wait on who were to be handed messages of groups that are not stored.
 func (a *consumerActor) takeBack(groups ...*group) {

@@ -185,7 +185,7 @@ func (s stored) with(c *Config) (stored, error) {
 	}
 	s.AckWait = cmp.Or(c.AckWait, s.AckWait)
 	if c.BackOff != nil {
-		s.BackOff = slices.Clone(c.BackOff)
+		s.BackOff = append([]time.Duration(nil), c.BackOff...)
 	}
 	if c.MaxDeliver != 0 {
 		s.MaxDeliver = max(c.MaxDeliver, 0)

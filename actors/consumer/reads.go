@@ -139,11 +139,13 @@ func (a *consumerActor) anew() {
 
 // onNotices takes what the stream tells of what was stored and removed.
 func (a *consumerActor) onNotices(m *actors.Notices) {
+	ends := m.Stopped
 	for i := range m.Notices {
 		a.onNotice(&m.Notices[i])
+		ends = ends || m.Notices[i].Reason == actors.NoticeStopped
 	}
 	switch {
-	case m.Stopped:
+	case ends:
 		a.stop(ErrStreamStopped)
 	case m.Err != nil:
 		box := a.inbox
