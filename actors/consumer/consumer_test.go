@@ -167,8 +167,7 @@ func TestPullWaits(t *testing.T) {
 		list, err := c.Pull(ctx, Pull{Batch: 5, Expires: math.MaxInt64})
 		answers <- answer{list, err}
 	}()
-	for w.stats(c).Waiting == 0 {
-	}
+	w.until(c, func(s Stats) bool { return s.Waiting == 1 })
 	_, err = c.Pull(t.Context(), Pull{Expires: time.Hour})
 	require.ErrorIs(t, err, ErrTooManyPulls)
 	w.publish("other", "orders.a")
@@ -180,13 +179,11 @@ func TestPullWaits(t *testing.T) {
 		list, err := c.Pull(ctx, Pull{Expires: time.Hour})
 		answers <- answer{list, err}
 	}()
-	for w.stats(c).Waiting == 0 {
-	}
+	w.until(c, func(s Stats) bool { return s.Waiting == 1 })
 	gone := errors.New("gone")
 	cancel(gone)
 	require.ErrorIs(t, (<-answers).err, gone)
-	for w.stats(c).Waiting != 0 {
-	}
+	w.until(c, func(s Stats) bool { return s.Waiting == 0 })
 	_, err = c.Pull(t.Context(), Pull{Batch: -1})
 	require.ErrorIs(t, err, ErrRequest)
 }

@@ -56,7 +56,7 @@ func (w *world) consumer(config Config) *Consumer {
 	if config.Name == "" {
 		config.Name = "c"
 	}
-	config.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	config.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))
 	c, err := Open(w.t.Context(), testSystem, w.source, w.state, config)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = c.Stop(context.Background()) })

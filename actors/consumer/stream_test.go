@@ -9,13 +9,18 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors"
 )
 
+// untilPatience is how long figures may take to become what they must: far longer than they do.
+const untilPatience = 20 * time.Second
+
 // until waits for the figures of a consumer to be as wanted.
 func (w *world) until(c *Consumer, wanted func(Stats) bool) Stats {
 	w.t.Helper()
-	for {
-		if s := w.stats(c); wanted(s) {
+	for end := time.Now().Add(untilPatience); ; {
+		s := w.stats(c)
+		if wanted(s) {
 			return s
 		}
+		require.True(w.t, time.Now().Before(end), "still waiting: %+v", s)
 	}
 }
 

@@ -107,6 +107,28 @@ func TestWakeAt(t *testing.T) {
 	require.Equal(t, int64(math.MaxInt64), c.WakeAt(150), "nobody is woken again for what is due already")
 }
 
+// TestWhatIsBeingLoadedCounts: messages that wait for their key and are being loaded take the room that they will need.
+func TestWhatIsBeingLoadedCounts(t *testing.T) {
+	c := New(Settings{Wait: 10, MaxPending: 2, Ordered: true}, nil, 1, 0)
+	number := deliver(t, c, 1, 1, 0)
+	deliver(t, c, 2, 2, 0)
+	c.Hold(3, 1)
+	require.Equal(t, Done, c.Acked(1, number))
+	sequence, pick := c.Next(0)
+	require.Equal(t, PickHeld, pick)
+	require.Equal(t, uint64(3), sequence)
+	_, pick = c.Next(0)
+	require.Equal(t, PickNone, pick)
+	c.Putback(3)
+	sequence, pick = c.Next(0)
+	require.Equal(t, PickHeld, pick)
+	_, _, ok := c.Loaded(sequence, 1, 0)
+	require.True(t, ok)
+	require.Equal(t, 2, c.Pending())
+	_, _, ok = c.Loaded(sequence, 1, 0)
+	require.False(t, ok)
+}
+
 // TestStrangeEventsAreRefused: events that the state does not allow are damage, not a panic.
 func TestStrangeEventsAreRefused(t *testing.T) {
 	for _, e := range []event{
