@@ -160,3 +160,48 @@ func TestAFullStreamHoldsDeliveries(t *testing.T) {
 	require.Equal(t, []uint64{3, 4}, sequences(more))
 	require.NoError(t, c.Ack(t.Context(), append(tokens(list), tokens(more)...)...))
 }
+
+// TestAWeakLevelLosesAndGoesOn: with SyncInterval a disk that fails costs what was not synced yet, also what was
+// confirmed. The consumer goes on with what is left.
+func TestAWeakLevelLosesAndGoesOn(t *testing.T) {
+	w, _, faults := faultWorld(t, actors.SyncInterval)
+	w.publishMany(4)
+	c := w.consumer(Config{AckWait: 50 * time.Millisecond})
+	require.NoError(t, w.state.Flush(t.Context()))
+	list := w.pull(c, 4)
+	require.NoError(t, c.Ack(t.Context(), tokens(list)...))
+	fail := faults.CountOf(blocktest.OpSync)
+	faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpSync && op.KindIndex == fail {
+			return blocktest.Fault{Err: blocktest.ErrInjected, Forget: true}
+		}
+		return blocktest.Fault{}
+	})
+	require.ErrorIs(t, w.state.Flush(t.Context()), actors.ErrFailed)
+	require.NoError(t, w.state.Ready(t.Context()))
+	w.publish("more") // what it knew is not on the disk, which it learns when it stores
+	handled := map[uint64]bool{}
+	for len(handled) < 5 {
+		again, err := c.Pull(t.Context(), Pull{Batch: 5, Expires: time.Minute})
+		require.NoError(t, err)
+		require.NoError(t, c.Ack(t.Context(), tokens(again)...))
+		for _, d := range again {
+			handled[d.Sequence] = true
+		}
+	}
+	require.Equal(t, uint64(5), w.stats(c).Floor)
+	require.NoError(t, c.Err())
+}
+
+// TestAReadOnlyStream can be consumed, as the state is elsewhere.
+func TestAReadOnlyStream(t *testing.T) {
+	w := newWorld(t)
+	w.publish("a", "b")
+	require.NoError(t, w.source.Stop(t.Context()))
+	w.source = w.open(actors.Config{Name: "WORK", ReadOnly: true})
+	c := w.consumer(Config{})
+	list := w.pull(c, 5)
+	require.Equal(t, []uint64{1, 2}, sequences(list))
+	require.NoError(t, c.Ack(t.Context(), tokens(list)...))
+	require.Zero(t, w.stats(c).Lag)
+}

@@ -64,9 +64,12 @@ func (a *consumerActor) onReloaded(m *reloaded) {
 	case m.err != nil:
 		a.fail(fmt.Errorf("reading the state: %w", m.err))
 		return
-	case m.core == nil || m.refused && m.journal.last != a.journal.last:
+	case m.core == nil || m.refused && m.journal.last > a.journal.last:
 		a.stop(ErrTaken)
 		return
+	case m.refused && m.journal.last < a.journal.last:
+		// At a weak sync level a disk that fails costs what was confirmed last.
+		a.log.Warn("the stream with the state of a consumer has lost the end of it; messages come again")
 	}
 	a.mode, a.failure = running, nil
 	a.core, a.has, a.journal = m.core, m.has, m.journal
