@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/actors/consumer/internal/cursor"
@@ -131,7 +132,7 @@ func (c *Config) Validate() error {
 
 // validFilter reports whether a text is a subject, perhaps with wildcards.
 func validFilter(filter string) bool {
-	if filter == "" || strings.ContainsAny(filter, " \t\r\n\f\x00") {
+	if filter == "" || strings.ContainsAny(filter, " \t\r\n\f\x00") || !utf8.ValidString(filter) {
 		return false
 	}
 	tokens := strings.Split(filter, ".")

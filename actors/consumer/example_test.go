@@ -28,9 +28,8 @@ func begin() *example {
 	if err != nil {
 		log.Fatal(err)
 	}
-	e := &example{dir: dir, system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler)
-	}))}
+	e := &example{dir: dir, system: actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(10*time.Millisecond),
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))}
 	e.orders, e.results = e.open("ORDERS"), e.open("RESULTS")
 	for _, what := range []string{"coffee", "tea", "cake"} {
 		if _, err := e.orders.StoreMsg(context.Background(), "orders."+what, nil, []byte(what)); err != nil {

@@ -168,13 +168,13 @@ func TestAPanicStopsTheConsumer(t *testing.T) {
 // TestConfigIsCheckedAsAWhole: an error lists every problem.
 func TestConfigIsCheckedAsAWhole(t *testing.T) {
 	wrong := Config{
-		Name: "a.b", Start: 99, StartSequence: 1, StartTime: time.Now(), Filters: []string{"a..b", "a.>.b", ""}, OrderPerSubject: 9,
+		Name: "a.b", Start: 99, StartSequence: 1, StartTime: time.Now(), Filters: []string{"a..b", "a.>.b", "", "\xff"}, OrderPerSubject: 9,
 		AckWait: 1, BackOff: []time.Duration{0}, MaxDeliver: -2, MaxAckPending: mostPending + 1, MaxWaiting: -1,
 	}
 	err := wrong.Validate()
 	require.ErrorIs(t, err, ErrConfig)
 	for _, part := range []string{
-		`"a.b"`, "Start 99", "StartSequence", "StartTime", `"a..b"`, `"a.>.b"`, `""`, "OrderPerSubject", "AckWait", "BackOff", "MaxDeliver",
+		`"a.b"`, "Start 99", "StartSequence", "StartTime", `"a..b"`, `"a.>.b"`, `""`, `"\xff"`, "OrderPerSubject", "AckWait", "BackOff", "MaxDeliver",
 		"MaxAckPending", "MaxWaiting",
 	} {
 		require.ErrorContains(t, err, part)
