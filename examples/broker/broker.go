@@ -74,12 +74,13 @@ func (c BrokerConfig) withDefaults() BrokerConfig {
 
 // A Broker is the outside of the broker actor: safe for any number of goroutines.
 type Broker struct {
-	config  BrokerConfig
-	system  *actor.ActorSystem
-	metrics *metrics.Collector // of the stores that are open
-	pid     *actor.PID
-	gone    chan struct{} // closed when the broker actor has ended, and with it all topics
-	ending  *ending
+	config    BrokerConfig
+	system    *actor.ActorSystem
+	metrics   *metrics.Collector // of the stores that are open
+	pid       *actor.PID
+	gone      chan struct{} // closed when the broker actor has ended, and with it all topics
+	ending    *ending
+	consumers *consumers
 }
 
 // An ending collects how the stores of a broker ended.
@@ -115,6 +116,7 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	broker := &Broker{
 		config: config, system: system, metrics: metrics.NewCollector(), gone: make(chan struct{}), ending: &ending{},
 	}
+	broker.consumers = newConsumers(broker)
 	props := actor.PropsFromProducer(func() actor.Actor {
 		return &brokerActor{
 			config: config, system: system, metrics: broker.metrics, gone: broker.gone, ending: broker.ending,
@@ -222,10 +224,11 @@ func (b *Broker) Streams(ctx context.Context) ([]StreamStatus, error) {
 // Stop ends all topics after what they have taken, and waits for it. It returns which of the stores did
 // not stop cleanly, and why. It may be called repeatedly.
 func (b *Broker) Stop(ctx context.Context) error {
+	consumers := b.consumers.stop(ctx)
 	b.system.Root.Send(b.pid, &closeBroker{})
 	select {
 	case <-b.gone:
-		return b.ending.err()
+		return errors.Join(consumers, b.ending.err())
 	case <-ctx.Done():
 		return fmt.Errorf("stopping the broker: %w", ctx.Err())
 	}

@@ -38,7 +38,12 @@ func (b *Broker) Delete(ctx context.Context, name string) error {
 	answers := make(chan error, 1)
 	b.system.Root.Send(b.pid, &deleteRequest{name: name, done: answers})
 	answer, err := await(ctx, b.gone, answers)
-	return errors.Join(err, answer)
+	if err = errors.Join(err, answer); err == nil {
+		if err := b.consumers.forget(ctx, name); err != nil { // they are those of another stream for one that is made anew
+			b.config.Logger.Warn("what consumers of a deleted stream knew is not removed", "stream", name, "error", err)
+		}
+	}
+	return err
 }
 
 func (b *brokerActor) delete(ctx actor.Context, m *deleteRequest) {

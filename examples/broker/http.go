@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seed-d8b58eba/millrace/actors/consumer"
 )
 
 //go:embed page
@@ -46,12 +48,24 @@ func newHandler(broker *Broker, logger *slog.Logger, address net.Addr) (*handler
 		"DELETE /streams/{stream}/messages":            h.removeMessages,
 		"GET /streams/{stream}":                        h.stream,
 		"GET /streams":                                 h.streams,
+		"PUT /consumers/{stream}/{consumer}":           h.putConsumer,
+		"GET /consumers/{stream}/{consumer}":           h.getConsumer,
+		"DELETE /consumers/{stream}/{consumer}":        h.deleteConsumer,
+		"GET /consumers/{stream}":                      h.listConsumers,
+		"POST /consumers/{stream}/{consumer}/pull":     h.pull,
+		"POST /consumers/{stream}/{consumer}/ack":      h.settle(consumer.Ack),
+		"POST /consumers/{stream}/{consumer}/nak":      h.settle(consumer.Nak),
+		"POST /consumers/{stream}/{consumer}/progress": h.settle(consumer.InProgress),
+		"POST /consumers/{stream}/{consumer}/term":     h.settle(consumer.Term),
+		"POST /consumers/{stream}/{consumer}/pause":    h.pauseConsumer,
+		"GET /consumers/{stream}/{consumer}/events":    h.events,
 		"GET /healthz":                                 h.healthz,
 		"GET /readyz":                                  h.readyz,
 		"GET /{$}":                                     asset("page/index.html", "text/html; charset=utf-8"),
 		"GET /page.css":                                asset("page/page.css", "text/css; charset=utf-8"),
 		"GET /page.js":                                 asset("page/page.js", "text/javascript; charset=utf-8"),
 		"GET /text.js":                                 asset("page/text.js", "text/javascript; charset=utf-8"),
+		"GET /consumers.js":                            asset("page/consumers.js", "text/javascript; charset=utf-8"),
 		"GET /metrics": promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 			MaxRequestsInFlight: 4, Timeout: 10 * time.Second,
 		}).ServeHTTP,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/actors/consumer"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -56,6 +57,16 @@ type meaning struct {
 }
 
 var meanings = []meaning{
+	{consumer.ErrNoConsumer, http.StatusNotFound, "there is no such consumer; PUT makes it"},
+	{consumer.ErrDifferent, http.StatusConflict, ""},
+	{consumer.ErrNotPending, http.StatusConflict, ""},
+	{consumer.ErrStale, http.StatusConflict, ""},
+	{consumer.ErrRequest, http.StatusBadRequest, ""},
+	{consumer.ErrConfig, http.StatusBadRequest, ""},
+	{consumer.ErrTooManyPulls, http.StatusTooManyRequests, ""},
+	{errTooManyConsumers, http.StatusInsufficientStorage, ""},
+	{consumer.ErrState, http.StatusInternalServerError, "what the consumer knew cannot be read; DELETE it, and make it anew"},
+	{consumer.ErrStopped, http.StatusServiceUnavailable, "the consumer was changed or has ended, and nothing was done; try again"},
 	{errBadName, http.StatusBadRequest, ""},
 	{actors.ErrBadSubject, http.StatusBadRequest, ""},
 	{actors.ErrBadFilter, http.StatusBadRequest, ""},
@@ -143,7 +154,7 @@ func doubt(err error) string {
 }
 
 // withoutPackages takes out what an error of the library says of itself.
-var withoutPackages = strings.NewReplacer("actors: ", "", "engine: ", "", "msgheader: ", "")
+var withoutPackages = strings.NewReplacer("actors: ", "", "consumer: ", "", "engine: ", "", "msgheader: ", "")
 
 // detail adds the numbers that an error has to the words for its kind. Without words they are the error's own.
 func detail(err error, words string) string {

@@ -57,6 +57,9 @@ func nothingHere(routes *http.ServeMux) http.HandlerFunc {
 // takesMessages reports whether a path that a POST would reach is that of a stream, or of a subject of it: the others,
 // such as /streams/a/messages, look like a subject and are none.
 func takesMessages(path string) bool {
+	if !strings.HasPrefix(path, "/streams/") {
+		return true
+	}
 	stream, subject, more := strings.Cut(strings.TrimPrefix(path, "/streams/"), "/")
 	return !more || validateSubject(stream, strings.ReplaceAll(subject, "/", ".")) == nil
 }

@@ -382,7 +382,7 @@ func TestShutdownDrains(t *testing.T) {
 
 func TestPageLoadsNothingFromElsewhere(t *testing.T) {
 	s := startSite(t, BrokerConfig{})
-	for path, kind := range map[string]string{"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/text.js": "text/javascript"} {
+	for path, kind := range map[string]string{"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/text.js": "text/javascript", "/consumers.js": "text/javascript"} {
 		response, content := s.do("GET", path, "")
 		if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), kind) {
 			t.Errorf("%s: %s %s", path, response.Status, response.Header.Get("Content-Type"))

@@ -276,6 +276,7 @@ async function tick() {
     if (!streams.some((stream) => stream.name === chosen)) chosen = (streams.find((stream) => !stream.refused) ?? streams[0])?.name ?? "";
     showStreams(streams, total);
     await showMessages(streams.find((stream) => stream.name === chosen));
+    await showConsumers(streams.find((stream) => stream.name === chosen));
     put("status", paused ? "Paused" : "Live");
   } catch (error) {
     put("status", error instanceof Refused ? `The broker refuses: ${error.message}` : `The broker does not answer: ${error.message}`);
