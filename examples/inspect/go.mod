@@ -1,6 +1,6 @@
 module github.com/seed-d8b58eba/millrace/examples/inspect
 
-go 1.26.0
+go 1.25.0
 
 replace github.com/seed-d8b58eba/millrace => ../..
 
