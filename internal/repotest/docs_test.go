@@ -197,44 +197,6 @@ func TestEveryPageIsInTheIndex(t *testing.T) {
 	}
 }
 
-// logRow is a row of the table of log messages: its level, and its messages in backticks.
-var (
-	logRow  = regexp.MustCompile(`(?m)^\| (?:DEBUG|INFO|WARN|ERROR) \| ([^|]*) \|`)
-	logText = regexp.MustCompile("`([^`]+)`")
-)
-
-// checkLogTable returns one sentence per message that the table explains and that no source has.
-func checkLogTable(page string, sources []sourceFile) []string {
-	var found []string
-	for _, row := range logRow.FindAllStringSubmatch(page, -1) {
-		for _, message := range logText.FindAllStringSubmatch(row[1], -1) {
-			if !slices.ContainsFunc(sources, func(f sourceFile) bool { return strings.Contains(f.text, strconv.Quote(message[1])) }) {
-				found = append(found, fmt.Sprintf("docs/operations.md: nothing logs %q", message[1]))
-			}
-		}
-	}
-	return found
-}
-
-func TestDocumentedLogMessagesExist(t *testing.T) {
-	var page string
-	var sources []sourceFile
-	for _, file := range readTree(t) {
-		switch {
-		case file.path == "docs/operations.md":
-			page = file.text
-		case inFolder(file.path, "actors") && file.isGo() && !file.isTest():
-			sources = append(sources, file)
-		}
-	}
-	if len(logRow.FindAllString(page, -1)) < 10 {
-		t.Fatal("docs/operations.md has no table of log messages")
-	}
-	for _, finding := range checkLogTable(page, sources) {
-		t.Error(finding)
-	}
-}
-
 func TestDocsChecksFindPlantedViolations(t *testing.T) {
 	known, err := metricNames(sourceFile{path: "metrics/names.go", text: `package metrics
 
@@ -242,10 +204,6 @@ var a, b = gauge("messages", "x", nil), describe("commit_seconds", "y")
 `})
 	if err != nil || !slices.Equal(known, []string{"millrace_messages", "millrace_commit_seconds"}) {
 		t.Fatalf("%q, %v", known, err)
-	}
-	logging := []sourceFile{{path: "actors/a.go", text: `log.Info("opened")`}}
-	if found := checkLogTable("| INFO | `opened`, `closed` | x |\n| name | `other` |\n", logging); len(found) != 1 {
-		t.Errorf("found %q, want the message that nothing logs", found)
 	}
 	there := map[string]string{"README.md": "# Top\n\n## Ten lines, `code`\n", "docs/a.md": "# A\n", "engine": ""}
 	exists := func(name string) bool { _, ok := there[name]; return ok }
