@@ -50,7 +50,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, o BackupOptions) (Backu
 	}
 	info, err := s.backup(ctx, w, o)
 	if err != nil {
-		return BackupInfo{}, fmt.Errorf("actors: backup of %s: %w", s.config.Name, err)
+		return BackupInfo{}, fmt.Errorf("backup of %s: %w", s.config.Name, err)
 	}
 	return info, nil
 }

@@ -26,7 +26,7 @@ type BlockInfo struct {
 }
 
 // errNoMore ends what goes through the blocks, as nobody wants to hear of more.
-var errNoMore = errors.New("actors: no more")
+var errNoMore = errors.New("no more")
 
 // Blocks goes through the blocks of the stream in order, for who wants to see what its files hold: how much of them is
 // live, what is compressed. It reads each block that there is when it is called, once, and verifies its records; what
@@ -45,7 +45,7 @@ func (s *Store) Blocks(ctx context.Context) iter.Seq2[BlockInfo, error] {
 			return err
 		}}
 		if err := v.blocks(); err != nil && !errors.Is(err, errNoMore) {
-			yield(BlockInfo{}, fmt.Errorf("actors: look at the blocks of %s: %w", s.config.Name, err))
+			yield(BlockInfo{}, fmt.Errorf("look at the blocks of %s: %w", s.config.Name, err))
 		}
 	}
 }

@@ -244,5 +244,5 @@ func (w *recoveryWork) failed(err error) any {
 
 var (
 	errPanic      = errors.New("panic")
-	errChildEnded = errors.New("actors: a child ended")
+	errChildEnded = errors.New("a child ended")
 )

@@ -55,11 +55,11 @@ func (s *Store) AddConsumer(c Consumer) (dir string, err error) {
 	case k.ended || s.stopped.Load():
 		return "", ErrStopped
 	case slices.ContainsFunc(k.list, func(other Consumer) bool { return other.ConsumerName() == name }):
-		return "", fmt.Errorf("actors: consumer %s is registered already: %w", name, fs.ErrExist)
+		return "", fmt.Errorf("consumer %s is registered already: %w", name, fs.ErrExist)
 	}
 	dir = filepath.Join(blockio.ConsumersDir(s.dir), name)
 	if err := s.below.MkdirAll(dir); err != nil {
-		return "", fmt.Errorf("actors: consumer %s: %w", name, err)
+		return "", fmt.Errorf("consumer %s: %w", name, err)
 	}
 	k.list = append(k.list, c)
 	return dir, nil
@@ -93,7 +93,7 @@ func (s *Store) Consumers(ctx context.Context) (names []string, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("actors: consumers of %s: %w", s.config.Name, err)
+		return nil, fmt.Errorf("consumers of %s: %w", s.config.Name, err)
 	}
 	for _, e := range entries {
 		if e.IsDir {
@@ -120,7 +120,7 @@ func (s *stream) endConsumers() error {
 	var errs []error
 	for _, c := range list {
 		if err := s.endConsumer(c); err != nil {
-			errs = append(errs, fmt.Errorf("actors: stop consumer %s: %w", c.ConsumerName(), err))
+			errs = append(errs, fmt.Errorf("stop consumer %s: %w", c.ConsumerName(), err))
 		}
 	}
 	return errors.Join(errs...)

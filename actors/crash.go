@@ -20,7 +20,7 @@ import (
 
 // ErrCrashLoop: the store has crashed so often in a row that it does not recover by itself any more. It refuses
 // everything but reads; stop it and open it again. An error that is ErrCrashLoop is ErrFailed, too.
-var ErrCrashLoop = errors.New("actors: the store crashes again and again, and has given up")
+var ErrCrashLoop = errors.New("the store has crashed too often in a row, and has given up; open it again")
 
 const (
 	// mostCrashes is how many crashes in a row are too many.

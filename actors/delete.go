@@ -55,7 +55,7 @@ func Delete(ctx context.Context, dir, name string, o DeleteOptions) error {
 		err = d.remove(ctx, o.Background)
 	}
 	if err != nil {
-		return fmt.Errorf("actors: delete stream %s: %w", name, err)
+		return fmt.Errorf("delete stream %s: %w", name, err)
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (s *stream) deleteStopped(ctx context.Context, background bool) error {
 		err = d.remove(ctx, background)
 	}
 	if err != nil {
-		return fmt.Errorf("actors: delete stream %s: %w", s.config.Name, err)
+		return fmt.Errorf("delete stream %s: %w", s.config.Name, err)
 	}
 	return nil
 }

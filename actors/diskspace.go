@@ -15,7 +15,7 @@ type DiskSpace = blockio.Space
 func (s *Store) DiskSpace() (DiskSpace, error) {
 	space, err := blockio.SpaceOf(s.below, s.config.Dir)
 	if err != nil {
-		return DiskSpace{}, fmt.Errorf("actors: room for %s: %w", s.config.Name, err)
+		return DiskSpace{}, fmt.Errorf("room for %s: %w", s.config.Name, err)
 	}
 	return space, nil
 }

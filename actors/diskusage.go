@@ -32,7 +32,7 @@ func (u DiskUsage) Total() uint64 { return u.Blocks + u.Indexes + u.Other }
 func (s *Store) DiskUsage(ctx context.Context) (DiskUsage, error) {
 	var u DiskUsage
 	if err := s.usage(ctx, s.dir, &u, mostFolders); err != nil {
-		return DiskUsage{}, fmt.Errorf("actors: look at the files of %s: %w", s.config.Name, err)
+		return DiskUsage{}, fmt.Errorf("look at the files of %s: %w", s.config.Name, err)
 	}
 	return u, nil
 }

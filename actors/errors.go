@@ -21,13 +21,13 @@ var (
 	// moment. Nothing was changed.
 	ErrUnreadable = engine.ErrUnreadable
 	// ErrPredicate: refused, filters of Where are for queries alone. Nothing was changed.
-	ErrPredicate = errors.New("actors: a predicate on subjects cannot decide what is changed")
+	ErrPredicate = errors.New("filters of Where are for queries, and cannot decide what is changed")
 	// ErrTooManyResults: there are more results than the caller allowed.
 	ErrTooManyResults = read.ErrTooManyResults
 	// ErrOverloaded: too much work is in flight for an actor that sends by PID.
-	ErrOverloaded = errors.New("actors: too much work in flight")
+	ErrOverloaded = errors.New("too much work is under way; try again later")
 	// ErrUnknownRequest: a message to the PID is no request of a store.
-	ErrUnknownRequest = errors.New("actors: unknown request")
+	ErrUnknownRequest = errors.New("the message is no request that a store knows")
 	// ErrUnsupported: the directory uses a feature that this version cannot
 	// handle. Nothing was changed.
 	ErrUnsupported = disk.ErrUnsupported
@@ -35,11 +35,11 @@ var (
 	// changed.
 	ErrKey = sealed.ErrKey
 	// ErrConfig: the configuration is not valid. The error lists every problem.
-	ErrConfig = errors.New("actors: invalid configuration")
+	ErrConfig = errors.New("invalid configuration")
 	// ErrBadTime: the time of a raw message is not one that the format can hold: it
 	// lies before 1677-09-21 or after 2262-04-11, or is the very nanosecond of
 	// 1754 that stands for no time. Nothing was changed.
-	ErrBadTime = errors.New("actors: time out of range")
+	ErrBadTime = errors.New("the time is out of range")
 	// ErrBadHeader: a header name or value that a header block cannot hold, or a value that a header
 	// which means something to the stream cannot have.
 	ErrBadHeader = engine.ErrBadHeader

@@ -13,5 +13,5 @@ func ExampleStore_Ready() {
 	fmt.Println(store.Ready(context.Background()))
 	// Output:
 	// <nil>
-	// engine: stopped
+	// the store is stopped
 }

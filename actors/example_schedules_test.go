@@ -35,5 +35,5 @@ func ExampleConfig_schedules() {
 	fmt.Println("the schedule:", err)
 	// Output:
 	// orders.remind: is order 4711 paid?
-	// the schedule: engine: message not found: no subject matches
+	// the schedule: there is no such message: no subject matches
 }

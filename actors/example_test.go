@@ -96,7 +96,7 @@ func ExampleStore_StoreMsg() {
 	fmt.Println(m.Sequence, m.Subject, h.Get("Content-Type"), string(m.Payload))
 	// Output:
 	// <nil>
-	// engine: sequence mismatch: expected last sequence 1, stream has 2
+	// the sequence does not fit: expected last sequence 1, and the stream has 2
 	// 1 orders.new text/plain one coffee
 }
 

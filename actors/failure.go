@@ -76,7 +76,7 @@ func (a *storeActor) failed(err error) {
 	f.proof.wanted = false
 	// The wait is reset when a commit succeeds after the proof; until then it goes on from where it was.
 	f.wait = max(f.wait, a.config.RetryMin)
-	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", err)
+	a.log.Error("storage failed; reads go on, writes are refused until it has recovered", "error", engine.CauseOf(err))
 }
 
 // maybeRecover plans the next attempt to recover, once no work of the failed engine is out any more.

@@ -152,11 +152,11 @@ func (o *op) abandon(ctx context.Context) error {
 		switch o.state.Load() {
 		case opQueued:
 			if o.state.CompareAndSwap(opQueued, opAbandoned) {
-				return fmt.Errorf("actors: nothing was changed: %w", context.Cause(ctx))
+				return fmt.Errorf("nothing was changed: %w", context.Cause(ctx))
 			}
 		case opStaged:
 			if o.state.CompareAndSwap(opStaged, opAbandoned) {
-				return fmt.Errorf("actors: the context ended: %w: %w", ErrOutcomeUnknown, context.Cause(ctx))
+				return fmt.Errorf("the context ended: %w: %w", ErrOutcomeUnknown, context.Cause(ctx))
 			}
 		case opDone:
 			return nil

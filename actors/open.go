@@ -46,7 +46,7 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 	config = config.withDefaults()
 	a, err := open(ctx, system, config)
 	if err != nil {
-		return nil, fmt.Errorf("actors: open stream %s: %w", config.Name, blockio.NameCause(err))
+		return nil, fmt.Errorf("open stream %s: %w", config.Name, blockio.NameCause(err))
 	}
 	s := a.stream
 	s.repeats.begin()

@@ -82,7 +82,7 @@ func (p *Pipeline) handOver(ctx context.Context, subject string, header Header, 
 			// Wait until half of the window is free: to wake up for each message would cost more than
 			// the message.
 			if err = p.await(ctx, index-uint64(len(p.ring)/2)); err != nil {
-				err = fmt.Errorf("actors: nothing was changed: %w", err)
+				err = fmt.Errorf("nothing was changed: %w", err)
 			}
 		}
 		if err != nil {

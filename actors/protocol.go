@@ -64,7 +64,7 @@ func unknown(message any) *UnknownReply {
 // nilRequest stands for a nil pointer. It holds an empty request of its type.
 type nilRequest struct{ request any }
 
-var errNilRequest = errors.New("actors: the request is nil")
+var errNilRequest = errors.New("the request is nil")
 
 // unwrap takes a message out of its envelope.
 func unwrap(message any) (request any, sender *actor.PID) {

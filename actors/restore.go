@@ -80,7 +80,7 @@ func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (Re
 		Bases: o.Bases,
 	})
 	if err != nil {
-		return RestoreInfo{}, fmt.Errorf("actors: restore a stream: %w", blockio.NameCause(err))
+		return RestoreInfo{}, fmt.Errorf("restore a stream: %w", blockio.NameCause(err))
 	}
 	return RestoreInfo{Name: c.Stream, Blocks: c.Blocks, Consumers: c.Consumers, Bytes: c.Unpacked, Messages: c.Messages}, nil
 }
@@ -90,7 +90,7 @@ func Restore(ctx context.Context, dir string, r io.Reader, o RestoreOptions) (Re
 func CatalogOf(ctx context.Context, r io.Reader) (SnapshotCatalog, error) {
 	c, err := archive.ReadCatalog(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("actors: catalog of a snapshot: %w", err)
+		return nil, fmt.Errorf("catalog of a snapshot: %w", err)
 	}
 	return c, nil
 }

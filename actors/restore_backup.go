@@ -65,7 +65,7 @@ func RestoreBackup(ctx context.Context, system *actor.ActorSystem, config Config
 	config.ReadOnly, config.Sync, config.NoRecovery = false, SyncNever, true
 	info, err := restoreBackup(ctx, system, config.withDefaults(), r, o)
 	if err != nil {
-		return RestoreBackupInfo{}, fmt.Errorf("actors: restore the backup of %s: %w", config.Name, err)
+		return RestoreBackupInfo{}, fmt.Errorf("restore the backup of %s: %w", config.Name, err)
 	}
 	return info, nil
 }

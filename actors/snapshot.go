@@ -16,7 +16,7 @@ import (
 // ErrSnapshotStale: the stream has changed so that a snapshot could not be completed: it was truncated, it has
 // recovered from a failure, a message was erased, or more blocks were removed at once than are kept open for it.
 // Take another one.
-var ErrSnapshotStale = errors.New("actors: the stream changed under the snapshot")
+var ErrSnapshotStale = errors.New("the stream has changed under the snapshot; take another one")
 
 type (
 	// SnapshotOptions say how a snapshot is taken. Zero is usable.
@@ -75,7 +75,7 @@ func (s *Store) Snapshot(ctx context.Context, w io.Writer, o SnapshotOptions) (S
 	}
 	info, err := s.snapshot(ctx, w, o)
 	if err != nil {
-		return SnapshotInfo{}, fmt.Errorf("actors: snapshot of %s: %w", s.config.Name, err)
+		return SnapshotInfo{}, fmt.Errorf("snapshot of %s: %w", s.config.Name, err)
 	}
 	return info, nil
 }

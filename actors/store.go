@@ -40,14 +40,14 @@ func (s *Store) Stop(ctx context.Context) error {
 		_, err := o.wait(ctx)
 		if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
 			s.system.Root.Stop(s.pid)
-			early = fmt.Errorf("actors: stopped before all was done: %w", cause)
+			early = fmt.Errorf("stopped before all was done: %w", cause)
 		}
 	} else { // it is stopping already
 		s.credits.Release(0)
 		o.recycle()
 	}
 	if !s.awaitEnd(ctx) {
-		return fmt.Errorf("actors: I/O is still under way, the directory is locked until it ends: %w", context.Cause(ctx))
+		return fmt.Errorf("I/O is still under way, the directory is locked until it ends: %w", context.Cause(ctx))
 	}
 	return errors.Join(early, s.final)
 }

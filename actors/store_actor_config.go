@@ -170,7 +170,7 @@ func (a *storeActor) onMetaDone(m *metaDone) {
 		if u.joined {
 			a.engine.Step(nil, &engine.SetLimits{Limits: a.limits})
 		}
-		a.endUpdate(fmt.Errorf("actors: cannot store the configuration: %w", m.err))
+		a.endUpdate(fmt.Errorf("cannot store the configuration: %w", m.err))
 	default:
 		// Nobody knows which one the next Open finds. Until there is a new one, nothing goes that could be back then.
 		a.log.Error("cannot store the configuration; the old one may be in force at the next open or the new one", "error", m.err)

@@ -132,7 +132,7 @@ func (s *Store) LoadLastMsgInto(ctx context.Context, into *MessageBuffer, filter
 func (s *Store) SubjectForSeq(ctx context.Context, sequence uint64) (string, error) {
 	m, err := s.LoadMsg(ctx, sequence)
 	if err == nil && sequence == 0 || errors.Is(err, ErrEOF) {
-		return "", fmt.Errorf("%w: %d", ErrNotFound, sequence)
+		return "", fmt.Errorf("%w: sequence %d", ErrNotFound, sequence)
 	}
 	return m.Subject, err
 }

@@ -50,7 +50,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return ErrStopped
 	case <-ctx.Done():
 		m.left.Store(true)
-		return fmt.Errorf("actors: the store is not ready yet: %w", context.Cause(ctx))
+		return fmt.Errorf("the store is not ready yet: %w", context.Cause(ctx))
 	}
 }
 

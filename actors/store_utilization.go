@@ -29,7 +29,7 @@ func (s *Store) Utilization(ctx context.Context) (total, reported uint64, err er
 	}
 	list, err := s.newFiles().Blocks.List()
 	if err != nil {
-		return 0, 0, fmt.Errorf("actors: utilization of %s: %w", s.config.Name, err)
+		return 0, 0, fmt.Errorf("utilization of %s: %w", s.config.Name, err)
 	}
 	for _, b := range list {
 		if b.ID == end.at.Block {

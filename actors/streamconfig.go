@@ -22,7 +22,7 @@ func (s *Store) StreamConfig() ([]byte, error) { return s.shownMeta.Load().Bytes
 func ReadStreamConfig(config Config) ([]byte, error) {
 	_, meta, err := readClosed(config)
 	if err != nil {
-		return nil, fmt.Errorf("actors: read the configuration of %s: %w", config.Name, err)
+		return nil, fmt.Errorf("read the configuration of %s: %w", config.Name, err)
 	}
 	return meta.Bytes()
 }
@@ -34,7 +34,7 @@ func ReadStreamConfig(config Config) ([]byte, error) {
 func WriteStreamConfig(config Config) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("actors: write the configuration of %s: %w", config.Name, blockio.NameCause(err))
+			err = fmt.Errorf("write the configuration of %s: %w", config.Name, blockio.NameCause(err))
 		}
 	}()
 	if config.StreamConfig == nil {

@@ -46,7 +46,7 @@ type (
 func (s *Store) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, error) {
 	v := &verification{store: s, options: o, ctx: ctx}
 	if err := v.run(); err != nil {
-		return v.report, fmt.Errorf("actors: verify %s: %w", s.config.Name, err)
+		return v.report, fmt.Errorf("verify %s: %w", s.config.Name, err)
 	}
 	return v.report, nil
 }

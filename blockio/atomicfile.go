@@ -21,13 +21,13 @@ func ReplaceFile(fsys FS, name string, data []byte) error {
 			if err = fsys.SyncDir(filepath.Dir(name)); err == nil {
 				return nil
 			}
-			return fmt.Errorf("blockio: replace %s: %w", name, err)
+			return fmt.Errorf("replace %s: %w", name, err)
 		}
 	}
 	if rmErr := fsys.Remove(tmp); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
 		err = errors.Join(err, rmErr)
 	}
-	return fmt.Errorf("blockio: replace %s: %w", name, err)
+	return fmt.Errorf("replace %s: %w", name, err)
 }
 
 // writeFile makes a file with the given content and syncs it.

@@ -26,7 +26,7 @@ func (b *Blocks) removeBeside(ids ...uint32) error {
 	}
 	if removed {
 		if err := b.fs.SyncDir(b.Dir()); err != nil {
-			errs = append(errs, fmt.Errorf("blockio: remove what is beside blocks of %s: %w", b.stream, err))
+			errs = append(errs, fmt.Errorf("remove what is beside blocks of %s: %w", b.stream, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -60,7 +60,7 @@ func (b *Blocks) clearAround(id uint32, derived []string) error {
 func (b *Blocks) RemoveOrphans(keep func(id uint32) bool) (removed int, err error) {
 	entries, err := b.fs.ReadDir(b.Dir())
 	if err != nil {
-		return 0, fmt.Errorf("blockio: list %s: %w", b.Dir(), err)
+		return 0, fmt.Errorf("list %s: %w", b.Dir(), err)
 	}
 	there := make(map[string]bool)
 	for _, entry := range entries {
@@ -73,7 +73,7 @@ func (b *Blocks) RemoveOrphans(keep func(id uint32) bool) (removed int, err erro
 			continue
 		}
 		if err := b.fs.Remove(filepath.Join(b.Dir(), entry.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return removed, fmt.Errorf("blockio: remove %s: %w", entry.Name, err)
+			return removed, fmt.Errorf("remove %s: %w", entry.Name, err)
 		}
 		removed++
 	}
@@ -105,7 +105,7 @@ func (b *Blocks) isOrphan(name string, there map[string]bool, keep func(id uint3
 func (b *Blocks) BlocksDescribed(ending string) (ids []uint32, err error) {
 	entries, err := b.fs.ReadDir(b.Dir())
 	if err != nil {
-		return nil, fmt.Errorf("blockio: list %s: %w", b.Dir(), err)
+		return nil, fmt.Errorf("list %s: %w", b.Dir(), err)
 	}
 	there := make(map[uint32]bool)
 	for _, entry := range entries {
@@ -134,7 +134,7 @@ func (b *Blocks) RemoveDerived(names ...string) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("blockio: remove %s of %s: %w", name, b.stream, err)
+			return fmt.Errorf("remove %s of %s: %w", name, b.stream, err)
 		}
 		removed = true
 	}
@@ -142,7 +142,7 @@ func (b *Blocks) RemoveDerived(names ...string) error {
 		return nil
 	}
 	if err := b.syncDir(); err != nil {
-		return fmt.Errorf("blockio: remove derived files of %s: %w", b.stream, err)
+		return fmt.Errorf("remove derived files of %s: %w", b.stream, err)
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (b *Block) ReadAll(buf []byte) ([]byte, error) {
 	}
 	data, err := readBlock(b.file, b.codec, b.path, b.stat.Size, buf)
 	if err == nil && int64(len(data)) < b.stat.Size {
-		err = fmt.Errorf("blockio: read %s: %d of %d bytes: %w", b.path, len(data), b.stat.Size, io.ErrUnexpectedEOF)
+		err = fmt.Errorf("read %s: %d of %d bytes: %w", b.path, len(data), b.stat.Size, io.ErrUnexpectedEOF)
 	}
 	return data, err
 }

@@ -117,7 +117,7 @@ func (b *Blocks) Path(id uint32) string { return BlockPath(b.dir, id) }
 func (b *Blocks) List() ([]BlockInfo, error) {
 	entries, err := b.fs.ReadDir(b.Dir())
 	if err != nil {
-		return nil, fmt.Errorf("blockio: list blocks of %s: %w", b.stream, err)
+		return nil, fmt.Errorf("list blocks of %s: %w", b.stream, err)
 	}
 	var blocks []BlockInfo
 	for _, entry := range entries {
@@ -184,7 +184,7 @@ func (b *Blocks) wrap(what string, id uint32, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("blockio: %s block %d of %s: %w", what, id, b.stream, err)
+	return fmt.Errorf("%s block %d of %s: %w", what, id, b.stream, err)
 }
 
 // Create makes a new, empty block and keeps it open for appending. On return
@@ -413,7 +413,7 @@ func (b *Blocks) Remove(ids ...uint32) error {
 	}
 	if removed {
 		if err := b.syncDir(); err != nil {
-			errs = append(errs, fmt.Errorf("blockio: remove blocks of %s: %w", b.stream, err))
+			errs = append(errs, fmt.Errorf("remove blocks of %s: %w", b.stream, err))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -4,7 +4,7 @@ import "errors"
 
 // ErrChanged: somebody else has changed a file of a stream that is open here. Which one, and what is different, is
 // in the ChangedError.
-var ErrChanged = errors.New("blockio: changed by somebody else")
+var ErrChanged = errors.New("the files were changed by somebody else")
 
 // A ChangedError says what somebody else has changed. errors.Is(err, ErrChanged) is true.
 type ChangedError struct {
@@ -14,7 +14,7 @@ type ChangedError struct {
 
 // Error implements error.
 func (e *ChangedError) Error() string {
-	return "blockio: changed by somebody else: " + e.Path + ": " + e.What
+	return "somebody else has changed " + e.Path + ": " + e.What
 }
 
 // Unwrap returns ErrChanged.

@@ -43,7 +43,7 @@ const (
 const s2StreamStart = "\xff\x06\x00\x00S2sTwO"
 
 // errChunk: a chunk of a compressed block is not what it should be. Its data reads as bytes of no record.
-var errChunk = errors.New("blockio: damaged chunk of a compressed block")
+var errChunk = errors.New("damaged chunk of a compressed block")
 
 // appendChunk appends a chunk with data, at most CompressedChunk bytes, and returns what its length says.
 func appendChunk(out, data, scratch []byte) ([]byte, uint16) {

@@ -73,7 +73,7 @@ func (b *Blocks) ReadEndProof() (EndProof, bool, error) {
 		return EndProof{}, false, nil
 	}
 	if err != nil {
-		return EndProof{}, false, fmt.Errorf("blockio: read %s: %w", name, err)
+		return EndProof{}, false, fmt.Errorf("read %s: %w", name, err)
 	}
 	p, ok := decodeEndProof(data)
 	return p, ok, nil

@@ -47,7 +47,7 @@ func (b *Blocks) EraseAside(sequence uint64, random io.Reader) (records int, err
 		errs = append(errs, b.fs.SyncDir(dir)) // one that was removed before may come back
 	}
 	if err = errors.Join(append(errs, err)...); err != nil {
-		return records, fmt.Errorf("blockio: erase in what was set aside of %s: %w", b.stream, err)
+		return records, fmt.Errorf("erase in what was set aside of %s: %w", b.stream, err)
 	}
 	return records, nil
 }

@@ -3,6 +3,7 @@ package blockio
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 )
 
 // Sentinels. Every error of this package is, or wraps, one of these or an
@@ -10,7 +11,7 @@ import (
 var (
 	// ErrCorrupt: bytes on disk do not say what they must. What and where is
 	// in the CorruptionError around it, when the place is known.
-	ErrCorrupt = errors.New("blockio: corrupt")
+	ErrCorrupt = errors.New("damaged")
 
 	// ErrShort: the buffer ends before the record that starts in it. It wraps
 	// ErrCorrupt: whether that is a torn tail or damage is for the scan to say.
@@ -18,65 +19,65 @@ var (
 
 	// ErrTooLarge: a subject or a record is over a limit of the format.
 	// Nothing was written. The details are in the SizeError.
-	ErrTooLarge = errors.New("blockio: too large")
+	ErrTooLarge = errors.New("too large")
 
 	// ErrLocked: somebody else holds the lock. Who is in the LockedError.
-	ErrLocked = errors.New("blockio: locked")
+	ErrLocked = errors.New("the directory is in use")
 
 	// ErrOffset: an append or a seal named another end of the block than the
 	// one this process knows. Nothing was written.
-	ErrOffset = errors.New("blockio: unexpected offset")
+	ErrOffset = errors.New("unexpected offset")
 
 	// ErrNotOpen: the block has no write handle; Create or OpenTail it first.
-	ErrNotOpen = errors.New("blockio: block is not open for writing")
+	ErrNotOpen = errors.New("block is not open for writing")
 
 	// ErrOpen: the block is open for writing, and is to be sealed first.
-	ErrOpen = errors.New("blockio: block is open for writing")
+	ErrOpen = errors.New("block is open for writing")
 
 	// ErrBroken: an earlier write or sync of this block failed, so what the
 	// file holds is unknown. Only recovery (Truncate, OpenTail) ends it. After a
 	// failed sync of their directory it is of all blocks, and a new Blocks ends it.
-	ErrBroken = errors.New("blockio: block failed before")
+	ErrBroken = errors.New("block failed before")
 
 	// ErrBlockID: the number is none that a block can have, see MaxBlockID.
-	ErrBlockID = errors.New("blockio: block number out of range")
+	ErrBlockID = errors.New("block number out of range")
 
 	// ErrNotRegular: the name is that of something else than a file, such as a
 	// directory, a pipe or a device. It was not read or written.
-	ErrNotRegular = errors.New("blockio: not a regular file")
+	ErrNotRegular = errors.New("not a regular file")
 
 	// ErrSync: a sync of a block or of the directory of the blocks failed. The system
 	// may take for clean what it could not write: it reads back, no later sync writes
 	// it or tells of it, and a loss of power takes it. Only what an earlier sync
 	// covered is safe.
-	ErrSync = errors.New("blockio: sync failed")
+	ErrSync = errors.New("sync failed")
 
 	// ErrMapped: memory that a file is mapped to cannot be read: the file was
 	// truncated, or its disk fails.
-	ErrMapped = errors.New("blockio: mapped file cannot be read")
+	ErrMapped = errors.New("mapped file cannot be read")
 
 	// ErrCompressed: the file of a block is compressed in a way that nobody here knows, or
 	// is compressed and to be written to.
-	ErrCompressed = errors.New("blockio: compressed")
+	ErrCompressed = errors.New("compressed")
 
 	// ErrSuperseded: the block was asked for as an earlier generation of its stream
 	// knew it, before files were cut or replaced. Take a new snapshot of the stream,
 	// and ask again.
-	ErrSuperseded = errors.New("blockio: superseded")
+	ErrSuperseded = errors.New("superseded")
 
 	// ErrPanic: another goroutine panicked while it opened or described the block that
 	// this one waited for.
-	ErrPanic = errors.New("blockio: panic while a block was made ready")
+	ErrPanic = errors.New("panic while a block was made ready")
 
 	// ErrEncrypted: the file can be read only with the stream's key.
-	ErrEncrypted = errors.New("blockio: encrypted")
+	ErrEncrypted = errors.New("encrypted")
 
 	// ErrMetaLost: meta.inf, which has the configuration of a stream, is missing
 	// although there are blocks, or it is not what was written. It wraps ErrCorrupt.
 	ErrMetaLost = fmt.Errorf("%w: the stream's configuration is lost", ErrCorrupt)
 
 	// ErrName: the stream's meta file names another stream than its directory.
-	ErrName = errors.New("blockio: stream name differs from its directory")
+	ErrName = errors.New("the configuration is that of a stream with another name")
 )
 
 // ErrSector: the disk cannot read a sector of what was asked for, although it can read
@@ -100,7 +101,7 @@ type reasonError struct{ text string }
 
 func reason(text string) error { return &reasonError{text} }
 
-func (e *reasonError) Error() string { return "blockio: " + e.text }
+func (e *reasonError) Error() string { return e.text }
 
 func (e *reasonError) Unwrap() error { return ErrCorrupt }
 
@@ -113,7 +114,7 @@ func reasonText(err error) string {
 	case errors.Is(err, ErrShort):
 		return "record is cut short"
 	default:
-		return "corrupt"
+		return "damaged"
 	}
 }
 
@@ -131,17 +132,14 @@ type CorruptionError struct {
 
 // Error implements error.
 func (e *CorruptionError) Error() string {
-	if e.Block == 0 {
-		return fmt.Sprintf("blockio: corrupt: %s: offset %d: %s", e.Path, e.Offset, e.Reason)
-	}
-	if e.Sequence == 0 {
-		return fmt.Sprintf("blockio: corrupt: %s: block %d: offset %d: %s", e.Path, e.Block, e.Offset, e.Reason)
+	if e.Block == 0 || e.Sequence == 0 {
+		return fmt.Sprintf("%s is damaged at byte %d: %s", e.Path, e.Offset, e.Reason)
 	}
 	sequences := fmt.Sprintf("sequence %d", e.Sequence)
 	if e.Last > e.Sequence {
 		sequences = fmt.Sprintf("sequences %d to %d", e.Sequence, e.Last)
 	}
-	return fmt.Sprintf("blockio: corrupt: %s: block %d: offset %d: %s: %s", e.Path, e.Block, e.Offset, sequences, e.Reason)
+	return fmt.Sprintf("%s is damaged at byte %d, with %s: %s", e.Path, e.Offset, sequences, e.Reason)
 }
 
 // Unwrap returns the cause.
@@ -160,7 +158,7 @@ type SizeError struct {
 
 // Error implements error.
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("blockio: too large: %s of %d bytes, limit %d", e.What, e.Size, e.Limit)
+	return fmt.Sprintf("%s of %d bytes is too large, at most %d", e.What, e.Size, e.Limit)
 }
 
 // Unwrap returns ErrTooLarge.
@@ -175,9 +173,9 @@ type LockedError struct {
 // Error implements error.
 func (e *LockedError) Error() string {
 	if e.Holder == "" {
-		return "blockio: locked: " + e.Path + ": by another process"
+		return filepath.Dir(e.Path) + " is in use by another process"
 	}
-	return "blockio: locked: " + e.Path + ": held by " + e.Holder
+	return filepath.Dir(e.Path) + " is in use, held by " + e.Holder
 }
 
 // Unwrap returns ErrLocked.

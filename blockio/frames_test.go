@@ -312,7 +312,7 @@ func TestDamageSaysWhere(t *testing.T) {
 	b := newTestBlock(11).frame(10).frame(20).frame(30)
 	b.data[b.starts[1]+30]++
 	scan, _ := b.scan(b.data, true)
-	require.EqualError(t, scan.Damage[0], "blockio: corrupt: 9.blk: block 9: offset 45: sequence 2: checksum mismatch")
+	require.EqualError(t, scan.Damage[0], "9.blk is damaged at byte 45, with sequence 2: checksum mismatch")
 	require.ErrorIs(t, scan.Damage[0], ErrCorrupt)
 	require.NotContains(t, scan.Damage[0].Error(), "sub.")
 }

@@ -27,10 +27,10 @@ func hidden(dir string) string {
 // stream is gone, and may be back after a loss of power.
 func HideStream(fsys FS, dir string) error {
 	if err := fsys.Rename(dir, hidden(dir)); err != nil {
-		return fmt.Errorf("blockio: hide %s: %w", dir, err)
+		return fmt.Errorf("hide %s: %w", dir, err)
 	}
 	if err := SyncDir(fsys, filepath.Dir(dir)); err != nil {
-		return fmt.Errorf("blockio: hide %s: %w", dir, err)
+		return fmt.Errorf("hide %s: %w", dir, err)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func RemoveHidden(fsys FS, dir string, more func() error) (found bool, err error
 	case errors.Is(err, fs.ErrNotExist):
 		return found, nil // somebody else has removed it
 	case err != nil:
-		return found, fmt.Errorf("blockio: remove %s: %w", dir, err)
+		return found, fmt.Errorf("remove %s: %w", dir, err)
 	}
 	return found, nil
 }
@@ -87,7 +87,7 @@ func NotEmpty(err error) bool {
 }
 
 // ErrNoStream: the directory is not that of a stream.
-var ErrNoStream = errors.New("blockio: not the directory of a stream")
+var ErrNoStream = errors.New("this is not the directory of a stream")
 
 // ofStreams are the names in the directory of a stream, of ours and of nats-server.
 var ofStreams = []string{
@@ -100,7 +100,7 @@ var ofStreams = []string{
 func CheckStream(fsys FS, dir string) error {
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("blockio: look at %s: %w", dir, err)
+		return fmt.Errorf("look at %s: %w", dir, err)
 	}
 	if _, err := ReadMeta(fsys, dir, filepath.Base(dir)); err == nil {
 		return nil
@@ -117,7 +117,7 @@ func CheckStream(fsys FS, dir string) error {
 	}
 	entries, err = fsys.ReadDir(BlocksDir(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("blockio: look at %s: %w", dir, err)
+		return fmt.Errorf("look at %s: %w", dir, err)
 	}
 	for _, e := range entries {
 		if _, block := blockID(e.Name); block && !e.IsDir {

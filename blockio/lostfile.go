@@ -114,7 +114,7 @@ func (b *Blocks) ReadLost() ([]LostRange, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("blockio: read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	ranges, _ := decodeLost(data)
 	return ranges, nil

@@ -93,7 +93,7 @@ func WriteMeta(fsys FS, dir, stream string, m *StreamMeta) error {
 	}
 	data, err := m.encode()
 	if err != nil {
-		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
+		return fmt.Errorf("write meta of %s: %w", stream, err)
 	}
 	seal := func(plain []byte) ([]byte, error) { return plain, nil }
 	if s, ok := SealerOf(fsys); ok {
@@ -109,12 +109,12 @@ func WriteMetaBytes(fsys FS, dir, stream string, plain []byte, seal func(plain [
 		err = writeNextSum(fsys, dir, MetaSum(stream, data))
 	}
 	if err != nil {
-		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
+		return fmt.Errorf("write meta of %s: %w", stream, err)
 	}
 	name := filepath.Join(dir, metaFile)
 	_, readErr := readFile(fsys, name, maxMetaSize, nil)
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) && !errors.Is(readErr, ErrTooLarge) && Unreadable(readErr) == nil {
-		return fmt.Errorf("blockio: write meta of %s: %w", stream, readErr)
+		return fmt.Errorf("write meta of %s: %w", stream, readErr)
 	}
 	if err = ReplaceFile(fsys, name, data); err != nil {
 		if errors.Is(readErr, fs.ErrNotExist) {
@@ -152,7 +152,7 @@ func putNextSum(fsys FS, dir, stream string) error {
 		err = fsys.SyncDir(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("blockio: write meta of %s: %w", stream, err)
+		return fmt.Errorf("write meta of %s: %w", stream, err)
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 	var features DirectoryFeatures
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {
-		return features, fmt.Errorf("blockio: look at %s: %w", dir, err)
+		return features, fmt.Errorf("look at %s: %w", dir, err)
 	}
 	for _, entry := range entries {
 		switch entry.Name {
@@ -198,7 +198,7 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 	}
 	entries, err = fsys.ReadDir(filepath.Join(dir, blocksDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return features, fmt.Errorf("blockio: look at %s: %w", dir, err)
+		return features, fmt.Errorf("look at %s: %w", dir, err)
 	}
 	for _, entry := range entries {
 		if stem, _, found := strings.Cut(entry.Name, "."); found && !entry.IsDir {

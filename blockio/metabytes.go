@@ -17,7 +17,7 @@ const MaxMetaSize = maxMetaSize
 func (m *StreamMeta) Bytes() ([]byte, error) {
 	data, err := m.encode()
 	if err != nil {
-		return nil, fmt.Errorf("blockio: encode meta of %s: %w", m.Name, err)
+		return nil, fmt.Errorf("encode meta of %s: %w", m.Name, err)
 	}
 	return data, nil
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // ErrNoSpace: the disk is full, or what its owner may use of it is used up.
-var ErrNoSpace = errors.New("blockio: no space left")
+var ErrNoSpace = errors.New("the disk is full")
 
 // NameCause returns an error that is also ErrNoSpace, if it comes from the system for that reason. It keeps what the
 // error wraps. Every file system below a store reports it in its own way; a caller wants to ask once.

@@ -152,7 +152,7 @@ func (f *osFile) Stat() (FileStat, error) {
 
 // lockError wraps what went wrong with a lock file, other than its being held.
 func lockError(name string, err error) error {
-	return fmt.Errorf("blockio: lock %s: %w", name, err)
+	return fmt.Errorf("lock %s: %w", name, err)
 }
 
 // holderLimit bounds what is read of a lock file: it is somebody else's text.

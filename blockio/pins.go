@@ -78,7 +78,7 @@ func (p *Pin) Kept(ref BlockRef) (*Block, error) {
 	defer p.source.cache.mu.Unlock()
 	b := p.kept[ref.ID]
 	if b == nil {
-		return nil, fmt.Errorf("blockio: block %d was not kept: %w", ref.ID, fs.ErrNotExist)
+		return nil, fmt.Errorf("block %d was not kept: %w", ref.ID, fs.ErrNotExist)
 	}
 	if of := b.key.ref.Generation; of > ref.Generation {
 		return nil, fmt.Errorf("%w: block %d is kept as of generation %d, not %d", ErrSuperseded, ref.ID, of, ref.Generation)

@@ -45,9 +45,9 @@ type UnreadableError struct {
 func (e *UnreadableError) Error() string {
 	first := e.Sectors[0]
 	if n := len(e.Sectors); n > 1 {
-		return fmt.Sprintf("blockio: %s: %d stretches cannot be read, the first at %d to %d: %v", e.Path, n, first.From, first.To, e.Err)
+		return fmt.Sprintf("%s: %d stretches cannot be read, the first at %d to %d: %v", e.Path, n, first.From, first.To, e.Err)
 	}
-	return fmt.Sprintf("blockio: %s: bytes %d to %d cannot be read: %v", e.Path, first.From, first.To, e.Err)
+	return fmt.Sprintf("%s: bytes %d to %d cannot be read: %v", e.Path, first.From, first.To, e.Err)
 }
 
 // Unwrap returns the error of the disk.
@@ -104,7 +104,7 @@ func readAround(file io.ReaderAt, path string, p []byte, offset int64) (int, err
 			return r.done(path)
 		}
 		if r.lost > mostUnreadable {
-			return r.at, fmt.Errorf("blockio: %s: more than %d bytes cannot be read: %w", path, mostUnreadable, r.first)
+			return r.at, fmt.Errorf("%s: more than %d bytes cannot be read: %w", path, mostUnreadable, r.first)
 		}
 	}
 	return r.done(path)

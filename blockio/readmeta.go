@@ -70,7 +70,7 @@ func (m *metaFiles) proof(stream string) proof {
 func ReadMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
 	m, err := readMeta(fsys, dir, stream)
 	if err != nil {
-		return nil, fmt.Errorf("blockio: read meta of %s: %w", stream, err)
+		return nil, fmt.Errorf("read meta of %s: %w", stream, err)
 	}
 	return m, nil
 }
@@ -136,7 +136,7 @@ func metaLost(path, reason string) error {
 func FinishMeta(fsys FS, dir, stream string) (renewed bool, err error) {
 	renewed, err = finishMeta(fsys, dir, stream)
 	if err != nil {
-		return false, fmt.Errorf("blockio: finish meta of %s: %w", stream, err)
+		return false, fmt.Errorf("finish meta of %s: %w", stream, err)
 	}
 	return renewed, nil
 }

@@ -15,7 +15,7 @@ const mostOldFiles = 64
 
 // errReplaced is the error for a file that was replaced while it was being opened: the
 // lease begins again.
-var errReplaced = errors.New("blockio: replaced")
+var errReplaced = errors.New("replaced")
 
 // A replacedFile is what is known of a block whose file was replaced.
 type replacedFile struct {

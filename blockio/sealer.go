@@ -101,7 +101,7 @@ func (b *Blocks) removeKeys(ids []uint32, synced bool) error {
 	var errs []error
 	if !synced { // an earlier attempt may have removed the blocks, and failed then
 		if err := b.syncDir(); err != nil {
-			return fmt.Errorf("blockio: remove keys of %s: %w", b.stream, err)
+			return fmt.Errorf("remove keys of %s: %w", b.stream, err)
 		}
 	}
 	for _, id := range ids {

@@ -59,7 +59,7 @@ func (p serverPurge) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("blockio: finish the purge of a nats-server in %s: %w", p.dir, err)
+	return fmt.Errorf("finish the purge of a nats-server in %s: %w", p.dir, err)
 }
 
 func (p serverPurge) path(name string) string { return filepath.Join(p.dir, name) }

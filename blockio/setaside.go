@@ -89,7 +89,7 @@ func SetAsideMeta(fsys FS, dir string) error {
 			err = ReplaceFile(fsys, filepath.Join(aside, name), data)
 		}
 		if err != nil {
-			return fmt.Errorf("blockio: set meta files aside: %w", err)
+			return fmt.Errorf("set meta files aside: %w", err)
 		}
 	}
 	return nil

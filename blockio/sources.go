@@ -22,7 +22,7 @@ func (b *Blocks) RemoveSources() error {
 		err = SyncDir(b.fs, b.dir)
 	}
 	if err != nil {
-		return fmt.Errorf("blockio: remove %s of %s: %w", SourcesFile, b.stream, err)
+		return fmt.Errorf("remove %s of %s: %w", SourcesFile, b.stream, err)
 	}
 	return nil
 }

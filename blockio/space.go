@@ -24,7 +24,7 @@ func SpaceOf(fsys FS, dir string) (Space, error) {
 	if s, ok := fsys.(SpaceFS); ok {
 		return s.Space(dir)
 	}
-	return Space{}, fmt.Errorf("blockio: free space of %s: %w", dir, errors.ErrUnsupported)
+	return Space{}, fmt.Errorf("free space of %s: %w", dir, errors.ErrUnsupported)
 }
 
 // Space implements SpaceFS with the file system below.

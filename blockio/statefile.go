@@ -41,7 +41,7 @@ func (b *Blocks) WriteStateFile(name string, data []byte, sync, atOnce bool) err
 	path := filepath.Join(b.Dir(), name) + UnfinishedSuffix
 	file, err := b.fs.OpenFile(path, ModeReplace)
 	if err != nil {
-		return fmt.Errorf("blockio: write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	chunk := stateChunk
 	if atOnce {
@@ -53,7 +53,7 @@ func (b *Blocks) WriteStateFile(name string, data []byte, sync, atOnce bool) err
 		}
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("blockio: write %s: %w", path, errors.Join(err, b.DropStateFile(name)))
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, b.DropStateFile(name)))
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (b *Blocks) WriteStateFile(name string, data []byte, sync, atOnce bool) err
 func (b *Blocks) PutStateFile(name string) error {
 	path := filepath.Join(b.Dir(), name)
 	if err := b.fs.Rename(path+UnfinishedSuffix, path); err != nil {
-		return fmt.Errorf("blockio: replace %s: %w", path, errors.Join(err, b.DropStateFile(name)))
+		return fmt.Errorf("replace %s: %w", path, errors.Join(err, b.DropStateFile(name)))
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (b *Blocks) DropStateFile(name string) error {
 // SyncStateFiles makes durable that files were put in their places.
 func (b *Blocks) SyncStateFiles() error {
 	if err := b.syncDir(); err != nil {
-		return fmt.Errorf("blockio: sync %s: %w", b.Dir(), err)
+		return fmt.Errorf("sync %s: %w", b.Dir(), err)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func (b *Blocks) ReadTruncation() (*Truncation, error) {
 		return nil, nil
 	}
 	if err != nil && !errors.Is(err, ErrTooLarge) {
-		return nil, fmt.Errorf("blockio: read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	t, ok := decodeTruncation(data)
 	if err != nil || !ok {

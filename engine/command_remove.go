@@ -7,12 +7,12 @@ import (
 
 var (
 	// ErrNotFound: no live message has this sequence, and none will have it.
-	ErrNotFound = errors.New("engine: message not found")
+	ErrNotFound = errors.New("there is no such message")
 	// ErrBeyondLast: the sequence is above the last one.
-	ErrBeyondLast = errors.New("engine: sequence above the last one")
+	ErrBeyondLast = errors.New("the sequence is above the last one")
 	// ErrUnreadable: what the command needs to know cannot be read from the disk at the
 	// moment. Nothing was changed.
-	ErrUnreadable = errors.New("engine: cannot be read at the moment")
+	ErrUnreadable = errors.New("the disk cannot be read there at the moment")
 )
 
 // Remove removes one message. The reply counts 1, or 0 when it was removed already.
@@ -41,7 +41,7 @@ func (c *Remove) apply(e *Engine, tag any) bool {
 	t, i, ok := b.record(c.Sequence)
 	if !ok {
 		// The block was read again and does not have the message: it has been told lost.
-		e.replyInOrder(Reply{Tag: tag, Sequence: c.Sequence, Err: fmt.Errorf("%w: %d", ErrNotFound, c.Sequence)})
+		e.replyInOrder(Reply{Tag: tag, Sequence: c.Sequence, Err: fmt.Errorf("%w: sequence %d", ErrNotFound, c.Sequence)})
 		return true
 	}
 	if settled, err := e.perSettled(); !settled {

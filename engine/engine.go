@@ -327,8 +327,7 @@ func (e *Engine) Ready() *Ready {
 // wrong that the work depends on.
 func (e *Engine) Fail(err error) {
 	if e.failed == nil {
-		err = fmt.Errorf("%w: %w", ErrFailed, err)
-		e.fail(err, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err))
+		e.fail(&FailedError{Cause: err}, &FailedError{Cause: err, Unknown: true})
 	}
 }
 

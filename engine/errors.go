@@ -8,35 +8,35 @@ import (
 // Refusals leave the stream as it was; the message may be offered again.
 var (
 	// ErrMaxMsgs: the stream holds MaxMsgs messages and discards new ones.
-	ErrMaxMsgs = errors.New("engine: maximum number of messages reached")
+	ErrMaxMsgs = errors.New("the stream has as many messages as it may have")
 	// ErrMaxBytes: the message would take the stream above MaxBytes and it
 	// discards new messages.
-	ErrMaxBytes = errors.New("engine: maximum number of bytes reached")
+	ErrMaxBytes = errors.New("the stream has as many bytes as it may have")
 	// ErrMaxMsgsPerSubject: the message's subject has MaxMsgsPer messages, and the
 	// stream discards new ones of a subject.
-	ErrMaxMsgsPerSubject = errors.New("engine: maximum number of messages of a subject reached")
+	ErrMaxMsgsPerSubject = errors.New("the subject has as many messages as it may have")
 	// ErrTooLarge: the message or the batch is above a size limit.
-	ErrTooLarge = errors.New("engine: too large")
+	ErrTooLarge = errors.New("too large")
 	// ErrSequenceMismatch: the sequence given, or expected, is not the one that
 	// comes next.
-	ErrSequenceMismatch = errors.New("engine: sequence mismatch")
+	ErrSequenceMismatch = errors.New("the sequence does not fit")
 	// ErrEmptyBatch: a batch without messages.
-	ErrEmptyBatch = errors.New("engine: empty batch")
+	ErrEmptyBatch = errors.New("the batch has no message")
 )
 
 var (
 	// ErrStopped: the stream was stopped before the command was accepted. Nothing was
 	// changed.
-	ErrStopped = errors.New("engine: stopped")
+	ErrStopped = errors.New("the store is stopped")
 	// ErrReadOnly: the stream was opened for reading only. Nothing was changed.
-	ErrReadOnly = errors.New("engine: open for reading only")
+	ErrReadOnly = errors.New("the stream is open for reading only")
 	// ErrFailed: a write or a sync failed, of this command or of one before it. Unless
 	// the error is ErrOutcomeUnknown, too, the command was refused and changed nothing.
-	ErrFailed = errors.New("engine: storage failed")
+	ErrFailed = errors.New("writes are refused until the store has recovered")
 	// ErrOutcomeUnknown: the command had been accepted when the storage failed, which
 	// then is ErrFailed, too, or when the stream was stopped from outside. What it did
 	// may or may not be in the stream when that is recovered. The error is not ErrStopped.
-	ErrOutcomeUnknown = errors.New("engine: outcome unknown")
+	ErrOutcomeUnknown = errors.New("it is not known whether this was done")
 )
 
 // SequenceError is the detail of ErrSequenceMismatch.
@@ -47,7 +47,7 @@ type SequenceError struct {
 }
 
 func (e *SequenceError) Error() string {
-	return fmt.Sprintf("engine: sequence mismatch: %s %d, stream has %d", e.What, e.Want, e.Have)
+	return fmt.Sprintf("the sequence does not fit: %s %d, and the stream has %d", e.What, e.Want, e.Have)
 }
 
 // Unwrap makes errors.Is(err, ErrSequenceMismatch) true.

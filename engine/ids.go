@@ -17,9 +17,9 @@ import (
 
 var (
 	// ErrBadID: a message id that is empty, or too long to be remembered.
-	ErrBadID = errors.New("engine: bad message id")
+	ErrBadID = errors.New("invalid message id")
 	// ErrDuplicateInBatch: a message of a batch was stored already, and not all of them were, as one batch.
-	ErrDuplicateInBatch = errors.New("engine: a message of the batch was stored already")
+	ErrDuplicateInBatch = errors.New("a message of the batch was stored already")
 )
 
 // DuplicateError is the detail of ErrDuplicateInBatch.

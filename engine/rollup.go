@@ -24,10 +24,10 @@ const (
 
 var (
 	// ErrBadHeader: a header that means something to the stream has a value that it cannot have.
-	ErrBadHeader = errors.New("engine: invalid header")
+	ErrBadHeader = errors.New("invalid header")
 	// ErrRollupInBatch: a message of a batch that is not the first one cannot take the place of all others, nor can
 	// any end a schedule.
-	ErrRollupInBatch = errors.New("engine: roll-up in a batch")
+	ErrRollupInBatch = errors.New("only the first message of a batch can take the place of all messages")
 )
 
 // rollupOf returns what a message takes the place of. Its header counts if the configuration says so.

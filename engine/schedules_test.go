@@ -583,7 +583,7 @@ func TestSchedulesInBatches(t *testing.T) {
 	zone := []string{"Nats-Schedule-Time-Zone", "Europe/Paris"}
 	err := s.do(batch(store("x", 1), scheduleOn("s", "@daily", "out", zone...), scheduleOn("t", "@daily", "out", "Nats-Schedule-Time-Zone", "Mars/Base")))[0].Err
 	require.ErrorIs(t, err, engine.ErrBadHeader)
-	require.ErrorContains(t, err, `message 2 of the batch: engine: invalid header: Nats-Schedule-Time-Zone "Mars/Base"`)
+	require.ErrorContains(t, err, `message 2 of the batch: invalid header: Nats-Schedule-Time-Zone "Mars/Base"`)
 	require.Equal(t, uint64(1), s.pub.Last())
 	s.must(t, batch(scheduleOn("s", "*/1 * * * * *", "out", zone...), store("x", 10), scheduleOn("s", "*/2 * * * * *", "out", zone...), scheduleOn("t", "@every 1s", "out"), store("t", 10)))
 	require.Equal(t, []uint64{3, 4, 5, 6}, s.live())

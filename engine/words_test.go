@@ -113,16 +113,16 @@ func TestRefusalsSayWhatWasWrong(t *testing.T) {
 		want   string
 	}{
 		{"messages", engine.Limits{MaxMsgs: 2, Discard: engine.DiscardNew}, 2, store("a", 0),
-			"engine: maximum number of messages reached: messages 3, at most 2"},
+			"the stream has as many messages as it may have: messages 3, at most 2"},
 		{"bytes", engine.Limits{MaxBytes: 40, Discard: engine.DiscardNew}, 1, store("a", 0),
-			"engine: maximum number of bytes reached: bytes 62, at most 40"},
+			"the stream has as many bytes as it may have: bytes 62, at most 40"},
 		{"message size", engine.Limits{MaxMsgSize: 4}, 0, store("a", 5),
-			"engine: too large: bytes of header and payload 5, at most 4"},
-		{"next sequence", engine.Limits{}, 4, raw(3, start), "engine: sequence mismatch: next sequence 3, stream has 5"},
+			"too large: bytes of header and payload 5, at most 4"},
+		{"next sequence", engine.Limits{}, 4, raw(3, start), "the sequence does not fit: next sequence 3, and the stream has 5"},
 		{"expected last sequence", engine.Limits{}, 4,
 			sent{"store", &engine.Store{Precondition: engine.Precondition{ExpectLast: 3, HasExpectLast: true}}},
-			"engine: sequence mismatch: expected last sequence 3, stream has 4"},
-		{"empty batch", engine.Limits{}, 0, batchOf(0, 0), "engine: empty batch"},
+			"the sequence does not fit: expected last sequence 3, and the stream has 4"},
+		{"empty batch", engine.Limits{}, 0, batchOf(0, 0), "the batch has no message"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := open(limits(row.limits))

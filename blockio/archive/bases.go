@@ -41,10 +41,10 @@ func (s *staging) addBases(ctx context.Context, contents *Contents) error {
 	}
 	if len(missing) > 0 {
 		id := slices.Min(slices.Collect(maps.Keys(missing)))
-		return fmt.Errorf("archive: %w", bad("it is an increment, and block %d is in none of the snapshots that it builds on", id))
+		return fmt.Errorf("%w", bad("it is an increment, and block %d is in none of the snapshots that it builds on", id))
 	}
 	if err := contents.checkTotals(); err != nil {
-		return fmt.Errorf("archive: %w", err)
+		return fmt.Errorf("%w", err)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ type baseSink struct {
 // Begin implements Sink.
 func (b *baseSink) Begin(meta *blockio.StreamMeta) error {
 	if meta.Name != b.stream {
-		return fmt.Errorf("archive: %w", bad("it builds on a snapshot of %q", clip(meta.Name)))
+		return fmt.Errorf("%w", bad("it builds on a snapshot of %q", clip(meta.Name)))
 	}
 	return nil
 }

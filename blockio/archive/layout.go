@@ -49,13 +49,13 @@ const (
 // Errors of archives. Test with errors.Is.
 var (
 	// ErrArchive: the bytes are no archive of a stream, or are not all of what was written.
-	ErrArchive = errors.New("archive: not a whole snapshot of a stream")
+	ErrArchive = errors.New("this is not a whole snapshot of a stream")
 	// ErrIsBackup wraps ErrArchive: it is no snapshot but a message archive.
 	ErrIsBackup = fmt.Errorf("%w: it is a message archive, as nats-server writes them since 2.15, which RestoreBackup restores", ErrArchive)
 	// ErrIsSnapshot wraps ErrArchive: it is no message archive but a snapshot.
 	ErrIsSnapshot = fmt.Errorf("%w: it is no message archive but a snapshot, which Restore restores", ErrArchive)
 	// ErrLimit: the archive holds more than the caller allows.
-	ErrLimit = errors.New("archive: more than the limit")
+	ErrLimit = errors.New("more than the limit")
 )
 
 // Totals are what a stream holds as of the instant of its snapshot.

@@ -72,7 +72,7 @@ func (w *MessageWriter) Write(e *Entry) error {
 		_, err = w.s2.Write(e.Payload)
 	}
 	if w.head = b[:0]; err != nil {
-		return fmt.Errorf("archive: write an entry: %w", err)
+		return fmt.Errorf("write an entry: %w", err)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func (w *MessageWriter) Close() error {
 		err = w.s2.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("archive: end a message archive: %w", err)
+		return fmt.Errorf("end a message archive: %w", err)
 	}
 	return nil
 }

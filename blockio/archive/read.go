@@ -80,7 +80,7 @@ func read(ctx context.Context, from io.Reader, limit int64, sink Sink, increment
 		if errors.Is(err, ErrArchive) && string(source.head[:]) == messagesMagic {
 			err = ErrIsBackup
 		}
-		return Contents{}, fmt.Errorf("archive: %w", err)
+		return Contents{}, err
 	}
 	return r.contents, nil
 }
@@ -325,7 +325,7 @@ func (c *Contents) checkTotals() error {
 // create begins a file of the sink. Its errors are marked.
 func (r *reader) create(name string) (io.WriteCloser, error) {
 	if r.source.left -= headerCost; r.source.left < 0 {
-		return nil, &sinkError{fmt.Errorf("archive: %w", ErrLimit)}
+		return nil, &sinkError{fmt.Errorf("%w", ErrLimit)}
 	}
 	to, err := r.sink.Create(name)
 	if err != nil {

@@ -299,7 +299,7 @@ type stagedFile struct {
 
 func (f *stagedFile) Write(p []byte) (int, error) {
 	if most := f.of.MaxBytes; most > 0 && f.of.written+f.size+int64(len(p)) > most { // of bases, of which not all is wanted
-		return 0, fmt.Errorf("archive: %w", ErrLimit)
+		return 0, fmt.Errorf("%w", ErrLimit)
 	}
 	n, err := f.file.WriteAt(p, f.size)
 	f.size += int64(n)

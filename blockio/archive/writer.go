@@ -40,7 +40,7 @@ func (w *Writer) Increment(since Catalog) error {
 	w.since, w.leftOut = since, make(Catalog)
 	err := w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: incrementName, Mode: 0o700, ModTime: w.now, Format: tar.FormatPAX})
 	if err != nil {
-		return fmt.Errorf("archive: write %s of %s: %w", incrementName, w.stream, err)
+		return fmt.Errorf("write %s of %s: %w", incrementName, w.stream, err)
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (w *Writer) file(name string, data []byte, attributes map[string]string) er
 		_, err = w.tar.Write(data)
 	}
 	if err != nil {
-		return fmt.Errorf("archive: write %s of %s: %w", name, w.stream, err)
+		return fmt.Errorf("write %s of %s: %w", name, w.stream, err)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (w *Writer) Close() error {
 		err = w.s2.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("archive: end that of %s: %w", w.stream, err)
+		return fmt.Errorf("end that of %s: %w", w.stream, err)
 	}
 	return nil
 }

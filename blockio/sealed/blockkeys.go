@@ -84,7 +84,7 @@ func (s *FS) openBlock(name string, id uint32, mode blockio.OpenMode) (blockio.F
 	case blockio.ModeCreate:
 		return s.createBlock(name, id)
 	default: // it has to be written to another file
-		return nil, fmt.Errorf("sealed: replace %s in place: %w", name, fs.ErrInvalid)
+		return nil, fmt.Errorf("replace %s in place: %w", name, fs.ErrInvalid)
 	}
 	file, err := s.FS.OpenFile(name, mode)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *FS) openRewrite(name string, id uint32, mode blockio.OpenMode) (blockio
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if mode != blockio.ModeReplace {
-		return nil, fmt.Errorf("sealed: open %s: %w", name, fs.ErrInvalid)
+		return nil, fmt.Errorf("open %s: %w", name, fs.ErrInvalid)
 	}
 	k := s.blocks[id]
 	if k == nil {
@@ -128,7 +128,7 @@ func (s *FS) openRewrite(name string, id uint32, mode blockio.OpenMode) (blockio
 	}
 	if k.unsettled {
 		// After a sync that failed nobody knows under which key the disk has the block: both stay.
-		return nil, fmt.Errorf("sealed: the last change of block %d may not be on the disk: open the stream again", id)
+		return nil, fmt.Errorf("the last change of block %d may not be on the disk: open the stream again", id)
 	}
 	key, err := s.fresh(id, newKeySuffix)
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *FS) putInPlace(oldName, newName string, id uint32) error {
 	defer s.mu.Unlock()
 	k := s.blocks[id]
 	if k == nil || k.next == nil {
-		return fmt.Errorf("sealed: rename %s, which nobody has written: %w", oldName, fs.ErrInvalid)
+		return fmt.Errorf("rename %s, which nobody has written: %w", oldName, fs.ErrInvalid)
 	}
 	if err := s.FS.Rename(oldName, newName); err != nil {
 		return err
@@ -225,7 +225,7 @@ func (s *FS) RenewKey(id uint32) error {
 		return err
 	}
 	if k.now.cipher == None {
-		return fmt.Errorf("sealed: another key for block %d, which is not encrypted: %w", id, fs.ErrInvalid)
+		return fmt.Errorf("another key for block %d, which is not encrypted: %w", id, fs.ErrInvalid)
 	}
 	k.now.secret = key.secret
 	k.now.stream.Store(key.stream.Load())

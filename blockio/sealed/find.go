@@ -31,7 +31,7 @@ func (s *FS) find(id uint32) (f found, err error) {
 	}
 	var keyErr error
 	if f.now, f.rewrap, keyErr = s.keyIn(stored, id, false); keyErr != nil && next == nil {
-		return f, fmt.Errorf("sealed: the key of block %d: %w", id, keyErr)
+		return f, fmt.Errorf("the key of block %d: %w", id, keyErr)
 	}
 	if next == nil {
 		if stored == nil && !s.plainWithoutKey {
@@ -52,7 +52,7 @@ func (s *FS) find(id uint32) (f found, err error) {
 	case is > was:
 		return found{now: new, rewrap: oldKey, unsettled: true}, nil
 	case f.now == nil:
-		return f, fmt.Errorf("sealed: the keys of block %d: %w", id, errors.Join(keyErr, nextErr))
+		return f, fmt.Errorf("the keys of block %d: %w", id, errors.Join(keyErr, nextErr))
 	}
 	f.stale = true
 	return f, nil

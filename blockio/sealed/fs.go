@@ -78,7 +78,7 @@ func newMetaKey(s *secret) *metaKey {
 func (m *metaKey) seal(plain []byte, random io.Reader) ([]byte, error) {
 	nonce := make([]byte, m.cipher.nonceSize())
 	if _, err := io.ReadFull(random, nonce); err != nil {
-		return nil, fmt.Errorf("sealed: random bytes: %w", err)
+		return nil, fmt.Errorf("random bytes: %w", err)
 	}
 	return m.cipher.seal(m.seed, nonce, plain)
 }
@@ -162,7 +162,7 @@ func (s *FS) Rename(oldName, newName string) error {
 	case from == rewrite && to == block:
 		return s.putInPlace(oldName, newName, id)
 	case from != to && isFormat(from) || from != to && isFormat(to):
-		return fmt.Errorf("sealed: rename %s to %s, which is encrypted in another way: %w", oldName, newName, fs.ErrInvalid)
+		return fmt.Errorf("rename %s to %s, which is encrypted in another way: %w", oldName, newName, fs.ErrInvalid)
 	}
 	return s.FS.Rename(oldName, newName)
 }
@@ -223,7 +223,7 @@ func (s *FS) read(name string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sealed: read %s: %w", filepath.Base(name), err)
+		return nil, fmt.Errorf("read %s: %w", filepath.Base(name), err)
 	}
 	if data == nil {
 		data = []byte{}

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrKey: there is no key for what is encrypted, or it is another one than that with which it was.
-var ErrKey = errors.New("sealed: no key, or the wrong one")
+var ErrKey = errors.New("the key of the stream is missing, or another one")
 
 // A KeyFunc returns the key, of 32 bytes, with which the key that a context names is wrapped. Contexts are those of a
 // nats-server: the name of the stream for its own key, "<stream>:<number>" for that of a block, and
@@ -134,7 +134,7 @@ func newSecret(c Cipher, random io.Reader) (*secret, error) {
 	s := &secret{cipher: c, seed: make([]byte, seedSize), nonce: make([]byte, c.nonceSize())}
 	for _, b := range [][]byte{s.seed, s.nonce} {
 		if _, err := io.ReadFull(random, b); err != nil {
-			return nil, fmt.Errorf("sealed: random bytes: %w", err)
+			return nil, fmt.Errorf("random bytes: %w", err)
 		}
 	}
 	return s, nil

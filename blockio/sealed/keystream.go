@@ -23,7 +23,7 @@ func (s *secret) stream() (*keyStream, error) { return newKeyStream(s.cipher, s.
 
 func newKeyStream(c Cipher, key, nonce []byte) (*keyStream, error) {
 	if len(nonce) != c.nonceSize() {
-		return nil, fmt.Errorf("sealed: a nonce of %d bytes", len(nonce))
+		return nil, fmt.Errorf("a nonce of %d bytes", len(nonce))
 	}
 	if c == AES {
 		block, err := aes.NewCipher(key)

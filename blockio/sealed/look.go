@@ -75,7 +75,7 @@ func (s *FS) lookAtKeys() (w stored, err error) {
 func (s *FS) metaKeyIn(name string, data []byte) (key *metaKey, rewrap bool, err error) {
 	secret, rewrap, err := s.unwrap(data, s.o.Stream)
 	if err != nil {
-		return nil, false, fmt.Errorf("sealed: %s of %s: %w", name, s.o.Stream, err)
+		return nil, false, fmt.Errorf("%s of %s: %w", name, s.o.Stream, err)
 	}
 	return newMetaKey(secret), rewrap, nil
 }

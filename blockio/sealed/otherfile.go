@@ -99,7 +99,7 @@ func (s *FS) newHead(file blockio.File) (blockio.File, error) {
 	head[8] = byte(m.cipher)
 	nonce := head[16:][:m.cipher.nonceSize()]
 	if _, err := io.ReadFull(s.o.Random, nonce); err != nil {
-		return nil, fmt.Errorf("sealed: random bytes: %w", err)
+		return nil, fmt.Errorf("random bytes: %w", err)
 	}
 	copy(head[40:], m.mark(head[16:40]))
 	if _, err := file.WriteAt(head, 0); err != nil {

@@ -48,7 +48,7 @@ func (s *FS) Prepare(ctx context.Context) error {
 		complete, err := s.prepare(ctx, w)
 		s.mu.Unlock()
 		if err != nil {
-			return fmt.Errorf("sealed: prepare %s: %w", s.o.Stream, err)
+			return fmt.Errorf("prepare %s: %w", s.o.Stream, err)
 		}
 		if through == target || !complete {
 			return nil

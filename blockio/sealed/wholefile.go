@@ -47,7 +47,7 @@ func (s *FS) sealState(plain []byte) ([]byte, error) {
 		return plain, nil
 	}
 	if n < 0 || s.stateSum(plain[:n]) != binary.LittleEndian.Uint64(plain[n:]) {
-		return nil, errors.New("sealed: write index.db with another checksum than its own")
+		return nil, errors.New("write index.db with another checksum than its own")
 	}
 	body, err := s.meta.seal(plain[:n], s.o.Random)
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *FS) readWhole(name string, open func(stored []byte) ([]byte, error)) (b
 // writeWhole opens a file that is encrypted as a whole when it is synced or closed.
 func (s *FS) writeWhole(name string, mode blockio.OpenMode, seal func(plain []byte) ([]byte, error)) (blockio.File, error) {
 	if mode == blockio.ModeReadWrite {
-		return nil, fmt.Errorf("sealed: open %s to change parts of it: %w", name, errors.ErrUnsupported)
+		return nil, fmt.Errorf("open %s to change parts of it: %w", name, errors.ErrUnsupported)
 	}
 	file, err := s.FS.OpenFile(name, mode)
 	if err != nil {
@@ -164,7 +164,7 @@ func (f *wholeFile) WriteAt(p []byte, offset int64) (int, error) {
 	defer f.mu.Unlock()
 	end := offset + int64(len(p))
 	if offset < 0 || end > mostSmall || f.seal == nil {
-		return 0, fmt.Errorf("sealed: write %d bytes at %d: %w", len(p), offset, errors.ErrUnsupported)
+		return 0, fmt.Errorf("write %d bytes at %d: %w", len(p), offset, errors.ErrUnsupported)
 	}
 	if grow := end - int64(len(f.plain)); grow > 0 {
 		f.plain = append(f.plain, make([]byte, grow)...)
@@ -178,7 +178,7 @@ func (f *wholeFile) Truncate(size int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if size < 0 || size > int64(len(f.plain)) || f.seal == nil {
-		return fmt.Errorf("sealed: truncate to %d bytes: %w", size, errors.ErrUnsupported)
+		return fmt.Errorf("truncate to %d bytes: %w", size, errors.ErrUnsupported)
 	}
 	f.plain, f.unsaved = f.plain[:size], true
 	return nil

@@ -154,7 +154,7 @@ func doubt(err error) string {
 }
 
 // withoutPackages takes out what an error of the library says of itself.
-var withoutPackages = strings.NewReplacer("actors: ", "", "consumer: ", "", "engine: ", "", "msgheader: ", "")
+var withoutPackages = strings.NewReplacer("consumer: ", "")
 
 // detail adds the numbers that an error has to the words for its kind. Without words they are the error's own.
 func detail(err error, words string) string {

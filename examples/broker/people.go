@@ -13,9 +13,12 @@ import (
 func forPeople(err error) string {
 	text := err.Error()
 	if !errors.Is(err, actors.ErrFailed) {
-		return withoutPackages.Replace(text)
+		return text
 	}
-	doing, _, _ := strings.Cut(text, "engine: ")
+	doing := text
+	for _, kind := range []error{actors.ErrOutcomeUnknown, actors.ErrFailed} {
+		doing, _, _ = strings.Cut(doing, kind.Error())
+	}
 	what := "the disk has failed"
 	var reason syscall.Errno
 	switch {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-d8b58eba/millrace/actors"
+	"github.com/seed-d8b58eba/millrace/engine"
 )
 
 // A tally keeps each error once, by its text, and counts who met it: a disk that fails tells all who wait
@@ -40,10 +41,10 @@ func (t *tally) add(err error) {
 	t.met = append(t.met, tallied{err: err, count: 1})
 }
 
-// failureIn returns the text of an error without what ErrOutcomeUnknown says in front of it.
+// failureIn returns what has failed, of an error that may also be ErrOutcomeUnknown.
 func failureIn(err error) string {
 	if errors.Is(err, actors.ErrFailed) {
-		return strings.TrimPrefix(err.Error(), actors.ErrOutcomeUnknown.Error()+": ")
+		return strings.TrimPrefix(engine.CauseOf(err), actors.ErrOutcomeUnknown.Error()+": ")
 	}
 	return err.Error()
 }

@@ -9,7 +9,7 @@ import (
 
 // ErrBadValue is the error for a header whose value it cannot have. The value is not in
 // the text of the error.
-var ErrBadValue = errors.New("msgheader: bad value")
+var ErrBadValue = errors.New("bad value")
 
 func badValue(name, wanted string) error {
 	return fmt.Errorf("%w: %s is not %s", ErrBadValue, name, wanted)

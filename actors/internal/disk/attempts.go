@@ -10,7 +10,7 @@ import (
 const mostAttempts = 3
 
 // errTryAgain: a later attempt may have another outcome.
-var errTryAgain = errors.New("actors: to be tried again")
+var errTryAgain = errors.New("to be tried again")
 
 // attempts counts the attempts for each block.
 type attempts struct {

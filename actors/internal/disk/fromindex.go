@@ -12,7 +12,7 @@ import (
 
 // errNoUse marks an index that is missing, or that does not hold what is asked of it. Nothing is wrong
 // with the block or with the index.
-var errNoUse = errors.New("actors: no index that is of use")
+var errNoUse = errors.New("no index that is of use")
 
 // openIndex opens the index file beside a block, if it is of the block's bytes: one whose block has another
 // modification time is held against the block once. It returns the messages that are damaged in the block.

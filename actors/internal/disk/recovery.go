@@ -271,7 +271,7 @@ func (r *Recovery) work(w engine.Work) engine.Done {
 }
 
 // errUnshown: the stream can go on only when the disk reads its block.
-var errUnshown = fmt.Errorf("actors: the only block cannot be read: %w", syscall.EIO)
+var errUnshown = fmt.Errorf("the only block cannot be read: %w", syscall.EIO)
 
 // finish does what the engine asks for before it serves: it applies deletions and limits. After a
 // failure it leaves what can wait, such as the removal of files, to who takes the engine: once the

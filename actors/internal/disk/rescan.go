@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnsupported: the directory uses a feature that this version cannot handle. Nothing was changed.
-var ErrUnsupported = errors.New("actors: unsupported by this version")
+var ErrUnsupported = errors.New("this version cannot serve it")
 
 // scanned is the scan of one block, or why there is none.
 type scanned struct {

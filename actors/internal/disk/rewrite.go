@@ -36,7 +36,7 @@ func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction, comp
 	}
 	scan, found := f.scanBlock(id, left.Data, false, false)
 	if found.DamageCount > 0 || scan.Messages() != uint64(left.Messages) {
-		return nil, fmt.Errorf("actors: %s would not be read back as it was compacted", path)
+		return nil, fmt.Errorf("%s would not be read back as it was compacted", path)
 	}
 	content := left.Data
 	if compress {

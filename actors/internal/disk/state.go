@@ -60,7 +60,7 @@ type StateWork struct {
 }
 
 // ErrOutdated: the stream has changed meanwhile in a way that what was to be written would not tell.
-var ErrOutdated = errors.New("actors: the stream has changed meanwhile")
+var ErrOutdated = errors.New("the stream has changed meanwhile")
 
 // WriteState writes the files of the stream's state. It reports whether the files of the blocks are as after a stop,
 // so that the next opening can go on from what was written. The capture is the caller's no more.

@@ -110,10 +110,10 @@ func (e *stateEncoder) blocks() error {
 			deleted += r.Last - r.First + 1
 		}
 		if deleted > mostDeleted {
-			return fmt.Errorf("actors: more than %d deleted sequences", mostDeleted)
+			return fmt.Errorf("more than %d deleted sequences", mostDeleted)
 		}
 		if e.whole = e.whole && (b.Compressed || file.Size == b.Size); i == len(list)-1 && b.Compressed {
-			return fmt.Errorf("actors: the last block, %d, is compressed", b.ID)
+			return fmt.Errorf("the last block, %d, is compressed", b.ID)
 		}
 		e.own.Blocks = append(e.own.Blocks, own)
 		e.index.Blocks = append(e.index.Blocks, e.serverBlock(b, i == len(list)-1))

@@ -104,7 +104,7 @@ func (f *Files) Op(op engine.Op) error {
 	case engine.OpSeal:
 		return f.Blocks.Seal(op.Block, op.Offset)
 	}
-	return fmt.Errorf("actors: unknown operation %v", op)
+	return fmt.Errorf("unknown operation %v", op)
 }
 
 // Work carries out work of the maintenance lane.
@@ -149,7 +149,7 @@ func (f *Files) Work(w engine.Work) engine.Done {
 	case engine.WorkIndex:
 		_, done.Err = f.WriteIndex(w.Block, w.Data)
 	default:
-		done.Err = fmt.Errorf("actors: unknown work %v", w)
+		done.Err = fmt.Errorf("unknown work %v", w)
 	}
 	return done
 }

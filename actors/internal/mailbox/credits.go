@@ -108,7 +108,7 @@ func (c *Credits) Acquire(ctx context.Context, bytes int64, stopped <-chan struc
 		c.spare.Put(w)
 		return nil
 	case <-ctx.Done():
-		err = fmt.Errorf("actors: nothing was changed: %w", context.Cause(ctx))
+		err = fmt.Errorf("nothing was changed: %w", context.Cause(ctx))
 	case <-stopped:
 		err = c.stopped
 	}

@@ -18,7 +18,7 @@ var (
 	// ErrEOF: the sequence is above the last one.
 	ErrEOF = engine.ErrBeyondLast
 	// ErrTooManyResults: there are more results than the caller allowed.
-	ErrTooManyResults = errors.New("actors: too many results")
+	ErrTooManyResults = errors.New("too many results")
 	// ErrStopped: the store was stopped.
 	ErrStopped = engine.ErrStopped
 	// ErrCorrupt: a record or a file is damaged.
@@ -29,16 +29,16 @@ var (
 
 // errMemoryGone: the bytes of the block that is being written are no longer in memory, and so they
 // are in the file.
-var errMemoryGone = errors.New("actors: no longer in memory")
+var errMemoryGone = errors.New("no longer in memory")
 
 // errStopVisit ends a visit of parts early. Callers of the visit do not see it.
-var errStopVisit = errors.New("actors: visit ended")
+var errStopVisit = errors.New("visit ended")
 
 // mostAttempts bounds how often a question is asked again because an index was of no use or because
 // the bytes went from memory to the file. Two attempts are enough if nothing else happens meanwhile.
 const mostAttempts = 100
 
-func notFound(sequence uint64) error { return fmt.Errorf("%w: %d", ErrNotFound, sequence) }
+func notFound(sequence uint64) error { return fmt.Errorf("%w: sequence %d", ErrNotFound, sequence) }
 
 // vanished is the error for a message that the subject index has and that cannot be loaded, time
 // and again.

@@ -40,7 +40,7 @@ func (s *Source) find(ctx context.Context, start uint64, set subject.Set, into *
 		case err != nil:
 			return skipOf(err, behind), err
 		case !found:
-			return skip, &noMatch{fmt.Sprintf("actors: "+nothing+" is selected", start)}
+			return skip, &noMatch{fmt.Sprintf(""+nothing+" is selected", start)}
 		}
 		if err = s.LoadSince(rewinds, skip, into); err == nil {
 			return skip, nil

@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"errors"
+	"strings"
+)
+
+// FailedError is ErrFailed, and ErrOutcomeUnknown as well if Unknown. Its text is for who has called: what that means, and the reason as
+// the system has it. Where it was and what was being done is in the text of Cause, which is for a log.
+type FailedError struct {
+	Cause   error
+	Unknown bool // the command had been accepted
+}
+
+// Error implements error.
+func (e *FailedError) Error() string {
+	if e.Unknown {
+		return ErrOutcomeUnknown.Error() + ", as the store failed meanwhile: " + reasonOf(e.Cause)
+	}
+	return ErrFailed.Error() + ": " + reasonOf(e.Cause)
+}
+
+// Unwrap returns what it is, and the cause.
+func (e *FailedError) Unwrap() []error {
+	if e.Unknown {
+		return []error{ErrOutcomeUnknown, ErrFailed, e.Cause}
+	}
+	return []error{ErrFailed, e.Cause}
+}
+
+// CauseOf returns the text of an error with all that is known of what failed, for a log.
+func CauseOf(err error) string {
+	var failed *FailedError
+	if errors.As(err, &failed) {
+		return failed.Cause.Error()
+	}
+	return err.Error()
+}
+
+// reasonOf returns the text of the cause below those that say only what was being done, which are all that end in the text of what
+// they wrap; of several that are wrapped, the last.
+func reasonOf(err error) string {
+	for {
+		var next error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			next = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				next = all[len(all)-1]
+			}
+		}
+		if next == nil || !strings.HasSuffix(err.Error(), next.Error()) {
+			return err.Error()
+		}
+		err = next
+	}
+}
