@@ -28,13 +28,14 @@ func (e *FailedError) Unwrap() []error {
 	return []error{ErrFailed, e.Cause}
 }
 
-// CauseOf returns the text of an error with all that is known of what failed, for a log.
-func CauseOf(err error) string {
+// CauseOf returns the error that has made the engine fail, with all that is known of it, for a log; an error that is of no
+// failure as it is.
+func CauseOf(err error) error {
 	var failed *FailedError
 	if errors.As(err, &failed) {
-		return failed.Cause.Error()
+		return failed.Cause
 	}
-	return err.Error()
+	return err
 }
 
 // reasonOf returns the text of the cause below those that say only what was being done, which are all that end in the text of what

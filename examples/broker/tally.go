@@ -44,7 +44,7 @@ func (t *tally) add(err error) {
 // failureIn returns what has failed, of an error that may also be ErrOutcomeUnknown.
 func failureIn(err error) string {
 	if errors.Is(err, actors.ErrFailed) {
-		return strings.TrimPrefix(engine.CauseOf(err), actors.ErrOutcomeUnknown.Error()+": ")
+		return strings.TrimPrefix(engine.CauseOf(err).Error(), actors.ErrOutcomeUnknown.Error()+": ")
 	}
 	return err.Error()
 }
