@@ -38,22 +38,32 @@ func CauseOf(err error) error {
 	return err
 }
 
-// reasonOf returns the text of the cause below those that say only what was being done, which are all that end in the text of what
-// they wrap; of several that are wrapped, the last.
+// reasonOf returns the text of the cause below all that say only what was being done.
 func reasonOf(err error) string {
 	for {
-		var next error
-		switch e := err.(type) {
-		case interface{ Unwrap() error }:
-			next = e.Unwrap()
-		case interface{ Unwrap() []error }:
-			if all := e.Unwrap(); len(all) > 0 {
-				next = all[len(all)-1]
-			}
-		}
-		if next == nil || !strings.HasSuffix(err.Error(), next.Error()) {
+		next := below(err)
+		if next == nil || !strings.Contains(err.Error(), next.Error()) {
 			return err.Error()
 		}
 		err = next
 	}
+}
+
+// below returns what an error wraps, or nil. Of several it is the first one if that has details, and else the last: the first is
+// what it is called then.
+func below(err error) error {
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return e.Unwrap()
+	case interface{ Unwrap() []error }:
+		all := e.Unwrap()
+		if len(all) == 0 {
+			return nil
+		}
+		if below(all[0]) != nil {
+			return all[0]
+		}
+		return all[len(all)-1]
+	}
+	return nil
 }

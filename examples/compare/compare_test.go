@@ -28,6 +28,15 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// TestHelpAndVersion run nothing and are no failure.
+func TestHelpAndVersion(t *testing.T) {
+	for argument, says := range map[string]string{"--help": "Usage of compare", "--version": "compare of Millrace, "} {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{argument}, &out))
+		require.Contains(t, out.String(), says)
+	}
+}
+
 // TestEveryRowRuns runs every row in a tiny form, and wants each contestant to have stored something.
 func TestEveryRowRuns(t *testing.T) {
 	dir := t.TempDir()

@@ -53,8 +53,16 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	small := flags.Bool("short", false, "do less: about a minute, for a first look")
 	quick := flags.Bool("quick", false, "do as little as shows anything: seconds for one row; one run of each unless -runs is given")
 	report := flags.String("out", "", "the file to write the report to, besides the table on the standard output")
-	if err := flags.Parse(arguments); err != nil {
+	version := flags.Bool("version", false, "print which program this is, and do nothing")
+	flags.SetOutput(out)
+	switch err := flags.Parse(arguments); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
 		return err
+	case *version:
+		fmt.Fprintln(out, "compare of Millrace,", buildText())
+		return nil
 	}
 	if *quick && !given(flags, "runs") {
 		*runs = 1

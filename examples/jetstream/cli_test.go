@@ -155,6 +155,12 @@ func TestTheProgramSaysWhatIsWrong(t *testing.T) {
 		require.Equal(t, row.exit, exit, "%v: %s", row.arguments, errOut)
 		require.Contains(t, errOut, row.says, "%v", row.arguments)
 	}
+	for _, version := range []string{"version", "--version"} {
+		exit, out, errOut := cliRun(t, version)
+		require.Equal(t, exitDone, exit)
+		require.Regexp(t, `^jetstream of Millrace, \S+ \(revision `, out)
+		require.Empty(t, errOut)
+	}
 	twice := filepath.Join(store, "jetstream", "OTHER", "streams", "ORDERS")
 	require.NoError(t, oracle.CopyStream(twice, oracle.StreamDir(store, "ORDERS")))
 	exit, _, errOut := cliRun(t, "check", "-store", store, "ORDERS")

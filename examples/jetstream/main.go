@@ -60,6 +60,8 @@ Flags of all but verify:
   -dry-run        with copy and adopt: check the stream and say what would be done, change nothing
   -count          with list: open each stream to say what is in it, change nothing
 
+jetstream --version prints which program this is.
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something is damaged or differs.
 `
 
@@ -91,6 +93,9 @@ func dispatch(ctx context.Context, arguments []string, out, errOut io.Writer) er
 	switch arguments[0] {
 	case "help", "-h", "-help", "--help":
 		help(out)
+		return nil
+	case "version", "-version", "--version":
+		fmt.Fprintln(out, "jetstream of Millrace,", buildText())
 		return nil
 	}
 	for _, c := range commands {
