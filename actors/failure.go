@@ -24,6 +24,7 @@ type failure struct {
 	wait       time.Duration   // until the next attempt
 	armed      bool            // a retry message is on its way
 	attempting bool            // an attempt, or a proof, is out with the flusher
+	noRoom     bool            // the last attempt had no room for what it had to write
 	proof      proof
 	foreign    bool  // somebody else changes the files, so only a new Open may help
 	reason     error // of the failure that the store stopped with
@@ -115,7 +116,7 @@ func (a *storeActor) onRetry(ctx actor.Context) {
 	old := a.files.Blocks
 	r := disk.Recovery{
 		Files: a.newFiles(), Config: a.engineConfig(), Published: a.published, Now: a.runtime.now(),
-		Scanners: a.runtime.scans, Highest: f.highest,
+		Scanners: a.runtime.scans, Highest: f.highest, Frugal: f.noRoom,
 		After: &disk.Failure{Cut: f.cut, CutAgain: f.cutAgain, First: a.published.First(), Last: a.published.Last()},
 	}
 	a.assign(ctx, &a.flusher, &task{job: &recoveryWork{func() *recovered {
@@ -139,6 +140,7 @@ func (a *storeActor) notRecovered(m *recovered) {
 		f.lower(a.engine.SyncedTo())
 	}
 	f.cutAgain = f.cutAgain || errors.Is(m.err, blockio.ErrSync)
+	f.noRoom = errors.Is(blockio.NameCause(m.err), ErrNoSpace)
 	a.log.Error("cannot recover yet", "error", m.err)
 }
 

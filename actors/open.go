@@ -166,16 +166,32 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 		}
 		s.log.Warn("a purge by nats-server was cut short, and is finished now")
 	}
-	files := s.newFiles()
-	if err := s.config.FS.MkdirAll(files.Blocks.Dir()); err != nil {
+	if err := s.config.FS.MkdirAll(blockio.BlocksDir(s.dir)); err != nil {
 		return nil, err
 	}
 	if err := s.prepareKeys(ctx); err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	r := disk.Recovery{
-		Files: files, Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(),
+	e, r, err := s.runRecovery(ctx, meta, false)
+	if errors.Is(blockio.NameCause(err), ErrNoSpace) {
+		e, r, err = s.runRecovery(ctx, meta, true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	state := s.published.State()
+	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
+		"lost", state.LostMessages, "elapsed", time.Since(start))
+	return &storeActor{
+		stream: s, engine: e, files: r.Files, noticed: advance{state.LastSequence, state.Messages}, state: stateLoop{current: r.Described, ours: r.Restored},
+	}, nil
+}
+
+// runRecovery recovers the stream from its files once, see disk.Recovery.
+func (s *stream) runRecovery(ctx context.Context, meta openedMeta, frugal bool) (*engine.Engine, *disk.Recovery, error) {
+	r := &disk.Recovery{
+		Files: s.newFiles(), Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(), Frugal: frugal,
 		Scanners: s.runtime.scans, Readable: s.withLockNoted(meta.save), MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
 		ServerRemoves: s.serverLimits.removes, ServerHad: s.serverLimits.had,
 	}
@@ -184,14 +200,9 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	}
 	e, err := r.Run(ctx)
 	if err != nil {
-		return nil, errors.Join(err, files.Blocks.Close())
+		return nil, nil, errors.Join(err, r.Blocks.Close())
 	}
-	state := s.published.State()
-	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
-		"lost", state.LostMessages, "elapsed", time.Since(start))
-	return &storeActor{
-		stream: s, engine: e, files: files, noticed: advance{state.LastSequence, state.Messages}, state: stateLoop{current: r.Described, ours: r.Restored},
-	}, nil
+	return e, r, nil
 }
 
 // withLockNoted returns save, which is the first change of the directory, with a note of who makes it.

@@ -98,23 +98,24 @@ func TestWhatRemovesMakesRoom(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		config actors.Config
+		room   int64
 		remove func(t *testing.T, s *actors.Store)
 	}{
-		{"a purge", actors.Config{}, func(t *testing.T, s *actors.Store) {
+		{"a purge", actors.Config{}, 32 << 10, func(t *testing.T, s *actors.Store) {
 			_, err := s.Purge(t.Context())
 			require.NoError(t, err)
 		}},
-		{"a lower limit", actors.Config{Discard: actors.DiscardOld}, func(t *testing.T, s *actors.Store) {
+		{"a lower limit", actors.Config{Discard: actors.DiscardOld}, 32 << 10, func(t *testing.T, s *actors.Store) {
 			require.NoError(t, s.UpdateConfig(t.Context(), actors.Config{Name: s.Name(), MaxMsgs: 10}))
 		}},
-		{"age", actors.Config{MaxAge: time.Minute}, func(*testing.T, *actors.Store) { <-time.After(time.Minute) }},
+		{"age", actors.Config{MaxAge: time.Minute}, -8 << 10, func(*testing.T, *actors.Store) { <-time.After(time.Minute) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.config.BlockSize = 64 << 10
 				s, files := fullDisk(t, 512<<10, c.config)
 				// A disk that is full to the last byte takes no record of a removal either.
-				files.Grow(32 << 10)
+				files.Grow(c.room)
 				<-time.After(20 * time.Second)
 				require.True(t, s.Stats().Failed)
 				c.remove(t, s)

@@ -73,12 +73,12 @@ func (e *Engine) expire() {
 	due, more := e.dueBlocks()
 	p := e.newAgePass()
 	p.lookAround(due) // while all that is around them is there
-	if !e.expireHead() {
+	if !e.expireHead() || e.opening != nil && e.opening.frugal {
 		for _, b := range due {
 			e.lookAt(b, e.now)
 		}
 		e.expiry.due = never
-		return // loaded goes on, or applyLimitsDue at the time of the retry
+		return // loaded goes on, or applyLimitsDue at the time of the retry, or expireOnceOpen
 	}
 	more = p.expire(due) || more
 	e.armExpiry()
@@ -101,6 +101,9 @@ func (e *Engine) expireHead() bool {
 	cutoff := stamps.Earlier(e.now, e.maxAge())
 	for {
 		b := e.head()
+		if b != nil && e.opening != nil && e.opening.frugal && b.msgs == e.counts[countMessages] {
+			return true // it is the last one with messages
+		}
 		if b == nil || b.firstTime > cutoff || e.spared(b) || e.marks() && !b.unreadable() {
 			return true
 		}

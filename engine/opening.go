@@ -14,6 +14,7 @@ type opening struct {
 	first      uint64 // what is below was removed, as a floor says or by the engine that failed
 	unwritten  bool   // no floor says so
 	keeping    keeping
+	frugal     bool // see Recovery.Frugal
 	secures    bool // what is written replaces what the files of Config.Derived say
 	per        perPass
 	limited    bool

@@ -18,6 +18,7 @@ type Recovery struct {
 	keeps   map[uint32]Kept // by block, see Keep
 	ended   Tombstone       // see EndedAt
 	secures bool
+	frugal  bool
 	// tombstoned are the sequences of pending, when somebody has asked for them.
 	tombstoned map[uint64]struct{}
 }
@@ -44,6 +45,10 @@ func (r *Recovery) RemoveBelow(sequence uint64) { r.first = max(r.first, sequenc
 
 // NextBlockAfter makes the numbers of new blocks higher than id.
 func (r *Recovery) NextBlockAfter(id uint32) { r.e.lastID = max(r.e.lastID, id) }
+
+// Frugal has MaxAge wait at the last block until the engine serves: a stream that has become too old as a whole needs a
+// block more to show its last sequence, for which there may be no room before those that are too old are gone.
+func (r *Recovery) Frugal() { r.frugal = true }
 
 // Fits reports whether all messages of a block are above those of the blocks before
 // it. If not, Add has to look at its records, and must not get a scan that was filled
@@ -160,7 +165,7 @@ func (r *Recovery) Finish(now int64) *Engine {
 	}
 	e.durability.durable, e.durability.synced, e.durability.written = found, found, found
 	e.opening = &opening{tombstones: e.targets(r.pending), first: max(r.first, e.floor.first), unwritten: r.first > e.floor.first && r.holdsBelow(r.first),
-		keeping: keeping{blocks: r.keeps}, secures: r.secures || r.keeps != nil}
+		keeping: keeping{blocks: r.keeps}, frugal: r.frugal, secures: r.secures || r.keeps != nil}
 	e.stamp = e.lastTime // new messages get no earlier time, unless it is from far ahead of the clock
 	e.refreshFirst()
 	e.watchAges()

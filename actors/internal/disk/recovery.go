@@ -20,6 +20,8 @@ type Recovery struct {
 	// Readable, if not nil, is called when all blocks have turned out to be readable, before anything
 	// is removed.
 	Readable func() error
+	// Frugal is set when an attempt before this one had no room for what it had to write, see engine.Recovery.Frugal.
+	Frugal bool
 	// After is what is known of the failure that the stream recovers from, nil at Open.
 	After *Failure
 	// Highest is the highest number that a block of the stream ever had, as far as is known. Readers
@@ -74,8 +76,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if r.ReadOnly {
 		config.Limits = config.Limits.Timeless()
 	}
-	rec := engine.NewRecovery(config, r.Published)
-	r.Generation = rec.Generation()
+	rec := r.begin(config)
 	truncation, err := r.carryOutTruncation()
 	if err != nil {
 		return nil, err
@@ -115,8 +116,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			}
 			return r.serve(ctx, rec)
 		}
-		rec = engine.NewRecovery(config, r.Published) // it may have taken some of it
-		r.Generation = rec.Generation()
+		rec = r.begin(config) // it may have taken some of it
 	}
 	r.evidence.own = nil
 	if r.After != nil {
@@ -181,6 +181,16 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	// recovery can still fail, the old one is all that they have.
 	r.Source.Supersede(r.Generation)
 	return e, nil
+}
+
+// begin begins to build an engine.
+func (r *Recovery) begin(config engine.Config) *engine.Recovery {
+	rec := engine.NewRecovery(config, r.Published)
+	r.Generation = rec.Generation()
+	if r.Frugal {
+		rec.Frugal()
+	}
+	return rec
 }
 
 // serve returns the engine of a recovery from what was written of the stream.
