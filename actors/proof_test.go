@@ -98,7 +98,7 @@ func TestWhatRemovesMakesRoom(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		config actors.Config
-		room   int64
+		room   int64 // a disk that is full to the last byte takes no record of a removal
 		remove func(t *testing.T, s *actors.Store)
 	}{
 		{"a purge", actors.Config{}, 32 << 10, func(t *testing.T, s *actors.Store) {
@@ -108,18 +108,19 @@ func TestWhatRemovesMakesRoom(t *testing.T) {
 		{"a lower limit", actors.Config{Discard: actors.DiscardOld}, 32 << 10, func(t *testing.T, s *actors.Store) {
 			require.NoError(t, s.UpdateConfig(t.Context(), actors.Config{Name: s.Name(), MaxMsgs: 10}))
 		}},
-		{"age", actors.Config{MaxAge: time.Minute}, -8 << 10, func(*testing.T, *actors.Store) { <-time.After(time.Minute) }},
+		{"age", actors.Config{MaxAge: time.Minute}, 0, func(*testing.T, *actors.Store) { <-time.After(time.Minute) }},
+		{"age, before the first attempt", actors.Config{MaxAge: time.Minute, RetryMin: 90 * time.Second, RetryMax: 90 * time.Second}, 0,
+			func(*testing.T, *actors.Store) { <-time.After(time.Minute) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.config.BlockSize = 64 << 10
 				s, files := fullDisk(t, 512<<10, c.config)
-				// A disk that is full to the last byte takes no record of a removal either.
-				files.Grow(c.room)
 				<-time.After(20 * time.Second)
+				files.Grow(c.room - files.Free())
 				require.True(t, s.Stats().Failed)
 				c.remove(t, s)
-				<-time.After(20 * time.Second)
+				<-time.After(5 * time.Minute)
 				require.False(t, s.Stats().Failed)
 				mustStore(t, s, "a", "there is room")
 				require.NoError(t, s.Stop(t.Context()))
