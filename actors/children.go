@@ -214,14 +214,23 @@ func (w *commitWork) failed(err error) any {
 
 // maintenanceWork is work for the flusher.
 type maintenanceWork struct {
-	files *disk.Files
-	work  engine.Work
+	files  *disk.Files
+	work   engine.Work
+	stream *stream
 }
 
 func (w *maintenanceWork) run() any {
 	start := time.Now()
-	done := w.files.Work(w.work)
-	done.Err = blockio.NameCause(done.Err)
+	var done engine.Done
+	try := func() error {
+		done = w.files.Work(w.work)
+		return done.Err
+	}
+	if w.work.Kind == engine.WorkErase { // which reads as well, and may be done again
+		done.Err = w.stream.waitFor(try)
+	} else {
+		done.Err = blockio.NameCause(try())
+	}
 	return &workDone{w.work, done, time.Since(start)}
 }
 

@@ -66,6 +66,10 @@ var (
 	ErrOutcomeUnknown = engine.ErrOutcomeUnknown
 	// ErrNoSpace: the disk is full, or a quota is. It comes with ErrFailed where a write has failed for that.
 	ErrNoSpace = blockio.ErrNoSpace
+	// ErrNoDescriptors: the process, or the system, has as many files open as it may. Nothing is wrong with the stream, and
+	// the store has not failed: what needs a file to be read is refused, and what has to be written waits for a descriptor;
+	// with a context that ends meanwhile the error is this one, too.
+	ErrNoDescriptors = blockio.ErrNoDescriptors
 	// ErrMaxMsgs: refused, the stream holds MaxMsgs messages.
 	ErrMaxMsgs = engine.ErrMaxMsgs
 	// ErrMaxBytes: refused, the stream would exceed MaxBytes.

@@ -50,6 +50,7 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 	}
 	s := a.stream
 	s.repeats.begin()
+	s.patience.open.Store(!config.ReadOnly)
 	props := actor.PropsFromProducer(func() actor.Actor { return a },
 		actor.WithMailbox(func() actor.Mailbox { return s.mailbox }),
 		actor.WithGuardian(stopOnPanic{}))
@@ -77,6 +78,7 @@ func newStream(system *actor.ActorSystem, config Config) *stream {
 		reads:     mailbox.NewCredits(mostReads, config.MaxInFlightBytes, ErrStopped),
 		gone:      make(chan struct{}),
 	}
+	s.bePatient()
 	s.encrypt()
 	s.source = read.NewSource(read.Config{
 		Stream: config.Name, FS: s.config.FS, Dir: s.dir, Published: s.published, Shared: s.runtime.readers,

@@ -21,6 +21,7 @@ var refusalReasons = [...]struct {
 	word   string
 	errors []error
 }{
+	{"no_descriptors", []error{ErrNoDescriptors}},   // it may have happened, if it is ErrOutcomeUnknown, too
 	{"outcome_unknown", []error{ErrOutcomeUnknown}}, // it may have happened
 	{"gave_up", []error{ErrCrashLoop}},
 	{"no_space", []error{ErrNoSpace}},

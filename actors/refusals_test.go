@@ -41,6 +41,7 @@ var countedAs = map[string]struct {
 	"ErrReadOnly":               {ErrReadOnly, "read_only"},
 	"ErrFailed":                 {ErrFailed, "failed"},
 	"ErrOutcomeUnknown":         {ErrOutcomeUnknown, "outcome_unknown"},
+	"ErrNoDescriptors":          {fmt.Errorf("%w: %w", ErrOutcomeUnknown, ErrNoDescriptors), "no_descriptors"},
 	"ErrNoSpace":                {ErrNoSpace, "no_space"},
 	"ErrMaxMsgs":                {ErrMaxMsgs, "max_msgs"},
 	"ErrMaxBytes":               {ErrMaxBytes, "max_bytes"},

@@ -207,7 +207,7 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 		a.compact(ctx, w)
 		return
 	}
-	a.assign(ctx, &a.flusher, &task{job: &maintenanceWork{a.files, w}})
+	a.assign(ctx, &a.flusher, &task{job: &maintenanceWork{a.files, w, a.stream}})
 }
 
 // arm sets the timer for the time at which the engine has something to do, if it is not set for an

@@ -109,6 +109,9 @@ func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
 	counts := o.counts()
 	r, err := s.carryOut(ctx, o)
 	if err != nil && counts {
+		if ctx.Err() != nil {
+			err = s.whileStarved(err)
+		}
 		s.countRefusal(ctx, err)
 	}
 	return r, err

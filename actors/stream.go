@@ -40,8 +40,10 @@ type stream struct {
 	}
 	log     *slog.Logger
 	repeats *repeatState // of its lines
-	system  *actor.ActorSystem
-	runtime *Runtime
+	// patience is how its files wait for descriptors.
+	patience patience
+	system   *actor.ActorSystem
+	runtime  *Runtime
 
 	published *engine.Published
 	source    *read.Source

@@ -27,7 +27,8 @@ func (b *Blocks) checkOurs(id uint32, t *tail) error {
 	if err != nil {
 		return err
 	}
-	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
+	// As for writing: a commit waits for that, where who only reads is told that the process has too many files open.
+	file, err := b.fs.OpenFile(b.Path(id), ModeReadWrite)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &ChangedError{b.Path(id), "was removed"}
 	}
