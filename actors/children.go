@@ -137,6 +137,9 @@ func (a *storeActor) onTask(ctx actor.Context, t *task) {
 	}
 	switch m := t.done.(type) {
 	case *commitDone:
+		if w, ok := t.job.(*commitWork); ok && m.done.Err != nil {
+			a.failure.proof.size = roomFor(w.commit.Bytes)
+		}
 		a.onCommitDone(m)
 	case *workDone:
 		a.onWorkDone(m)
@@ -204,7 +207,7 @@ type commitWork struct {
 func (w *commitWork) run() any {
 	start := time.Now()
 	syncs, err := w.files.TimedCommit(w.commit)
-	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: blockio.NameCause(err)}, took: time.Since(start), syncs: syncs, bytes: w.commit.Bytes}
+	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: blockio.NameCause(err)}, took: time.Since(start), syncs: syncs}
 	return &w.done
 }
 

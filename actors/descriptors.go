@@ -19,11 +19,18 @@ type patientFS struct {
 	stream *stream
 }
 
-// patience says whether and how long a stream waits for descriptors.
-type patience struct {
-	waits atomic.Int32 // how many calls do, at the moment
-	open  atomic.Bool  // the stream is: before and after that, nothing waits
-}
+// patience is how many calls wait for a descriptor at the moment. Before a stream is open, and when it has stopped, it is
+// below zero, and nothing waits.
+type patience struct{ waits atomic.Int32 }
+
+// impatient is far below any number of calls that wait.
+const impatient = -1 << 30
+
+func (p *patience) begin() { p.waits.Store(0) }
+func (p *patience) end()   { p.waits.Add(impatient) }
+
+// lasts reports whether calls wait.
+func (p *patience) lasts() bool { return p.waits.Load() >= 0 }
 
 // The pauses between two attempts to get a descriptor double from the first to the last.
 const (
@@ -35,13 +42,13 @@ const (
 func (s *stream) waitFor(f func() error) error {
 	p := &s.patience
 	err := blockio.NameCause(f())
-	if !errors.Is(err, ErrNoDescriptors) || !p.open.Load() {
+	if !errors.Is(err, ErrNoDescriptors) || !p.lasts() {
 		return err
 	}
 	p.waits.Add(1)
 	defer p.waits.Add(-1)
 	s.log.Warn("no file can be opened, and what has to be written waits", "error", err)
-	for pause := firstPause; p.open.Load(); pause = min(2*pause, lastPause) {
+	for pause := firstPause; p.lasts(); pause = min(2*pause, lastPause) {
 		time.Sleep(pause)
 		if err = blockio.NameCause(f()); !errors.Is(err, ErrNoDescriptors) {
 			return err
@@ -80,11 +87,12 @@ func (p *patientFS) MkdirAll(name string) error { return blockio.NameCause(p.FS.
 // bePatient puts the file system that waits between the stream and the real one.
 func (s *stream) bePatient() {
 	s.config.FS = &patientFS{s.config.FS, s}
+	s.patience.end()
 }
 
 // whileStarved adds to the error of an operation whose context has ended that it was waiting for a descriptor.
 func (s *stream) whileStarved(err error) error {
-	if err == nil || s.patience.waits.Load() == 0 || errors.Is(err, ErrNoDescriptors) {
+	if err == nil || s.patience.waits.Load() <= 0 || errors.Is(err, ErrNoDescriptors) {
 		return err
 	}
 	return errors.Join(err, ErrNoDescriptors)

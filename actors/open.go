@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -49,8 +48,11 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		return nil, fmt.Errorf("open stream %s: %w", config.Name, blockio.NameCause(err))
 	}
 	s := a.stream
+	s.noteLock = nil // it has been called, and an idle stream is to hold little
 	s.repeats.begin()
-	s.patience.open.Store(!config.ReadOnly)
+	if !config.ReadOnly {
+		s.patience.begin()
+	}
 	props := actor.PropsFromProducer(func() actor.Actor { return a },
 		actor.WithMailbox(func() actor.Mailbox { return s.mailbox }),
 		actor.WithGuardian(stopOnPanic{}))
@@ -68,10 +70,10 @@ func open(ctx context.Context, system *actor.ActorSystem, config Config) (*store
 
 // newStream returns a stream that is not open yet. Its configuration has its defaults.
 func newStream(system *actor.ActorSystem, config Config) *stream {
-	repeats := newLogRepeats(config.Logger.Handler())
+	log, repeats := countRepeats(config.Logger)
 	s := &stream{
 		config: config, syncing: syncing{config.Sync, config.SyncEvery}, dir: filepath.Join(config.Dir, config.Name), below: config.FS,
-		log: slog.New(repeats).With("stream", config.Name), repeats: repeats.state,
+		log: log.With("stream", config.Name), repeats: repeats,
 		system: system, runtime: config.Runtime,
 		published: engine.NewPublished(),
 		credits:   mailbox.NewCredits(config.MaxInFlight, config.MaxInFlightBytes, ErrStopped),

@@ -45,7 +45,14 @@ type repeated struct {
 	timer *time.Timer
 }
 
-func newLogRepeats(h slog.Handler) *logRepeats { return &logRepeats{h, &repeatState{}} }
+// countRepeats returns a logger that counts lines that repeat. For one that logs nothing it is the same, and the state nil.
+func countRepeats(log *slog.Logger) (*slog.Logger, *repeatState) {
+	if !log.Enabled(context.Background(), slog.LevelError) {
+		return log, nil
+	}
+	state := &repeatState{}
+	return slog.New(&logRepeats{log.Handler(), state}), state
+}
 
 // WithAttrs implements slog.Handler.
 func (l *logRepeats) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -116,6 +123,9 @@ func (k *repeated) flush() {
 
 // begin has lines counted from now on.
 func (s *repeatState) begin() {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = true
@@ -123,6 +133,9 @@ func (s *repeatState) begin() {
 
 // end logs what was counted, and lets everything through from now on.
 func (s *repeatState) end() {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = false

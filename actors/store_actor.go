@@ -90,7 +90,6 @@ type (
 		done engine.Done
 		// How long it took, and how much of that were syncs. Both are 0 when it was not carried out.
 		took, syncs time.Duration
-		bytes       int // that it was to write
 	}
 	// workDone completes maintenance work.
 	workDone struct {

@@ -68,7 +68,7 @@ func (a *storeActor) onStopping() {
 	defer a.mailbox.Close()
 	a.ended = true
 	a.stopped.Store(true)
-	a.patience.open.Store(false)
+	a.patience.end()
 	a.source.EndCut()
 	if a.timer != nil {
 		a.timer.Stop()

@@ -111,7 +111,6 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 	case m.done.Err != nil && failed:
 		a.failedToo(m.done.Err)
 	case m.done.Err != nil:
-		a.failure.proof.size = roomFor(m.bytes)
 		a.failed(m.done.Err)
 	case !a.failing.Load():
 		a.failure.wait = 0

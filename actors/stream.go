@@ -40,10 +40,8 @@ type stream struct {
 	}
 	log     *slog.Logger
 	repeats *repeatState // of its lines
-	// patience is how its files wait for descriptors.
-	patience patience
-	system   *actor.ActorSystem
-	runtime  *Runtime
+	system  *actor.ActorSystem
+	runtime *Runtime
 
 	published *engine.Published
 	source    *read.Source
@@ -65,6 +63,7 @@ type stream struct {
 	deletion  deletion
 	consumers consumers
 	gaveUp    atomic.Bool // and it does not recover by itself any more, after too many crashes
+	patience  patience    // how its files wait for descriptors
 }
 
 // reject answers a data message that the mailbox does not take.
