@@ -46,7 +46,7 @@ func checkQuery(query string, families map[string]*family) (wrong []string) {
 				if !slices.Contains(f.values[label], value) {
 					report("%s has no %s %q", name, label, value)
 				}
-			case label == "kind" && operator == "=~":
+			case (label == "kind" || label == "reason") && !strings.Contains(value, "$"):
 				for alternative := range strings.SplitSeq(value, "|") {
 					if !slices.Contains(f.values[label], alternative) {
 						report("%s has no %s %q", name, label, alternative)
