@@ -205,9 +205,9 @@ type commitWork struct {
 }
 
 func (w *commitWork) run() any {
-	start := time.Now()
+	start := instant()
 	syncs, err := w.files.TimedCommit(w.commit)
-	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: blockio.NameCause(err)}, took: time.Since(start), syncs: syncs}
+	w.done = commitDone{done: engine.Done{ID: w.commit.ID, Err: blockio.NameCause(err)}, took: time.Duration(instant() - start), syncs: syncs}
 	return &w.done
 }
 

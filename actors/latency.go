@@ -42,19 +42,22 @@ var started = time.Now()
 // instant returns a monotonic time, in nanoseconds; never 0.
 func instant() int64 { return int64(time.Since(started)) | 1 }
 
-// stamp notes when a call began that stores messages, if it is one to be measured.
+// stamp notes when a call began that stores messages, if it is one to be measured. It is inlined.
 func (s *stream) stamp(o *op) {
-	o.uses++
+	if o.uses++; o.uses%sampleOf == 0 || !s.sampling.Load() {
+		s.stampNow(o)
+	}
+}
+
+func (s *stream) stampNow(o *op) {
+	if !o.storesMessages() {
+		return
+	}
 	o.weight = 1
 	if s.sampling.Load() {
-		if o.uses%sampleOf != 0 {
-			return
-		}
 		o.weight = sampleOf
 	}
-	if o.storesMessages() {
-		o.since = instant()
-	}
+	o.since = instant()
 }
 
 // storesMessages reports whether the operation is one that is acknowledged.
