@@ -186,7 +186,7 @@ func (r *damageRun) do() error {
 // So that it shows nothing wrong is all that is left of the findings.
 func (r *damageRun) noticed() bool {
 	if !slices.ContainsFunc(r.findings, func(f damageFinding) bool {
-		return f.kind == damageRefused && strings.Contains(f.text, blockio.ErrChanged.Error())
+		return f.kind == damageRefused && strings.Contains(f.text, "somebody else has changed ") // as a blockio.ChangedError says it
 	}) {
 		return false
 	}

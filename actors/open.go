@@ -179,6 +179,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	start := time.Now()
 	e, r, err := s.runRecovery(ctx, meta, false)
 	if errors.Is(blockio.NameCause(err), ErrNoSpace) {
+		s.log.Warn("the disk is full; the stream is opened again without what can wait", "error", err)
 		e, r, err = s.runRecovery(ctx, meta, true)
 	}
 	if err != nil {
