@@ -13,7 +13,8 @@ import (
 )
 
 // TestAStreamWhoseLastBlockIsCompressed: nobody leaves one, but whoever copies a directory in which somebody writes may get
-// one without the blocks that were begun meanwhile. The stream is opened, and goes on in a block behind it.
+// one without the blocks that were begun meanwhile. The stream is opened, and the block is plain again, before anybody appends
+// to it: a nats-server would do that as if it was.
 func TestAStreamWhoseLastBlockIsCompressed(t *testing.T) {
 	for _, indexes := range []bool{true, false} {
 		t.Run(fmt.Sprintf("indexes %v", indexes), func(t *testing.T) {
@@ -39,10 +40,14 @@ func TestAStreamWhoseLastBlockIsCompressed(t *testing.T) {
 			s = open(t, config)
 			state := stateOf(t, s)
 			require.Greater(t, state.Messages, uint64(100))
+			stop(t, s)
+			require.False(t, compressedFiles(t, config)[last-1])
+			require.FileExists(t, filepath.Join(config.Dir, config.Name, "msgs", "index.db"))
+			s = open(t, config)
+			require.Equal(t, state, stateOf(t, s))
 			ack := mustStore(t, s, "s", "behind it")
 			require.Equal(t, state.LastSequence+1, ack.Sequence)
 			stop(t, s)
-			require.FileExists(t, blockio.BlockPath(filepath.Join(config.Dir, config.Name), uint32(last+1)))
 			s = open(t, config)
 			require.Equal(t, state.Messages+1, stateOf(t, s).Messages)
 			for m, err := range s.Messages(t.Context()) {

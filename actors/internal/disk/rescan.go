@@ -89,13 +89,7 @@ func (r *Recovery) scanAll(ctx context.Context, list []blockio.BlockInfo, rec *e
 		select {
 		case s := <-results[i]:
 			<-tokens
-			if s.err != nil {
-				return s.err
-			}
-			if err := r.mend(list[i].ID, i == tail, i == len(list)-1, s); err != nil {
-				return err
-			}
-			if err := r.add(rec, list[i].ID, s); err != nil {
+			if err := r.take(rec, list[i].ID, i == tail, i == len(list)-1, s); err != nil {
 				return err
 			}
 			report(i + 1)
@@ -116,18 +110,52 @@ func (r *Recovery) scanInline(ctx context.Context, list []blockio.BlockInfo, tai
 		}
 		var s scanned
 		last := i == len(list)-1
-		if buffer, s = r.scan(b.ID, i == tail, last, buffer); s.err != nil {
-			return s.err
-		}
-		if err := r.mend(b.ID, i == tail, last, s); err != nil {
-			return err
-		}
-		if err := r.add(rec, b.ID, s); err != nil {
+		buffer, s = r.scan(b.ID, i == tail, last, buffer)
+		if err := r.take(rec, b.ID, i == tail, last, s); err != nil {
 			return err
 		}
 		report(i + 1)
 	}
 	return nil
+}
+
+// take mends a block that was scanned, and hands it to the engine.
+func (r *Recovery) take(rec *engine.Recovery, id uint32, tail, last bool, s scanned) error {
+	if s.err == nil && last {
+		s = r.expand(id, tail, s)
+	}
+	if s.err != nil {
+		return s.err
+	}
+	if err := r.mend(id, tail, last, s); err != nil {
+		return err
+	}
+	return r.add(rec, id, s)
+}
+
+// expand makes the last block plain again if it is compressed, and returns its scan anew. Nobody leaves one like that, but a
+// copy of a directory in which somebody writes may be without the blocks behind it, and a nats-server appends to its
+// last block as if it was plain. A damaged one stays as it is.
+func (r *Recovery) expand(id uint32, tail bool, s scanned) scanned {
+	if !s.compressed || s.found.DamageCount > 0 || s.found.Unreadable > 0 || r.After != nil {
+		return s
+	}
+	data, unreadable, err := r.readAll(id, nil)
+	if err == nil && len(unreadable) > 0 {
+		return s
+	}
+	if err == nil {
+		err = r.mending(id)
+	}
+	if err == nil {
+		err = r.change(id, func() error { return r.Blocks.Rewrite(id, r.Generation, data, r.Derived...) })
+	}
+	if err != nil {
+		return scanned{err: err}
+	}
+	r.Log.Info("the last block was compressed, and is plain again: those behind it are missing", "path", r.Blocks.Path(id))
+	_, s = r.scanRecords(id, tail, true, nil)
+	return s
 }
 
 // progress returns a function that logs how far a long recovery has come.

@@ -51,7 +51,7 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		return r.settle(id, s.found.End, s.found.MarkCRC)
 	}
 	// A block that is full takes no more records: for the engine it is sealed, and its messages may be erased.
-	// So is one that is compressed, of which a copy of a directory in which somebody writes can be without those behind it.
+	// So is one that is compressed, and could not be made plain: see expand.
 	if last && r.After == nil && !s.compressed && r.appendable(&s.found) && s.found.End < r.Config.BlockSize {
 		return r.Blocks.OpenTail(id, s.found.End)
 	}
