@@ -33,6 +33,7 @@ var walls = map[string][]string{
 	"engine/wheel":               {},
 	"actors/adapters/protoactor": {"actors", "blockio"},
 	"actors/adapters/raft":       {"actors"},
+	"actors/adapters/watermill":  {"actors"},
 	"actors/internal/mailbox":    {},
 	"actors/internal/disk":       {"blockio", "blockio/blockindex", "blockio/streamstate", "engine"},
 	"actors/internal/read":       {"blockio", "blockio/blockindex", "engine", "engine/subjects"},
