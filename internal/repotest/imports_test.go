@@ -31,6 +31,7 @@ var walls = map[string][]string{
 	"engine/stamps":              {},
 	"engine/subjects":            {},
 	"engine/wheel":               {},
+	"actors/adapters/otelcol":    {"actors", "blockio"},
 	"actors/adapters/protoactor": {"actors", "blockio"},
 	"actors/adapters/raft":       {"actors"},
 	"actors/adapters/watermill":  {"actors"},
