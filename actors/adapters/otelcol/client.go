@@ -21,6 +21,7 @@ var errOperation = errors.New("millracestorage: wrong operation type")
 type client struct {
 	store   *actors.Store
 	timeout time.Duration
+	maxSize uint64 // 0: no bound
 	closing sync.Once
 	closed  func() // tells the extension
 
@@ -137,7 +138,39 @@ func (c *client) apply(ctx context.Context, ops []*storage.Operation) error {
 	if len(batch) == 0 {
 		return ctx.Err()
 	}
+	if err := c.room(ctx, batch); err != nil {
+		return err
+	}
 	return c.write(ctx, batch)
+}
+
+// room returns storage.ErrStorageFull if a batch makes the client hold more, and more than it may.
+func (c *client) room(ctx context.Context, batch []actors.BatchMessage) error {
+	if c.maxSize == 0 {
+		return nil
+	}
+	state, err := c.store.FastState(ctx)
+	if err != nil {
+		return err
+	}
+	more := uint64(0)
+	for _, m := range batch {
+		more += uint64(actors.RecordSize(len(m.Subject), 0, len(m.Payload)))
+	}
+	if state.Bytes+more <= c.maxSize {
+		return nil
+	}
+	less := uint64(0)
+	for _, m := range batch {
+		old, err := c.store.LoadLastMsg(ctx, actors.Literal(m.Subject))
+		if err == nil {
+			less += uint64(actors.RecordSize(len(m.Subject), len(old.HeaderBlock), len(old.Payload)))
+		}
+	}
+	if more <= less || state.Bytes+more-less <= c.maxSize {
+		return nil
+	}
+	return storage.ErrStorageFull
 }
 
 // tombstone are the options of the message that takes the place of a key that is deleted, in one batch with others. It

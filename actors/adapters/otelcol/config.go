@@ -28,6 +28,9 @@ type Config struct {
 	FSync bool `mapstructure:"fsync"`
 	// Compression has full blocks compressed in the background.
 	Compression bool `mapstructure:"compression"`
+	// MaxSize bounds what the keys of a client hold, in bytes; what would make it more is storage.ErrStorageFull. Batches that
+	// are on their way together may go beyond it. Default 0: no bound.
+	MaxSize int64 `mapstructure:"max_size"`
 	// Timeout is how long an operation waits for a disk that has failed to work again. Default 1 s.
 	Timeout time.Duration `mapstructure:"timeout"`
 
@@ -42,6 +45,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Timeout < 0 {
 		return errors.New("timeout must not be below zero")
+	}
+	if c.MaxSize < 0 {
+		return errors.New("max_size must not be below zero")
 	}
 	if c.fs != nil {
 		return nil

@@ -95,7 +95,7 @@ func (m *millraceStorage) GetClient(ctx context.Context, kind component.Kind, id
 	if state, err := store.FastState(ctx); err == nil && state.LostMessages > 0 {
 		m.logger.Warn("Files were damaged: some of what was stored is lost", zap.String("stream", config.Name), zap.Uint64("lost", state.LostMessages))
 	}
-	c := &client{store: store, timeout: m.config.Timeout}
+	c := &client{store: store, timeout: m.config.Timeout, maxSize: uint64(m.config.MaxSize)}
 	c.closed = func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()

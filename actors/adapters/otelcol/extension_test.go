@@ -116,6 +116,7 @@ func TestDirectories(t *testing.T) {
 		{"to be made", Config{Directory: missing, CreateDirectory: true}, true},
 		{"a file", Config{Directory: file, CreateDirectory: true}, false},
 		{"a timeout below zero", Config{Directory: dir, Timeout: -1}, false},
+		{"a size below zero", Config{Directory: dir, MaxSize: -1}, false},
 	} {
 		require.Equal(t, row.valid, row.config.Validate() == nil, row.name)
 	}
@@ -138,9 +139,9 @@ func TestConfiguration(t *testing.T) {
 	config := factory.CreateDefaultConfig().(*Config)
 	require.Equal(t, &Config{Directory: defaultDirectory, CreateDirectory: true, FSync: true, Timeout: time.Second}, config)
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{
-		"directory": "of/mine", "create_directory": false, "fsync": false, "compression": true, "timeout": "10s",
+		"directory": "of/mine", "create_directory": false, "fsync": false, "compression": true, "max_size": 1 << 30, "timeout": "10s",
 	}).Unmarshal(config))
-	require.Equal(t, &Config{Directory: "of/mine", Compression: true, Timeout: 10 * time.Second}, config)
+	require.Equal(t, &Config{Directory: "of/mine", Compression: true, MaxSize: 1 << 30, Timeout: 10 * time.Second}, config)
 	require.Error(t, confmap.NewFromStringMap(map[string]any{"no_such": 1}).Unmarshal(config))
 }
 

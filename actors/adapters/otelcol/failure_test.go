@@ -129,6 +129,25 @@ func TestAFullDisk(t *testing.T) {
 	require.Equal(t, []byte("another"), value(t, c, "key"))
 }
 
+// TestMaxSize fills a client, overwrites and deletes what is there, and goes on.
+func TestMaxSize(t *testing.T) {
+	c := newClient(t, newTest(t, blocktest.NewMemFS(), func(c *Config) { c.MaxSize = 10_000 }), "a", "")
+	ctx, item := t.Context(), make([]byte, 1000)
+	count, err := 0, error(nil)
+	for ; err == nil; count++ {
+		err = c.Batch(ctx, storage.SetOperation(fmt.Sprint(count), item), storage.SetOperation("wi", fmt.Append(nil, count)))
+	}
+	require.ErrorIs(t, err, storage.ErrStorageFull)
+	require.Equal(t, 10, count)
+	require.Nil(t, value(t, c, "9"), "all or nothing")
+	require.Equal(t, []byte("8"), value(t, c, "wi"))
+	require.NoError(t, c.Set(ctx, "3", item), "it is no more than before")
+	require.ErrorIs(t, c.Set(ctx, "3", make([]byte, 3000)), storage.ErrStorageFull)
+	require.NoError(t, c.Batch(ctx, storage.SetOperation("ri", []byte("1")), storage.DeleteOperation("0")))
+	require.NoError(t, c.Set(ctx, "9", item))
+	require.ErrorIs(t, c.Set(ctx, "10", item), storage.ErrStorageFull)
+}
+
 // TestAnyDamageLeavesTheRest damages each file of a client in each way: it starts, all that is found is as it was stored,
 // and it works.
 func TestAnyDamageLeavesTheRest(t *testing.T) {
