@@ -22,11 +22,12 @@ type machine struct {
 
 // peerModules are the stores whose versions belong in the report.
 var peerModules = map[string]bool{
-	"github.com/nats-io/nats-server/v2":   true,
-	"github.com/cockroachdb/pebble/v2":    true,
-	"github.com/hashicorp/raft-boltdb/v2": true,
-	"github.com/hashicorp/raft-wal":       true,
-	"github.com/tidwall/wal":              true,
+	"github.com/nats-io/nats-server/v2": true,
+	"github.com/cockroachdb/pebble/v2":  true,
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage": true,
+	"github.com/hashicorp/raft-boltdb/v2":                                                     true,
+	"github.com/hashicorp/raft-wal":                                                           true,
+	"github.com/tidwall/wal":                                                                  true,
 }
 
 // describe looks at this machine and at the filesystem of dir.

@@ -105,6 +105,10 @@ func (m *millraceStorage) GetClient(ctx context.Context, kind component.Kind, id
 	return c, nil
 }
 
+// blockSize is that of a work queue of a nats-server: of what waits shortly there is never more than a few blocks on the
+// disk, and of a long queue not too many.
+const blockSize = 4 << 20
+
 // streamConfig is the configuration of the stream of a client.
 func (m *millraceStorage) streamConfig(name string) actors.Config {
 	config := actors.Config{
@@ -116,6 +120,9 @@ func (m *millraceStorage) streamConfig(name string) actors.Config {
 		Sync:         actors.SyncAlways,
 		Compression:  actors.Off,
 		Logger:       slog.New(zapHandler{core: m.logger.Core(), fields: []zap.Field{zap.String("stream", name)}}),
+	}
+	if config.BlockSize == 0 {
+		config.BlockSize = blockSize
 	}
 	if !m.config.FSync {
 		config.Sync = actors.SyncInterval
