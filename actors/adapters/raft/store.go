@@ -30,6 +30,10 @@ type Config struct {
 	AcceptLoss bool
 }
 
+// logBlockSize is the size of the blocks of the log: what a truncation reads, and writes anew, is mostly one of them. A
+// quarter of what a stream has otherwise makes it four times as fast, and an append no slower that can be measured.
+const logBlockSize = 2 << 20
+
 // defaultPatience is short enough that a leader whose disk is gone steps down before anybody calls.
 const defaultPatience = time.Second
 
@@ -104,8 +108,8 @@ func (c Config) streams() (log, stable actors.Config, err error) {
 	log, stable = s, s
 	log.Name, stable.Name = s.Name+"-log", s.Name+"-stable"
 	stable.MaxMsgsPer = 1
-	if stable.BlockSize == 0 {
-		stable.BlockSize = stableBlockSize
+	if s.BlockSize == 0 {
+		log.BlockSize, stable.BlockSize = logBlockSize, stableBlockSize
 	}
 	return log, stable, nil
 }
