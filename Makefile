@@ -119,14 +119,17 @@ damage: ## the damage sweep: small stores damaged in every way (DAMAGE_FLAGS)
 	|| { echo "the last cases that ran:"; cat "$$scratch"/case*; exit 1; }
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME each
+fuzz: ## every fuzz target for FUZZTIME each, nested modules included
 	@found=0; \
-	for package in $$($(GO) list ./...); do \
-		listed=$$($(GO) test -list '^Fuzz' "$$package"); \
-		for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
-			found=$$((found + 1)); \
-			echo "== $$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	for module in . $(MODULES); do \
+		cd "$(CURDIR)/$$module"; \
+		for package in $$($(GO) list ./...); do \
+			listed=$$($(GO) test -list '^Fuzz' "$$package"); \
+			for target in $$(grep '^Fuzz' <<<"$$listed" || true); do \
+				found=$$((found + 1)); \
+				echo "== $$package $$target"; \
+				$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+			done; \
 		done; \
 	done; \
 	echo "$$found fuzz targets"
