@@ -122,7 +122,7 @@ func damaged(t *testing.T, what string, indexed bool, config Config) *Provider {
 	for i := range 100 {
 		persist(state, "filler", i, fmt.Sprintf("event %d of filler", i))
 	}
-	for indexed && store.Stats().Unindexed > 0 {
+	for stats := store.Stats(); indexed && (stats.Unindexed > 0 || stats.Indexed < stats.Blocks-1); stats = store.Stats() {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-t.Context().Done():
