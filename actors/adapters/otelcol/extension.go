@@ -93,7 +93,7 @@ func (m *millraceStorage) GetClient(ctx context.Context, kind component.Kind, id
 		return nil, err
 	}
 	if state, err := store.FastState(ctx); err == nil && state.LostMessages > 0 {
-		m.logger.Warn("Files were damaged: some of what was stored is lost", zap.String("stream", config.Name), zap.Uint64("lost", state.LostMessages))
+		m.logger.Warn("files were damaged, and some of what was stored is lost", zap.String("stream", config.Name), zap.Uint64("lost", state.LostMessages))
 	}
 	c := &client{store: store, timeout: m.config.Timeout, maxSize: uint64(m.config.MaxSize)}
 	c.closed = func() {

@@ -63,7 +63,7 @@ func (g *group) find(ctx context.Context) error {
 	}
 	if cursor > state.LastSequence+1 {
 		// A loss of power has taken messages that were not synced.
-		g.pubsub.config.Logger.Info("The stream ends before the cursor of the group", g.fields())
+		g.pubsub.config.Logger.Info("the stream ends before the cursor of a group", g.fields())
 		cursor = state.LastSequence + 1
 	}
 	switch {
@@ -138,7 +138,7 @@ func (g *group) write() {
 			}
 		}
 		if err != nil {
-			g.pubsub.config.Logger.Error("A cursor is not written down: messages will come again", err, g.fields())
+			g.pubsub.config.Logger.Error("a cursor is not written down: messages will come again", err, g.fields())
 		}
 		g.mu.Lock()
 		g.written = cursor

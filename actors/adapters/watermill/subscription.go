@@ -30,7 +30,7 @@ func (s *subscription) takeTurn(ctx context.Context) bool {
 	}
 	m, err := fromStream(&stored)
 	if err != nil {
-		s.pubsub.config.Logger.Error("A message is passed over", err, s.group.fields().Add(map[string]any{"sequence": stored.Sequence}))
+		s.pubsub.config.Logger.Error("a message is passed over", err, s.group.fields().Add(map[string]any{"sequence": stored.Sequence}))
 		s.group.advance(stored.Sequence + 1)
 		return true
 	}
@@ -107,9 +107,9 @@ func (s *subscription) await(ctx context.Context) (actors.Message, bool) {
 				return actors.Message{}, false
 			}
 		case errors.Is(err, actors.ErrCorrupt):
-			s.pubsub.config.Logger.Error("Messages are lost through damage", err, g.fields())
+			s.pubsub.config.Logger.Error("messages are lost, and passed over", err, g.fields())
 		default:
-			s.pubsub.config.Logger.Error("A message cannot be read at the moment", err, g.fields())
+			s.pubsub.config.Logger.Error("a message cannot be read at the moment", err, g.fields())
 			if !pause(ctx, unreadablePause) {
 				return actors.Message{}, false
 			}
