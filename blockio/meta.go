@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,18 +62,23 @@ func NewStreamMeta(stream string, created time.Time) *StreamMeta {
 		Retention: "limits", MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1,
 		Discard: "old", Storage: "file", Replicas: 1, DuplicateWindow: 2 * time.Minute, Compression: "none",
 	}
-	m.fields = make([]metaField, 0, 5)
-	add := func(key, value string) {
-		m.fields = append(m.fields, metaField{key: json.RawMessage(`"` + key + `"`), name: key, value: json.RawMessage(value)})
-	}
-	// What a store does not need, but nats-server always writes.
-	add("max_consumers", "-1")
-	add("allow_direct", "false")
-	add("mirror_direct", "false")
-	add("consumer_limits", "{}")
-	add("metadata", `{"_nats.req.level":"0"}`)
+	m.fields = alwaysWritten
 	return m
 }
+
+// alwaysWritten is what a store does not need, but nats-server always writes. All new streams share it: fields are
+// copied before they are changed.
+var alwaysWritten = func() (fields []metaField) {
+	for _, member := range [...][2]string{
+		{"max_consumers", "-1"}, {"allow_direct", "false"}, {"mirror_direct", "false"}, {"consumer_limits", "{}"},
+		{"metadata", `{"_nats.req.level":"0"}`},
+	} {
+		fields = append(fields, metaField{
+			key: json.RawMessage(`"` + member[0] + `"`), name: member[0], value: json.RawMessage(member[1]),
+		})
+	}
+	return slices.Clip(fields)
+}()
 
 // encrypted reports whether the stream in dir is encrypted, and the file system does not know of it.
 func encrypted(fsys FS, dir string) bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -164,9 +165,15 @@ func splitObject(data []byte) ([]metaField, error) {
 		if err := decoder.Decode(&field.value); err != nil {
 			return nil, errNotObject
 		}
+		// What is kept as long as the stream is open is the text itself, once.
+		end := int(decoder.InputOffset())
+		field.value = json.RawMessage(data[end-len(field.value) : end : end])
+		if i := slotOf(field.name); i >= 0 && metaSlots[i].name == field.name {
+			field.name = metaSlots[i].name
+		}
 		fields = append(fields, field)
 	}
-	return fields, nil
+	return slices.Clone(fields), nil
 }
 
 func decodeKey(decoder *json.Decoder, field *metaField) error {
