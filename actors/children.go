@@ -28,6 +28,8 @@ type task struct {
 	job  job
 	done any   // what completes the job, nil before that
 	err  error // why the job was not carried out to its end: the child has panicked, or has ended; nil if it was
+	// aside tells that no child has it: it is carried out where the turn of the store actor was.
+	aside bool
 }
 
 // Control implements mailbox.Control.
@@ -74,13 +76,29 @@ type lane struct {
 // childActor carries out tasks one after the other. The block-writer, the commit lane, creates, appends, syncs and
 // seals blocks. The flusher, the maintenance lane, syncs in the background, seals, reads tables, removes blocks,
 // and recovers. The indexer and the compactors have what takes long, and must not keep the lanes waiting.
-type childActor struct{ plant func(any) }
+type childActor struct {
+	plant func(any)
+	aside asideGate // nil but for the block-writer
+}
+
+// asideGate tells the block-writer of commits that are put aside: it has capacity 1, and is full while one is.
+type asideGate chan struct{}
 
 // Receive implements actor.Actor.
 func (c *childActor) Receive(ctx actor.Context) {
-	if t, ok := ctx.Message().(*task); ok {
-		t.carryOut(c.plant)
-		ctx.Send(ctx.Parent(), t)
+	switch m := ctx.Message().(type) {
+	case *task:
+		m.carryOut(c.plant)
+		ctx.Send(ctx.Parent(), m)
+	case asideGate:
+		c.aside = m
+	case *actor.Stopping:
+		// A commit that is put aside is the block-writer's all the same: as long as it is under way the child does not
+		// end, and so the store actor, which waits for its children, is there to answer.
+		if c.aside != nil {
+			c.aside <- struct{}{}
+			<-c.aside
+		}
 	}
 }
 
@@ -95,6 +113,9 @@ func (a *storeActor) assign(ctx actor.SpawnerContext, l *lane, t *task) {
 func (a *storeActor) spawnChild(ctx actor.SpawnerContext, l *lane) {
 	if l.pid == nil {
 		l.pid = ctx.Spawn(a.runtime.child)
+		if l == &a.writer {
+			a.system.Root.Send(l.pid, a.aside)
+		}
 	}
 }
 
@@ -188,10 +209,11 @@ func (a *storeActor) onChildEnded(ctx actor.Context, m *childEnded) {
 		a.crashed(&crash{err, nil})
 		return
 	}
-	for len(l.out) > 0 {
-		t := l.out[0]
-		t.fail(err, nil)
-		a.onTask(ctx, t)
+	for _, t := range slices.Clone(l.out) {
+		if !t.aside {
+			t.fail(err, nil)
+			a.onTask(ctx, t)
+		}
 	}
 }
 
@@ -202,6 +224,7 @@ type commitWork struct {
 	files  *disk.Files
 	commit *engine.Commit
 	done   commitDone
+	owner  *storeActor // that has put it aside
 }
 
 func (w *commitWork) run() any {

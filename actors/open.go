@@ -190,6 +190,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 		"lost", state.LostMessages, "elapsed", time.Since(start))
 	return &storeActor{
 		stream: s, engine: e, files: r.Files, noticed: advance{state.LastSequence, state.Messages}, state: stateLoop{current: r.Described, ours: r.Restored},
+		aside: make(asideGate, 1),
 	}, nil
 }
 

@@ -87,7 +87,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 		clock:  c.Clock,
 		logger: c.Logger,
 	}
-	r.child = actor.PropsFromProducer(func() actor.Actor { return &childActor{r.plant} })
+	r.child = actor.PropsFromProducer(func() actor.Actor { return &childActor{plant: r.plant} })
 	return r
 }
 

@@ -21,7 +21,7 @@ import (
 //  3. The mailbox yields once, takes in what has arrived meanwhile, and ends the round: onTurnEnd takes
 //     the engine's Ready. Its commit is all that has gathered since the last one, if none is in flight.
 //  4. The commit goes to the block-writer, which creates, writes, syncs and seals files in order
-//     (children.go, internal/disk). Maintenance work goes to the flusher, block indexes to the indexer.
+//     (children.go, internal/disk); that of a lone caller is put aside (commits.go). Maintenance work goes to the flusher, block indexes to the indexer.
 //  5. While the commit is on its way the actor goes on with rounds: what is stepped in gathers for the
 //     next commit.
 //  6. commitDone overtakes the data in the mailbox. onCommitDone tells the engine, which publishes the
@@ -49,8 +49,11 @@ type storeActor struct {
 
 	writer, flusher, indexer lane
 	compactors               []*lane // as many as were needed at a time
-	ticked                   bool    // in this turn
-	now                      int64   // the time that the engine was told last
+	aside                    asideGate
+	gathered                 uint32 // operations that were stepped since the last commit was handed out
+	ticked                   bool   // in this turn
+	inTurn                   bool   // Receive has not returned
+	now                      int64  // the time that the engine was told last
 	load                     load
 
 	watches map[*watch]struct{}
@@ -62,7 +65,6 @@ type storeActor struct {
 	timerAt int64 // when it goes off, nanoseconds since the epoch; 0 when it is not set
 
 	// What a panic would leave half done.
-	inTurn   bool           // Receive has not returned
 	inHand   any            // the data message that is being handled
 	stepping *op            // the operation of it, while the engine steps
 	replies  []engine.Reply // that are being delivered

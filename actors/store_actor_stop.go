@@ -90,11 +90,13 @@ func (a *storeActor) abort() {
 	a.deliverRest()
 }
 
-// onStopped closes everything. The children have ended, so nobody else touches the files.
+// onStopped closes everything. The children have ended, and nothing is put aside any more, so nobody else touches the
+// files.
 func (a *storeActor) onStopped(ctx actor.Context) {
 	defer close(a.gone)
 	defer a.repeats.end()
 	defer a.survive()
+	a.aside <- struct{}{} // and nothing will be put aside any more
 	if !a.config.ReadOnly {
 		a.writeRest()
 		a.stateAtStop()

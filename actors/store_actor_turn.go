@@ -91,6 +91,7 @@ func (a *storeActor) step(o *op) {
 		return
 	}
 	a.stepping = o
+	a.gathered++
 	a.state.soon = a.state.soon || removesMany(o.command)
 	a.engine.Step(o, o.command)
 	a.stepping = nil
@@ -173,9 +174,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	a.afterReplies(ctx)
 	if c := ready.Commit; c != nil {
 		a.meters.groups.observe(sizes, uint64(c.Records), 1)
-		w := &commitWork{files: a.files, commit: c}
-		w.task.job = w
-		a.assign(ctx, &a.writer, &w.task)
+		a.assignCommit(ctx, c)
 	}
 	for _, w := range ready.Maintenance {
 		a.maintain(ctx, w)

@@ -25,6 +25,7 @@ type Mailbox struct {
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
 	options    Options
+	runs       func() // run, as one value for all who schedule it
 
 	mu      sync.Mutex
 	system  []any
@@ -52,6 +53,7 @@ type Mailbox struct {
 	// mailbox goes idle.
 	gathering, idling patience
 	came              int // messages that were taken out of the lanes since it was set to 0
+	aside             Aside
 }
 
 // Options are what a Mailbox is made with.
@@ -107,7 +109,9 @@ const (
 
 // New returns a mailbox.
 func New(options Options) *Mailbox {
-	return &Mailbox{options: options, gathering: newPatience(), idling: newPatience()}
+	m := &Mailbox{options: options, gathering: newPatience(), idling: newPatience()}
+	m.runs = m.run
+	return m
 }
 
 // RegisterHandlers implements actor.Mailbox.
@@ -187,17 +191,26 @@ func (m *Mailbox) SetShare(share bool) { m.options.Share = share }
 // schedule sees to it that a goroutine runs the rounds.
 func (m *Mailbox) schedule() {
 	if !m.running.Load() && m.running.CompareAndSwap(false, true) {
-		m.dispatcher.Schedule(m.run)
+		m.dispatcher.Schedule(m.runs)
 	}
 }
 
-// run runs rounds until the lanes are empty. Only the goroutine that set running runs it.
+// run runs rounds until the lanes are empty, and what the actor has put aside. Only the goroutine that set running
+// runs it.
 func (m *Mailbox) run() {
 	for {
 		m.rounds()
+		aside := m.aside
+		m.aside = nil
 		m.running.Store(false)
 		// A message that was posted before running was cleared found it set, and scheduled nothing.
-		if !m.pending() || !m.running.CompareAndSwap(false, true) {
+		if m.pending() && m.running.CompareAndSwap(false, true) {
+			if aside != nil {
+				go m.leave(aside)
+			}
+			continue
+		}
+		if aside == nil || !m.finish(aside) {
 			return
 		}
 	}
@@ -241,6 +254,9 @@ func (m *Mailbox) rounds() {
 		}
 		current = turnEnd
 		m.invoker.InvokeUserMessage(turnEnd)
+		if m.aside != nil {
+			return
+		}
 		yielded = false
 	}
 }

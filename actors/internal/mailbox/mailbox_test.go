@@ -18,6 +18,7 @@ type recorder struct {
 	// handle is asked before each message of a batch, and for control messages.
 	handle func(message any)
 	system func(message any)
+	end    func() // is called at the end of each turn
 	busy   atomic.Int32
 	failed []any
 }
@@ -47,6 +48,9 @@ func (r *recorder) InvokeUserMessage(message any) {
 	switch m := message.(type) {
 	case *TurnEnd:
 		r.note("end")
+		if r.end != nil {
+			r.end()
+		}
 	case *Batch:
 		r.note("batch of %d", len(m.Messages))
 		for m.Next < len(m.Messages) {

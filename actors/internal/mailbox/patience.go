@@ -13,10 +13,10 @@ import (
 // up to 1,024. A yield that returns soon, or that brings several messages, ends that: those would
 // otherwise not be in one round.
 type patience struct {
-	yields  uint // so far, to time one in measureEach
-	skip    int  // how many of the next yields to leave out
-	penalty int  // how many were left out after the last late yield
-	long    bool // the last yield was late, and has not brought enough since
+	yields  uint32 // so far, to time one in measureEach
+	skip    int16  // how many of the next yields to leave out
+	penalty int16  // how many were left out after the last late yield
+	long    bool   // the last yield was late, and has not brought enough since
 
 	now     func() time.Time
 	gosched func() // yields the processor

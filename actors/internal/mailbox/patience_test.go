@@ -128,3 +128,24 @@ func TestAMailboxYieldsTheProcessor(t *testing.T) {
 	require.True(t, m.gathering.yield())
 	require.True(t, m.idling.yield())
 }
+
+// TestAMailboxTellsItsPatienceWhatCame while it yielded: of two messages a late yield is worth it.
+func TestAMailboxTellsItsPatienceWhatCame(t *testing.T) {
+	for messages, lost := range map[int]bool{1: true, 2: false} {
+		d := &manual{}
+		m, _, _ := newTestMailbox(1000, d)
+		on := &processor{takes: late}
+		m.gathering = *patienceOf(on)
+		m.gathering.gosched = func() {
+			on.gosched()
+			for range messages {
+				m.PostUserMessage("came")
+			}
+		}
+		for range 4 * measureEach {
+			m.PostUserMessage("a")
+			d.settle(t)
+		}
+		require.Equal(t, lost, on.yields < 4*measureEach, "%d messages came at each of %d yields", messages, on.yields)
+	}
+}
