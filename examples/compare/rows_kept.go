@@ -17,11 +17,13 @@ type keptWay struct {
 	store, storePlain float64 // the rate of storing, to nats-server's and to our own with plain blocks
 	disk              float64 // the bytes on the disk, to nats-server's
 	load, filter      float64 // the rates, to nats-server's
+	scan              float64 // the rate of a scan of everything, to nats-server's; 0 for no such row
 }
 
 // keptWays are the ways besides plain.
 var keptWays = []keptWay{
 	{Kept: peers.KeptS2, store: 1, storePlain: 0.6, disk: 1.1, load: 5, filter: 5},
+	{Kept: peers.KeptSealed, store: 1.2, storePlain: 0.7, disk: 1.1, load: 2, filter: 5, scan: 2},
 }
 
 // keptFilter is how many subjects of the messages a filter selects, of fullSubjects.
@@ -59,7 +61,7 @@ func (w keptWay) rows() []row {
 		}
 	}
 	name := func(row string) string { return "kept-" + row + "-" + strings.ToLower(w.Name) }
-	return []row{
+	rows := []row{
 		{
 			name: name("store"), title: "store text, pipelined, full blocks kept as " + w.Name,
 			contestants: of(func(p peers.Peer) contestant { return &keptStoring{peer: p} }),
@@ -83,6 +85,33 @@ func (w keptWay) rows() []row {
 			targets: []target{{against: theirs, figure: rateFigure, bound: w.filter}},
 		},
 	}
+	if w.scan > 0 {
+		rows = append(rows, row{
+			name: name("scan"), title: "full scan of text, first after opening, full blocks kept as " + w.Name,
+			contestants: of(func(p peers.Peer) contestant { return &keptScanning{peer: p} }),
+			targets:     []target{{against: theirs, figure: rateFigure, bound: w.scan}},
+		})
+	}
+	return rows
+}
+
+// keptScanning reads everything in a store that was just opened.
+type keptScanning struct{ peer peers.Peer }
+
+func (k *keptScanning) name() string { return k.peer.Name }
+func (k *keptScanning) close() error { return nil }
+
+func (k *keptScanning) run(ctx context.Context, place workplace) (measure.Run, error) {
+	all := keptShape(place.size)
+	return place.withFixture(ctx, k.peer, all, func(_ fixture, store peers.QueryStore) (measure.Run, error) {
+		return measure.Measure(func() (int64, *measure.Histogram, error) {
+			messages, bytes, err := store.Scan(context.WithoutCancel(ctx))
+			if err == nil && (messages != all.messages || bytes != int64(messages)*fullPayload) {
+				err = fmt.Errorf("%s: the scan found %d messages with %d bytes", k.peer.Name, messages, bytes)
+			}
+			return int64(messages), nil, err
+		})
+	})
 }
 
 // keptStoring stores text in a new store. What is done in the background goes on meanwhile, and is waited for before the

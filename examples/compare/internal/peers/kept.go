@@ -3,6 +3,7 @@ package peers
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,8 @@ import (
 type Kept struct {
 	Name string // as rows call it
 	S2   bool   // compressed
+	// Sealed: encrypted with ChaCha20, nats-server's default.
+	Sealed bool
 	// begins, if set, is what the file of a block begins with that is kept so.
 	begins string
 }
@@ -28,7 +31,15 @@ var (
 	KeptPlain = Kept{Name: "plain"}
 	// KeptS2 is compressed with S2.
 	KeptS2 = Kept{Name: "S2", S2: true, begins: "cmp"}
+	// KeptSealed is encrypted.
+	KeptSealed = Kept{Name: "ChaCha20", Sealed: true}
 )
+
+// keyOf derives the key of a stream and of its blocks from a secret, as both stores ask for it.
+func keyOf(context string) ([]byte, error) {
+	sum := sha256.Sum256([]byte("a secret of the benchmark " + context))
+	return sum[:], nil
+}
 
 // NATSKept is the file store of nats-server.
 func NATSKept(mode NATSMode, kept Kept) Peer {
@@ -36,7 +47,11 @@ func NATSKept(mode NATSMode, kept Kept) Peer {
 	if kept.S2 {
 		config.Compression = server.S2Compression
 	}
-	return kept.of(natsConfigured(mode, config, NoLimits))
+	peer := natsConfigured(mode, config, NoLimits)
+	if kept.Sealed {
+		peer = natsSealed(mode, config, NoLimits)
+	}
+	return kept.of(peer)
 }
 
 // MillraceKept is the store of this repository.
@@ -44,6 +59,9 @@ func MillraceKept(level Level, kept Kept) Peer {
 	var config actors.Config
 	if kept.S2 {
 		config.Compression = actors.On
+	}
+	if kept.Sealed {
+		config.Key, config.Cipher = keyOf, actors.CipherChaCha20
 	}
 	return kept.of(millracePeer(level, config))
 }

@@ -16,11 +16,14 @@ import (
 // those.
 func TestStoresReadEachOthersBlocks(t *testing.T) {
 	const messages = 6_000
-	for _, kept := range []Kept{KeptPlain, KeptS2} {
+	for _, kept := range []Kept{KeptPlain, KeptS2, KeptSealed} {
 		t.Run(kept.Name, func(t *testing.T) {
 			config := actors.Config{BlockSize: 256 << 10}
 			if kept.S2 {
 				config.Compression = actors.On
+			}
+			if kept.Sealed {
+				config.Key, config.Cipher = keyOf, actors.CipherChaCha20
 			}
 			ours, theirs := kept.of(millracePeer(Written, config)), NATSKept(NATSDefault, kept)
 			// What one has written is opened by the other, and again by the first.
@@ -57,7 +60,9 @@ func TestStoresReadEachOthersBlocks(t *testing.T) {
 					require.NoError(t, store.Close())
 					restored := t.TempDir()
 					require.NoError(t, NATSRestore(t.Context(), restored, bytes.NewReader(snapshot.Bytes())))
-					again, err := OpenAs[QueryStore](NATSKept(NATSDefault, kept), restored)
+					plain := kept
+					plain.Sealed = false // as snapshots are
+					again, err := OpenAs[QueryStore](NATSKept(NATSDefault, plain), restored)
 					require.NoError(t, err)
 					require.Equal(t, want, ask(t, again, []string{">", "a.1.>", "a.*.7"}), "a snapshot of %s", peer.Name)
 					require.NoError(t, again.Close())

@@ -31,6 +31,9 @@ const (
 //go:linkname newFileStore github.com/nats-io/nats-server/v2/server.newFileStore
 func newFileStore(fcfg server.FileStoreConfig, cfg server.StreamConfig) (unsafe.Pointer, error)
 
+//go:linkname newFileStoreWithCreated github.com/nats-io/nats-server/v2/server.newFileStoreWithCreated
+func newFileStoreWithCreated(fcfg server.FileStoreConfig, cfg server.StreamConfig, created time.Time, key, oldKey natsKey) (unsafe.Pointer, error)
+
 //go:linkname fileStoreStoreMsg github.com/nats-io/nats-server/v2/server.(*fileStore).StoreMsg
 func fileStoreStoreMsg(fs unsafe.Pointer, subject string, header, payload []byte, ttl int64) (uint64, int64, error)
 
@@ -42,6 +45,9 @@ func fileStoreFlushAllPending(fs unsafe.Pointer) error
 
 //go:linkname fileStoreStop github.com/nats-io/nats-server/v2/server.(*fileStore).Stop
 func fileStoreStop(fs unsafe.Pointer) error
+
+// natsKey is server.keyGen, which is not exported.
+type natsKey = func(context []byte) ([]byte, error)
 
 // natsMessage has the fields of server.StoreMsg, which are not exported. A test compares the two.
 type natsMessage struct {
@@ -77,13 +83,27 @@ func natsPeer(mode NATSMode, compression server.StoreCompression, limits Limits)
 
 // natsConfigured is a file store for a stream of which a part of the configuration is given.
 func natsConfigured(mode NATSMode, config server.StreamConfig, limits Limits) Peer {
+	return natsOpened(mode, config, limits, newFileStore)
+}
+
+// natsSealed is natsConfigured with encryption.
+func natsSealed(mode NATSMode, config server.StreamConfig, limits Limits) Peer {
+	return natsOpened(mode, config, limits, func(fcfg server.FileStoreConfig, cfg server.StreamConfig) (unsafe.Pointer, error) {
+		fcfg.Cipher = server.ChaCha
+		key := func(context []byte) ([]byte, error) { return keyOf(string(context)) }
+		return newFileStoreWithCreated(fcfg, cfg, time.Now(), key, nil)
+	})
+}
+
+func natsOpened(mode NATSMode, config server.StreamConfig, limits Limits,
+	open func(server.FileStoreConfig, server.StreamConfig) (unsafe.Pointer, error)) Peer {
 	config.Name, config.Subjects, config.Storage = StreamName, []string{">"}, server.FileStorage
 	config.Retention, config.Discard = server.LimitsPolicy, server.DiscardOld
 	config.MaxMsgs, config.MaxBytes, config.MaxMsgsPer = limits.MaxMsgs, limits.MaxBytes, limits.MaxMsgsPer
 	config.MaxConsumers, config.MaxMsgSize, config.Replicas, config.Duplicates = -1, -1, 1, 2*time.Minute
 	name := [...]string{"nats default", "nats async", "nats sync-always"}[mode]
 	return Peer{Name: name, Open: func(dir string) (Store, error) {
-		store, err := newFileStore(
+		store, err := open(
 			server.FileStoreConfig{StoreDir: dir, AsyncFlush: mode == NATSAsync, SyncAlways: mode == NATSSyncAlways,
 				Compression: config.Compression}, config)
 		if err != nil {
