@@ -132,8 +132,8 @@ func example() []outcome {
 func TestTableSaysWhatIsMet(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(table(example())), "\n")
 	require.Equal(t, []string{
-		"| an example | peer | 1,000 | 1.0 ms | 2.0 ms | 7 | 0.0 |  | 5x | rate >= 2x: met; p99 <= 0.5x: not met (2x) |",
-		"|  | **Millrace** | 5,000 | 1.00 µs | 4.0 ms | 1.5 | 0.0 |  |  | allocations <= 2: met |",
+		"| an example | peer | 1,000 | 1.0 ms | 2.0 ms | 7 | 0.0 |  |  | 5x | rate >= 2x: met; p99 <= 0.5x: not met (2x) |",
+		"|  | **Millrace** | 5,000 | 1.00 µs | 4.0 ms | 1.5 | 0.0 |  |  |  | allocations <= 2: met |",
 	}, lines[2:])
 	require.Equal(t, []string{"an example: p99 <= 0.5x against peer, and it is 2x"}, missed(example()))
 }

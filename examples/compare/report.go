@@ -21,6 +21,9 @@ func rawLine(r row, turn int, contestant string, run measure.Run) string {
 	if run.Elapsed > 0 {
 		line += fmt.Sprintf("  %6.2f allocs each  %.1f cores", run.AllocsPerItem, run.Cores)
 	}
+	if run.Heap > 0 {
+		line += fmt.Sprintf("  heap %s resident %s MiB", short(run.Heap), short(run.Resident))
+	}
 	if len(run.Extras) > 0 {
 		line += "  " + extrasText(run.Extras)
 	}
@@ -31,8 +34,8 @@ func rawLine(r row, turn int, contestant string, run measure.Run) string {
 // rate, and the targets that name it.
 func table(outcomes []outcome) string {
 	var b strings.Builder
-	b.WriteString("| row | store | operations/s | p50 | p99 | allocs each | cores | besides | Millrace by it | target |\n")
-	b.WriteString("|---|---|--:|--:|--:|--:|--:|---|--:|---|\n")
+	b.WriteString("| row | store | operations/s | p50 | p99 | allocs each | cores | heap, resident MiB | besides | Millrace by it | target |\n")
+	b.WriteString("|---|---|--:|--:|--:|--:|--:|--:|---|--:|---|\n")
 	for _, o := range outcomes {
 		ours, present := o.find(millraceName)
 		title := o.row.title
@@ -46,12 +49,15 @@ func table(outcomes []outcome) string {
 			if name == millraceName {
 				name = "**" + name + "**"
 			}
-			allocs, cores := "", ""
+			allocs, cores, memory := "", "", ""
 			if s.Rate > 0 {
 				allocs, cores = short(s.AllocsPerItem), fmt.Sprintf("%.1f", s.Cores)
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, name, rateText(o, s),
-				duration(s.P50), duration(s.P99), allocs, cores, extrasText(s.Extras), ratio,
+			if s.Heap > 0 {
+				memory = fmt.Sprintf("%.0f, %.0f", s.Heap, s.Resident)
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, name, rateText(o, s),
+				duration(s.P50), duration(s.P99), allocs, cores, memory, extrasText(s.Extras), ratio,
 				targetText(o, l.contestant, ours, s, present))
 			title = ""
 		}
@@ -132,7 +138,8 @@ func document(outcomes []outcome, runs int, command, notes, raw string, about ma
 	fmt.Fprintf(&b, "and subjects that cycle through %s names. ", count(subjectCount))
 	b.WriteString("An operation is a message stored or read, or a call that asks. ")
 	b.WriteString("\"Cores\" is processor time by elapsed time; allocations are those of the whole process, ")
-	b.WriteString("callers included. Calls get a context that cannot end, since those of the peers cannot be ")
+	b.WriteString("callers included. Heap and resident memory are those of the process at the end of a run, which all ")
+	b.WriteString("stores of a row share, with the stores that the row reads. Calls get a context that cannot end, since those of the peers cannot be ")
 	b.WriteString("cancelled. \"Millrace by it\" is Millrace's rate divided by the rate on that line. ")
 	b.WriteString("Numbers of one machine on one day: read the ratios.\n\n")
 	fmt.Fprintf(&b, "Command: `%s`\n\n", command)

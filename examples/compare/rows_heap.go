@@ -76,6 +76,7 @@ type probe struct {
 	Messages, Subjects int
 	Idle               time.Duration
 	TTL                *lifetimes // the probe is one of expiring, and not of weighing
+	Streams            int        // the probe is one of many streams
 }
 
 // heaps is what a probe answers: by how much the heap has grown since before the store was opened, in
@@ -132,22 +133,30 @@ func isProbe(ctx context.Context, out io.Writer) (bool, error) {
 	}
 	var measured any
 	var err error
-	if p.TTL != nil {
+	switch {
+	case p.TTL != nil:
 		measured, err = p.expire(ctx)
-	} else {
+	case p.Streams > 0:
+		measured, err = p.crowd(ctx)
+	default:
 		measured, err = p.measure(ctx)
 	}
 	return true, errors.Join(err, json.NewEncoder(out).Encode(measured))
 }
 
+// peer is the store that the probe is about, of a process that has all that stores share.
+func (p probe) peer() peers.Peer {
+	peers.StartActorSystem()
+	if p.Peer == millraceName {
+		return peers.Millrace(peers.Buffered)
+	}
+	return peers.NATS(peers.NATSAsync)
+}
+
 // measure fills a store and looks at the heap at once, when it was left alone, and when it was opened
 // again. The subjects are made as they are needed, and are not held.
 func (p probe) measure(ctx context.Context) (measured heaps, err error) {
-	peer := peers.NATS(peers.NATSAsync)
-	if p.Peer == millraceName {
-		peer = peers.Millrace(peers.Buffered)
-	}
-	peers.StartActorSystem()
+	peer := p.peer()
 	before := measure.Heap()
 	grown := func() float64 { return float64(measure.Heap()-before) / (1 << 20) }
 	store, err := peers.OpenAs[peers.ScanStore](peer, p.Dir)

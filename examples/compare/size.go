@@ -30,6 +30,10 @@ type size struct {
 	heapMessages int
 	heapIdle     time.Duration // how long a stream is left alone
 
+	streams       [2]int // of a process that has many
+	firstStreams  int
+	largeMessages int
+
 	ttlMessages int
 	ttls        lifetimes // of the messages
 
@@ -46,6 +50,7 @@ var (
 		kvKeys: 100_000, durableKeys: 100_000, fullMessages: 200_000, removeMessages: 1_000_000, purgeMessages: 2_000_000,
 		fullBytes: 512 << 20, fullWarm: 500 * time.Millisecond, full: time.Second,
 		heapMessages: 1_000_000, heapIdle: 12 * time.Second,
+		streams: [2]int{1_000, 10_000}, firstStreams: 300, largeMessages: 4_000,
 		ttlMessages: 1_000_000, ttls: lifetimes{Shortest: 15, Spread: 60}, stateWritten: 155 * time.Second,
 	}
 	shortSize = size{
@@ -56,6 +61,7 @@ var (
 		kvKeys: 20_000, durableKeys: 2_000, fullMessages: 50_000, removeMessages: 100_000, purgeMessages: 200_000,
 		fullBytes: 64 << 20, fullWarm: 200 * time.Millisecond, full: 300 * time.Millisecond,
 		heapMessages: 100_000, heapIdle: 12 * time.Second,
+		streams: [2]int{100, 1_000}, firstStreams: 50, largeMessages: 500,
 		ttlMessages: 100_000, ttls: lifetimes{Shortest: 3, Spread: 10}, stateWritten: 155 * time.Second,
 	}
 	tinySize = size{
@@ -66,6 +72,7 @@ var (
 		kvKeys: 500, durableKeys: 20, fullMessages: 500, removeMessages: 2_000, purgeMessages: 4_000,
 		fullBytes: 1 << 20, fullWarm: 5 * time.Millisecond, full: 5 * time.Millisecond,
 		heapMessages: 2_000, heapIdle: time.Millisecond,
+		streams: [2]int{3, 5}, firstStreams: 3, largeMessages: 10,
 		ttlMessages: 2_000, ttls: lifetimes{Shortest: 1, Spread: 1}, stateWritten: 5 * time.Millisecond,
 	}
 )

@@ -16,7 +16,7 @@ func allRows(s size) []row {
 	var rows []row
 	for _, family := range [][]row{
 		durableRows(), bufferedRows(), scanRows(), openRows(), loadRows(s), filterRows(s), queryRows(s),
-		fullRows(), keptRows(), snapshotRows(), removalRows(s), indexRows(s), heapRows(s), ttlRows(s), stateRows(s), raftRows(s), collectorRows(),
+		fullRows(), largeRows(), firstRows(), manyRows(s), keptRows(), snapshotRows(), removalRows(s), indexRows(s), heapRows(s), ttlRows(s), stateRows(s), raftRows(s), collectorRows(),
 	} {
 		rows = append(rows, family...)
 	}

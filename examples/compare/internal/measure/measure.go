@@ -14,6 +14,8 @@ type Run struct {
 	P50, P99      time.Duration // 0 where a latency makes no sense
 	AllocsPerItem float64       // heap objects per message, of the whole process
 	Cores         float64       // processor time (user and system) by elapsed time
+	Heap          float64       // in use by the whole process at the end of the run, in MiB
+	Resident      float64       // memory of the process then, in MiB; 0 when the system does not say
 	Extras        []Extra       // what only this row measures, in the order of the table
 }
 
@@ -31,9 +33,12 @@ type Unit string
 const (
 	PerSecond    Unit = "/s"
 	Times        Unit = "x"
+	Each         Unit = ""
+	KiB          Unit = " KiB"
 	MiB          Unit = " MiB"
 	MiBPerSecond Unit = " MiB/s"
 	Nanoseconds  Unit = " ns"
+	Microseconds Unit = " µs"
 	Milliseconds Unit = " ms"
 )
 
@@ -82,7 +87,8 @@ func MeasureWarm(warm func() error, work func() (int64, *Histogram, error)) (Run
 	if err != nil {
 		return Run{}, err
 	}
-	run := Run{Messages: messages, Elapsed: elapsed, Cores: cpu.Seconds() / elapsed.Seconds()}
+	run := Run{Messages: messages, Elapsed: elapsed, Cores: cpu.Seconds() / elapsed.Seconds(),
+		Heap: float64(after.HeapInuse) / (1 << 20), Resident: float64(Resident()) / (1 << 20)}
 	if messages > 0 {
 		run.AllocsPerItem = float64(after.Mallocs-before.Mallocs) / float64(messages)
 	}
@@ -122,6 +128,8 @@ type Summary struct {
 	P50, P99      time.Duration
 	AllocsPerItem float64
 	Cores         float64
+	Heap          float64
+	Resident      float64
 	Extras        []Extra
 }
 
@@ -137,6 +145,8 @@ func Summarize(runs []Run) Summary {
 		P99:           durationOf(runs, func(r Run) time.Duration { return r.P99 }),
 		AllocsPerItem: medianOf(runs, func(r Run) float64 { return r.AllocsPerItem }),
 		Cores:         medianOf(runs, func(r Run) float64 { return r.Cores }),
+		Heap:          medianOf(runs, func(r Run) float64 { return r.Heap }),
+		Resident:      medianOf(runs, func(r Run) float64 { return r.Resident }),
 	}
 	if len(runs) > 0 {
 		for _, extra := range runs[0].Extras {
