@@ -4,7 +4,8 @@
 //	go run . -runs 3 -out ../../docs/benchmarks.md
 //
 // With -rows only the rows whose names match run. README.md lists them; their groups are durable,
-// nosync, scan, open, load, filter, query, full, steady, remove, index, heap and ttl.
+// offered, nosync, scan, open, load, filter, query, full, large, first, many, kept, snapshot, steady, remove, index,
+// heap, ttl and state.
 package main
 
 import (
@@ -107,8 +108,12 @@ func run(ctx context.Context, arguments []string, out io.Writer) (err error) {
 	if *report == "" {
 		return nil
 	}
+	drawing, err := drawChart(*report, outcomes)
+	if err != nil {
+		return err
+	}
 	return os.WriteFile(*report,
-		[]byte(document(outcomes, *runs, commandLine(flags), notes, raw.String(), describe(dir))), 0o644)
+		[]byte(document(outcomes, *runs, commandLine(flags), drawing, notes, raw.String(), describe(dir))), 0o644)
 }
 
 // startProfile begins a CPU profile, unless path is empty, and returns what ends it.

@@ -129,7 +129,7 @@ func missed(outcomes []outcome) []string {
 }
 
 // document is docs/benchmarks.md.
-func document(outcomes []outcome, runs int, command, notes, raw string, about machine) string {
+func document(outcomes []outcome, runs int, command, drawing, notes, raw string, about machine) string {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n")
 	b.WriteString("Written by `make compare`; edits here are lost. The stores run in one process and take turns, ")
@@ -146,6 +146,9 @@ func document(outcomes []outcome, runs int, command, notes, raw string, about ma
 	b.WriteString(about.markdown())
 	b.WriteString("\n## Results\n\n")
 	b.WriteString(table(outcomes))
+	if drawing != "" {
+		b.WriteString("\n" + drawing)
+	}
 	if lines := missed(outcomes); len(lines) > 0 {
 		b.WriteString("\nNot met:\n\n")
 		for _, line := range lines {

@@ -15,7 +15,7 @@ import (
 func allRows(s size) []row {
 	var rows []row
 	for _, family := range [][]row{
-		durableRows(), bufferedRows(), scanRows(), openRows(), loadRows(s), filterRows(s), queryRows(s),
+		durableRows(), offeredRows(), bufferedRows(), scanRows(), openRows(), loadRows(s), filterRows(s), queryRows(s),
 		fullRows(), largeRows(), firstRows(), manyRows(s), keptRows(), snapshotRows(), removalRows(s), indexRows(s), heapRows(s), ttlRows(s), stateRows(s), raftRows(s), collectorRows(),
 	} {
 		rows = append(rows, family...)
