@@ -42,7 +42,15 @@ func fullRows() []row {
 			},
 		}
 	}
+	written := row{
+		name: "full-flat-interval", title: "append at SyncInterval to a full stream, 24 filtered scanners flat out",
+		contestants: []contestant{&appendingFull{called: millraceName, scanners: fullScanners, open: func(maxBytes int64) peers.Peer {
+			return peers.MillraceBounded(peers.Written, maxBytes)
+		}}},
+		targets: []target{{against: millraceName, figure: rateFigure, bound: 50_000}},
+	}
 	return []row{
+		written,
 		fullRow("full-alone", "no scanner", 0, 0),
 		fullRow("full-paced", "24 filtered scanners at 1,000 messages/s each", fullScanners, pacedMatches,
 			target{against: millraceName, figure: p99Figure, bound: float64(100 * time.Microsecond)}),

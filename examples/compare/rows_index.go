@@ -25,7 +25,7 @@ func indexRows(s size) []row {
 	return []row{{
 		name: "index-cost", title: "no sync, 1 caller, pipelined, by number of subjects",
 		contestants: each(list, func(p peers.Peer) contestant { return &indexing{peer: p} }),
-		targets:     []target{most(moreFor(fewerSubjects(s)), 150), most(moreFor(s.indexSubjects), 400)},
+		targets:     []target{most(moreFor(fewerSubjects(s)), 100), most(moreFor(s.indexSubjects), 400)},
 	}}
 }
 

@@ -20,9 +20,9 @@ const loadSubjects = 10_000
 // loadRows are the rows that load single messages by their sequences.
 func loadRows(s size) []row {
 	list := []peers.Peer{peers.NATS(peers.NATSDefault), peers.Millrace(peers.Buffered)}
-	rows := append(readerRows(s, list, 1, 1.2, 1.5), besideRow(1, 8, 0.9))
-	rows = append(rows, readerRows(s, list, 4, 3, 2.5)...)
-	return append(append(rows, besideRow(4, 6, 0.5)), touchRows(list)...)
+	rows := append(readerRows(s, list, 1, 1.3, 2), besideRow(1, 8, 0.9))
+	rows = append(rows, readerRows(s, list, 4, 3, 4)...)
+	return append(append(rows, besideRow(4, 10, 0.5)), touchRows(list)...)
 }
 
 // readerRows are the rows in which nothing is stored. hot and uniform are what the rates should be.
