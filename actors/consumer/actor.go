@@ -43,7 +43,8 @@ type consumerActor struct {
 	noticeOps   []*op         // that wait for a notice
 	told        uint64        // number of the latest notice that they were looked at for
 	durable     uint64        // number of the latest notice that is durable
-	parked      []*op         // verdicts that wait until the state is read again
+	parked      []*op         // changes that wait: until the state is read again, or for the next group
+	isolating   bool          // each acknowledgement with outputs has a group of its own
 	stops       []*op
 	maxWaiting  int
 
@@ -136,7 +137,7 @@ func (a *consumerActor) receive(ctx actor.Context) {
 		a.onStore(m.message)
 	case *tick:
 	case *resend:
-		if m.group == a.flight {
+		if m.group == a.flight && a.flight != nil {
 			a.storeFlight()
 		}
 	case *askNotices:
@@ -268,7 +269,9 @@ func (a *consumerActor) setTimer(now int64) {
 		at = min(at, a.retryAt)
 	}
 	for _, p := range a.pulls {
-		at = min(at, p.expires)
+		if p.expires > 0 {
+			at = min(at, p.expires)
+		}
 	}
 	if a.timer != nil {
 		a.timer.Stop()

@@ -14,6 +14,7 @@ type group struct {
 	handed  []handed
 	outputs []actors.BatchMessage
 	authors int    // of outputs
+	bytes   int64  // of those, about
 	notices uint64 // number of the latest notice
 
 	batch   []actors.BatchMessage // that is stored
@@ -32,6 +33,20 @@ type handed struct {
 	pull       *pull
 	subscriber *subscriber
 	list       []Delivery
+}
+
+// mostGroupBytes bounds the outputs of a group: far below what a batch can hold.
+const mostGroupBytes = 8 << 20
+
+// full reports whether an op has outputs for which the group has no room.
+func (g *group) full(o *op) bool {
+	return isAuthor(o) && g.authors > 0 && g.bytes+o.bytes > mostGroupBytes
+}
+
+// isAuthor reports whether an op has outputs.
+func isAuthor(o *op) bool {
+	m, settles := o.request.(*SettleRequest)
+	return settles && len(m.Outputs) > 0
 }
 
 // waits reports whether somebody waits for the group.
@@ -198,8 +213,9 @@ func (a *consumerActor) takeBack(groups ...*group) {
 // consumer: to read the state again tells.
 func (a *consumerActor) refused(err error) {
 	g := a.flight
-	if g.authors == 0 && !errors.Is(err, actors.ErrSequenceMismatch) {
-		a.fail(err) // there is no room
+	full := errors.Is(err, actors.ErrMaxMsgs) || errors.Is(err, actors.ErrMaxBytes)
+	if full || g.authors == 0 && !errors.Is(err, actors.ErrSequenceMismatch) {
+		a.fail(err)
 		return
 	}
 	var again []*op
@@ -213,7 +229,7 @@ func (a *consumerActor) refused(err error) {
 	}
 	a.parked = append(again, a.parked...)
 	a.takeBack(g, a.current)
-	a.flight, a.current = nil, &group{}
+	a.flight, a.current, a.isolating = nil, &group{}, true
 	a.reload(true)
 }
 
@@ -227,20 +243,21 @@ func (g *group) author() *op {
 	return nil
 }
 
-// unpark carries out what has waited for the state. Each acknowledgement with outputs has a group of its own then, so that it is
-// known which of them the store refuses.
+// unpark carries out what has waited. After a refusal each acknowledgement with outputs has a group of its own, so that it
+// is known which of them the store refuses.
 func (a *consumerActor) unpark() {
 	for len(a.parked) > 0 && a.mode == running && a.flight == nil {
 		o := a.parked[0]
-		m, settles := o.request.(*SettleRequest)
-		author := settles && len(m.Outputs) > 0
-		if author && a.current.waits() {
+		if a.current.full(o) || a.isolating && isAuthor(o) && a.current.waits() {
 			return
 		}
 		a.parked = a.parked[1:]
 		a.apply(o)
-		if author && a.current.waits() {
-			return
+		if a.isolating && a.current.authors > 0 {
+			break
 		}
+	}
+	if len(a.parked) == 0 {
+		a.isolating, a.parked = false, nil
 	}
 }

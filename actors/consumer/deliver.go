@@ -179,8 +179,8 @@ type loadTag struct{ era, view, sequence uint64 }
 
 // onLoad delivers a message that was loaded.
 func (a *consumerActor) onLoad(m *actors.LoadReply) {
-	tag := m.Tag.(loadTag)
-	if tag.era != a.era || a.mode != running {
+	tag, ours := m.Tag.(loadTag)
+	if !ours || tag.era != a.era || a.mode != running {
 		return
 	}
 	a.loads--

@@ -87,6 +87,26 @@ func TestRefusedOutputsAreNobodyElses(t *testing.T) {
 	}
 }
 
+// TestLargeOutputsGoInSeveralGroups: what is too large together is stored one after the other.
+func TestLargeOutputsGoInSeveralGroups(t *testing.T) {
+	w := newWorld(t)
+	const count = 24
+	w.publishMany(count)
+	c := w.consumer(Config{AckWait: time.Hour})
+	list := w.pull(c, count)
+	large := string(make([]byte, 2<<20)) // 48 MiB together, and a batch has 32 at most
+	var running sync.WaitGroup
+	errs := make([]error, count)
+	for i, d := range list {
+		running.Go(func() { _, errs[i] = c.AckWith(t.Context(), output(fmt.Sprint("out.", d.Sequence), large), d.Token) })
+	}
+	running.Wait()
+	require.NoError(t, errors.Join(errs...))
+	totals, err := w.state.SubjectsTotals(t.Context(), actors.Filter("out.*"))
+	require.NoError(t, err)
+	require.Len(t, totals, count)
+}
+
 // TestOneHasAConsumer: who opens a consumer takes it, and whoever had it can change nothing any more.
 func TestOneHasAConsumer(t *testing.T) {
 	w := newWorld(t)

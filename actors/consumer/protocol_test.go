@@ -159,7 +159,11 @@ func TestAPanicStopsTheConsumer(t *testing.T) {
 		_, err := c.Notices(t.Context(), 0)
 		ended <- err
 	}()
-	c.inbox.PostUserMessage(&fromStore{&actors.ReadReply{Tag: "not one of ours"}})
+	for _, stray := range []any{&actors.ReadReply{}, &actors.LoadReply{}, &actors.StoreReply{}, &actors.PurgeReply{}, &actors.ReadyReply{}} {
+		testSystem.Root.Send(c.PID(), stray) // of somebody who is mistaken
+	}
+	require.Zero(t, w.stats(c).Pending)
+	c.inbox.PostUserMessage((*looked)(nil))
 	require.ErrorIs(t, <-ended, ErrStopped)
 	require.ErrorIs(t, c.Err(), errPanicked)
 	require.Len(t, w.pull(w.consumer(Config{}), 1), 1)

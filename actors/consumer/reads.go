@@ -93,8 +93,8 @@ func outcomeOf(err error) outcome {
 
 // onRead takes what was read ahead.
 func (a *consumerActor) onRead(m *actors.ReadReply) {
-	tag := m.Tag.(readTag)
-	if tag.era != a.era || tag.view != a.view || a.mode != running {
+	tag, ours := m.Tag.(readTag)
+	if !ours || tag.era != a.era || tag.view != a.view || a.mode != running {
 		return
 	}
 	a.reading = false

@@ -158,14 +158,14 @@ func (a *consumerActor) unsubscribe(s *subscriber) {
 	s.got = nil
 }
 
-// giveBack has messages that nobody has got come again at once.
+// giveBack has messages that nobody has got come again at once, as if they had not been delivered.
 func (a *consumerActor) giveBack(list []Delivery) {
 	if a.mode != running {
 		return // they were not delivered, or come again in time
 	}
 	now := time.Now().UnixNano()
 	for i := range list {
-		a.core.Delayed(list[i].Token.Sequence, list[i].Token.Number, now)
+		a.core.Returned(list[i].Token.Sequence, list[i].Token.Number, now)
 	}
 }
 
@@ -174,7 +174,7 @@ func (a *consumerActor) change(o *op) {
 	switch {
 	case a.mode == failed:
 		a.finish(o, refusal(o.request, a.failure))
-	case a.mode == reloading || len(a.parked) > 0:
+	case a.mode == reloading || len(a.parked) > 0 || a.current.full(o):
 		a.parked = append(a.parked, o)
 	default:
 		a.apply(o)
@@ -232,6 +232,7 @@ func (a *consumerActor) settle(o *op, m *SettleRequest) {
 	a.current.outputs = append(a.current.outputs, m.Outputs...)
 	if len(m.Outputs) > 0 {
 		a.current.authors++
+		a.current.bytes += o.bytes
 	}
 	a.current.changes = append(a.current.changes, c)
 }

@@ -103,6 +103,11 @@ func (c *Cursor) Delayed(sequence, number uint64, until int64) Verdict {
 	return c.latest(sequence, number, event{kind: evDelayed, time: until})
 }
 
+// Returned says that a delivery has reached nobody: it does not count, and the message comes again at once.
+func (c *Cursor) Returned(sequence, number uint64, now int64) Verdict {
+	return c.latest(sequence, number, event{kind: evReturned, time: now})
+}
+
 // Extended says that a message is being handled, and has all of its time again.
 func (c *Cursor) Extended(sequence, number uint64, now int64) Verdict {
 	e := c.look(sequence, number)

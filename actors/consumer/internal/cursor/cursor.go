@@ -267,7 +267,7 @@ func (c *Cursor) WakeAt(now int64) int64 {
 func (c *Cursor) waitFor(now int64, n uint64) int64 {
 	wait := c.Wait
 	if len(c.Waits) > 0 {
-		wait = c.Waits[min(n-1, uint64(len(c.Waits)-1))]
+		wait = c.Waits[min(max(n, 1), uint64(len(c.Waits)))-1]
 	}
 	return after(now, wait)
 }

@@ -23,6 +23,7 @@ var has = [...]struct{ sequence, key, time, config bool }{
 	evRewound:    {sequence: true},
 	evPaused:     {time: true},
 	evConfig:     {config: true},
+	evReturned:   {sequence: true, time: true},
 }
 
 // append appends the event: a byte with its kind, and its fields as varints, the config with its length.
@@ -211,7 +212,7 @@ func (d *decoder) pending(c *Cursor) {
 		e := &entry{sequence: d.sequence(), first: d.uvarint(), last: d.uvarint(), deliveries: d.uvarint(), key: d.uvarint(), due: d.varint()}
 		switch {
 		case d.err != nil:
-		case e.sequence <= last || e.sequence >= c.position || e.first == 0 || e.first > e.last || e.last > c.number || e.deliveries == 0:
+		case e.sequence <= last || e.sequence >= c.position || e.first == 0 || e.first > e.last || e.last > c.number:
 			d.fail("a message that is pending makes no sense")
 		default:
 			last = e.sequence

@@ -27,6 +27,7 @@ const (
 	evRewound                         // sequence: position
 	evPaused                          // time: until
 	evConfig                          // config
+	evReturned                        // sequence, time: due again
 )
 
 // event is one change of the state.
@@ -62,7 +63,7 @@ func (c *Cursor) apply(e event) error {
 		c.told, c.lasts = c.position, 0
 	case evAcked, evTerminated, evExhausted, evRemoved, evDamaged:
 		return c.settle(e)
-	case evDelayed, evExtended:
+	case evDelayed, evExtended, evReturned:
 		return c.putOff(e)
 	case evRewound:
 		for sequence := range c.Outstanding() {
@@ -85,8 +86,9 @@ func (c *Cursor) delivered(e event) error {
 	p := c.pending[e.sequence]
 	switch {
 	case p != nil:
-		p.leave()
-		c.counts.Redelivered++
+		if p.leave(); p.deliveries > 0 {
+			c.counts.Redelivered++
+		}
 	case c.release(e.sequence):
 		p = &entry{sequence: e.sequence}
 	case e.sequence < c.told:
@@ -97,7 +99,7 @@ func (c *Cursor) delivered(e event) error {
 		c.told = e.sequence + 1
 	}
 	c.number++
-	if p.deliveries == 0 {
+	if p.first == 0 {
 		p.first, p.key = c.number, e.key
 		c.pending[e.sequence] = p
 	}
@@ -207,10 +209,15 @@ func (c *Cursor) putOff(e event) error {
 	if p == nil {
 		return fmt.Errorf("%w: %d is put off, and was not pending", ErrDamaged, e.sequence)
 	}
-	if e.kind == evDelayed {
+	switch e.kind {
+	case evDelayed:
 		c.counts.Delayed++
-	} else {
+	case evExtended:
 		c.counts.Extended++
+	case evReturned:
+		if p.deliveries > 0 {
+			p.deliveries--
+		}
 	}
 	p.leave()
 	p.due = e.time

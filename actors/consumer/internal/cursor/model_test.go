@@ -20,11 +20,12 @@ type naive struct {
 }
 
 type message struct {
-	key     uint64
-	status  status
-	numbers []uint64 // of its deliveries
-	due     int64
-	loading bool
+	key        uint64
+	status     status
+	numbers    []uint64 // of its deliveries
+	deliveries int      // that count
+	due        int64
+	loading    bool
 }
 
 type status uint8
@@ -121,7 +122,7 @@ type world struct {
 
 func (w *world) wait(n int) int64 {
 	if len(w.settings.Waits) > 0 {
-		return w.now + int64(w.settings.Waits[min(n, len(w.settings.Waits))-1])
+		return w.now + int64(w.settings.Waits[min(max(n, 1), len(w.settings.Waits))-1])
 	}
 	return w.now + int64(w.settings.Wait)
 }
@@ -196,13 +197,14 @@ func (w *world) took(sequence, number, deliveries uint64) {
 	w.model.number++
 	require.Equal(w.t, w.model.number, number)
 	w.model.set(sequence, func(m *message) {
-		if m.numbers = append(m.numbers, number); len(m.numbers) > 1 {
+		m.numbers = append(m.numbers, number)
+		if m.deliveries++; m.deliveries > 1 {
 			w.model.counts.Redelivered++
 		}
-		m.status, m.loading, m.due = inFlight, false, w.wait(len(m.numbers))
+		m.status, m.loading, m.due = inFlight, false, w.wait(m.deliveries)
 	})
 	w.model.position = max(w.model.position, sequence+1)
-	require.Len(w.t, w.model.messages[sequence].numbers, int(deliveries))
+	require.Equal(w.t, w.model.messages[sequence].deliveries, int(deliveries))
 	if most := w.settings.MaxDeliver; most > 0 {
 		require.LessOrEqual(w.t, deliveries, most)
 	}
@@ -212,7 +214,7 @@ func (w *world) expire() {
 	w.cursor.Expire(w.now)
 	for _, sequence := range w.model.sequences(inFlight) {
 		m := w.model.messages[sequence]
-		if most := w.settings.MaxDeliver; !m.loading && m.due <= w.now && most > 0 && uint64(len(m.numbers)) >= most {
+		if most := w.settings.MaxDeliver; !m.loading && m.due <= w.now && most > 0 && uint64(m.deliveries) >= most {
 			w.model.set(sequence, func(m *message) { m.status = settled })
 			w.model.counts.Exhausted++
 		}
@@ -233,7 +235,7 @@ func (w *world) verdict() {
 	}
 	want := Done
 	latest := len(m.numbers) > 0 && number == m.numbers[len(m.numbers)-1]
-	what := rapid.IntRange(0, 3).Draw(w.t, "what")
+	what := rapid.IntRange(0, 4).Draw(w.t, "what")
 	switch {
 	case m.status != inFlight:
 		want = NotPending
@@ -255,10 +257,13 @@ func (w *world) verdict() {
 		got = w.cursor.Delayed(sequence, number, until)
 		w.count(want, &w.model.counts.Delayed)
 		change = func(m *message) { m.due, m.loading = until, false }
+	case 4:
+		got = w.cursor.Returned(sequence, number, w.now)
+		change = func(m *message) { m.due, m.loading, m.deliveries = w.now, false, max(m.deliveries-1, 0) }
 	case 3:
 		got = w.cursor.Extended(sequence, number, w.now)
 		w.count(want, &w.model.counts.Extended)
-		change = func(m *message) { m.due, m.loading = w.wait(len(m.numbers)), false }
+		change = func(m *message) { m.due, m.loading = w.wait(m.deliveries), false }
 	}
 	require.Equal(w.t, want, got)
 	if want == Done {
