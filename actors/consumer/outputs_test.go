@@ -234,3 +234,25 @@ func TestMessages(t *testing.T) {
 		require.ErrorIs(t, err, ErrStopped)
 	}
 }
+
+// TestStateInTheStreamItself: one stream can hold the work, the results and the state; then all three are one.
+func TestStateInTheStreamItself(t *testing.T) {
+	w := newWorld(t)
+	w.state = w.source
+	w.publish("in.a", "in.b", "in.c")
+	c := w.consumer(Config{Filters: []string{"in.*"}})
+	list := w.pull(c, 2)
+	require.Equal(t, []uint64{1, 2}, sequences(list))
+	_, err := c.AckWith(t.Context(), output("in.again", "x"), list[0].Token) // which is work for it, too
+	require.NoError(t, err)
+	rest := w.pull(c, 5)
+	require.Len(t, rest, 2)
+	require.Equal(t, "in.again", rest[1].Subject)
+	require.NoError(t, c.Ack(t.Context(), tokens(append(list[1:], rest...))...))
+	require.Empty(t, w.pull(c, 5))
+	require.NoError(t, c.Stop(t.Context()))
+	c = w.consumer(Config{})
+	require.Empty(t, w.pull(c, 5))
+	s := w.stats(c)
+	require.Equal(t, []uint64{4, 0, 0}, []uint64{s.Acked, s.Lag, uint64(s.Pending)})
+}
