@@ -65,7 +65,6 @@ type consumerActor struct {
 	looking   bool                // at which of the messages that are not settled are there
 	lookAgain bool
 	retryAt   int64 // nothing is read before
-	damageLog int   // reads that have found damage
 
 	// On its way to the stream with the state.
 	journal journal
@@ -73,6 +72,7 @@ type consumerActor struct {
 	flight  *group
 	mode    mode
 	failure error // what verdicts are refused with while mode is failed
+	failed  int   // how often in a row the state could not be stored
 	readyAt int64 // when to ask the store again whether it takes writes
 
 	life     context.Context // of the goroutines

@@ -105,6 +105,10 @@ func (a *consumerActor) onCommitted(ack actors.BatchAck, err error, tag any) {
 		a.flight = nil
 		a.journal = g.journal
 		a.journal.last = ack.First
+		if a.failed > 0 {
+			a.log.Info("the state of a consumer is stored again", "attempts", a.failed)
+			a.failed = 0
+		}
 		a.complete(g, ack)
 		a.unpark()
 	case errors.Is(err, ErrOverloaded):
@@ -167,7 +171,7 @@ func (a *consumerActor) fail(err error) {
 	a.takeBack(a.flight, a.current)
 	a.flight, a.current, a.parked = nil, &group{}, nil
 	a.readyAt = time.Now().Add(retryReady).UnixNano()
-	if !a.stopping {
+	if a.failed++; a.failed == 1 && !a.stopping {
 		a.log.Warn("the state of a consumer cannot be stored; deliveries wait", "error", err)
 	}
 }

@@ -108,7 +108,6 @@ func (a *consumerActor) onRead(m *actors.ReadReply) {
 			return
 		}
 	case readDamaged:
-		a.damageLog++
 		a.log.Warn("messages are passed over that cannot be read", "error", m.Err)
 	}
 	a.buffer = slices.DeleteFunc(m.Messages, func(m actors.Message) bool {

@@ -102,6 +102,8 @@ func keyOf(pid *actor.PID) string {
 
 func (a *consumerActor) pull(o *op, m *PullRequest) {
 	switch {
+	case o.done == nil && o.sender == nil: // nobody would get the messages
+		a.finish(o, nil)
 	case m.Batch < 0 || m.Batch > mostBatch || m.MaxBytes < 0 || m.Expires < 0:
 		a.finish(o, refusal(m, fmt.Errorf("%w: a batch of %d, %d bytes, %v", ErrRequest, m.Batch, m.MaxBytes, m.Expires)))
 	case len(a.pulls) >= a.maxWaiting:
