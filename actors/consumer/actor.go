@@ -44,6 +44,8 @@ type consumerActor struct {
 	told        uint64        // number of the latest notice that they were looked at for
 	durable     uint64        // number of the latest notice that is durable
 	parked      []*op         // changes that wait: until the state is read again, or for the next group
+	blamed      *op           // whose outputs were refused, unless somebody else has the consumer
+	blame       error         // why
 	isolating   bool          // each acknowledgement with outputs has a group of its own
 	stops       []*op
 	maxWaiting  int
@@ -272,6 +274,9 @@ func (a *consumerActor) setTimer(now int64) {
 		if p.expires > 0 {
 			at = min(at, p.expires)
 		}
+		if p.goes > 0 {
+			at = min(at, p.goes)
+		}
 	}
 	if a.timer != nil {
 		a.timer.Stop()
@@ -306,7 +311,7 @@ func (a *consumerActor) maybeStop(ctx actor.Context) {
 	switch a.deleting {
 	case toDelete:
 		a.deleting = purging
-		a.ask(a.state, &actors.PurgeRequest{Filters: []actors.Filters{actors.Literal(a.journal.subject)}})
+		a.ask(a.state, &actors.PurgeRequest{Filters: []actors.Filters{subjectsOfState(a.journal.subject)}})
 		return
 	case purging:
 		return

@@ -168,6 +168,7 @@ func (a *consumerActor) fail(err error) {
 	for _, o := range a.parked {
 		a.failOp(o, a.failure)
 	}
+	a.tellBlamed()
 	a.takeBack(a.flight, a.current)
 	a.flight, a.current, a.parked = nil, &group{}, nil
 	a.readyAt = time.Now().Add(retryReady).UnixNano()
@@ -205,7 +206,7 @@ func (a *consumerActor) takeBack(groups ...*group) {
 	}
 	a.pulls = append(again, a.pulls...)
 	for _, p := range a.pulls {
-		p.got, p.bytes, p.full = nil, 0, false
+		p.got, p.bytes, p.full, p.goes = nil, 0, false, 0
 	}
 	for _, s := range a.ring {
 		s.credit += len(s.got)
@@ -226,7 +227,7 @@ func (a *consumerActor) refused(err error) {
 	for _, c := range slices.Concat(g.changes, a.current.changes) {
 		c.op.staged = false
 		if c.outputs > 0 && g.authors == 1 && c.op == g.author() {
-			a.finish(c.op, refusal(c.op.request, err))
+			a.blamed, a.blame = c.op, err
 			continue
 		}
 		again = append(again, c.op)
@@ -235,6 +236,14 @@ func (a *consumerActor) refused(err error) {
 	a.takeBack(g, a.current)
 	a.flight, a.current, a.isolating = nil, &group{}, true
 	a.reload(true)
+}
+
+// tellBlamed tells whose outputs the store has refused.
+func (a *consumerActor) tellBlamed() {
+	if a.blamed != nil {
+		a.finish(a.blamed, refusal(a.blamed.request, a.blame))
+		a.blamed, a.blame = nil, nil
+	}
 }
 
 // author returns the first op of the group that has outputs.

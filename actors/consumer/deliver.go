@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/actors/consumer/internal/cursor"
@@ -101,7 +102,14 @@ func sizeOf(m *actors.Message) int { return len(m.Subject) + len(m.HeaderBlock) 
 // taker takes messages: a pull or a subscriber.
 type taker interface{ take(d Delivery) }
 
+// pullPatience is how long a pull that has messages waits for more that are being read: where the filters select little,
+// that can take long.
+const pullPatience = 2 * time.Millisecond
+
 func (p *pull) take(d Delivery) {
+	if len(p.got) == 0 {
+		p.goes = nowNano() + int64(pullPatience)
+	}
 	p.got = append(p.got, d)
 	p.bytes += sizeOf(&d.Message)
 }
@@ -139,7 +147,7 @@ func (a *consumerActor) completePulls(now int64) {
 	a.pulls = slices.DeleteFunc(a.pulls, func(p *pull) bool {
 		expired := p.expires <= now
 		switch {
-		case len(p.got) > 0 && (idle || !p.wants() || expired && p.expires > 0 || a.stopping):
+		case len(p.got) > 0 && (idle || !p.wants() || p.goes <= now || expired && p.expires > 0 || a.stopping):
 			a.hand(handed{pull: p, list: p.got})
 		case len(p.got) == 0 && a.stopping:
 			a.finish(p.op, refusal(p.op.request, ErrStopped))

@@ -56,31 +56,22 @@ func open(ctx context.Context, system *actor.ActorSystem, source, state *actors.
 	if _, err := source.LoadMsg(ctx, 0); errors.Is(err, actors.ErrStopped) {
 		return nil, err
 	}
-	h, err := loadState(ctx, state, stateSubject(source.Name(), config.Name))
+	// Whoever has it open is left alone if it turns out that it cannot be opened so.
+	if _, _, _, err := look(ctx, source, state, &config); err != nil {
+		return nil, err
+	}
+	subject := stateSubject(source.Name(), config.Name)
+	claim, err := state.StoreMsg(ctx, ownerSubject(subject), nil, nil, actors.Rollup(actors.RollupSubject))
 	if err != nil {
 		return nil, err
 	}
-	created, err := createdAt(source)
+	// From now on nobody else stores anything, unless he takes the consumer from us.
+	h, core, has, err := look(ctx, source, state, &config)
 	if err != nil {
-		return nil, err
-	}
-	var core *cursor.Cursor
-	var has stored
-	switch {
-	case h.last > 0:
-		core, has, err = reopen(ctx, source, h, &config, created)
-	case config.MustExist:
-		err = ErrNoConsumer
-	default:
-		core, has, err = begin(ctx, source, &config, created)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(loops(source, state, has), fits(state, has)); err != nil {
 		return nil, err
 	}
 	h.whole = 0 // begin with a snapshot
+	h.claim = claim.Sequence
 	m, journal := h.record(core, 0)
 	ack, err := state.StoreMsg(ctx, m.Subject, nil, m.Payload, m.Options...)
 	if errors.Is(err, actors.ErrSequenceMismatch) {
@@ -91,6 +82,29 @@ func open(ctx context.Context, system *actor.ActorSystem, source, state *actors.
 	}
 	journal.last = ack.Sequence
 	return start(system, source, state, &config, has, core, journal), nil
+}
+
+// look reads the state of a consumer, or makes that of a new one.
+func look(ctx context.Context, source, state *actors.Store, config *Config) (h *history, core *cursor.Cursor, has stored, err error) {
+	if h, err = loadState(ctx, state, stateSubject(source.Name(), config.Name)); err != nil {
+		return nil, nil, has, err
+	}
+	created, err := createdAt(source)
+	if err != nil {
+		return nil, nil, has, err
+	}
+	switch {
+	case h.last > 0:
+		core, has, err = reopen(ctx, source, h, config, created)
+	case config.MustExist:
+		err = ErrNoConsumer
+	default:
+		core, has, err = begin(ctx, source, config, created)
+	}
+	if err == nil {
+		err = errors.Join(loops(source, state, has), fits(state, has))
+	}
+	return h, core, has, err
 }
 
 // createdAt returns when a stream was made.
@@ -246,6 +260,10 @@ func List(ctx context.Context, state *actors.Store) ([]Name, error) {
 // Remove deletes a consumer that need not be open, as of a stream that is gone. One that is open ends with ErrTaken. It
 // reports whether there was one.
 func Remove(ctx context.Context, state *actors.Store, name Name) (bool, error) {
-	removed, err := state.PurgeEx(ctx, actors.Literal(stateSubject(name.Stream, name.Consumer)), 0, 0)
-	return removed > 0, err
+	subject := stateSubject(name.Stream, name.Consumer)
+	there, err := state.SubjectsTotals(ctx, actors.Literal(subject))
+	if err == nil {
+		_, err = state.PurgeEx(ctx, subjectsOfState(subject), 0, 0)
+	}
+	return len(there) > 0, err
 }

@@ -12,9 +12,12 @@ import (
 
 // The state of a consumer is the messages of one subject: a snapshot, and the events since then. Each is a byte that says
 // which of them it is, a number that is one more than that of the message before, and what the state machine has given.
-// A snapshot takes the place of all messages of the subject, as one with being stored. Each is stored only if the last
-// message of the subject is the one that its writer knows: whoever opens a consumer stores a snapshot, and who had it
-// open before can store nothing any more.
+// A snapshot takes the place of all messages of the subject, as one with being stored.
+//
+// Beside it is the subject of the owner. Whoever opens a consumer stores a message there first, and whoever stores a message
+// of the state expects the one that he has stored there to be the last one. So who had the consumer open before can store
+// nothing any more, and the state stands still until the new owner has read it. Each also expects the last message of
+// the state to be the one that he knows.
 
 const (
 	recordSnapshot = 'S'
@@ -27,6 +30,14 @@ const (
 	subjectPrefix = "_consumer."
 )
 
+// ownerSubject is where whoever opens a consumer says so.
+func ownerSubject(subject string) string { return subject + ".owner" }
+
+// subjectsOfState selects all that there is of a consumer.
+func subjectsOfState(subject string) actors.Filters {
+	return actors.Literal(subject, ownerSubject(subject))
+}
+
 // stateSubject is the subject of a consumer's state. Names of streams and consumers have no dots.
 func stateSubject(stream, name string) string { return subjectPrefix + stream + "." + name }
 
@@ -34,6 +45,7 @@ func stateSubject(stream, name string) string { return subjectPrefix + stream + 
 type journal struct {
 	subject string
 	last    uint64 // sequence of the last one; 0 when there is none
+	claim   uint64 // sequence of the last one of the owner's subject
 	index   uint64 // of the last one
 	records int    // how many there are
 	events  int    // bytes of the events
@@ -47,7 +59,9 @@ func (j journal) record(c *cursor.Cursor, maxPer int64) (actors.BatchMessage, jo
 	j.index++
 	j.records++
 	j.events += len(events)
-	m := actors.BatchMessage{Subject: j.subject, Options: []actors.StoreOption{actors.ExpectLastOfSubject(j.subject, j.last)}}
+	m := actors.BatchMessage{Subject: j.subject, Options: []actors.StoreOption{
+		actors.ExpectLastOfSubject(j.subject, j.last), actors.ExpectLastOfSubject(ownerSubject(j.subject), j.claim),
+	}}
 	kind, body := byte(recordEvents), events
 	if j.whole == 0 || j.records > mostRecords || j.events > max(leastBytes, 2*j.whole) || maxPer > 0 && int64(j.records) > maxPer {
 		kind, body = recordSnapshot, c.Snapshot()
@@ -108,6 +122,11 @@ func loadState(ctx context.Context, state *actors.Store, subject string) (h *his
 }
 
 func (h *history) readAll(ctx context.Context, state *actors.Store) error {
+	claim, err := state.LoadLastMsg(ctx, actors.Literal(ownerSubject(h.subject)))
+	if err != nil && !errors.Is(err, actors.ErrNotFound) && !errors.Is(err, actors.ErrCorrupt) {
+		return err
+	}
+	h.claim = claim.Sequence
 	for m, err := range state.Messages(ctx, actors.Literal(h.subject)) {
 		if errors.Is(err, actors.ErrCorrupt) {
 			return fmt.Errorf("%w: %w", ErrState, err)

@@ -64,7 +64,7 @@ func (a *consumerActor) onReloaded(m *reloaded) {
 	case m.err != nil:
 		a.fail(fmt.Errorf("reading the state: %w", m.err))
 		return
-	case m.core == nil || m.refused && m.journal.last > a.journal.last:
+	case m.core == nil || m.journal.claim > a.journal.claim || m.refused && m.journal.last > a.journal.last:
 		a.stop(ErrTaken)
 		return
 	case m.refused && m.journal.last < a.journal.last:
@@ -82,5 +82,6 @@ func (a *consumerActor) onReloaded(m *reloaded) {
 		a.rewindTo = 0
 	}
 	a.look()
+	a.tellBlamed()
 	a.unpark()
 }

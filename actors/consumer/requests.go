@@ -20,7 +20,8 @@ type pull struct {
 	expires  int64
 	got      []Delivery
 	bytes    int
-	full     bool // the next message is too large for it
+	full     bool  // the next message is too large for it
+	goes     int64 // when it goes with what it has, though more is being read; 0 while it has nothing
 }
 
 func (p *pull) wants() bool { return !p.full && len(p.got) < p.batch }
