@@ -198,6 +198,10 @@ func (a *consumerActor) onLoad(m *actors.LoadReply) {
 		a.core.Putback(tag.sequence)
 	case what == readGone:
 		a.core.Removed(tag.sequence, now)
+	case what == readSector:
+		a.log.Warn("a message cannot be delivered again at the moment", "sequence", tag.sequence, "error", m.Err)
+		a.core.PutOff(tag.sequence, later(now, sectorPatience))
+		a.retryAt = later(now, retryRead)
 	case what == readDamaged:
 		a.log.Warn("a message cannot be delivered again", "sequence", tag.sequence, "error", m.Err)
 		a.core.Damaged(tag.sequence, now)

@@ -17,6 +17,8 @@ const (
 	lastsMax = 4096
 	// retryRead is after how long a read is tried again.
 	retryRead = 100 * time.Millisecond
+	// sectorPatience is after how long a message is tried again of which the disk cannot read a sector.
+	sectorPatience = 10 * time.Second
 )
 
 func nowNano() int64 { return time.Now().UnixNano() }
@@ -73,6 +75,7 @@ const (
 	readFine    outcome = iota
 	readGone            // there is no message
 	readDamaged         // it is damaged
+	readSector          // the disk cannot read it, which may pass
 	readLater           // another attempt may have it
 	readStopped
 )
@@ -83,6 +86,8 @@ func outcomeOf(err error) outcome {
 		return readFine
 	case errors.Is(err, actors.ErrNotFound), errors.Is(err, actors.ErrEOF):
 		return readGone
+	case errors.Is(err, actors.ErrSector):
+		return readSector
 	case errors.Is(err, actors.ErrCorrupt):
 		return readDamaged
 	case errors.Is(err, actors.ErrStopped):
@@ -107,7 +112,7 @@ func (a *consumerActor) onRead(m *actors.ReadReply) {
 		if len(m.Messages) == 0 {
 			return
 		}
-	case readDamaged:
+	case readDamaged, readSector:
 		a.log.Warn("messages are passed over that cannot be read", "error", m.Err)
 	}
 	a.buffer = slices.DeleteFunc(m.Messages, func(m actors.Message) bool {

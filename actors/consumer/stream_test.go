@@ -1,6 +1,9 @@
 package consumer
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -198,4 +201,51 @@ func TestMessagesPassBy(t *testing.T) {
 	require.NoError(t, c.Ack(t.Context(), list[0].Token))
 	s := w.stats(c)
 	require.Equal(t, []uint64{15001, 15002, 0}, []uint64{s.Floor, s.Position, s.Lag})
+}
+
+// TestADamagedMessageIsSettled: what the disk has spoilt is not waited for, and everything else is delivered.
+func TestADamagedMessageIsSettled(t *testing.T) {
+	w := newWorld(t)
+	w.publish("first", "spoilt.one", "last", "spoilt.two", "end")
+	c := w.consumer(Config{AckWait: time.Hour})
+	require.NoError(t, c.Nak(t.Context(), 0, tokens(w.pull(c, 3))...))
+	require.NoError(t, c.Stop(t.Context()))
+	require.NoError(t, w.source.Stop(t.Context()))
+	block := filepath.Join(w.dir, "WORK", "msgs", "1.blk")
+	content, err := os.ReadFile(block)
+	require.NoError(t, err)
+	for _, payload := range []string{"spoilt.one", "spoilt.two"} {
+		at := bytes.LastIndex(content, []byte(payload)) // behind that of the subject
+		require.Positive(t, at)
+		content[at] ^= 1
+	}
+	require.NoError(t, os.WriteFile(block, content, 0o600))
+	w.source = w.open(actors.Config{Name: "WORK"})
+	c = w.consumer(Config{})
+	got := map[uint64]bool{}
+	for len(got) < 3 {
+		list, err := c.Pull(t.Context(), Pull{Batch: 5, Expires: 10 * time.Millisecond})
+		require.NoError(t, err)
+		for _, d := range list {
+			got[d.Sequence] = true
+			require.NoError(t, c.Ack(t.Context(), d.Token))
+		}
+	}
+	require.Equal(t, map[uint64]bool{1: true, 3: true, 5: true}, got)
+	s := w.until(c, func(s Stats) bool { return s.Pending == 0 })
+	require.Equal(t, uint64(1), s.Removed+s.Damaged)
+	require.Equal(t, uint64(5), s.Floor)
+	notices, err := c.Notices(t.Context(), 0)
+	require.NoError(t, err)
+	require.Equal(t, uint64(2), notices[0].Sequence)
+}
+
+// TestWhatReadErrorsMean: only what is gone or spoilt for good is settled.
+func TestWhatReadErrorsMean(t *testing.T) {
+	for err, want := range map[error]outcome{
+		nil: readFine, actors.ErrNotFound: readGone, actors.ErrEOF: readGone, actors.ErrCorrupt: readDamaged, actors.ErrSector: readSector,
+		actors.ErrUnreadable: readLater, actors.ErrOverloaded: readLater, actors.ErrFailed: readLater, actors.ErrStopped: readStopped,
+	} {
+		require.Equal(t, want, outcomeOf(err), "%v", err)
+	}
 }

@@ -233,6 +233,16 @@ func (c *Cursor) Putback(sequence uint64) {
 	}
 }
 
+// PutOff says that a sequence which Next has returned cannot be delivered before a time. It is no event: a crash forgets it.
+func (c *Cursor) PutOff(sequence uint64, until int64) {
+	if e := c.pending[sequence]; e != nil && e.queue == nil {
+		e.due = until
+		c.later.add(e)
+		return
+	}
+	c.Putback(sequence)
+}
+
 // unreserve reports whether a held message was being loaded. It is not any more.
 func (c *Cursor) unreserve(sequence uint64) bool {
 	key, held := c.held[sequence]

@@ -129,6 +129,26 @@ func TestWhatIsBeingLoadedCounts(t *testing.T) {
 	require.False(t, ok)
 }
 
+// TestPutOffIsNoDelivery: what cannot be loaded comes again later, without counting.
+func TestPutOffIsNoDelivery(t *testing.T) {
+	c := New(Settings{Wait: 10, MaxPending: 2, MaxDeliver: 2}, nil, 1, 0)
+	deliver(t, c, 1, 0, 0)
+	c.Expire(10)
+	sequence, pick := c.Next(10)
+	require.Equal(t, PickAgain, pick)
+	c.PutOff(sequence, 30)
+	c.Expire(29)
+	_, pick = c.Next(29)
+	require.Equal(t, PickNew, pick)
+	require.Equal(t, int64(30), c.WakeAt(29))
+	c.Expire(30)
+	sequence, pick = c.Next(30)
+	require.Equal(t, PickAgain, pick)
+	_, deliveries, ok := c.Loaded(sequence, 0, 30)
+	require.True(t, ok)
+	require.Equal(t, uint64(2), deliveries)
+}
+
 // TestStrangeEventsAreRefused: events that the state does not allow are damage, not a panic.
 func TestStrangeEventsAreRefused(t *testing.T) {
 	for _, e := range []event{
