@@ -232,8 +232,14 @@ func (a *consumerActor) onTerminated(who *actor.PID) {
 		a.stop(ErrStreamStopped)
 		if who.Equal(a.state.PID()) {
 			a.fail(ErrStreamStopped)
+			a.onPurged(ErrStreamStopped) // if it has not answered, it will not
 		}
 	}
+}
+
+// hasEnded reports whether the actor was told that a store has ended.
+func (a *consumerActor) hasEnded(store *actors.Store) bool {
+	return slices.ContainsFunc(a.ended, store.PID().Equal)
 }
 
 // pidKey names an actor.
@@ -311,6 +317,10 @@ func (a *consumerActor) maybeStop(ctx actor.Context) {
 	switch a.deleting {
 	case toDelete:
 		a.deleting = purging
+		if a.hasEnded(a.state) {
+			a.onPurged(ErrStreamStopped)
+			break
+		}
 		a.ask(a.state, &actors.PurgeRequest{Filters: []actors.Filters{subjectsOfState(a.journal.subject)}})
 		return
 	case purging:
@@ -344,7 +354,7 @@ func (a *consumerActor) onStopped() {
 		a.cause = errors.New("consumer: its actor was stopped")
 	}
 	for _, store := range []*actors.Store{a.source, a.state} { // else they would tell a dead actor of their end
-		if !slices.ContainsFunc(a.ended, store.PID().Equal) {
+		if !a.hasEnded(store) {
 			a.ctx.Unwatch(store.PID())
 		}
 	}

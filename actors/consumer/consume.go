@@ -46,10 +46,12 @@ func (c *Consumer) giveBack(ctx context.Context, list []Delivery) {
 }
 
 // Consume has so many workers handle messages, each one at a time, until the context ends or the consumer stops; that is the
-// error then, when all workers have returned. A message is acknowledged when handle returns nil, and comes again
-// otherwise: after retry, or at once if that is 0, and not before its time with an error that wraps
-// ErrNotPending, after which it is left alone. While handle runs the message is kept in progress. A panic of handle is
-// the caller's.
+// error then, when all workers have returned. A message is acknowledged when handle returns nil, which may have done so
+// itself, as with AckWith. With an error it comes again after retry, but for one that wraps ErrNotPending: then it was settled
+// elsewhere, and is left alone.
+//
+// While handle runs the message is kept in progress, however long that takes: a handle that may hang needs a bound of its own.
+// A panic of handle is the caller's.
 func (c *Consumer) Consume(ctx context.Context, workers int, retry time.Duration, handle func(context.Context, Delivery) error) error {
 	if workers < 1 || retry < 0 {
 		return fmt.Errorf("%w: %d workers, a retry after %v", ErrRequest, workers, retry)

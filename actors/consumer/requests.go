@@ -70,6 +70,7 @@ func (a *consumerActor) handle(o *op) {
 	case *UnsubscribeRequest:
 		if s := a.subscribers[keyOf(o.sender)]; s != nil {
 			a.unsubscribe(s)
+			a.ctx.Unwatch(s.pid)
 			a.send(s.pid, &Pushed{Err: ErrUnsubscribed, Tag: s.tag})
 		}
 		a.finish(o, nil)
@@ -156,7 +157,6 @@ func (a *consumerActor) credit(o *op, m *CreditRequest) {
 func (a *consumerActor) unsubscribe(s *subscriber) {
 	delete(a.subscribers, pidKey(s.pid))
 	a.ring = slices.DeleteFunc(a.ring, func(other *subscriber) bool { return other == s })
-	a.ctx.Unwatch(s.pid)
 	a.giveBack(s.got)
 	s.got = nil
 }

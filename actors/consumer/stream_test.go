@@ -171,6 +171,23 @@ func TestStreamsThatStop(t *testing.T) {
 	}
 }
 
+// TestDeleteWithoutTheStateStops: it says that the state is not removed, and leaves nobody waiting.
+func TestDeleteWithoutTheStateStops(t *testing.T) {
+	for range 20 { // the end of the stream and the deletion come in any order
+		w := newWorld(t)
+		w.publish("a")
+		c := w.consumer(Config{})
+		deleted := make(chan error, 1)
+		go func() { deleted <- c.Delete(t.Context()) }()
+		require.NoError(t, w.state.Stop(t.Context()))
+		if err := <-deleted; err == nil {
+			continue // it was first
+		}
+		<-c.Done()
+		require.Error(t, c.Delete(t.Context()))
+	}
+}
+
 // TestAnotherStreamOfTheName: a consumer does not go on with the messages of a stream that was made after its own was
 // deleted.
 func TestAnotherStreamOfTheName(t *testing.T) {
