@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/actors/consumer"
+	"github.com/seed-d8b58eba/millrace/metrics"
 )
 
 const (
@@ -29,11 +30,14 @@ type consumers struct {
 	turn   chan struct{} // of one slot
 	state  *actors.Store // nil until somebody needs it
 	open   map[consumer.Name]*consumer.Consumer
+	meters *metrics.ConsumerCollector // of those that are open
 	closed bool
 }
 
 func newConsumers(b *Broker) *consumers {
-	return &consumers{broker: b, turn: make(chan struct{}, 1), open: map[consumer.Name]*consumer.Consumer{}}
+	return &consumers{
+		broker: b, turn: make(chan struct{}, 1), open: map[consumer.Name]*consumer.Consumer{}, meters: metrics.NewConsumerCollector(),
+	}
 }
 
 // enter takes the turn, which leave gives back.
@@ -85,7 +89,7 @@ func (c *consumers) put(ctx context.Context, topic *Topic, config consumer.Confi
 	name := consumer.Name{Stream: topic.Name, Consumer: config.Name}
 	if known, there := c.open[name]; there { // those who wait for messages ask again
 		_ = known.Stop(ctx) // it ends, or has ended already
-		delete(c.open, name)
+		c.drop(name)
 	}
 	config.MustExist = true
 	if opened, err = c.openOne(ctx, topic, config); !errors.Is(err, consumer.ErrNoConsumer) {
@@ -116,8 +120,15 @@ func (c *consumers) openOne(ctx context.Context, topic *Topic, config consumer.C
 	}
 	if err == nil {
 		c.open[name] = opened
+		c.meters.Add(opened)
 	}
 	return opened, err
+}
+
+// drop forgets a consumer that is open no more.
+func (c *consumers) drop(name consumer.Name) {
+	delete(c.open, name)
+	c.meters.Remove(name)
 }
 
 // get returns a consumer that is there, opened.
@@ -197,7 +208,7 @@ func (c *consumers) delete(ctx context.Context, topic *Topic, name string) error
 	case errors.Is(err, consumer.ErrState): // nobody can open it
 		_, err = consumer.Remove(ctx, c.state, full)
 	case err == nil:
-		delete(c.open, full)
+		c.drop(full)
 		err = one.Delete(ctx)
 	}
 	return err
@@ -220,7 +231,7 @@ func (c *consumers) forget(ctx context.Context, stream string) error {
 		if name.Stream == stream {
 			_, removed := consumer.Remove(ctx, c.state, name)
 			err = errors.Join(err, removed)
-			delete(c.open, name)
+			c.drop(name)
 		}
 	}
 	return err

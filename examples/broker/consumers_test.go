@@ -146,6 +146,9 @@ func TestAConsumerIsThereAfterARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = startSite(t, BrokerConfig{Dir: dir})
+	if _, text := s.do("GET", "/metrics", ""); !strings.Contains(text, `millrace_consumer_lag_messages{consumer="c",stream="jobs"} 1`+"\n") {
+		t.Errorf("the lag of a consumer that nobody has asked for is not shown:\n%s", text)
+	}
 	if more := s.pull("?batch=5"); len(more.Messages) != 1 || more.Messages[0].Sequence != 3 {
 		t.Fatalf("%+v", more)
 	}

@@ -23,6 +23,7 @@ func newRegistry(broker *Broker, requests *meters) (*prometheus.Registry, error)
 	for _, collector := range append(requests.collectors(),
 		broker.metrics,
 		&refusedCollector{broker},
+		&consumersCollector{broker},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		metrics.NewBuildInfo(),
@@ -60,6 +61,31 @@ func (c *refusedCollector) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, value, one.Name)
 	}
+}
+
+// A consumersCollector shows the consumers of all streams: those, too, that nobody has asked for since the broker was
+// started, whose lag grows unseen otherwise.
+type consumersCollector struct{ broker *Broker }
+
+// Describe implements prometheus.Collector.
+func (c *consumersCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	c.broker.consumers.meters.Describe(descriptions)
+}
+
+// Collect implements prometheus.Collector.
+func (c *consumersCollector) Collect(out chan<- prometheus.Metric) {
+	if c.broker.config.AsStored {
+		return // to open them would be more than a look
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+	defer cancel()
+	all, err := c.broker.Streams(ctx)
+	for i := 0; err == nil && i < len(all); i++ {
+		if all[i].Topic != nil {
+			_, err = c.broker.consumers.opened(ctx, all[i].Topic)
+		}
+	}
+	c.broker.consumers.meters.Collect(out)
 }
 
 // scrapePatience is how long a scrape waits for the broker.
