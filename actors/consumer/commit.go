@@ -218,7 +218,8 @@ func (a *consumerActor) takeBack(groups ...*group) {
 // consumer: to read the state again tells.
 func (a *consumerActor) refused(err error) {
 	g := a.flight
-	full := errors.Is(err, actors.ErrMaxMsgs) || errors.Is(err, actors.ErrMaxBytes)
+	full := errors.Is(err, actors.ErrMaxMsgs) || errors.Is(err, actors.ErrMaxBytes) || errors.Is(err, actors.ErrNoSpace) ||
+		errors.Is(err, actors.ErrNoDescriptors)
 	if full || g.authors == 0 && !errors.Is(err, actors.ErrSequenceMismatch) {
 		a.fail(err)
 		return
