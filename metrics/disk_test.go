@@ -134,6 +134,7 @@ func TestADiskThatHangsHoldsUpNoScrape(t *testing.T) {
 			require.Equal(t, 1, testutil.CollectAndCount(c, "millrace_messages"))
 			require.Equal(t, 100*time.Millisecond, time.Since(began))
 		}
+		synctest.Wait()
 		require.Equal(t, 1, s.looks)
 		close(s.hangs)
 		synctest.Wait()
