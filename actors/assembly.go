@@ -18,7 +18,7 @@ func (s *stream) newFiles() *disk.Files {
 		ReadOnly: s.config.ReadOnly, Encrypted: func() bool { return s.cipher() != CipherNone },
 		Blocks: blockio.NewBlocks(s.config.FS, s.dir, s.config.Name, blockio.BlocksOptions{
 			BlockSize: s.config.BlockSize, NoZeroAhead: s.config.NoPreallocation, Beside: []string{blockindex.Suffix},
-			Source: s.source.Blocks(),
+			Source: s.source.Blocks(), Tails: s.runtime.tails,
 			OnStray: func(name string) {
 				s.log.Warn("a name that looks like a block; nats-server would refuse the directory", "name", name)
 			},

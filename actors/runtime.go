@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/read"
+	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
@@ -21,6 +22,7 @@ import (
 type Runtime struct {
 	readers *read.Shared // what readers of all streams share
 	buffers *bufferPool
+	tails   *blockio.Tails // files that are open for writing
 	// short and long bound the reads for actors that run at a time, see asked.
 	short, long *read.Gate
 	scans       int    // goroutines that scan blocks when a stream is recovered
@@ -38,7 +40,8 @@ type Runtime struct {
 type RuntimeConfig struct {
 	// MaxOpenFiles bounds the files kept open for scans, and the blocks kept ready
 	// for look-ups: those are mapped and hold no file open, but where the system has
-	// no mappings each is one more. Default 256.
+	// no mappings each is one more. Besides, a quarter as many stay open for writing of
+	// streams that nobody has stored in lately. Default 256.
 	MaxOpenFiles int
 	// IndexBytes bounds two caches on the heap, in bytes each: the pages of index files
 	// that were verified, and the indexes of blocks that have no index file, or whose
@@ -60,6 +63,9 @@ type RuntimeConfig struct {
 	Logger *slog.Logger
 }
 
+// tailIdle is how long nobody has stored in a stream before its last block is closed, if there are many such.
+const tailIdle = 10 * time.Second
+
 // NewRuntime returns a Runtime.
 func NewRuntime(c RuntimeConfig) *Runtime {
 	def(&c.MaxOpenFiles, 256)
@@ -79,6 +85,7 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 			most:    int(c.SpareBytes / engine.BufferSize),
 			mostOut: c.TailBytes / engine.BufferSize,
 		},
+		tails:  blockio.NewTails(c.MaxOpenFiles/4, tailIdle),
 		short:  read.NewGate(c.Workers),
 		long:   read.NewGate(c.Workers),
 		most:   c,

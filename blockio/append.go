@@ -85,6 +85,9 @@ func (b *Blocks) Append(id uint32, offset int64, data [][]byte, sync bool) error
 	t.busy = false
 	if err == nil {
 		t.end, t.size = end, size
+		if sync {
+			t.synced = t.writes
+		}
 	} else if t.broken == nil {
 		t.broken = err
 	}
@@ -96,7 +99,7 @@ func (b *Blocks) Append(id uint32, offset int64, data [][]byte, sync bool) error
 func (b *Blocks) begin(id uint32, offset int64) (*tail, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := b.open[id]
+	t := b.tailOf(id)
 	if err := usable(t); err != nil {
 		return nil, err
 	}
@@ -106,12 +109,18 @@ func (b *Blocks) begin(id uint32, offset int64) (*tail, error) {
 	if offset != t.end {
 		return nil, fmt.Errorf("%w: append at %d, the block ends at %d", ErrOffset, offset, t.end)
 	}
-	t.busy = true
+	t.busy, t.used = true, true
+	t.writes++
 	return t, nil
 }
 
 // write does the I/O of an append and returns the new end and size.
 func (b *Blocks) write(id uint32, t *tail, data [][]byte, sync bool) (end, size int64, err error) {
+	if t.file == nil {
+		if err = b.wake(id, t); err != nil {
+			return 0, 0, err
+		}
+	}
 	end = t.end
 	for _, piece := range data {
 		end += int64(len(piece))

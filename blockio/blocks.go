@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +37,8 @@ type BlocksOptions struct {
 	// and after the file is removed or truncated, so that nobody is served what the file
 	// was. Before, since Windows removes no file that is open.
 	Source *BlockSource
+	// Tails, if set, bounds how many files stay open for writing that nobody writes to.
+	Tails *Tails
 	// OnStray, if set, is told of names in the directory that look like a block
 	// and are none, such as 04.blk. nats-server refuses such a directory.
 	OnStray func(name string)
@@ -84,13 +87,23 @@ type cachedKey struct {
 // A tail is a block that is open for writing. Its fields but file are guarded
 // by Blocks.mu, or belong to the one Append that has busy set.
 type tail struct {
-	file   File
+	blocks *Blocks
+	id     uint32
+	file   File  // nil while the block rests, see Rest
 	end    int64 // where the next record goes
 	size   int64 // of the file; all zeros from end on
 	ahead  zeroAhead
 	busy   bool
 	renew  bool  // the block is to have another key before anything is written to it
 	broken error // the first failure of a write or sync
+
+	writes, synced uint64     // appends so far, and those before the last sync
+	syncing        int        // calls of Sync that are under way
+	used           bool       // since somebody looked whether the file is to be closed
+	resting        bool       // the file is being closed, by whoever holds moving
+	moving         sync.Mutex // taken before Blocks.mu, or tried
+	was            FileStat   // of the file when it was closed
+	place          int        // in Tails, which guards it
 }
 
 // NewBlocks returns the blocks of the stream in dir, which is the directory that
@@ -201,7 +214,7 @@ func (b *Blocks) Create(id uint32) error {
 	if err = b.syncDir(); err != nil {
 		return b.wrap("create", id, errors.Join(err, file.Close()))
 	}
-	return b.wrap("create", id, b.hold(id, &tail{file: file}))
+	return b.wrap("create", id, b.hold(&tail{id: id, file: file}))
 }
 
 // OpenTail opens a block for appending at end, which recovery found. What the
@@ -220,7 +233,9 @@ func (b *Blocks) OpenTail(id uint32, end int64) error {
 		return b.wrap("open", id, errors.Join(err, file.Close()))
 	}
 	_, sealed := SealerOf(b.fs)
-	return b.wrap("open", id, b.hold(id, &tail{file: file, end: end, size: stat.Size, renew: sealed && end == 0}))
+	return b.wrap("open", id, b.hold(&tail{
+		id: id, file: file, end: end, size: stat.Size, renew: sealed && end == 0, writes: foundWrites,
+	}))
 }
 
 // checkZeros returns an error unless the file is at least from bytes long, and all zeros
@@ -247,31 +262,45 @@ func checkZeros(file File, from, size int64) error {
 }
 
 // hold adds an open block. A second handle for one block is refused.
-func (b *Blocks) hold(id uint32, t *tail) error {
+func (b *Blocks) hold(t *tail) error {
+	t.blocks, t.used = b, true
 	b.mu.Lock()
-	_, taken := b.open[id]
+	_, taken := b.open[t.id]
 	if !taken {
-		b.open[id] = t
+		b.open[t.id] = t
 	}
 	b.mu.Unlock()
 	if taken {
 		return errors.Join(fmt.Errorf("already open for writing: %w", fs.ErrExist), t.file.Close())
 	}
+	b.opts.Tails.enter(t)
 	return nil
 }
 
 // Sync makes durable what was appended to an open block before it.
 func (b *Blocks) Sync(id uint32) error {
 	b.mu.Lock()
-	t := b.open[id]
+	t := b.tailOf(id)
 	err := usable(t)
-	b.mu.Unlock()
-	if err != nil {
+	if err != nil || t.file == nil { // what rests was synced before
+		b.mu.Unlock()
 		return b.wrap("sync", id, err)
 	}
-	if err = SyncFile(t.file); err != nil {
-		b.fail(t, err)
+	file, writes := t.file, t.writes
+	if t.busy { // the append that is under way may come too late for this sync
+		writes--
 	}
+	t.syncing++
+	b.mu.Unlock()
+	err = SyncFile(file)
+	b.mu.Lock()
+	t.syncing--
+	if err == nil {
+		t.synced = max(t.synced, writes)
+	} else if t.broken == nil {
+		t.broken = err
+	}
+	b.mu.Unlock()
 	return b.wrap("sync", id, err)
 }
 
@@ -287,14 +316,6 @@ func usable(t *tail) error {
 	return nil
 }
 
-func (b *Blocks) fail(t *tail, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if t.broken == nil {
-		t.broken = err
-	}
-}
-
 // Seal ends the appending to a block: zeros written ahead are cut off, the file
 // is synced, and the handle closed. size must be the end of its records, else
 // nothing is done and the error is ErrOffset. A block that is not open, as one
@@ -302,7 +323,7 @@ func (b *Blocks) fail(t *tail, err error) {
 // block that still took records is not mapped, and its records stay where they were.
 func (b *Blocks) Seal(id uint32, size int64) error {
 	b.mu.Lock()
-	t := b.open[id]
+	t := b.tailOf(id)
 	err := error(nil)
 	if t != nil {
 		if err = usable(t); err == nil && t.end != size {
@@ -319,14 +340,19 @@ func (b *Blocks) Seal(id uint32, size int64) error {
 	if t == nil {
 		return b.wrap("seal", id, b.sealClosed(id, size))
 	}
-	err = b.checkOurs(id, t)
+	if t.file == nil {
+		err = b.wake(id, t)
+	}
+	if err == nil {
+		err = b.checkOurs(id, t)
+	}
 	if err == nil && t.size > size {
 		err = t.file.Truncate(size)
 	}
 	if err == nil {
 		err = SyncFile(t.file)
 	}
-	return b.wrap("seal", id, errors.Join(err, t.file.Close()))
+	return b.wrap("seal", id, errors.Join(err, b.closeTail(t)))
 }
 
 func (b *Blocks) sealClosed(id uint32, size int64) error {
@@ -374,13 +400,13 @@ func (b *Blocks) Truncate(id uint32, size int64) error {
 // drop closes the write handle of a block, if there is one.
 func (b *Blocks) drop(id uint32) error {
 	b.mu.Lock()
-	t := b.open[id]
+	t := b.tailOf(id)
 	delete(b.open, id)
 	b.mu.Unlock()
 	if t == nil {
 		return nil
 	}
-	return t.file.Close()
+	return b.closeTail(t)
 }
 
 // Remove removes the files of blocks, and is durable on return. Blocks that are
@@ -433,12 +459,11 @@ func (b *Blocks) forget(id uint32) {
 // again; blocks can be opened again after it.
 func (b *Blocks) Close() error {
 	b.mu.Lock()
-	open := b.open
-	b.open = make(map[uint32]*tail)
+	ids := slices.Collect(maps.Keys(b.open))
 	b.mu.Unlock()
 	var errs []error
-	for id, t := range open {
-		errs = append(errs, b.wrap("close", id, t.file.Close()))
+	for _, id := range ids {
+		errs = append(errs, b.wrap("close", id, b.drop(id)))
 	}
 	return errors.Join(errs...)
 }

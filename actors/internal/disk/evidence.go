@@ -107,9 +107,7 @@ func (r *Recovery) gather() error {
 			r.evidence.missing = append(r.evidence.missing, lacked...)
 		}
 	}
-	if r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof(); err != nil {
-		r.Log.Warn("cannot read the proof of the end", "error", err)
-	}
+	r.readEndProof()
 	told, err := r.Blocks.ReadLost()
 	if err != nil {
 		r.Log.Warn("cannot read which messages are known to be lost", "error", err)
@@ -119,6 +117,14 @@ func (r *Recovery) gather() error {
 			SequenceRange: engine.SequenceRange{First: l.First, Last: l.Last}, Block: l.Block, Bytes: l.Bytes})
 	}
 	return nil
+}
+
+// readEndProof reads what a clean stop has left.
+func (r *Recovery) readEndProof() {
+	var err error
+	if r.evidence.end, r.evidence.hasEnd, err = r.Blocks.ReadEndProof(); err != nil {
+		r.Log.Warn("cannot read the proof of the end", "error", err)
+	}
 }
 
 // judge decides what of the evidence speaks of a loss, and tells the engine. It returns the numbers of

@@ -114,7 +114,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			if err := r.checkUnchanged(); err != nil {
 				return nil, err
 			}
-			return r.serve(ctx, rec)
+			return r.serve(ctx, rec, list)
 		}
 		rec = r.begin(config) // it may have taken some of it
 	}
@@ -177,6 +177,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			return e, err
 		}
 	}
+	r.restLast(list)
 	// Readers of the failed engine's blocks take a new snapshot from now on. Not before: as long as
 	// recovery can still fail, the old one is all that they have.
 	r.Source.Supersede(r.Generation)
@@ -194,7 +195,7 @@ func (r *Recovery) begin(config engine.Config) *engine.Recovery {
 }
 
 // serve returns the engine of a recovery from what was written of the stream.
-func (r *Recovery) serve(ctx context.Context, rec *engine.Recovery) (*engine.Engine, error) {
+func (r *Recovery) serve(ctx context.Context, rec *engine.Recovery, list []blockio.BlockInfo) (*engine.Engine, error) {
 	if r.Readable != nil {
 		if err := r.Readable(); err != nil {
 			return nil, err
@@ -208,6 +209,8 @@ func (r *Recovery) serve(ctx context.Context, rec *engine.Recovery) (*engine.Eng
 	if err := r.setLimits(ctx, e); err != nil {
 		return e, err
 	}
+	r.readEndProof()
+	r.restLast(list)
 	r.Source.Supersede(r.Generation)
 	return e, nil
 }
