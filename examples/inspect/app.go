@@ -51,9 +51,27 @@ func run(ctx context.Context, arguments []string, in io.Reader, out, errOut io.W
 	root.SetArgs(arguments)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, errDiffers) {
-		fmt.Fprintln(errOut, "inspect:", withoutPackages.Replace(err.Error()))
+		for _, sentence := range sentences(err) {
+			fmt.Fprintln(errOut, "inspect:", sentence)
+		}
 	}
 	return exitCode(err)
+}
+
+// sentences returns an error for people, one line for each that was joined: the names in it are those of files, and
+// come from anybody.
+func sentences(err error) []string {
+	var lines []string
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var whole []string
+		for _, one := range joined.Unwrap() {
+			lines, whole = append(lines, sentences(one)...), append(whole, one.Error())
+		}
+		if err.Error() == strings.Join(whole, "\n") {
+			return lines
+		}
+	}
+	return []string{shown(withoutPackages.Replace(err.Error()))}
 }
 
 // withoutPackages leaves out which package of ours an error is of: that is for us.

@@ -42,7 +42,7 @@ func (a *app) messages(c *cobra.Command, dir string, s *selection, use func(acto
 	err := a.read(c.Context(), dir, func(store *actors.Store) error {
 		return s.walk(c.Context(), store, use, func(err error) error {
 			damage = errDamaged
-			_, failed := fmt.Fprintln(a.err, "damaged:", withoutPackages.Replace(err.Error()))
+			_, failed := fmt.Fprintln(a.err, "damaged:", shown(withoutPackages.Replace(err.Error())))
 			return failed
 		})
 	})

@@ -40,7 +40,7 @@ func (a *app) lsCommand() *cobra.Command {
 			var failed error
 			for _, dir := range dirs {
 				l := a.look(c.Context(), dir)
-				if l.Error != "" {
+				if l.Error != "" || l.Lost > 0 {
 					failed = errDamaged
 				}
 				if a.asJSON {
@@ -56,7 +56,7 @@ func (a *app) lsCommand() *cobra.Command {
 				what := shown(l.Stream)
 				switch {
 				case l.Error != "":
-					what += "  " + a.paint(red, l.Error)
+					what += "  " + a.paint(red, shown(l.Error))
 				case l.Lost > 0:
 					what += "  " + a.paint(red, count(int64(l.Lost))+" LOST through damage")
 				}
@@ -66,7 +66,7 @@ func (a *app) lsCommand() *cobra.Command {
 				return failed
 			}
 			if len(dirs) == 0 {
-				return errors.Join(a.printf("no stream is below %s\n", arguments[0]), failed)
+				return errors.Join(a.printf("no stream is below %s\n", shown(arguments[0])), failed)
 			}
 			return errors.Join(a.columns([]string{"messages", "bytes", "first", "last", "subjects", "on disk", "stream"}, rows), failed)
 		},

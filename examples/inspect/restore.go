@@ -110,7 +110,7 @@ func (r *restore) archive(ctx context.Context, in io.Reader) error {
 	}
 	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 	defer system.Shutdown()
-	told := r.app.progress("restore " + r.name)
+	told := r.app.progress("restore " + shown(r.name))
 	info, err := actors.RestoreBackup(ctx, system, config, in, actors.RestoreBackupOptions{
 		Consumer: func(name string, _ []byte) error {
 			_, err := fmt.Fprintf(r.app.err, "the consumer %s is left out: a server makes consumers\n", shown(name))

@@ -98,5 +98,5 @@ func (a *app) damaged(d *blockio.CorruptionError) error {
 	} else if d.Sequence > 0 {
 		lost = fmt.Sprintf(", message %d", d.Sequence)
 	}
-	return a.printf("%s %s%s: %s\n", a.paint(red, "damaged:"), place, lost, d.Reason)
+	return a.printf("%s %s%s: %s\n", a.paint(red, "damaged:"), place, lost, shown(d.Reason))
 }
