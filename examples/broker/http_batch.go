@@ -172,7 +172,7 @@ func parseLine(stream string, text []byte, mostBytes int) (message actors.BatchM
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&line); err != nil {
-		return message, fmt.Errorf("%w: %s", errBadLine, strings.TrimPrefix(err.Error(), "json: "))
+		return message, fmt.Errorf("%w: %s", errBadLine, jsonWords(err))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return message, fmt.Errorf("%w: there is more behind the object", errBadLine)

@@ -61,8 +61,13 @@ func wishesOf(stream, subject string, given map[string][]string) (w wishes, err 
 		}
 	}
 	sort.Strings(names)
+	seen := map[string]bool{}
 	for _, name := range names {
 		values := given[name]
+		if seen[http.CanonicalHeaderKey(name)] { // in a line of a batch, where names are as they were written
+			return w, fmt.Errorf("%w: %s is there twice, in upper and lower case", errBadExpectation, name)
+		}
+		seen[http.CanonicalHeaderKey(name)] = true
 		if len(values) != 1 {
 			return w, fmt.Errorf("%w: %d %s headers; a message has one %s", errBadExpectation, len(values), name, kindOf(name))
 		}

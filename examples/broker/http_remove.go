@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/seed-d8b58eba/millrace/actors"
 )
 
 // removed is the answer to a DELETE: how many messages went, durably.
@@ -80,7 +82,10 @@ func removableSubject(stream, value string) (string, error) {
 	}
 	tokens := strings.Split(subject, ".")
 	for i, token := range tokens {
-		if token == "*" || token == ">" && i == len(tokens)-1 {
+		switch {
+		case token == ">" && i < len(tokens)-1:
+			return "", fmt.Errorf("%w: in %q the wildcard > is not the last token", actors.ErrBadFilter, subject)
+		case token == "*" || token == ">":
 			tokens[i] = "x" // it stands for tokens that are checked like one
 		}
 	}

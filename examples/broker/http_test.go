@@ -209,6 +209,8 @@ func TestBadRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"limit beyond", "GET", "/streams/orders/messages?limit=100001", "", nil, 400, "limit="},
 		{"limit in words", "GET", "/streams/orders/messages?limit=ten", "", nil, 400, "limit="},
 		{"follow whom", "GET", "/streams/orders/messages?follow=me", "", nil, 400, "follow="},
+		{"a wildcard in the midst", "GET", "/streams/orders/messages?subject=orders.%3E.new", "", nil, 400, "> is not the last token"},
+		{"a wildcard in the midst, to remove", "DELETE", "/streams/orders/messages?subject=orders.%3E.new", "", nil, 400, "> is not the last token"},
 		{"misspelt", "GET", "/streams/orders/messages?form=1", "", nil, 400, "no parameter"},
 		{"twice", "GET", "/streams/orders/messages?from=1&from=2", "", nil, 400, "2 times"},
 		{"broken query", "GET", "/streams/orders/messages?a=%zz", "", nil, 400, "does not parse"},
