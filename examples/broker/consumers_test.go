@@ -220,6 +220,20 @@ func TestWrongRequestsAboutConsumers(t *testing.T) {
 		method, path, body string
 		status             int
 	}{
+		{"PUT", "/consumers/jobs/d", `{"filters":["jobs.` + strings.Repeat("*.", 600) + `*"]}`, http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"filters":["jobs.` + strings.Repeat("x", 1100) + `"]}`, http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"filters":[` + strings.Repeat(`"jobs.aaaaaaaaaaaa",`, 4000) + `"jobs"]}`, http.StatusRequestEntityTooLarge},
+		{"PUT", "/consumers/jobs/d", "{\"filters\":[\"\xff\"]}", http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"start":"sequence"}`, http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"startTime":"2030-01-01T00:00:00Z"}`, http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"ackWait":-1}`, http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"maxDeliver":1e400}`, http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"filters":{"a":true}}`, http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `{"filters":[` + strings.Repeat("[", 20_000), http.StatusBadRequest},
+		{"PUT", "/consumers/jobs/d", `7`, http.StatusBadRequest},
+		{"GET", "/consumers/jobs/d", ``, http.StatusNotFound},
+		{"POST", "/consumers/jobs/c/nak", `{"tokens":["1.1"],"delay":"-1s"}`, http.StatusBadRequest},
+		{"POST", "/consumers/jobs/c/ack", `{"tokens":["1.1","2.2"]}`, http.StatusConflict},
 		{"PUT", "/consumers/none/c", "", http.StatusNotFound},
 		{"GET", "/consumers/none", "", http.StatusNotFound},
 		{"PUT", "/consumers/jobs/a.b", "", http.StatusBadRequest},
@@ -249,6 +263,11 @@ func TestWrongRequestsAboutConsumers(t *testing.T) {
 		response, text := s.do(row.method, row.path, row.body)
 		if response.StatusCode != row.status || !strings.Contains(text, `"error":"`) || strings.Contains(text, t.TempDir()) {
 			t.Errorf("%s %s %s: %s, not %d: %s", row.method, row.path, row.body, response.Status, row.status, text)
+		}
+		for _, ours := range []string{"main.", "Go ", "verdict", "StartTime", `\n`} {
+			if strings.Contains(text, ours) {
+				t.Errorf("%s %s %s: %q is for us, and not for who asks: %s", row.method, row.path, row.body, ours, text)
+			}
 		}
 	}
 }

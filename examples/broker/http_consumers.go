@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/actors/consumer"
@@ -49,6 +49,14 @@ func (w *consumerWishes) config(name string) (consumer.Config, error) {
 	start, known := starts[w.Start]
 	if !known {
 		return consumer.Config{}, fmt.Errorf("%w: start %q is none of all, new, last, lastPerSubject, sequence, time", consumer.ErrConfig, w.Start)
+	}
+	if w.StartSequence != 0 != (start == consumer.StartSequence) || w.StartTime.IsZero() == (start == consumer.StartTime) {
+		return consumer.Config{}, fmt.Errorf("%w: startSequence goes with start \"sequence\", and startTime with \"time\"", consumer.ErrConfig)
+	}
+	for _, filter := range w.Filters {
+		if len(filter) > maxSubject {
+			return consumer.Config{}, fmt.Errorf("%w: a filter has at most %d bytes, and one of these has %d", consumer.ErrConfig, maxSubject, len(filter))
+		}
 	}
 	c := consumer.Config{
 		Name: name, Start: start, StartSequence: w.StartSequence, StartTime: w.StartTime, Filters: w.Filters,
@@ -114,12 +122,16 @@ func describeConsumer(s consumer.Stats) consumerInfo {
 	return info
 }
 
-// mostConsumerBody bounds the bodies of requests about consumers.
-const mostConsumerBody = 1 << 20
+// What bodies of requests about consumers may be: those of verdicts have tokens by the thousand. What a consumer is made
+// with stays in memory as long as it is there.
+const (
+	mostConsumerBody = 1 << 20
+	mostConsumerSize = 64 << 10
+)
 
-// readJSON reads a body that is an object, or nothing. It reports false when it has answered.
-func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostConsumerBody))
+// readJSON reads a body that is an object of at most so many bytes, or nothing. It reports false when it has answered.
+func readJSON(w http.ResponseWriter, r *http.Request, most int64, into any) bool {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		bodyFailed(w, err)
 		return false
@@ -137,7 +149,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 // putConsumer makes a consumer, or changes one that is there.
 func (h *handler) putConsumer(w http.ResponseWriter, r *http.Request) {
 	var wishes consumerWishes
-	if !withoutParameters(w, r) || !readJSON(w, r, &wishes) {
+	if !withoutParameters(w, r) || !readJSON(w, r, mostConsumerSize, &wishes) {
 		return
 	}
 	config, err := wishes.config(r.PathValue("consumer"))
@@ -253,7 +265,7 @@ type pauseWishes struct {
 
 func (h *handler) pauseConsumer(w http.ResponseWriter, r *http.Request) {
 	var wishes pauseWishes
-	if !withoutParameters(w, r) || !readJSON(w, r, &wishes) {
+	if !withoutParameters(w, r) || !readJSON(w, r, mostConsumerBody, &wishes) {
 		return
 	}
 	if wishes.For < 0 || wishes.For > 0 && !wishes.Until.IsZero() {
@@ -276,10 +288,13 @@ func (h *handler) pauseConsumer(w http.ResponseWriter, r *http.Request) {
 
 // strictJSON decodes one object whose members are all known.
 func strictJSON(body []byte, into any) error {
+	if !utf8.Valid(body) {
+		return errors.New("it is not UTF-8") // encoding/json would take something else for it
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+		return errors.New(jsonWords(err))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more behind the object")

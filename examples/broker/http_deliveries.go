@@ -141,7 +141,11 @@ type settleWishes struct {
 func (h *handler) settle(verdict consumer.Verdict) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var wishes settleWishes
-		if !withoutParameters(w, r) || !readJSON(w, r, &wishes) {
+		if !withoutParameters(w, r) || !readJSON(w, r, mostConsumerBody, &wishes) {
+			return
+		}
+		if wishes.Delay < 0 || wishes.Delay > 0 && verdict != consumer.Nak {
+			refuse(w, http.StatusBadRequest, "a delay is of nak alone, and not below 0")
 			return
 		}
 		request := consumer.SettleRequest{Verdict: verdict, Delay: time.Duration(wishes.Delay)}

@@ -166,7 +166,7 @@ func detail(err error, words string) string {
 	case errors.As(err, &limit):
 		return fmt.Sprintf("%s: %s %d, at most %d", words, limit.Limit, limit.Value, limit.Max)
 	case words == "":
-		return withoutPackages.Replace(err.Error())
+		return withoutPackages.Replace(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return words
 }
