@@ -23,7 +23,9 @@ type handler struct {
 	logger   *slog.Logger
 	draining chan struct{} // closed when followers have to go
 	once     sync.Once
-	batches  chan struct{} // as many as are taken in at a time
+	batches  slots // that are taken in at a time
+	pulling  slots // of all consumers together
+	takers   slots // requests that take events of consumers, of all together
 	meters   *meters
 	quiet    quietLog
 }
@@ -31,7 +33,10 @@ type handler struct {
 // newHandler builds the routes. address is where the server listens: on loopback only requests that name
 // a loopback host are answered, so that no foreign page reaches the broker through a name of its own.
 func newHandler(broker *Broker, logger *slog.Logger, address net.Addr) (*handler, error) {
-	h := &handler{broker: broker, logger: logger, draining: make(chan struct{}), batches: make(chan struct{}, mostBatches), meters: newMeters()}
+	h := &handler{
+		broker: broker, logger: logger, draining: make(chan struct{}), meters: newMeters(),
+		batches: make(slots, mostBatches), pulling: make(slots, mostPulls), takers: make(slots, max(0, broker.config.MaxSessions)),
+	}
 	registry, err := newRegistry(broker, h.meters)
 	if err != nil {
 		return nil, err

@@ -61,13 +61,11 @@ func (h *handler) postBatch(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	select {
-	case h.batches <- struct{}{}:
-		defer func() { <-h.batches }()
-	default:
+	if !h.batches.enter() {
 		h.fail(w, r, fmt.Errorf("%w: %d batches are under way already", errBusy, mostBatches))
 		return
 	}
+	defer h.batches.leave()
 	// A batch that is half of a stream would have its own first messages make room for its last.
 	limit := min(mostBatchBytes, h.broker.config.MaxBytes/2)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))

@@ -18,7 +18,10 @@ const (
 	mostPullBytes   = 8 << 20
 	pullBytes       = 4 << 20
 	mostPullExpires = 50 * time.Second // well within the time that an answer has
+	mostPulls       = 256              // under way, of all consumers together: their messages are in memory
 )
+
+var errTooManyEvents = errors.New("as many requests take events of consumers as may")
 
 // deliveryLine is a message with the token that settles it.
 type deliveryLine struct {
@@ -86,6 +89,11 @@ func (h *handler) pull(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if !h.pulling.enter() {
+		h.fail(w, r, fmt.Errorf("%w: %d pulls are under way already", errBusy, mostPulls))
+		return
+	}
+	defer h.pulling.leave()
 	markEndless(w)
 	ctx, done := h.untilDrained(r)
 	defer done()
@@ -188,6 +196,11 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if !h.takers.enter() {
+		h.fail(w, r, fmt.Errorf("%w (%d)", errTooManyEvents, cap(h.takers)))
+		return
+	}
+	defer h.takers.leave()
 	h.meters.followers.Inc()
 	defer h.meters.followers.Dec()
 	markEndless(w)

@@ -78,6 +78,7 @@ var meanings = []meaning{
 	{errBusy, http.StatusTooManyRequests, ""},
 	{errTooManyReads, http.StatusTooManyRequests, ""},
 	{errTooManySessions, http.StatusServiceUnavailable, ""},
+	{errTooManyEvents, http.StatusServiceUnavailable, ""},
 	{errTooManyStreams, http.StatusInsufficientStorage, ""},
 	{errOtherStream, http.StatusPreconditionFailed, ""},
 	{actors.ErrSequenceMismatch, http.StatusPreconditionFailed, "what was expected does not hold"},
