@@ -120,7 +120,7 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	props := actor.PropsFromProducer(func() actor.Actor {
 		return &brokerActor{
 			config: config, system: system, metrics: broker.metrics, gone: broker.gone, ending: broker.ending,
-			topics: map[string]*topicEntry{},
+			topics: map[string]*topicEntry{}, forget: broker.forgetConsumers,
 		}
 	}, actor.WithSupervisor(stopOnPanic))
 	broker.pid = system.Root.Spawn(props)
@@ -241,6 +241,7 @@ type brokerActor struct {
 	metrics *metrics.Collector
 	gone    chan struct{}
 	ending  *ending
+	forget  func(stream string) // what the consumers of a deleted stream knew
 	topics  map[string]*topicEntry
 	clock   *time.Timer // of the next sample
 	closing bool
@@ -259,7 +260,8 @@ type topicEntry struct {
 	gone     chan struct{} // closed when the topic actor has ended
 	notes    *topicNotes
 	refused  *refusal
-	deleting []chan<- error // who waits for its deletion
+	deleting []chan<- error  // who waits for its deletion
+	again    []*topicRequest // who waits for that to make it anew
 	history  history
 }
 
@@ -296,6 +298,8 @@ func (b *brokerActor) request(ctx actor.Context, m *topicRequest) {
 	switch {
 	case b.closing:
 		m.done <- topicResult{err: errClosing}
+	case known && entry.deleting != nil && m.create:
+		entry.again = append(entry.again, m) // it is made anew when it is gone
 	case known && entry.deleting != nil:
 		m.done <- topicResult{err: errDeleted}
 	case known && entry.topic != nil:

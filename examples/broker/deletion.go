@@ -38,12 +38,17 @@ func (b *Broker) Delete(ctx context.Context, name string) error {
 	answers := make(chan error, 1)
 	b.system.Root.Send(b.pid, &deleteRequest{name: name, done: answers})
 	answer, err := await(ctx, b.gone, answers)
-	if err = errors.Join(err, answer); err == nil {
-		if err := b.consumers.forget(ctx, name); err != nil { // they are those of another stream for one that is made anew
-			b.config.Logger.Warn("what consumers of a deleted stream knew is not removed", "stream", name, "error", err)
-		}
+	return errors.Join(err, answer)
+}
+
+// forgetConsumers removes what the consumers of a deleted stream knew. What stays counts for nothing: they are those of
+// another stream for one that is made anew.
+func (b *Broker) forgetConsumers(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), publishPatience)
+	defer cancel()
+	if err := b.consumers.forget(ctx, name); err != nil {
+		b.config.Logger.Warn("what consumers of a deleted stream knew is not removed", "stream", name, "error", err)
 	}
-	return err
 }
 
 func (b *brokerActor) delete(ctx actor.Context, m *deleteRequest) {
@@ -68,8 +73,14 @@ func (b *brokerActor) goOnDeleting(ctx actor.Context, name string, entry *topicE
 	case entry.topic != nil:
 		ctx.Send(entry.pid, &closeTopic{deleted: true})
 	case entry.pid == nil:
-		system, self, config := b.system, ctx.Self(), b.config
-		go func() { system.Root.Send(self, &folderRemoved{name: name, err: removeFolder(config, name)}) }()
+		system, self, config, forget := b.system, ctx.Self(), b.config, b.forget
+		go func() {
+			err := removeFolder(config, name)
+			if err == nil {
+				forget(name) // before the name is free again, and has other consumers
+			}
+			system.Root.Send(self, &folderRemoved{name: name, err: err})
+		}()
 	}
 }
 
@@ -79,11 +90,15 @@ func (b *brokerActor) removed(ctx actor.Context, m *folderRemoved) {
 	for _, done := range entry.deleting {
 		done <- m.err
 	}
-	entry.deleting = nil
+	again := entry.again
+	entry.deleting, entry.again = nil, nil
 	if m.err == nil {
 		delete(b.topics, m.name)
 	} else {
 		b.refuse(m.name, entry, m.err)
+	}
+	for _, request := range again {
+		b.request(ctx, request)
 	}
 	b.endWhenIdle(ctx)
 }

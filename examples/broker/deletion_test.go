@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -116,6 +117,68 @@ func TestADeletionAnswersEverybody(t *testing.T) {
 	if _, err := topic.Remove(t.Context(), removal{sequence: 1}); !errors.Is(err, errDeleted) {
 		t.Errorf("removing: %v", err)
 	}
+}
+
+// TestAStreamIsMadeAnewWhenItsDeletionIsDone: a PUT that meets the deletion of the stream waits for it, and consumers that
+// are made then are none of those that went with it.
+func TestAStreamIsMadeAnewWhenItsDeletionIsDone(t *testing.T) {
+	dir := t.TempDir()
+	broker := startBroker(t, BrokerConfig{Dir: dir})
+	s := siteOf(t, broker)
+	s.jobs(1, "")
+	if err := broker.consumers.enter(t.Context()); err != nil { // holds up what a deletion does for consumers
+		t.Fatal(err)
+	}
+	deleted := make(chan error, 1)
+	go func() { deleted <- broker.Delete(t.Context(), "jobs") }()
+	for gone := false; !gone; {
+		_, err := os.Lstat(filepath.Join(dir, "jobs"))
+		gone = errors.Is(err, fs.ErrNotExist)
+	}
+	for range 1000 {
+		if _, err := broker.Topic(t.Context(), "jobs", false); !errors.Is(err, errDeleted) {
+			t.Fatalf("%v, and its consumers are there yet", err)
+		}
+	}
+	made := make(chan int, 1)
+	go func() {
+		response, _ := s.do("PUT", "/streams/jobs", "")
+		made <- response.StatusCode
+	}()
+	for range 100 {
+		if _, err := broker.Topic(t.Context(), "jobs", false); !errors.Is(err, errDeleted) {
+			t.Fatal(err)
+		}
+	}
+	broker.consumers.leave()
+	if err := <-deleted; err != nil {
+		t.Error(err)
+	}
+	if status := <-made; status != http.StatusCreated {
+		t.Errorf("PUT: %d", status)
+	}
+	s.json("GET", "/consumers/jobs/c", "", http.StatusNotFound, nil)
+	s.json("PUT", "/consumers/jobs/c", "", http.StatusCreated, nil)
+	if _, err := os.Lstat(filepath.Join(dir, "jobs", "meta.inf")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhoMakesAStreamAnewIsAnsweredAtTheEnd of the broker, too.
+func TestWhoMakesAStreamAnewIsAnsweredAtTheEnd(t *testing.T) {
+	broker := startBroker(t, BrokerConfig{})
+	openTopic(t, broker, "a")
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() { _ = broker.Delete(t.Context(), "a") })
+		asking.Go(func() {
+			if _, err := broker.Create(t.Context(), "a", 0); err != nil && !errors.Is(err, errClosing) {
+				t.Error(err)
+			}
+		})
+	}
+	stopBroker(t, broker)
+	asking.Wait()
 }
 
 // TestManyDeleteAtOnce, also a stream that cannot be opened, while others ask for it.

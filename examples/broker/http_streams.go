@@ -144,7 +144,7 @@ func (h *handler) put(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status := http.StatusOK
-	if _, err := h.broker.Topic(r.Context(), name, false); errors.Is(err, errNoStream) {
+	if _, err := h.broker.Topic(r.Context(), name, false); errors.Is(err, errNoStream) || errors.Is(err, errDeleted) {
 		status = http.StatusCreated
 	}
 	topic, err := h.broker.Create(r.Context(), name, maxMsgsPer)
