@@ -41,7 +41,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	}
 	sentence := sentenceOf(err)
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // or the client has left, which is no failure of ours
 		if more, due := h.quiet.due(sentence, time.Now()); due {
 			h.logger.Warn("requests fail", "method", r.Method, "path", r.URL.Path, "status", status, "unlogged", more, "error", err)
 		}

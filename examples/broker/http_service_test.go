@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -321,6 +322,24 @@ func TestManyFailuresAreFewLines(t *testing.T) {
 	}
 	if more, due := quiet.due("a", now.Add(quietFor)); !due || more != 5 {
 		t.Errorf("%d, %v, want 5 that were not told", more, due)
+	}
+}
+
+// TestAClientThatLeavesIsNoFailure of ours, and no line in the log.
+func TestAClientThatLeavesIsNoFailure(t *testing.T) {
+	s := startSite(t, BrokerConfig{})
+	var lines strings.Builder
+	s.handler.logger = slog.New(slog.NewTextHandler(&lines, nil))
+	ctx, leave := context.WithCancel(t.Context())
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/consumers/jobs/c/pull", nil)
+	leave()
+	s.handler.fail(httptest.NewRecorder(), request, ctx.Err())
+	if lines.Len() > 0 {
+		t.Errorf("the log has %s", lines.String())
+	}
+	s.handler.fail(httptest.NewRecorder(), request.WithContext(t.Context()), ctx.Err())
+	if !strings.Contains(lines.String(), "requests fail") {
+		t.Errorf("the log has %q", lines.String())
 	}
 }
 
