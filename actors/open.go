@@ -120,6 +120,7 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 	s.finishDeletion(ctx)
 	a, err := s.recover(ctx)
 	if err != nil {
+		s.repeats.end()
 		return nil, errors.Join(err, lock.Close())
 	}
 	a.lock = lock

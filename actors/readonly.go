@@ -70,6 +70,7 @@ func tryReadOnly(ctx context.Context, system *actor.ActorSystem, config Config) 
 	s.below = below
 	a, err := s.recover(ctx)
 	if err != nil {
+		s.repeats.end()
 		s.source.Blocks().Close()
 		return nil, errors.Join(err, overlay.Close())
 	}

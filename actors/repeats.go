@@ -10,7 +10,11 @@ import (
 // A disk that fails, and a client that means harm, can bring the same line into the log as often as they like. So of each
 // kind of warning or error, which is its text, the first is logged at once; those that follow within repeatInterval are counted, and
 // at its end the last of them is logged with their number ("repeated"). A kind that stays quiet for an interval begins
-// anew. What tells of another loss each time is logged each time: it is bounded by what there is to lose.
+// anew. While a stream is opened the first of a kind are logged, and the last of the others with their number when it is open:
+// a folder with 100,000 odd names is no flood either. What tells of another loss each time is logged each time: it is bounded by what there is to lose.
+
+// mostWhileOpening is how many lines of a kind are logged before the stream is open.
+const mostWhileOpening = 16
 
 // repeatInterval is how often a kind of line is logged at most.
 const repeatInterval = time.Minute
@@ -32,17 +36,20 @@ type logRepeats struct {
 
 // repeatState is what the loggers of one stream share.
 type repeatState struct {
-	mu    sync.Mutex
-	kinds map[string]*repeated
-	open  bool // the stream is; before and after that every line is logged
+	mu      sync.Mutex
+	opening map[string]*repeated // nil when the stream is open
+	kinds   map[string]*repeated
+	open    bool
+	ended   bool // every line is logged
 }
 
 // repeated is one kind of line.
 type repeated struct {
-	count int
-	last  slog.Record // if count is not 0
-	to    slog.Handler
-	timer *time.Timer
+	logged int // while the stream is opened
+	count  int
+	last   slog.Record // if count is not 0
+	to     slog.Handler
+	timer  *time.Timer
 }
 
 // countRepeats returns a logger that counts lines that repeat. For one that logs nothing it is the same, and the state nil.
@@ -77,8 +84,11 @@ func (l *logRepeats) Handle(ctx context.Context, r slog.Record) error {
 func (s *repeatState) held(to slog.Handler, r *slog.Record) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.open {
+	if s.ended {
 		return false
+	}
+	if !s.open {
+		return s.heldWhileOpening(to, r)
 	}
 	k := s.kinds[r.Message]
 	if k != nil {
@@ -94,6 +104,25 @@ func (s *repeatState) held(to slog.Handler, r *slog.Record) bool {
 	k.timer = time.AfterFunc(repeatInterval, func() { s.due(text, k) })
 	s.kinds[text] = k
 	return false
+}
+
+// heldWhileOpening is held for a stream that is not open yet.
+func (s *repeatState) heldWhileOpening(to slog.Handler, r *slog.Record) bool {
+	if s.opening == nil {
+		s.opening = make(map[string]*repeated)
+	}
+	k := s.opening[r.Message]
+	if k == nil {
+		k = &repeated{}
+		s.opening[r.Message] = k
+	}
+	if k.logged < mostWhileOpening {
+		k.logged++
+		return false
+	}
+	k.count++
+	k.last, k.to = r.Clone(), to
+	return true
 }
 
 // due ends an interval of a kind.
@@ -129,6 +158,15 @@ func (s *repeatState) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = true
+	s.opened()
+}
+
+// opened logs what was counted while the stream was opened.
+func (s *repeatState) opened() {
+	for _, k := range s.opening {
+		k.flush()
+	}
+	s.opening = nil
 }
 
 // end logs what was counted, and lets everything through from now on.
@@ -138,7 +176,8 @@ func (s *repeatState) end() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open = false
+	s.open, s.ended = false, true
+	s.opened()
 	for _, k := range s.kinds {
 		k.timer.Stop()
 		k.flush()

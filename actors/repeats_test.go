@@ -3,6 +3,7 @@ package actors_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -78,6 +79,47 @@ func TestALineThatRepeatsIsCounted(t *testing.T) {
 		require.Len(t, log.take(line), 5)
 		require.Contains(t, log.take(line)[4], "repeated=2")
 	})
+}
+
+// TestAnOpenDoesNotFillTheLog: whatever lies in the folder, the first lines of a kind are logged, and the last of the others with
+// their number, also of an open that fails.
+func TestAnOpenDoesNotFillTheLog(t *testing.T) {
+	const line = "a name that looks like a block"
+	files := blocktest.NewMemFS()
+	config := actors.Config{Dir: "data", Name: "orders", FS: files}
+	require.NoError(t, open(t, config).Stop(t.Context()))
+	for i := range 1000 {
+		name := fmt.Sprintf("data/orders/msgs/%d.blk", uint64(1)<<40+uint64(i))
+		require.NoError(t, files.MkdirAll(name))
+	}
+	check := func(log *lineLog) {
+		t.Helper()
+		lines := log.take(line)
+		require.Len(t, lines, 17)
+		require.NotContains(t, lines[15], "repeated")
+		require.Regexp(t, `name=1099511628775.blk repeated=98[0-9]`, lines[16])
+	}
+	for _, readOnly := range []bool{false, true} {
+		log := &lineLog{}
+		config.Logger, config.ReadOnly = log.logger(), readOnly
+		s := open(t, config)
+		check(log)
+		require.NoError(t, s.Stop(t.Context()))
+	}
+	log := &lineLog{}
+	config.Logger, config.ReadOnly, config.FirstSequence = log.logger(), false, 0
+	ended, cancel := context.WithCancel(t.Context())
+	faults := blocktest.NewFaultFS(files)
+	faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpReadDir {
+			cancel() // it is listed, and then given up
+		}
+		return blocktest.Fault{}
+	})
+	config.FS = faults
+	_, err := actors.Open(ended, quiet, config)
+	require.ErrorIs(t, err, context.Canceled)
+	check(log)
 }
 
 // TestADiskThatFailsDoesNotFillTheLog: every kind of line that it can repeat is logged twice a minute at most.
