@@ -129,6 +129,8 @@ func TestAStreamIsMadeAnewWhenItsDeletionIsDone(t *testing.T) {
 	if err := broker.consumers.enter(t.Context()); err != nil { // holds up what a deletion does for consumers
 		t.Fatal(err)
 	}
+	goOn := sync.OnceFunc(broker.consumers.leave)
+	defer goOn()
 	deleted := make(chan error, 1)
 	go func() { deleted <- broker.Delete(t.Context(), "jobs") }()
 	for gone := false; !gone; {
@@ -150,7 +152,7 @@ func TestAStreamIsMadeAnewWhenItsDeletionIsDone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	broker.consumers.leave()
+	goOn()
 	if err := <-deleted; err != nil {
 		t.Error(err)
 	}
