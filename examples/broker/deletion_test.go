@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -258,5 +259,35 @@ func TestAStreamIsMadeByPutAlone(t *testing.T) {
 	}
 	if _, err := broker.Topic(t.Context(), "b", false); !errors.Is(err, errNoStream) || errors.Is(err, actors.ErrStopped) {
 		t.Error(err)
+	}
+}
+
+// TestAllFollowersHearOfADeletion: their sessions end with the topic, and that must not overtake why.
+func TestAllFollowersHearOfADeletion(t *testing.T) {
+	broker := startBroker(t, BrokerConfig{Dir: t.TempDir()})
+	for round := range 8 {
+		name := fmt.Sprint("s", round)
+		topic, err := broker.Topic(t.Context(), name, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var subscriptions []*Subscription
+		for range 50 {
+			subscription, err := topic.Subscribe(t.Context(), reading{follow: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			subscriptions = append(subscriptions, subscription)
+		}
+		if err := broker.Delete(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		for _, subscription := range subscriptions {
+			for range subscription.Batches {
+			}
+			if err := subscription.Err(); !errors.Is(err, errDeleted) {
+				t.Fatalf("a follower was told %v", err)
+			}
+		}
 	}
 }

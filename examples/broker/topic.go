@@ -124,6 +124,7 @@ type topicActor struct {
 type session struct {
 	pid    *actor.PID
 	follow bool
+	failed *atomic.Pointer[error] // why it has ended, see Subscription.Err
 }
 
 func topicProps(config BrokerConfig, system *actor.ActorSystem, m *topicRequest, entry *topicEntry, ending *ending) *actor.Props {
@@ -273,7 +274,7 @@ func (t *topicActor) subscribe(ctx actor.Context, m *subscribe) {
 		m.done <- subscribeResult{err: fmt.Errorf("%w (%d)", errTooManyReads, t.config.MaxReads)}
 	default:
 		subscription := spawnSession(ctx, t.system, t.store, m.what)
-		t.sessions[subscription.pid.Id] = session{subscription.pid, m.what.follow}
+		t.sessions[subscription.pid.Id] = session{subscription.pid, m.what.follow, subscription.failed}
 		if m.what.follow {
 			t.following++
 		}
@@ -287,7 +288,10 @@ func (t *topicActor) close(ctx actor.Context, deleted bool) {
 	if deleted {
 		t.notes.deleted.Store(true)
 		for _, one := range t.sessions {
-			ctx.Send(one.pid, &closeSession{err: errDeleted})
+			// Written down and not only sent: its end, as a child of ours, may overtake what was sent to it.
+			err := errDeleted
+			one.failed.CompareAndSwap(nil, &err)
+			ctx.Send(one.pid, &closeSession{err: err})
 		}
 	}
 	t.closeWhenIdle(ctx)
