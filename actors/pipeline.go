@@ -68,6 +68,9 @@ func (p *Pipeline) Store(ctx context.Context, subject string, header Header, pay
 
 // handOver is Store, which counts its errors.
 func (p *Pipeline) handOver(ctx context.Context, subject string, header Header, payload []byte, opts []StoreOption) (uint64, error) {
+	if ctx.Err() != nil {
+		return 0, fmt.Errorf("nothing was changed: %w", context.Cause(ctx))
+	}
 	bytes := costOf(1, len(subject)+header.size()+len(payload))
 	for {
 		if err := p.store.credits.Acquire(ctx, bytes, p.store.gone); err != nil {

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -118,7 +119,10 @@ func (s *Store) run(ctx context.Context, o *op) (engine.Reply, error) {
 }
 
 func (s *Store) carryOut(ctx context.Context, o *op) (engine.Reply, error) {
-	_ = ctx.Err() // a nil context panics here, or the operation would be under way when it does
+	if ctx.Err() != nil { // a nil context panics here, or the operation would be under way when it does
+		o.recycle()
+		return engine.Reply{}, fmt.Errorf("nothing was changed: %w", context.Cause(ctx))
+	}
 	s.stamp(o)
 	o.bytes = o.cost()
 	if err := s.credits.Acquire(ctx, o.bytes, s.gone); err != nil {
