@@ -62,6 +62,7 @@ func (a *consumerActor) commit() {
 		if g.waits() { // for what is durable already
 			a.current = &group{}
 			a.complete(g, actors.BatchAck{})
+			a.commit() // that what nobody has got is given back
 		}
 		return
 	}
