@@ -405,7 +405,7 @@ func (f *panicFile) ReadAt(p []byte, offset int64) (int, error) {
 // and the directory can be opened again.
 func TestPanicInAChildFailsTheStore(t *testing.T) {
 	files := &panicFS{FS: blocktest.NewMemFS()}
-	config := actors.Config{Dir: "data", FS: files, RetryMin: time.Millisecond}
+	config := actors.Config{Dir: "data", FS: files, RetryMin: time.Hour, RetryMax: time.Hour}
 	s := openToFail(t, config)
 	mustStore(t, s, "a", "before")
 	files.armed.Store(true)
