@@ -159,7 +159,7 @@ func writeByMillrace(t *testing.T, dir string) {
 	defer stop()
 	for i := range flipMessages {
 		subject, payload := flipMessage(i)
-		_, err := store.StoreMsg(t.Context(), subject, nil, payload)
+		_, err := store.StoreRaw(t.Context(), actors.RawMessage{Subject: subject, Payload: payload, StampNow: true})
 		require.NoError(t, err)
 	}
 }

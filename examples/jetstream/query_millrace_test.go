@@ -72,11 +72,11 @@ func writeQueried(t *testing.T, store *actors.Store, rounds int) {
 	}
 }
 
-// storeEach stores a message of each subject.
+// storeEach stores a raw message of each subject, which can be empty, too.
 func storeEach(t *testing.T, store *actors.Store, subjects ...string) {
 	t.Helper()
 	for i, subject := range subjects {
-		_, err := store.StoreMsg(t.Context(), subject, nil, make([]byte, 100+i%7))
+		_, err := store.StoreRaw(t.Context(), actors.RawMessage{Subject: subject, Payload: make([]byte, 100+i%7), StampNow: true})
 		require.NoError(t, err)
 	}
 }
