@@ -110,3 +110,29 @@ func TestAServerGoesByAnIndexOfOurs(t *testing.T) {
 	require.Equal(t, uint64(96), state.Messages)
 	require.Len(t, state.Deleted, 4)
 }
+
+// TestAServerFindsSubjectsWhereAnIndexOfOursSays: behind a purge there is a block of a tombstone alone when the next message
+// is too large for it. A server that is told that the subject of that message is in the block of the tombstone purges nothing.
+func TestAServerFindsSubjectsWhereAnIndexOfOursSays(t *testing.T) {
+	dir := t.TempDir()
+	store := openOurs(t, dir, -1, false)
+	require.NoError(t, store.store("s.before", nil, make([]byte, 50)))
+	_, err := store.purge()
+	require.NoError(t, err)
+	require.NoError(t, store.store("s.large", nil, make([]byte, scriptBlockSize)))
+	require.NoError(t, store.store("s.behind", nil, make([]byte, 50)))
+	require.NoError(t, store.Stop(t.Context()))
+
+	file, err := os.ReadFile(indexOf(dir))
+	require.NoError(t, err)
+	x, err := streamstate.DecodeIndex(scriptStream, file)
+	require.NoError(t, err)
+	require.Zero(t, x.Blocks[0].Messages(), "the block of the tombstone")
+	require.Equal(t, x.Blocks[0].First, x.Blocks[1].First)
+
+	server := openTheirs(t, dir, -1)
+	purged, err := server.purgeEx("s.large", 3, 0)
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), purged)
+	require.NoError(t, server.Stop())
+}

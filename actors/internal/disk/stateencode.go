@@ -2,7 +2,7 @@ package disk
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/streamstate"
@@ -228,11 +228,10 @@ func (e *stateEncoder) body() []byte {
 	return streamstate.EndOwn(dst, start)
 }
 
-// blockOf returns the number of the block that spans a sequence, or of the first one.
+// blockOf returns the number of the block that spans a sequence, or of the first one. A block without messages begins
+// where the next one does, and is before it: a server that is given the one for the other finds no message of the
+// subject there, and purges none.
 func (e *stateEncoder) blockOf(sequence uint64) uint32 {
-	i, found := slices.BinarySearch(e.starts, sequence)
-	if !found {
-		i = max(i-1, 0)
-	}
-	return e.index.Blocks[i].ID
+	i := sort.Search(len(e.starts), func(i int) bool { return e.starts[i] > sequence })
+	return e.index.Blocks[max(i-1, 0)].ID
 }
