@@ -27,6 +27,7 @@ BENCHTIME ?= 1s
 BENCHCOUNT ?= 1
 COVER_OUT ?= cover.out
 MUTATE_FLAGS ?=
+VERSION ?=
 COMPARE_OUT ?= docs/benchmarks.md
 COMPARE_FLAGS ?=
 # Set by .ci/run: a machine without a C compiler then skips `race` and says so.
@@ -150,6 +151,15 @@ mutate: ## changes to the code that a test has to notice (MUTATE_FLAGS: -run, -s
 cover: ## statement coverage of the root module
 	$(GO) test -coverpkg=./... -coverprofile=$(COVER_OUT) ./...
 	@$(GO) tool cover -func=$(COVER_OUT) | tail -n 1
+
+.PHONY: api
+api: ## CHANGELOG.md names all that the exported Go interface has more or less than the last release
+	CGO_ENABLED=0 $(GO) run ./internal/apicheck
+
+.PHONY: release
+release: ## the tree made that of VERSION=v1.2.3: versions, CHANGELOG.md, docs/api (docs/releasing.md)
+	@test -n "$(VERSION)" || { echo "make release VERSION=v1.2.3" >&2; exit 1; }
+	CGO_ENABLED=0 $(GO) run ./internal/apicheck -release $(VERSION)
 
 .PHONY: tidy-check
 tidy-check: ## go.mod and go.sum of every module say what the code needs
