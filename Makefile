@@ -27,6 +27,7 @@ BENCHTIME ?= 1s
 BENCHCOUNT ?= 1
 COVER_OUT ?= cover.out
 MUTATE_FLAGS ?=
+QUEUE_FLAGS ?=
 VERSION ?=
 COMPARE_OUT ?= docs/benchmarks.md
 COMPARE_FLAGS ?=
@@ -118,6 +119,10 @@ damage: ## the damage sweep: small stores damaged in every way (DAMAGE_FLAGS)
 	CGO_ENABLED=0 $(GO) test ./actors -run 'TestDamageSweep$$' -count=1 -timeout 10h -v -damage.all \
 		-damage.journal "$$scratch/case" $(DAMAGE_FLAGS) \
 	|| { echo "the last cases that ran:"; cat "$$scratch"/case*; exit 1; }
+
+.PHONY: queue
+queue: ## 20 GB through the queue of a collector, on the disk, and how much its files have meanwhile (QUEUE_FLAGS)
+	cd actors/adapters/otelcol && CGO_ENABLED=0 $(GO) test . -run 'TestAQueueTakesTwiceItsLength$$' -count=1 -timeout 2h -v -queue.mb=20480 $(QUEUE_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each, nested modules included

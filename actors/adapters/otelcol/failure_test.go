@@ -236,49 +236,6 @@ func restore(t *testing.T, dir string, files map[string][]byte) {
 	}
 }
 
-// TestRoomComesBack has a queue as an exporter has one: items go in at one end and out at the other, with the indexes of
-// both ends in the same batches. Far more goes through than is there at a time, and the files stay small.
-func TestRoomComesBack(t *testing.T) {
-	items := 2000
-	if testing.Short() {
-		items = 600
-	}
-	const waiting, size, block = 40, 20 << 10, 64 << 10
-	c := newClient(t, newTest(t, blocktest.NewMemFS(), func(c *Config) { c.FSync, c.blockSize = false, block }), "a", "")
-	ctx := t.Context()
-	most, live := uint64(0), uint64(waiting*size)
-	for i := range items {
-		require.NoError(t, c.Batch(ctx, storage.SetOperation("wi", fmt.Append(nil, i+1)), storage.SetOperation(fmt.Sprint(i), make([]byte, size))))
-		if i < waiting {
-			continue
-		}
-		item := fmt.Sprint(i - waiting)
-		require.NoError(t, c.Batch(ctx, storage.SetOperation("ri", fmt.Append(nil, i-waiting+1)), storage.GetOperation(item), storage.DeleteOperation(item)))
-		if i%50 == 0 {
-			usage, err := c.store.DiskUsage(ctx)
-			require.NoError(t, err)
-			most = max(most, usage.Total())
-		}
-	}
-	t.Logf("%d MB went through, %d KB were there at a time, and the files had %d KB at most", items*size>>20, live>>10, most>>10)
-	require.Less(t, most, 4*live+8*block, "tombstones live for a second, and keep their blocks until these are compacted")
-	for i := items - waiting; i < items; i++ {
-		require.NoError(t, c.Delete(ctx, fmt.Sprint(i)))
-	}
-	for { // and then nothing is left but the block at the end
-		usage, err := c.store.DiskUsage(ctx)
-		require.NoError(t, err)
-		if usage.Total() < 3*block {
-			break
-		}
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
-			t.Fatalf("%d bytes stay", usage.Total())
-		}
-	}
-}
-
 // TestErrorsOfLargeValues stores what no message can hold.
 func TestErrorsOfLargeValues(t *testing.T) {
 	c := newClient(t, newTest(t, blocktest.NewMemFS(), nil), "a", "")
