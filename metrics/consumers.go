@@ -61,6 +61,7 @@ type consumerNumber struct {
 var (
 	consumerLag         = describe("consumer_lag_messages", "Messages that the filters select and that were never delivered.", "consumer")
 	consumerPending     = describe("consumer_pending_messages", "Messages that are delivered and not settled.", "consumer")
+	consumerMayPend     = describe("consumer_limit_pending_messages", "Messages that may be delivered and not settled.", "consumer")
 	consumerHeld        = describe("consumer_held_messages", "Messages of the lag that were read, and wait for one of their subject.", "consumer")
 	consumerWaiting     = describe("consumer_waiting_pulls", "Pulls that wait for messages.", "consumer")
 	consumerPaused      = describe("consumer_paused", "1 while nothing is delivered because of a pause, else 0.", "consumer")
@@ -73,6 +74,7 @@ var (
 var consumerNumbers = []consumerNumber{
 	{consumerLag, prometheus.GaugeValue, func(s *consumer.Stats) float64 { return float64(s.Lag) }},
 	{consumerPending, prometheus.GaugeValue, func(s *consumer.Stats) float64 { return float64(s.Pending) }},
+	{consumerMayPend, prometheus.GaugeValue, func(s *consumer.Stats) float64 { return float64(s.Config.MaxAckPending) }},
 	{consumerHeld, prometheus.GaugeValue, func(s *consumer.Stats) float64 { return float64(s.Held) }},
 	{consumerWaiting, prometheus.GaugeValue, func(s *consumer.Stats) float64 { return float64(s.Waiting) }},
 	{consumerPaused, prometheus.GaugeValue, func(s *consumer.Stats) float64 { return one(!s.PausedUntil.IsZero()) }},

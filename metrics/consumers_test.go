@@ -41,7 +41,7 @@ func TestFiguresOfConsumersAreShown(t *testing.T) {
 
 func showConsumers(t *testing.T) {
 	busy := &consumerSource{stats: consumer.Stats{
-		Name: consumer.Name{Stream: "ORDERS", Consumer: "billing"}, Lag: 1, Pending: 2, Held: 3, Waiting: 4, PausedUntil: time.Unix(9, 0),
+		Name: consumer.Name{Stream: "ORDERS", Consumer: "billing"}, Config: consumer.Config{MaxAckPending: 12}, Lag: 1, Pending: 2, Held: 3, Waiting: 4, PausedUntil: time.Unix(9, 0),
 		Delivered: 5, Redelivered: 6, Acked: 7, Terminated: 8, Exhausted: 9, Removed: 10, Damaged: 11, Failed: errors.New("full"),
 	}}
 	hanging := &consumerSource{stats: consumer.Stats{Name: consumer.Name{Stream: "ORDERS", Consumer: "mail"}}, hangs: true}

@@ -54,12 +54,13 @@ func scraped(t *testing.T, text string) map[string]*family {
 	return families
 }
 
-// busySite is a site with a stream that was written to and read, so that all its metrics are there.
+// busySite is a site with a stream that was written to and read, and has a consumer, so that all its metrics are there.
 func busySite(t *testing.T) site {
 	t.Helper()
 	s := startSite(t, BrokerConfig{})
 	s.publish("/streams/orders/orders.new", "x")
 	s.do("GET", "/streams/orders/messages?limit=1", "")
+	s.do("PUT", "/consumers/orders/mail", "")
 	return s
 }
 

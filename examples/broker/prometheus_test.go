@@ -40,11 +40,11 @@ func startPrometheus(t *testing.T, target string, native bool) (*scraper, bool) 
 	}
 	dir := t.TempDir()
 	config := fmt.Sprintf(`global: {scrape_interval: 200ms, evaluation_interval: 500ms}
-rule_files: [%q, %q]
+rule_files: [%q, %q, %q]
 scrape_configs:
   - job_name: millrace
     static_configs: [{targets: [%q]}]
-`, filepath.Join(rules, "millrace.yml"), filepath.Join(rules, "broker.yml"), target)
+`, filepath.Join(rules, "millrace.yml"), filepath.Join(rules, "consumers.yml"), filepath.Join(rules, "broker.yml"), target)
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,8 @@ func (p *scraper) until(query string) bool {
 	}
 }
 
-// serving runs what `make serve` runs, with somebody who publishes and reads all the time, and returns its address.
+// serving runs what `make serve` runs, with somebody who publishes, reads and takes messages as a consumer all the time, and
+// returns its address.
 func serving(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir() // removed after the broker has stopped
@@ -174,6 +175,7 @@ func serving(t *testing.T) string {
 			if err == nil {
 				_ = response.Body.Close()
 			}
+			takeOne(client, fmt.Sprintf("http://%s/consumers/orders/mail", address[1]))
 			select {
 			case <-again.C:
 			case <-ctx.Done():
@@ -182,6 +184,20 @@ func serving(t *testing.T) string {
 		}
 	})
 	return address[1]
+}
+
+// takeOne makes a consumer, if there is none, and has it deliver a message, which nobody acknowledges.
+func takeOne(client *http.Client, consumer string) {
+	made, err := http.NewRequest(http.MethodPut, consumer, nil)
+	if err != nil {
+		panic(err) // the address is that of the broker
+	}
+	if response, err := client.Do(made); err == nil {
+		_ = response.Body.Close()
+	}
+	if response, err := client.Post(consumer+"/pull", "", nil); err == nil {
+		_ = response.Body.Close()
+	}
 }
 
 // emptyPanel has nothing to draw while nothing has gone wrong.
@@ -197,7 +213,7 @@ func TestARealPrometheusDrawsEveryPanel(t *testing.T) {
 	}
 	d, _ := readDashboard(t)
 	chosen := strings.NewReplacer("$__rate_interval", "10s", "$job", "mill.*", "$instance", ".*", "$stream", "orders|none")
-	if !p.until(`rate(millrace_stored_messages_total[10s]) > 0`) || !p.until(`millrace_disk_usage_bytes`) || !p.until(`rate(millrace_sync_duration_seconds_count[10s]) > 0`) {
+	if !p.until(`rate(millrace_stored_messages_total[10s]) > 0`) || !p.until(`millrace_disk_usage_bytes`) || !p.until(`rate(millrace_consumer_deliveries_total[10s]) > 0`) || !p.until(`rate(millrace_sync_duration_seconds_count[10s]) > 0`) {
 		return
 	}
 	for _, panel := range d.Panels {
@@ -223,7 +239,7 @@ func TestARealPrometheusDrawsEveryPanel(t *testing.T) {
 			Rules []struct{ Name, Health, LastError string }
 		}
 	}
-	if err := p.get("/api/v1/rules", &rules); err != nil || len(rules.Groups) != 2 {
+	if err := p.get("/api/v1/rules", &rules); err != nil || len(rules.Groups) != 3 {
 		t.Fatalf("%d groups of rules: %v", len(rules.Groups), err)
 	}
 	for _, group := range rules.Groups {

@@ -11,11 +11,12 @@ import (
 var (
 	selector = regexp.MustCompile(`\b(millrace_\w+|process_\w+|go_\w+)(?:\{([^}]*)\})?`)
 	matcher  = regexp.MustCompile(`(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"`)
+	valued   = map[string]bool{"kind": true, "reason": true, "way": true}
 	grouping = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)`)
 )
 
 // checkQuery returns what is wrong with a query of PromQL: metrics that nobody shows, labels that they do not have, and
-// values of kind, reason and status that there are none of.
+// values of kind, reason and way that there are none of.
 func checkQuery(query string, families map[string]*family) (wrong []string) {
 	report := func(format string, values ...any) { wrong = append(wrong, fmt.Sprintf(format, values...)+" in "+query) }
 	known := []string{"le"}
@@ -42,11 +43,11 @@ func checkQuery(query string, families map[string]*family) (wrong []string) {
 			switch {
 			case !slices.Contains(f.labels, label) && label != "instance" && label != "job":
 				report("%s has no label %s", name, label)
-			case (label == "kind" || label == "reason") && (operator == "=" || operator == "!="):
+			case valued[label] && (operator == "=" || operator == "!="):
 				if !slices.Contains(f.values[label], value) {
 					report("%s has no %s %q", name, label, value)
 				}
-			case (label == "kind" || label == "reason") && !strings.Contains(value, "$"):
+			case valued[label] && !strings.Contains(value, "$"):
 				for alternative := range strings.SplitSeq(value, "|") {
 					if !slices.Contains(f.values[label], alternative) {
 						report("%s has no %s %q", name, label, alternative)

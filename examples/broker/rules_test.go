@@ -49,7 +49,7 @@ func ruleFiles(t *testing.T) map[string]string {
 func TestAlertsAreOnMetricsThatExist(t *testing.T) {
 	families := busySite(t).scrape()
 	files := ruleFiles(t)
-	for _, name := range []string{"millrace.yml", "broker.yml"} {
+	for _, name := range []string{"millrace.yml", "consumers.yml", "broker.yml"} {
 		rules := rulesOf(files[name])
 		if len(rules) < 3 || len(rules) != strings.Count(files[name], "alert:") {
 			t.Errorf("%s: only %d rules found", name, len(rules))
@@ -106,7 +106,7 @@ func TestAlertsWithPromtool(t *testing.T) {
 		t.Logf("not checked with promtool: %v", err)
 		return
 	}
-	for _, arguments := range [][]string{{"check", "rules", "millrace.yml", "broker.yml"}, {"test", "rules", "millrace_test.yml", "broker_test.yml"}} {
+	for _, arguments := range [][]string{{"check", "rules", "millrace.yml", "consumers.yml", "broker.yml"}, {"test", "rules", "millrace_test.yml", "consumers_test.yml", "broker_test.yml"}} {
 		command := exec.CommandContext(t.Context(), promtool, arguments...)
 		command.Dir = alertsFolder
 		if output, err := command.CombinedOutput(); err != nil {
