@@ -34,6 +34,7 @@ type consumerActor struct {
 	self *actor.PID
 	core *cursor.Cursor
 	has  stored
+	*clock
 
 	// Asked for by others.
 	ops         map[*op]struct{} // that are not answered
@@ -247,8 +248,8 @@ func pidKey(pid *actor.PID) string { return pid.Address + "/" + pid.Id }
 
 // turnEnd does what the messages of a round have made possible.
 func (a *consumerActor) turnEnd(ctx actor.Context) {
-	now := time.Now().UnixNano()
-	if a.mode == running {
+	now := a.now()
+	if a.core.Ahead = a.ahead; a.mode == running {
 		a.core.Expire(now)
 		a.pump(now)
 	}

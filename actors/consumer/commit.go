@@ -172,7 +172,7 @@ func (a *consumerActor) fail(err error) {
 	a.tellBlamed()
 	a.takeBack(a.flight, a.current)
 	a.flight, a.current, a.parked = nil, &group{}, nil
-	a.readyAt = time.Now().Add(retryReady).UnixNano()
+	a.readyAt = later(a.now(), retryReady)
 	if a.failed++; a.failed == 1 && !a.stopping {
 		a.log.Warn("the state of a consumer cannot be stored; deliveries wait", "error", err)
 	}

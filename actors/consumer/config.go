@@ -66,6 +66,8 @@ type Config struct {
 	MaxWaiting int
 	// Logger gets what operators should know. Default: no logging. It is not stored.
 	Logger *slog.Logger
+
+	clock func() (wall int64, run time.Duration) // for tests; nil: that of the system
 }
 
 const (

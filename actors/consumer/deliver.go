@@ -72,7 +72,7 @@ func (a *consumerActor) deliverNew(now int64) (took, more bool) {
 	}
 	number, ok := a.core.Deliver(m.Sequence, key, now)
 	if ok {
-		to.take(Delivery{Message: *m, Token: Token{m.Sequence, number}, Deliveries: 1})
+		to.take(Delivery{Message: *m, Token: Token{m.Sequence, number}, Deliveries: 1}, now)
 	}
 	a.shift()
 	return ok, true
@@ -100,21 +100,21 @@ func (a *consumerActor) key(subject string) uint64 {
 func sizeOf(m *actors.Message) int { return len(m.Subject) + len(m.HeaderBlock) + len(m.Payload) }
 
 // taker takes messages: a pull or a subscriber.
-type taker interface{ take(d Delivery) }
+type taker interface{ take(d Delivery, now int64) }
 
 // pullPatience is how long a pull that has messages waits for more that are being read: where the filters select little,
 // that can take long.
 const pullPatience = 2 * time.Millisecond
 
-func (p *pull) take(d Delivery) {
+func (p *pull) take(d Delivery, now int64) {
 	if len(p.got) == 0 {
-		p.goes = nowNano() + int64(pullPatience)
+		p.goes = now + int64(pullPatience)
 	}
 	p.got = append(p.got, d)
 	p.bytes += sizeOf(&d.Message)
 }
 
-func (s *subscriber) take(d Delivery) {
+func (s *subscriber) take(d Delivery, _ int64) {
 	s.got = append(s.got, d)
 	s.credit--
 }
@@ -192,7 +192,7 @@ func (a *consumerActor) onLoad(m *actors.LoadReply) {
 		return
 	}
 	a.loads--
-	now := nowNano()
+	now := a.now()
 	switch what := outcomeOf(m.Err); {
 	case tag.view != a.view: // it may have been another message of this sequence
 		a.core.Putback(tag.sequence)
@@ -225,6 +225,6 @@ func (a *consumerActor) deliverLoaded(m *actors.Message, now int64) {
 		return
 	}
 	if number, deliveries, ok := a.core.Loaded(m.Sequence, a.key(m.Subject), now); ok {
-		to.take(Delivery{Message: *m, Token: Token{m.Sequence, number}, Deliveries: deliveries})
+		to.take(Delivery{Message: *m, Token: Token{m.Sequence, number}, Deliveries: deliveries}, now)
 	}
 }

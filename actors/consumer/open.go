@@ -137,7 +137,7 @@ func reopen(ctx context.Context, source *actors.Store, h *history, config *Confi
 	state, err := source.FastState(ctx)
 	if err == nil {
 		// The stream may have been truncated meanwhile.
-		core.Rewind(state.LastSequence+1, nowNano())
+		core.Rewind(state.LastSequence+1, time.Now().UnixNano())
 	}
 	return core, has, err
 }
@@ -226,7 +226,7 @@ func start(system *actor.ActorSystem, source, state *actors.Store, config *Confi
 	life, end := context.WithCancel(context.Background())
 	a := &consumerActor{
 		shared: s, core: core, has: has, journal: j, set: subjectsOf(has.Filters), life: life, endLife: end,
-		maxWaiting: config.MaxWaiting, ops: map[*op]struct{}{}, subscribers: map[string]*subscriber{},
+		clock: newClock(config.clock), maxWaiting: config.MaxWaiting, ops: map[*op]struct{}{}, subscribers: map[string]*subscriber{},
 	}
 	if a.maxWaiting == 0 {
 		a.maxWaiting = 512

@@ -21,8 +21,6 @@ const (
 	sectorPatience = 10 * time.Second
 )
 
-func nowNano() int64 { return time.Now().UnixNano() }
-
 // subjects are what the filters select.
 type subjects = subject.Set
 
@@ -108,7 +106,7 @@ func (a *consumerActor) onRead(m *actors.ReadReply) {
 		a.stop(ErrStreamStopped)
 		return
 	case readLater:
-		a.retryAt = later(nowNano(), retryRead)
+		a.retryAt = later(a.now(), retryRead)
 		if len(m.Messages) == 0 {
 			return
 		}
@@ -203,7 +201,7 @@ func (a *consumerActor) toRead() {
 // drop settles a message that the stream does not have any more.
 func (a *consumerActor) drop(sequence uint64) {
 	if a.mode == running {
-		a.core.Removed(sequence, nowNano())
+		a.core.Removed(sequence, a.now())
 	}
 	if a.reading && sequence >= a.next {
 		if a.removed == nil {
@@ -246,7 +244,7 @@ func (a *consumerActor) rewind(position uint64) {
 	if has, _ := a.core.Position(); position >= has {
 		return
 	}
-	a.core.Rewind(position, nowNano())
+	a.core.Rewind(position, a.now())
 	a.anew()
 }
 
@@ -296,7 +294,7 @@ func (a *consumerActor) onLooked(m *looked) {
 	}
 	slices.Sort(lost)
 	for _, sequence := range lost {
-		a.core.Removed(sequence, nowNano())
+		a.core.Removed(sequence, a.now())
 	}
 }
 

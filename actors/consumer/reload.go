@@ -3,7 +3,6 @@ package consumer
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/seed-d8b58eba/millrace/actors"
 	"github.com/seed-d8b58eba/millrace/actors/consumer/internal/cursor"
@@ -46,7 +45,7 @@ func (a *consumerActor) onReady(err error) {
 	case errors.Is(err, actors.ErrStopped):
 		a.stop(ErrStreamStopped)
 	default:
-		a.readyAt = time.Now().Add(retryReady).UnixNano()
+		a.readyAt = later(a.now(), retryReady)
 	}
 }
 

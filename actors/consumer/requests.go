@@ -119,7 +119,7 @@ func (a *consumerActor) pull(o *op, m *PullRequest) {
 		}
 		if m.Expires == 0 {
 			p.expires = 0
-		} else if now := time.Now().UnixNano(); int64(m.Expires) < math.MaxInt64-now {
+		} else if now := a.now(); int64(m.Expires) < math.MaxInt64-now {
 			p.expires = now + int64(m.Expires)
 		}
 		a.pulls = append(a.pulls, p)
@@ -166,7 +166,7 @@ func (a *consumerActor) giveBack(list []Delivery) {
 	if a.mode != running {
 		return // they were not delivered, or come again in time
 	}
-	now := time.Now().UnixNano()
+	now := a.now()
 	for i := range list {
 		a.core.Returned(list[i].Token.Sequence, list[i].Token.Number, now)
 	}
@@ -211,7 +211,7 @@ func (a *consumerActor) settle(o *op, m *SettleRequest) {
 		a.finish(o, refusal(m, err))
 		return
 	}
-	now := time.Now().UnixNano()
+	now := a.now()
 	reply := &SettleReply{Tag: m.Tag}
 	var errs []error
 	for _, t := range m.Tokens {
@@ -265,10 +265,12 @@ func (a *consumerActor) checkSettle(m *SettleRequest) error {
 	case len(m.Outputs) == 0:
 		return nil
 	}
-	for i, t := range m.Tokens {
-		if !a.core.IsPending(t.Sequence, t.Number) || slices.ContainsFunc(m.Tokens[:i], func(other Token) bool { return other.Sequence == t.Sequence }) {
+	seen := make(map[uint64]struct{}) // there may be as many as may be pending
+	for _, t := range m.Tokens {
+		if _, twice := seen[t.Sequence]; twice || !a.core.IsPending(t.Sequence, t.Number) {
 			return fmt.Errorf("%w: %v", ErrNotPending, t)
 		}
+		seen[t.Sequence] = struct{}{}
 	}
 	return nil
 }

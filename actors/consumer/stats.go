@@ -85,7 +85,7 @@ func (a *consumerActor) stats() Stats {
 		Failed: a.failure,
 	}
 	s.Position, s.lasts = a.core.Position()
-	if until := a.core.PausedUntil(); until > nowNano() {
+	if until := a.core.PausedUntil(); until > a.now()-a.ahead {
 		s.PausedUntil = time.Unix(0, until).UTC()
 	}
 	return s

@@ -209,6 +209,19 @@ func TestEventsOfAConsumer(t *testing.T) {
 	}
 }
 
+// TestAHeadOfEventsDeliversNothing: it shows what a GET would be, and ends.
+func TestAHeadOfEventsDeliversNothing(t *testing.T) {
+	s := startSite(t, BrokerConfig{Dir: t.TempDir()})
+	s.jobs(1, `{"ackWait":"1h"}`)
+	response, _ := s.do("HEAD", "/consumers/jobs/c/events", "")
+	if kind := response.Header.Get("Content-Type"); response.StatusCode != http.StatusOK || kind != "text/event-stream" {
+		t.Errorf("%s, Content-Type %q", response.Status, kind)
+	}
+	if got := s.pull(""); len(got.Messages) != 1 || got.Messages[0].Deliveries != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestWrongRequestsAboutConsumers are refused with a sentence.
 func TestWrongRequestsAboutConsumers(t *testing.T) {
 	s := startSite(t, BrokerConfig{Dir: t.TempDir()})

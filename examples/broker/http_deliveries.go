@@ -196,6 +196,11 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead { // messages would be delivered to nobody
+		w.Header().Set("Content-Type", "text/event-stream")
+		return
+	}
 	if !h.takers.enter() {
 		h.fail(w, r, fmt.Errorf("%w (%d)", errTooManyEvents, cap(h.takers)))
 		return
@@ -208,7 +213,6 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	defer done()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
 	out := &eventWriter{response: w, control: http.NewResponseController(w)}
 	err := errors.Join(out.control.SetReadDeadline(time.Time{}), out.send("retry: %d\n\n", eventsRestart))
 	for err == nil {

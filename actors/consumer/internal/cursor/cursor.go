@@ -19,6 +19,8 @@ type Settings struct {
 	MaxPending int
 	// Ordered keeps the order of messages that have the same key: one of them is in flight at a time.
 	Ordered bool
+	// Ahead is how far the time that the cursor is told is ahead of that by which a pause ends.
+	Ahead int64
 }
 
 // entry is a message that was delivered and is not settled.
@@ -197,7 +199,7 @@ const (
 // Next says what is to be delivered next. A sequence that it returns is to be loaded, and then given to Loaded or to
 // Putback; until then Next does not return it again.
 func (c *Cursor) Next(now int64) (sequence uint64, pick Pick) {
-	if c.paused > now {
+	if c.paused > now-c.Ahead {
 		return 0, PickNone
 	}
 	if len(c.due.entries) > 0 {
@@ -267,8 +269,8 @@ func (c *Cursor) WakeAt(now int64) int64 {
 	if len(c.later.entries) > 0 {
 		at = c.later.entries[0].due
 	}
-	if c.paused > now {
-		at = min(at, c.paused)
+	if c.paused > now-c.Ahead && c.paused < math.MaxInt64-c.Ahead {
+		at = min(at, c.paused+c.Ahead)
 	}
 	return at
 }
