@@ -187,8 +187,12 @@ func (a *consumerActor) onStored(n *actors.Notice) {
 		a.truncated = false
 		a.rewind(n.Sequence)
 	}
-	if a.set.Match([]byte(n.Subject)) {
+	switch {
+	case a.set.Match([]byte(n.Subject)):
 		a.toRead()
+	case a.caughtUp && a.mode == running && n.Sequence >= a.next: // passed by, so that nobody has to look for it again
+		a.next = n.Sequence + 1
+		a.core.Advance(a.next)
 	}
 }
 

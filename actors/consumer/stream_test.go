@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -183,7 +184,7 @@ func TestDeleteWithoutTheStateStops(t *testing.T) {
 		if err := <-deleted; err == nil {
 			continue // it was first
 		}
-		<-c.Done()
+		_ = c.Stop(t.Context()) // it was taken, if it has noticed
 		require.Error(t, c.Delete(t.Context()))
 	}
 }
@@ -218,6 +219,32 @@ func TestMessagesPassBy(t *testing.T) {
 	require.NoError(t, c.Ack(t.Context(), list[0].Token))
 	s := w.stats(c)
 	require.Equal(t, []uint64{15001, 15002, 0}, []uint64{s.Floor, s.Position, s.Lag})
+}
+
+// TestWhatPassesByIsNotReadAgain: the position of a consumer moves on with messages that its filters do not select, also in
+// what is written down, so that to open it does not mean to read all of them, and to count its lag neither.
+func TestWhatPassesByIsNotReadAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		c := w.consumer(Config{Filters: []string{"mine.>"}})
+		require.Empty(t, w.pull(c, 1))
+		for range 5 {
+			w.publishMany(5000)
+			synctest.Wait()
+		}
+		require.Equal(t, uint64(25001), w.stats(c).Position)
+		taken := w.consumer(Config{}) // whose state is what was written down
+		require.GreaterOrEqual(t, w.stats(taken).Position, uint64(15001))
+		w.publish("mine.1")
+		require.Equal(t, []uint64{25001}, sequences(w.pull(taken, 5)))
+		w.publish("other")
+		synctest.Wait()
+		require.Equal(t, []uint64{25000, 25003}, []uint64{w.stats(taken).Floor, w.stats(taken).Position})
+		w.publish("mine.2", "other")
+		synctest.Wait()
+		require.Equal(t, []uint64{25003}, sequences(w.pull(taken, 5)), "nobody has read that yet")
+		require.NoError(t, taken.Stop(t.Context()))
+		_ = c.Stop(t.Context()) // it was taken, if it has noticed
+	})
 }
 
 // TestADamagedMessageIsSettled: what the disk has spoilt is not waited for, and everything else is delivered.
