@@ -2,12 +2,12 @@ package consumer
 
 import "time"
 
-// clock tells what time it is, nanoseconds since the epoch, and does not go back when that of the system is put back: what
-// waits for its time would otherwise wait as much longer as the step was. It follows steps forward, first as far as it is
-// ahead of the system's. It begins with each opening. Only the actor uses it.
+// clock tells what time it is, nanoseconds since the epoch, and takes no notice when that of the system is put back or forward:
+// what waits for its time would otherwise wait as much longer as the step was, or come again, and be given up, while it
+// is being handled. It begins with each opening. Only the actor uses it.
 type clock struct {
 	read  func() (wall int64, run time.Duration) // what the system says, and for how long the clock has run, whatever that was
-	ahead int64                                  // of what the system says
+	ahead int64                                  // of what the system says; below 0 when it is behind
 
 	wall int64 // when it was read last
 	run  time.Duration
@@ -35,7 +35,7 @@ func (c *clock) now() int64 {
 	step := wall - c.wall - int64(run-c.run)
 	c.wall, c.run = wall, run
 	if step < -leastStep || step > leastStep {
-		c.ahead = max(0, c.ahead-step)
+		c.ahead -= step
 	}
 	return wall + c.ahead
 }

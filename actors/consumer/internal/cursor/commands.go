@@ -95,7 +95,7 @@ func (c *Cursor) IsPending(sequence, number uint64) bool { return c.look(sequenc
 
 // Terminated says that a message is not to come again. Only whoever had it last may say so.
 func (c *Cursor) Terminated(sequence, number uint64, now int64) Verdict {
-	return c.latest(sequence, number, event{kind: evTerminated, time: now})
+	return c.latest(sequence, number, event{kind: evTerminated, time: now - c.Ahead})
 }
 
 // Delayed says that a message could not be handled, and is to come again at a time.
@@ -140,7 +140,7 @@ func (c *Cursor) gone(kind eventKind, sequence uint64, now int64) bool {
 		return false
 	}
 	c.unreserve(sequence)
-	c.emit(event{kind: kind, sequence: sequence, time: now})
+	c.emit(event{kind: kind, sequence: sequence, time: now - c.Ahead})
 	return true
 }
 
@@ -182,7 +182,7 @@ func (c *Cursor) Expire(now int64) {
 	for len(c.later.entries) > 0 && c.later.entries[0].due <= now {
 		e := c.later.entries[0]
 		if c.MaxDeliver > 0 && e.deliveries >= c.MaxDeliver {
-			c.emit(event{kind: evExhausted, sequence: e.sequence, time: now})
+			c.emit(event{kind: evExhausted, sequence: e.sequence, time: now - c.Ahead})
 			continue
 		}
 		c.later.remove(e)

@@ -19,7 +19,7 @@ type Settings struct {
 	MaxPending int
 	// Ordered keeps the order of messages that have the same key: one of them is in flight at a time.
 	Ordered bool
-	// Ahead is how far the time that the cursor is told is ahead of that by which a pause ends.
+	// Ahead is how far the time that the cursor is told is ahead of that by which a pause ends, and which notices have.
 	Ahead int64
 }
 
@@ -269,7 +269,7 @@ func (c *Cursor) WakeAt(now int64) int64 {
 	if len(c.later.entries) > 0 {
 		at = c.later.entries[0].due
 	}
-	if c.paused > now-c.Ahead && c.paused < math.MaxInt64-c.Ahead {
+	if c.paused > now-c.Ahead && (c.Ahead < 0 || c.paused < math.MaxInt64-c.Ahead) {
 		at = min(at, c.paused+c.Ahead)
 	}
 	return at
