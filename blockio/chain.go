@@ -89,8 +89,8 @@ func (w *walker) explained(at, frameEnd, limit int) bool {
 	switch {
 	case size == 0:
 		return false
-	case to > len(w.data):
-		return trusted && w.open(limit)
+	case w.open(limit) && to > w.end && !w.landsOnEnd(to):
+		return trusted // the end of it is missing, whether zeros are there or the file ends
 	case to > limit:
 		return false
 	default:

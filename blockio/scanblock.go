@@ -74,10 +74,13 @@ func ScanBlockAround(path string, block uint32, key *RecordCodec, data []byte, u
 	unreadable = within(unreadable, int64(len(data)))
 	data, used := o.withoutUnused(data, unreadable)
 	o.mayTear = tail && !o.tearsUnreadable(data, used)
+	var kept tally
+	if o.mayTear {
+		visit = kept.of(visit)
+	}
 	s := o.scan(data, used, visit)
 	if s.out.Torn && s.out.DamageCount > 0 {
-		left := o.scan(data[:s.out.CutFrom], within(used, s.out.CutFrom), nil)
-		s.out.Settle = left.out.Torn || left.out.DamageCount != s.out.DamageCount
+		s.out.Settle = o.readsOtherwise(data[:s.out.CutFrom], within(used, s.out.CutFrom), s, kept)
 	}
 	for _, u := range unreadable {
 		s.out.Unreadable += u.To - u.From

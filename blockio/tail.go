@@ -79,7 +79,7 @@ func (w *walker) tornChecksum(from, end int) bool {
 // the mark of a group.
 func (s *blockScan) single(at int, cause error) (int, bool) {
 	if s.mayTear {
-		look := s.walker
+		look := s.lookAhead()
 		var r Record
 		to, found := look.gap(at, len(s.data), &r, nil)
 		if found && s.lostMark(at, to) && !s.markAfter(to) || !found && s.tornSingle(at) {
@@ -159,7 +159,7 @@ func (s *blockScan) markAfter(from int) bool {
 	if s.markAt >= from {
 		return s.markAt > 0
 	}
-	look := s.walker
+	look := s.lookAhead()
 	var r Record
 	for at := from; at < look.end; {
 		if look.key.decode(look.data[at:], &r) != nil {

@@ -37,6 +37,14 @@ type walker struct {
 	unreadable []SectorRange
 }
 
+// lookAhead returns a copy of the walker that finds chains beside it: what the original makes of the block is the same whether
+// somebody looked ahead or not.
+func (w *walker) lookAhead() walker {
+	look := *w
+	look.chains = &chains{list: w.chains.list}
+	return look
+}
+
 // spending is what is left of the budgets of a scan. The copies of a walker share it.
 type spending struct{ search, proof int }
 

@@ -67,3 +67,6 @@ func (r *Recovery) mending(id uint32) error {
 	r.mended[filepath.Base(r.Blocks.Path(id))] = true
 	return nil
 }
+
+// hasMended reports whether this recovery has changed the file of a block.
+func (r *Recovery) hasMended(id uint32) bool { return r.mended[filepath.Base(r.Blocks.Path(id))] }

@@ -127,8 +127,9 @@ func (r *Recovery) take(rec *engine.Recovery, id uint32, tail, last bool, s scan
 	if s.err != nil {
 		return s.err
 	}
-	if err := r.mend(id, tail, last, s); err != nil {
-		return err
+	s = r.mendUntilSettled(id, tail, last, s)
+	if s.err != nil {
+		return s.err
 	}
 	return r.add(rec, id, s)
 }

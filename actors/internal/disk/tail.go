@@ -79,6 +79,49 @@ func (r *Recovery) mendSealed(id uint32, last bool, s scanned) error {
 	return err
 }
 
+// mostMends bounds how often a block is mended in one recovery.
+const mostMends = 4
+
+// mendUntilSettled mends a block, and returns its scan as every later recovery will find it. What was cut off has shown where
+// damage before it ends, so that what is left may be read otherwise now, where payloads hold records: then that counts.
+func (r *Recovery) mendUntilSettled(id uint32, tail, last bool, s scanned) scanned {
+	for range mostMends {
+		damaged := len(r.damaged)
+		if err := r.mend(id, tail, last, s); err != nil {
+			return scanned{err: err}
+		}
+		if s.found.DamageCount == 0 || !r.hasMended(id) {
+			break
+		}
+		next, torn := r.asLeft(id, tail, s)
+		if next.err != nil || !torn {
+			if next.found.DamageCount > 0 && next.err == nil {
+				r.damaged[damaged].found = next.found
+			}
+			return next
+		}
+		s, r.damaged = next, r.damaged[:damaged]
+	}
+	return s
+}
+
+// asLeft returns the scan of a block with damage as mend has left it, and whether it looks torn again.
+func (r *Recovery) asLeft(id uint32, tail bool, s scanned) (left scanned, torn bool) {
+	data, unreadable, compressed, err := r.readBlock(id, nil)
+	if err != nil {
+		return scanned{err: err}, false
+	}
+	scan, found := r.scanAround(id, data, unreadable, tail && !compressed, false)
+	if compressed {
+		scan.Compressed()
+	}
+	if !found.Torn && found.DamageCount == s.found.DamageCount && found.LostBytes == s.found.LostBytes && scan.Messages() == s.scan.Messages() {
+		return s, false
+	}
+	s.scan, s.found, s.size, s.lacksZeros = scan, found, int64(len(data)), false
+	return s, found.Torn
+}
+
 // looksTorn reports whether a block would be cut if it were the last one with anything in it. For the
 // next recovery it will be: nothing is left of the blocks after it.
 func (r *Recovery) looksTorn(id uint32) (bool, error) {
