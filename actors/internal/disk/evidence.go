@@ -33,7 +33,8 @@ type evidence struct {
 	end     blockio.EndProof
 	hasEnd  bool
 	server  serverState
-	own     *streamstate.OwnState // index.db, when it is one of ours
+	own     *streamstate.OwnState  // index.db, when it is one of ours
+	gone    []streamstate.OwnBlock // that it has, and of which there is no file
 	told    []engine.LostRange
 	stale   []uint32 // blocks whose indexes name messages that they do not have
 }
@@ -180,6 +181,7 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 		run.Bytes += uint64(m.size)
 	}
 	tell()
+	r.judgeGone(rec)
 	r.judgeEnd(rec, list)
 	return keep
 }

@@ -117,6 +117,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			return r.serve(ctx, rec, list)
 		}
 		rec = r.begin(config) // it may have taken some of it
+		r.noteGone(rec, s, list)
 	}
 	r.evidence.own = nil
 	if r.After != nil {

@@ -1,0 +1,71 @@
+package disk
+
+import (
+	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/streamstate"
+	"github.com/seed-d8b58eba/millrace/engine"
+)
+
+// A block that our own index.db has, and of which there is no file, was removed by somebody else: before Millrace removes a
+// block it removes what describes it, durably, and index.db speaks only of what was durable when it was written, at every
+// level. So what the block held is lost. It is what is left of a block without an index, where nothing else names it.
+
+// noteGone keeps what an index.db of ours says of the blocks that are not there. With fewer messages the limits would take
+// back in what they had removed before.
+func (r *Recovery) noteGone(rec *engine.Recovery, s *streamstate.OwnState, list []blockio.BlockInfo) {
+	for i := range s.Blocks {
+		if b := &s.Blocks[i]; b.Messages > 0 && !hasBlock(list, b.ID) {
+			r.evidence.gone = append(r.evidence.gone, *b)
+		}
+	}
+	if len(r.evidence.gone) > 0 && !r.ServerWasHere {
+		rec.RemoveBelow(s.First)
+	}
+}
+
+// judgeGone tells what was in the blocks that are gone. Their messages may have been removed since index.db was written: what
+// tombstones and floors name is passed over by the engine, and what limits may have taken from the head of the stream here.
+func (r *Recovery) judgeGone(rec *engine.Recovery) {
+	limits := &r.Config.Limits
+	first := uint64(0)
+	switch {
+	case r.evidence.hasEnd:
+		first = r.evidence.end.First
+	case limits.MaxMsgs > 0 || limits.MaxBytes > 0 || limits.MaxAge > 0 || limits.MaxMsgsPer > 0:
+		first = rec.First()
+	}
+	for i := range r.evidence.gone {
+		b := &r.evidence.gone[i]
+		if limits.MaxAge > 0 && b.MaxTime < r.Now-int64(limits.MaxAge) {
+			continue
+		}
+		bytes := b.Bytes
+		for _, live := range liveOf(b) {
+			if live.First = max(live.First, first); live.First <= live.Last {
+				r.tellLost(rec, engine.LostRange{SequenceRange: live, Block: b.ID, Bytes: bytes})
+				bytes = 0
+			}
+		}
+	}
+}
+
+// liveOf returns the sequences of the messages that a block had, nil when what was written of it contradicts itself.
+func liveOf(b *streamstate.OwnBlock) (live []engine.SequenceRange) {
+	next, messages := b.FirstLive, uint64(0)
+	add := func(last uint64) {
+		if next <= last {
+			live = append(live, engine.SequenceRange{First: next, Last: last})
+			messages += last - next + 1
+		}
+	}
+	for _, removed := range b.Removed {
+		if removed.First > 0 && removed.Last >= next {
+			add(removed.First - 1)
+			next = removed.Last + 1
+		}
+	}
+	if add(b.Last); messages != b.Messages {
+		return nil
+	}
+	return live
+}
