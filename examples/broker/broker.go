@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -95,6 +96,12 @@ func (e *ending) failed(stream string, err error) {
 	e.failures = append(e.failures, fmt.Errorf("stream %q did not stop cleanly: %w", stream, err))
 }
 
+func (e *ending) unlocked(err error) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	e.failures = append(e.failures, err)
+}
+
 func (e *ending) err() error {
 	e.lock.Lock()
 	defer e.lock.Unlock()
@@ -103,15 +110,19 @@ func (e *ending) err() error {
 
 // StartBroker spawns the broker actor and opens every stream that the data folder holds already. One that cannot be
 // opened is shown by Streams, and keeps nobody from the others, unless another process has it: then that has the data
-// folder, too. The caller keeps the actor system, and calls Stop.
+// folder, too. A folder that another broker has is refused, with or without streams. The caller keeps the actor system, and calls Stop.
 func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerConfig) (*Broker, error) {
 	config = config.withDefaults()
 	if err := os.MkdirAll(config.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	names, err := existingStreams(config.Dir, config.Logger)
+	lock, err := lockFolder(config.Dir)
 	if err != nil {
 		return nil, err
+	}
+	names, err := existingStreams(config.Dir, config.Logger)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	broker := &Broker{
 		config: config, system: system, metrics: metrics.NewCollector(), gone: make(chan struct{}), ending: &ending{},
@@ -119,7 +130,7 @@ func StartBroker(ctx context.Context, system *actor.ActorSystem, config BrokerCo
 	broker.consumers = newConsumers(broker)
 	props := actor.PropsFromProducer(func() actor.Actor {
 		return &brokerActor{
-			config: config, system: system, metrics: broker.metrics, gone: broker.gone, ending: broker.ending,
+			config: config, system: system, metrics: broker.metrics, gone: broker.gone, ending: broker.ending, lock: lock,
 			topics: map[string]*topicEntry{}, forget: broker.forgetConsumers,
 		}
 	}, actor.WithSupervisor(stopOnPanic))
@@ -240,6 +251,7 @@ type brokerActor struct {
 	system  *actor.ActorSystem
 	metrics *metrics.Collector
 	gone    chan struct{}
+	lock    io.Closer // of the data folder
 	ending  *ending
 	forget  func(stream string) // what the consumers of a deleted stream knew
 	topics  map[string]*topicEntry
@@ -289,6 +301,7 @@ func (b *brokerActor) Receive(ctx actor.Context) {
 		b.close(ctx)
 	case *actor.Stopped:
 		b.clock.Stop()
+		b.ending.unlocked(b.lock.Close())
 		close(b.gone)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -225,12 +226,36 @@ func TestNamesOfNewStreams(t *testing.T) {
 // The library's notice of an actor's end overtakes messages: the reason must not be lost to it.
 func TestAStreamThatIsOpenElsewhereSaysWhoHasIt(t *testing.T) {
 	dir := t.TempDir()
-	openTopic(t, startBroker(t, BrokerConfig{Dir: dir}), "one")
+	store, err := actors.Open(t.Context(), testSystem(), actors.Config{Dir: dir, Name: "one"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 50 {
 		_, err := StartBroker(t.Context(), testSystem(), BrokerConfig{Dir: dir})
 		if !errors.Is(err, actors.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
 			t.Fatalf("%v, want who has it open", err)
 		}
+	}
+	if err := store.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	startBroker(t, BrokerConfig{Dir: dir}) // none of them has kept the folder
+}
+
+func TestADataFolderHasOneBroker(t *testing.T) {
+	dir := t.TempDir()
+	first := startBroker(t, BrokerConfig{Dir: dir})
+	_, err := StartBroker(t.Context(), testSystem(), BrokerConfig{Dir: dir})
+	if !errors.Is(err, actors.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
+		t.Errorf("%v, want who has the empty folder", err)
+	}
+	stopBroker(t, first)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 && runtime.GOOS != "windows" {
+		t.Errorf("%v, %v are left", entries, err)
+	}
+	second := startBroker(t, BrokerConfig{Dir: dir})
+	if streams, err := second.Streams(t.Context()); err != nil || len(streams) != 0 {
+		t.Errorf("%v, %v: what locks the folder is no stream", streams, err)
 	}
 }
 

@@ -80,7 +80,7 @@ func TestAFullDisk(t *testing.T) {
 	if response.StatusCode != http.StatusInsufficientStorage || forUs.MatchString(content) {
 		t.Errorf("%s %s", response.Status, content)
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+	if entries, err := streamFolders(dir); err != nil || len(entries) != 2 {
 		t.Errorf("%v, %v are there", entries, err)
 	}
 	if response, content = s.do("DELETE", "/streams/c", ""); response.StatusCode != http.StatusOK {
