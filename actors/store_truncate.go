@@ -47,21 +47,43 @@ type truncationWork struct {
 type truncated struct {
 	recovered
 	begun bool // if not, nothing was changed
+	// intended is what was written down, nil if it was not carried out.
+	intended *disk.IntendedTruncation
 }
+
+// sweepWork removes what a truncation has left of the files that went. It is the indexer's, as it takes long where they are
+// many. What it cannot remove goes with the next opening.
+type sweepWork struct {
+	files *disk.Files
+	left  *disk.IntendedTruncation
+}
+
+// swept completes it: nobody waits for that.
+type swept struct{}
+
+func (w *sweepWork) run() any {
+	if err := w.files.Blocks.Sweep(&w.left.Truncation); err != nil {
+		w.files.Log.Warn("cannot remove what was cut off; it goes when the stream is opened again", "error", err)
+	}
+	return swept{}
+}
+
+func (w *sweepWork) failed(error) any { return swept{} }
 
 func (m *truncationWork) failed(err error) any {
 	return &truncated{recovered: recovered{files: m.recovery.Files, highest: m.recovery.Highest, err: err}, begun: true}
 }
 
 func (m *truncationWork) run() any {
-	begun, err := m.files.IntendTruncation(m.work.Truncation)
+	intended, begun, err := m.files.IntendTruncation(m.work.Truncation)
 	if err != nil {
 		return &truncated{recovered: recovered{err: blockio.NameCause(err)}, begun: begun}
 	}
+	m.recovery.Intended = intended
 	// All that was written through these handles is synced.
 	_ = m.files.Blocks.Close()
 	e, err := m.recovery.Run(context.Background())
-	return &truncated{recovered: recovered{e, m.recovery.Files, m.recovery.Highest, blockio.NameCause(err)}, begun: true}
+	return &truncated{recovered{e, m.recovery.Files, m.recovery.Highest, blockio.NameCause(err)}, true, intended}
 }
 
 // truncate hands the work of a truncation to the flusher, once the indexer has none any more.
@@ -115,6 +137,7 @@ func (a *storeActor) onTruncated(ctx actor.Context, m *truncated) {
 	old := a.engine
 	a.source.EndCut()
 	a.engine, a.files, a.failure.highest = m.engine, m.files, m.highest
+	a.assign(ctx, &a.indexer, &task{job: &sweepWork{a.files, m.intended}})
 	old.HandOver(a.engine)
 	a.state = stateLoop{group: math.MaxUint64, soon: true, rest: a.state.rest}
 	a.tellTakers()

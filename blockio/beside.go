@@ -11,8 +11,18 @@ import (
 
 // removeBeside removes what describes blocks, and is durable on return.
 func (b *Blocks) removeBeside(ids ...uint32) error {
+	removed, err := b.unlinkBeside(ids...)
+	if removed {
+		if syncErr := b.fs.SyncDir(b.Dir()); syncErr != nil {
+			err = errors.Join(err, fmt.Errorf("remove what is beside blocks of %s: %w", b.stream, syncErr))
+		}
+	}
+	return err
+}
+
+// unlinkBeside removes what describes blocks, and reports whether there was anything. That is not durable yet.
+func (b *Blocks) unlinkBeside(ids ...uint32) (removed bool, err error) {
 	var errs []error
-	removed := false
 	for _, id := range ids {
 		for _, ending := range b.opts.Beside {
 			err := b.fs.Remove(strings.TrimSuffix(b.Path(id), blockSuffix) + ending)
@@ -24,12 +34,7 @@ func (b *Blocks) removeBeside(ids ...uint32) error {
 			}
 		}
 	}
-	if removed {
-		if err := b.fs.SyncDir(b.Dir()); err != nil {
-			errs = append(errs, fmt.Errorf("remove what is beside blocks of %s: %w", b.stream, err))
-		}
-	}
-	return errors.Join(errs...)
+	return removed, errors.Join(errs...)
 }
 
 // clearAround removes, durably, what describes a block as it is, before the block is
@@ -38,20 +43,36 @@ func (b *Blocks) removeBeside(ids ...uint32) error {
 // of the blocks. The directory is synced in any case, as a name that is not there may have
 // been removed without that, and come back.
 func (b *Blocks) clearAround(id uint32, derived []string) error {
-	stem := strings.TrimSuffix(b.Path(id), blockSuffix)
+	if _, err := b.unlinkNamed(append(b.around(id), derived...)); err != nil {
+		return err
+	}
+	return b.syncDir()
+}
+
+// around returns the names of what describes a block, and of what is left of attempts to write that, and the block, anew.
+func (b *Blocks) around(id uint32) []string {
+	stem := strings.TrimSuffix(filepath.Base(b.Path(id)), blockSuffix)
 	names := []string{stem + rewriteSuffix}
 	for _, ending := range b.opts.Beside {
 		names = append(names, stem+ending, stem+ending+UnfinishedSuffix)
 	}
-	for _, name := range derived {
-		names = append(names, filepath.Join(b.Dir(), name))
-	}
+	return names
+}
+
+// unlinkNamed removes files by their names in the directory of the blocks, and reports whether there were any. That is
+// not durable yet.
+func (b *Blocks) unlinkNamed(names []string) (removed bool, err error) {
 	for _, name := range names {
-		if err := b.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		err := b.fs.Remove(filepath.Join(b.Dir(), name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
+		if err != nil {
+			return removed, fmt.Errorf("remove %s of %s: %w", name, b.stream, err)
+		}
+		removed = true
 	}
-	return b.syncDir()
+	return removed, nil
 }
 
 // RemoveOrphans removes files that describe blocks which are not there, but those of
@@ -127,16 +148,9 @@ func (b *Blocks) BlocksDescribed(ending string) (ids []uint32, err error) {
 // their names in the directory of the blocks, and is durable on return. What is
 // missing is fine.
 func (b *Blocks) RemoveDerived(names ...string) error {
-	removed := false
-	for _, name := range names {
-		err := b.fs.Remove(filepath.Join(b.Dir(), name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("remove %s of %s: %w", name, b.stream, err)
-		}
-		removed = true
+	removed, err := b.unlinkNamed(names)
+	if err != nil {
+		return err
 	}
 	if !removed {
 		return nil

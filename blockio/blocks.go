@@ -420,22 +420,9 @@ func (b *Blocks) Remove(ids ...uint32) error {
 	}
 	removed := false
 	for _, id := range ids {
-		closeErr := b.drop(id)
-		if b.opts.Source != nil {
-			b.opts.Source.removing(id)
-		}
-		b.forget(id)
-		err := b.fs.Remove(b.Path(id))
-		b.forget(id)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		} else if err == nil {
-			removed = true
-		}
-		if err == nil && b.opts.Source != nil {
-			b.opts.Source.removed(id)
-		}
-		errs = append(errs, b.wrap("remove", id, errors.Join(err, closeErr)))
+		was, err := b.unlink(id)
+		removed = removed || was
+		errs = append(errs, err)
 	}
 	if removed {
 		if err := b.syncDir(); err != nil {
@@ -446,6 +433,28 @@ func (b *Blocks) Remove(ids ...uint32) error {
 		return err
 	}
 	return b.removeKeys(ids, removed)
+}
+
+// unlink removes the file of a block, and reports whether there was one. That is not durable yet.
+func (b *Blocks) unlink(id uint32) (removed bool, err error) { return b.takeAway(id, b.fs.Remove) }
+
+// takeAway has the file of a block removed, or renamed, and reports whether there was one.
+func (b *Blocks) takeAway(id uint32, take func(path string) error) (taken bool, err error) {
+	closeErr := b.drop(id)
+	if b.opts.Source != nil {
+		b.opts.Source.removing(id)
+	}
+	b.forget(id)
+	err = take(b.Path(id))
+	b.forget(id)
+	taken = err == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil && b.opts.Source != nil {
+		b.opts.Source.removed(id)
+	}
+	return taken, b.wrap("remove", id, errors.Join(err, closeErr))
 }
 
 // forget makes the next reader of a block open its file anew.

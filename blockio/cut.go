@@ -10,8 +10,6 @@ type CutBlock struct {
 	// Data is the bytes of the block. Up to the mark of a frame that was cut they are those
 	// from before, and as long as there were.
 	Data []byte
-	// MarkCRC is the CRC of the last mark that is left, as in BlockScan.
-	MarkCRC uint32
 	// Tombstones are those behind the cut that name sequences up to the last one that is
 	// left, in their order. They are still needed, and are to be written again.
 	Tombstones []Tombstone
@@ -52,7 +50,6 @@ func Cut(path string, id uint32, key *RecordCodec, data []byte, end int64, last 
 	}
 	out.Data = bytes.Clone(data[:end])
 	c.mend(key, out.Data, s.out.Damage)
-	out.MarkCRC = ScanBlock(path, id, key, out.Data, false, nil).MarkCRC
 	return out, nil
 }
 

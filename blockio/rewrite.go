@@ -35,6 +35,17 @@ func (b *Blocks) rewrite(id uint32, generation uint64, content []byte, derived [
 	if err := b.clearAround(id, derived); err != nil {
 		return err
 	}
+	if err := b.replace(id, generation, content); err != nil {
+		return err
+	}
+	if err := b.syncDir(); err != nil {
+		return err
+	}
+	return b.settleKey(id)
+}
+
+// replace gives a new file the place of that of a block, which begins a generation. That is not durable yet.
+func (b *Blocks) replace(id uint32, generation uint64, content []byte) error {
 	undo := func() {}
 	err := b.putInPlace(id, content, func() (err error) {
 		if source := b.opts.Source; source != nil {
@@ -47,12 +58,8 @@ func (b *Blocks) rewrite(id uint32, generation uint64, content []byte, derived [
 	})
 	if err != nil {
 		undo()
-		return err
 	}
-	if err := b.syncDir(); err != nil {
-		return err
-	}
-	return b.settleKey(id)
+	return err
 }
 
 // putInPlace gives a new file the place of that of a block, which is not durable yet. before is called when it is

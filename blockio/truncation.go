@@ -114,32 +114,47 @@ func (b *Blocks) RemoveTruncation() error {
 	return b.RemoveDerived(TruncationFile, TruncationFile+UnfinishedSuffix)
 }
 
+// ForgetTruncation is RemoveTruncation that is durable with the next change of the names in the directory. If a loss of
+// power comes before that, what is done already is carried out once more, which changes nothing: until then no message
+// was stored but into the new block, or one behind it, and no block was made, removed or written anew.
+func (b *Blocks) ForgetTruncation() error {
+	_, err := b.unlinkNamed([]string{TruncationFile})
+	return err
+}
+
 // CutEnd returns where a block is to be cut so that nothing of sequences above last is left: no message, no skip,
 // no damage that is known to have held one, and no record that one was removed, which the next message of that
 // sequence must not find. (Such a record can come before all others, where the block that had the message is gone.)
-// It is the length of the data when nothing is to be cut.
-func CutEnd(path string, id uint32, key *RecordCodec, data []byte, last uint64) int64 {
+// It is the length of the data when nothing is to be cut. visit, unless it is nil, is called for each record.
+func CutEnd(path string, id uint32, key *RecordCodec, data []byte, last uint64, visit func(Record)) int64 {
 	limit := int64(len(data))
-	scan := ScanBlock(path, id, key, data, false, func(offset int64, r Record) {
+	end := int64(0) // of the last record before the limit, as far as that is known
+	look := func(offset int64, r Record) {
+		if visit != nil {
+			visit(r)
+		}
 		first, floor := r.Floor()
 		if !floor && r.Kind != KindGroupMark && r.Sequence > last || floor && first > last+1 {
 			limit = min(limit, offset)
 		}
-	})
+		if to := offset + int64(r.Size); r.Kind != KindGroupMark && to <= limit {
+			end = max(end, to)
+		}
+	}
+	scan := ScanBlock(path, id, key, data, false, look)
+	known := limit
 	for _, d := range scan.Damage {
 		if max(d.Sequence, d.Last) > last {
 			limit = min(limit, d.Offset)
 		}
 	}
+	if limit < known {
+		end, visit = 0, nil
+		ScanBlock(path, id, key, data, false, look)
+	}
 	if limit == int64(len(data)) {
 		return limit
 	}
-	end := int64(0)
-	ScanBlock(path, id, key, data, false, func(offset int64, r Record) {
-		if to := offset + int64(r.Size); r.Kind != KindGroupMark && to <= limit {
-			end = max(end, to)
-		}
-	})
 	return end
 }
 
@@ -159,24 +174,4 @@ func RemovalsBlock(key *RecordCodec, floor uint64, tombstones []Tombstone, skip 
 		w.add(key.AppendSkip(nil, skip, time))
 	}
 	return w.finish()
-}
-
-// CreateWith makes a block with that content, all or nothing. A block of that number that is there stays.
-func (b *Blocks) CreateWith(id uint32, content []byte) error {
-	file, err := b.fs.OpenFile(b.Path(id), ModeRead)
-	if err == nil {
-		return b.wrap("create", id, file.Close())
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return b.wrap("create", id, err)
-	}
-	if _, sealed := SealerOf(b.fs); !sealed {
-		return b.wrap("create", id, ReplaceFile(b.fs, b.Path(id), content))
-	}
-	if err = b.putInPlace(id, content, func() error { return nil }); err == nil {
-		if err = b.syncDir(); err == nil {
-			err = b.settleKey(id)
-		}
-	}
-	return b.wrap("create", id, err)
 }

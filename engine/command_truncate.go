@@ -64,6 +64,8 @@ type Truncation struct {
 	Cut uint32
 	// Remove are the blocks that go as a whole, ascending.
 	Remove []uint32
+	// Graves are those of them that may have tombstones of messages in the blocks that stay, ascending.
+	Graves []uint32
 	// Into is the number of a new block, for records that remove messages up to Last, and were in what goes,
 	// and others that are needed now. It is also made when there are none, empty, unless Last is 0: no number of
 	// a block is used twice.
@@ -100,6 +102,9 @@ func (e *Engine) truncate(tag any, last uint64) {
 				t.Cut = b.id
 			case t.Cut > 0:
 				t.Remove = append(t.Remove, b.id)
+				if b.tombstones {
+					t.Graves = append(t.Graves, b.id)
+				}
 			}
 		}
 		if e.cfg.Limits.evicts() && first > 1 || e.floor.first > 0 {

@@ -70,7 +70,13 @@ func (s *shell) truncation(t *engine.Truncation) (changes []change) {
 		}
 	}
 	for _, id := range t.Remove {
-		walk(id, s.disk.current[id], func(_ int64, r record) { keep(r) })
+		if slices.Contains(t.Graves, id) {
+			walk(id, s.disk.current[id], func(_ int64, r record) {
+				if r.kind == 't' {
+					keep(r)
+				}
+			})
+		}
 		changes = append(changes, change{kind: 'r', block: id})
 	}
 	live, time := false, engine.NoTime

@@ -24,6 +24,8 @@ type Recovery struct {
 	Frugal bool
 	// After is what is known of the failure that the stream recovers from, nil at Open.
 	After *Failure
+	// Intended is a truncation that this process has written down for this recovery to carry out, nil if there is none.
+	Intended *IntendedTruncation
 	// Highest is the highest number that a block of the stream ever had, as far as is known. Readers
 	// may still hold the files of blocks that were cut off, so no number is used twice.
 	Highest uint32
@@ -101,9 +103,11 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			return nil, err
 		}
 	}
-	// As far as the disk knows, a block that a crashed process made may not be in the directory yet.
-	if err := blockio.SyncDir(r.FS, r.Blocks.Dir()); err != nil {
-		return nil, err
+	if truncation == nil { // else the names are durable
+		// As far as the disk knows, a block that a crashed process made may not be in the directory yet.
+		if err := blockio.SyncDir(r.FS, r.Blocks.Dir()); err != nil {
+			return nil, err
+		}
 	}
 	r.noteOpened(list)
 	if r.After == nil {
@@ -162,7 +166,9 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			return nil, err
 		}
 	}
-	r.removeUnknown(keep)
+	if r.Intended == nil { // else there is what was just cut off, which whoever has begun this sweeps
+		r.removeUnknown(keep)
+	}
 	e := rec.Finish(r.Now)
 	if err := r.finish(ctx, e); err != nil {
 		return e, err
@@ -174,7 +180,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		return e, err
 	}
 	if truncation != nil {
-		if err := r.Blocks.RemoveTruncation(); err != nil {
+		if err := r.endTruncation(); err != nil {
 			return e, err
 		}
 	}

@@ -246,7 +246,9 @@ func (r *Recovery) scanRecords(id uint32, tail, last bool, buffer []byte) ([]byt
 			return data, scanned{err: err}
 		}
 	}
-	err = r.syncFile(r.Blocks.Path(id))
+	if r.Intended == nil { // else all of it is durable
+		err = r.syncFile(r.Blocks.Path(id))
+	}
 	return data, scanned{scan: scan, found: found, size: int64(len(data)), compressed: compressed, lacksZeros: lacks, err: err}
 }
 

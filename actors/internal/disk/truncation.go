@@ -6,60 +6,61 @@ import (
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
+	"github.com/seed-d8b58eba/millrace/blockio/blockindex"
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
 // A truncation is written down first (IntendTruncation), and then carried out by a recovery: the one that begins
 // at once, or the next one, however often it takes (Recovery.carryOutTruncation).
 
+// IntendedTruncation is a truncation that this process has written down, and not carried out yet. All that it finds in the
+// files is durable.
+type IntendedTruncation struct {
+	blockio.Truncation
+	left []byte // of the block that is cut, nil if that is as it is to be
+}
+
 // IntendTruncation writes down, durably, what a truncation is to leave of the blocks. begun tells that it may
 // have been written: if not, nothing was changed.
-func (f *Files) IntendTruncation(t *engine.Truncation) (begun bool, err error) {
-	intent := blockio.Truncation{Last: t.Last, Cut: t.Cut, Remove: t.Remove}
+func (f *Files) IntendTruncation(t *engine.Truncation) (intent *IntendedTruncation, begun bool, err error) {
+	intent = &IntendedTruncation{Truncation: blockio.Truncation{Last: t.Last, Cut: t.Cut, Remove: t.Remove}}
 	if t.Last > 0 {
 		intent.Into = t.Into
-		if intent.Content, err = f.removalsToKeep(t); err != nil {
-			return false, err
+		if err := f.plan(t, intent); err != nil {
+			return nil, false, err
 		}
 	}
 	if err := f.Tell(f.Published.LostWithin(1, blockio.MaxSequence)); err != nil {
-		return false, err
+		return nil, false, err
 	}
-	return true, f.Blocks.WriteTruncation(intent)
+	return intent, true, f.Blocks.WriteTruncation(intent.Truncation)
 }
 
-// removalsToKeep returns the records that are to be written again, or for the first time, as the bytes of a
-// block.
-func (f *Files) removalsToKeep(t *engine.Truncation) ([]byte, error) {
+// plan finds what is left of the block that is cut, and the records that are to be written again, or for the first time,
+// as the bytes of a block.
+func (f *Files) plan(t *engine.Truncation, intent *IntendedTruncation) error {
+	codec := f.Blocks.Codec(t.Into)
+	if t.Cut == 0 { // nothing is left that a record could remove
+		intent.Content = blockio.RemovalsBlock(codec, 0, nil, t.Last, engine.NoTime)
+		return nil
+	}
 	keep := Removals{Floor: t.Floor}
-	for _, id := range t.Remove {
+	for _, id := range t.Graves {
 		list, err := f.Removals(id)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return err
 		}
 		keep.addAll(list)
 	}
-	live, time := false, engine.NoTime
-	if t.Cut > 0 {
-		data, err := f.readReadable(t.Cut)
-		if err != nil {
-			return nil, err
-		}
-		end := blockio.CutEnd(f.Blocks.Path(t.Cut), t.Cut, f.Blocks.Codec(t.Cut), data, t.Last)
-		blockio.ScanBlock(f.Blocks.Path(t.Cut), t.Cut, f.Blocks.Codec(t.Cut), data, false, func(offset int64, r blockio.Record) {
-			if offset >= end && (r.Kind == blockio.KindTombstone || r.Kind == blockio.KindFloor) {
-				keep.add(r.Sequence, r.Time)
-			}
-		})
-		if live, time, err = f.lookBelow(t, &keep); err != nil {
-			return nil, err
-		}
+	newest, err := f.planCut(t, intent, &keep)
+	if err == nil && (!newest.found || t.Bury) {
+		newest, err = f.lookBelow(t, newest, &keep)
 	}
-	if t.Cut == 0 {
-		keep = Removals{} // nothing is left that it could remove
+	if err != nil {
+		return err
 	}
 	skip := uint64(0)
-	if !live {
+	if newest.sequence != t.Last {
 		skip = t.Last
 	}
 	graves := make([]blockio.Tombstone, 0, len(keep.Tombstones))
@@ -68,8 +69,68 @@ func (f *Files) removalsToKeep(t *engine.Truncation) ([]byte, error) {
 			graves = append(graves, blockio.Tombstone{Sequence: g.Sequence, Time: g.Time})
 		}
 	}
-	codec := f.Blocks.Codec(t.Into)
-	return blockio.RemovalsBlock(codec, min(keep.Floor, t.Last+1), graves, skip, time), nil
+	intent.Content = blockio.RemovalsBlock(codec, min(keep.Floor, t.Last+1), graves, skip, newest.time)
+	return nil
+}
+
+// newestLive is the newest live message that a truncation leaves.
+type newestLive struct {
+	found    bool
+	sequence uint64
+	time     int64
+}
+
+// note takes a message up to the last sequence that is left: it is live, and then may be the newest one, or it has a
+// tombstone added, if the truncation asks for that.
+func (n *newestLive) note(t *engine.Truncation, live bool, sequence uint64, time int64, keep *Removals) {
+	switch {
+	case !live && t.Bury:
+		keep.Tombstones = append(keep.Tombstones, engine.Tombstone{Sequence: sequence, Time: time})
+	case live && (!n.found || sequence > n.sequence):
+		*n = newestLive{true, sequence, time}
+	}
+}
+
+// planCut finds what is left of the block that is cut, and adds the removals that are not. It returns the newest live
+// message in it.
+func (f *Files) planCut(t *engine.Truncation, intent *IntendedTruncation, keep *Removals) (newest newestLive, err error) {
+	newest.time = engine.NoTime
+	data, err := f.readReadable(t.Cut)
+	if err != nil {
+		return newest, err
+	}
+	live := f.liveIn(t.Cut)
+	path, codec := f.Blocks.Path(t.Cut), f.Blocks.Codec(t.Cut)
+	end := blockio.CutEnd(path, t.Cut, codec, data, t.Last, func(r blockio.Record) {
+		if r.Kind == blockio.KindMessage && r.Sequence <= t.Last {
+			newest.note(t, live(r.Sequence), r.Sequence, r.Time, keep)
+		}
+	})
+	if end == int64(len(data)) {
+		return newest, nil
+	}
+	left, err := blockio.Cut(path, t.Cut, codec, data, end, t.Last)
+	if err != nil {
+		return newest, err
+	}
+	intent.left = left.Data
+	keep.Floor = max(keep.Floor, left.Floor)
+	for _, g := range left.Tombstones {
+		keep.Tombstones = append(keep.Tombstones, engine.Tombstone{Sequence: g.Sequence, Time: g.Time})
+	}
+	return newest, nil
+}
+
+// liveIn returns a function that reports whether a message in the file of a block is live.
+func (f *Files) liveIn(id uint32) func(sequence uint64) bool {
+	first := f.Published.First()
+	blocks := f.Published.View().Blocks()
+	i := slices.IndexFunc(blocks, func(b *engine.BlockView) bool { return b.ID == id })
+	if i < 0 {
+		return func(uint64) bool { return false }
+	}
+	b := blocks[i]
+	return func(sequence uint64) bool { return sequence >= first && !b.Deleted(sequence) }
 }
 
 // addAll adds the removals of another list.
@@ -78,37 +139,28 @@ func (r *Removals) addAll(other Removals) {
 	r.Floor = max(r.Floor, other.Floor)
 }
 
-// lookBelow returns the time of the newest live message that a truncation leaves, and whether that is the last
-// sequence. If the truncation asks for it, it adds tombstones of those that are not live. It goes from block to
-// block, downwards, and holds the table of one.
-func (f *Files) lookBelow(t *engine.Truncation, keep *Removals) (live bool, time int64, err error) {
-	view, first := f.Published.View(), f.Published.First()
-	time = engine.NoTime
-	blocks := slices.Clone(view.Blocks())
-	slices.Reverse(blocks)
-	found := false
-	for _, b := range blocks {
-		if b.ID > t.Cut || found && !t.Bury {
+// lookBelow returns the newest live message that a truncation leaves in the blocks below the one that is cut, unless that has
+// one. If the truncation asks for it, it adds tombstones of those that are not live. It goes from block to block,
+// downwards, and holds the table of one.
+func (f *Files) lookBelow(t *engine.Truncation, newest newestLive, keep *Removals) (newestLive, error) {
+	blocks := slices.Clone(f.Published.View().Blocks())
+	for _, b := range slices.Backward(blocks) {
+		if b.ID >= t.Cut || newest.found && !t.Bury {
 			continue
 		}
 		table, err := f.tableOf(b.ID)
 		if err != nil {
-			return false, 0, err
+			return newest, err
 		}
-		for i := table.Len() - 1; i >= 0; i-- {
+		live := f.liveIn(b.ID)
+		for i := range table.Len() {
 			r := table.At(i)
-			switch {
-			case r.Sequence > t.Last:
-			case r.Sequence < first || b.Deleted(r.Sequence):
-				if t.Bury {
-					keep.Tombstones = append(keep.Tombstones, engine.Tombstone{Sequence: r.Sequence, Time: r.Time})
-				}
-			case !found:
-				found, live, time = true, r.Sequence == t.Last, r.Time
+			if r.Sequence <= t.Last {
+				newest.note(t, live(r.Sequence), r.Sequence, r.Time, keep)
 			}
 		}
 	}
-	return live, time, nil
+	return newest, nil
 }
 
 // tableOf lists the messages in the file of a block as it is now.
@@ -127,6 +179,25 @@ func (f *Files) tableOf(id uint32) (*engine.Table, error) {
 // carryOutTruncation carries out a truncation that was written down, as far as that is not done yet, and returns it; nil
 // if nothing was. Run forgets it in the end.
 func (r *Recovery) carryOutTruncation() (*blockio.Truncation, error) {
+	intent, err := r.intendedTruncation()
+	if intent == nil || err != nil {
+		return nil, err
+	}
+	if err := r.Blocks.RemoveSources(); err != nil {
+		return nil, err
+	}
+	if err := r.forgetLost(intent.Last); err != nil {
+		return nil, err
+	}
+	err = r.change(intent.Cut, func() error { return r.Blocks.CarryOut(&intent.Truncation, r.Generation, intent.left, r.Derived...) })
+	return &intent.Truncation, err
+}
+
+// intendedTruncation returns what this process has written down, or what is found to be.
+func (r *Recovery) intendedTruncation() (*IntendedTruncation, error) {
+	if r.Intended != nil {
+		return r.Intended, nil
+	}
 	t, err := r.Blocks.ReadTruncation()
 	if errors.Is(err, blockio.ErrCorrupt) {
 		r.Log.Error("what a truncation was to leave is damaged, and forgotten: the stream may be cut in part", "error", err)
@@ -144,52 +215,47 @@ func (r *Recovery) carryOutTruncation() (*blockio.Truncation, error) {
 	if err := blockio.SyncDir(r.FS, r.Blocks.Dir()); err != nil {
 		return nil, err
 	}
-	if err := r.Blocks.RemoveDerived(r.Derived...); err != nil {
-		return nil, err
-	}
-	if err := r.Blocks.RemoveSources(); err != nil {
-		return nil, err
-	}
-	if err := r.forgetLost(t.Last); err != nil {
-		return nil, err
-	}
-	for _, id := range slices.Backward(t.Remove) {
-		if err := r.Blocks.Remove(id); err != nil {
-			return nil, err
-		}
-	}
+	intent := &IntendedTruncation{Truncation: *t}
 	if t.Cut > 0 {
-		if err := r.cutBlock(t.Cut, t.Last); err != nil {
-			return nil, err
-		}
+		intent.left, err = r.leftOf(t.Cut, t.Last)
 	}
-	if t.Into > 0 {
-		if err := r.Blocks.CreateWith(t.Into, t.Content); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
+	return intent, err
 }
 
-// cutBlock cuts a block behind the records of sequences up to last.
-func (r *Recovery) cutBlock(id uint32, last uint64) error {
+// leftOf returns what is to be left of a block that is cut behind the records of sequences up to last, nil if that is all
+// of it. Where a crash came behind the cut, an index of the block as it was before may be there: it goes.
+func (r *Recovery) leftOf(id uint32, last uint64) ([]byte, error) {
 	data, err := r.readReadable(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	path, codec := r.Blocks.Path(id), r.Blocks.Codec(id)
+	end := blockio.CutEnd(path, id, codec, data, last, nil)
+	if end == int64(len(data)) {
+		return nil, r.removeIndexOfBefore(id)
+	}
+	left, err := blockio.Cut(path, id, codec, data, end, last)
+	return left.Data, err
+}
+
+// removeIndexOfBefore removes the index of a block that is not one of the block as it is.
+func (r *Recovery) removeIndexOfBefore(id uint32) error {
+	x, _, err := r.openIndex(id)
+	switch {
+	case err == nil:
+		_ = x.Close() // it was opened for reading, so an error of closing it loses nothing
+		return nil
+	case errors.Is(err, errNoUse) || blockio.IsReadFailure(err):
+		return nil
+	}
+	err = r.FS.Remove(blockindex.Path(r.Blocks.Path(id)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	path, codec := r.Blocks.Path(id), r.Blocks.Codec(id)
-	end := blockio.CutEnd(path, id, codec, data, last)
-	if end == int64(len(data)) {
-		return nil
-	}
-	left, err := blockio.Cut(path, id, codec, data, end, last)
-	if err != nil {
-		return err
-	}
-	return r.change(id, func() error { return r.Blocks.Rewrite(id, r.Generation, left.Data, r.Derived...) })
+	return err
 }
 
 // forgetLost drops what is known to be lost behind a sequence.
@@ -224,4 +290,12 @@ func (r *Recovery) afterTruncation(t *blockio.Truncation) {
 		r.After.CutAgain = false
 		r.After.Last, r.After.First = min(r.After.Last, t.Last), min(r.After.First, t.Last+1)
 	}
+}
+
+// endTruncation forgets a truncation that was carried out.
+func (r *Recovery) endTruncation() error {
+	if r.Intended != nil {
+		return r.Blocks.ForgetTruncation()
+	}
+	return r.Blocks.RemoveTruncation()
 }
