@@ -166,12 +166,12 @@ func TestDamageToACompressedBlockStaysInItsChunk(t *testing.T) {
 				require.GreaterOrEqual(t, len(found), len(all)-2*perChunk, "byte %d bit %d", at, bit)
 			}
 		}
-		for at := range 40 {
+		for at := 0; at < 40; at += stride(7) {
 			for bit := range uint(8) {
 				check(at, bit)
 			}
 		}
-		for at := 40; at < len(file); at += 997 {
+		for at := 40; at < len(file); at += 997 * stride(10) {
 			check(at, uint(at%8))
 		}
 		for _, at := range chunkHeads(file) {

@@ -252,7 +252,7 @@ func TestRecoveryOfTheRecoveredChangesNothing(t *testing.T) {
 // up in time, and take no memory to speak of.
 func TestGarbageIsBounded(t *testing.T) {
 	key := NewRecordCodec("TEST", 9)
-	const size = 8 << 20
+	size := 8 << 20 / stride(8)
 	fills := map[string]func(b []byte){
 		"random":           func(b []byte) { rand.New(rand.NewSource(1)).Read(b) },
 		"lengths of 64 K":  func(b []byte) { fillWith(b, 0x00, 0x01) },

@@ -64,7 +64,10 @@ func has(t testing.TB, fsys blockio.FS, name string) bool {
 // eachCrash runs a change up to each of its operations, and hands out what every kind of crash leaves there.
 func eachCrash(t *testing.T, change func(w *changeWorld) error, check func(image *blocktest.MemFS, done bool)) {
 	t.Helper()
-	random := rand.New(rand.NewSource(1))
+	random, draws := rand.New(rand.NewSource(1)), 12
+	if testing.Short() {
+		draws = 6
+	}
 	for at := 0; ; at++ {
 		w := newChangeWorld(t)
 		w.faults.SetHook(func(op blocktest.Op) blocktest.Fault {
@@ -72,7 +75,7 @@ func eachCrash(t *testing.T, change func(w *changeWorld) error, check func(image
 		})
 		err := change(w)
 		for _, mode := range blocktest.CrashModes {
-			for range 12 {
+			for range draws {
 				check(w.memory.CrashImage(mode, random), err == nil)
 			}
 		}
@@ -117,8 +120,8 @@ func TestARewrittenBlockIsOldOrNew(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, has(t, image, "1.rewrite.tmp"))
 		})
-	require.Greater(t, outcomes["old"], 50)
-	require.Greater(t, outcomes["new"], 50)
+	require.Greater(t, outcomes["old"], 20)
+	require.Greater(t, outcomes["new"], 20)
 }
 
 // TestAFailedRewriteLeavesTheBlock: whichever operation fails, unless it was a sync of names.

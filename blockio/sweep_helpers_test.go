@@ -10,6 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// stride returns how far apart the points of a sweep are. With -short, under which the race detector runs, they are far apart:
+// what scans a block has one goroutine, in which there is nothing for it to find, and it takes ten times as long.
+func stride(far int) int {
+	if testing.Short() {
+		return far
+	}
+	return 1
+}
+
 // marking says which marks the frames of a test block have.
 type marking int
 

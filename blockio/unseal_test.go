@@ -48,8 +48,8 @@ func framedBlock(key *RecordCodec, rng *rand.Rand) (data []byte, ends []int) {
 // in a plain block, also where what is encrypted has zeros of its own.
 func TestTornEncryptedBlocksAreReadAsPlainOnes(t *testing.T) {
 	key := NewRecordCodec("S", 1)
-	torn := 0
-	for seed := range int64(4000) {
+	torn, seeds := 0, 4000/stride(20)
+	for seed := range int64(seeds) {
 		rng := rand.New(rand.NewSource(seed))
 		plain, ends := framedBlock(key, rng)
 		size := len(plain) + rng.Intn(3)*rng.Intn(2000) // zeros ahead
@@ -101,7 +101,7 @@ func TestTornEncryptedBlocksAreReadAsPlainOnes(t *testing.T) {
 			torn++
 		}
 	}
-	require.Greater(t, torn, 1000)
+	require.Greater(t, torn, seeds/4)
 }
 
 // lastFrame returns where the last frame begins.

@@ -26,7 +26,11 @@ func TestMemoryOfRolledBlocksComesBack(t *testing.T) {
 			s := open(func(c *engine.Config) {
 				c.BlockSize, c.Limits, c.Level, c.Buffers = 2<<20, row.limits, row.level, pool
 			})
-			for range 200 {
+			messages := 200
+			if testing.Short() { // the limit and a few blocks more
+				messages = 80
+			}
+			for range messages {
 				s.must(t, store("a", 100_000))
 				if row.touch {
 					if _, ok := s.read(s.pub.Last()); !ok {

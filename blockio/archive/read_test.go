@@ -57,9 +57,13 @@ func TestEveryCutAndEveryFlipIsRefused(t *testing.T) {
 		holds, err := archive.Read(t.Context(), bytes.NewReader(data), 0, &all)
 		require.NoError(t, err)
 		flipped, whole, same := bytes.Clone(data), all.data, 0
-		for bit := range 8 * len(data) {
-			if bit > 0 {
-				flipped[(bit-1)/8] ^= 1 << ((bit - 1) % 8)
+		step := 1
+		if testing.Short() { // one goroutine, in which the race detector finds nothing
+			step = 13
+		}
+		for bit := 0; bit < 8*len(data); bit += step {
+			if before := bit - step; before >= 0 {
+				flipped[before/8] ^= 1 << (before % 8)
 			}
 			flipped[bit/8] ^= 1 << (bit % 8)
 			var got files

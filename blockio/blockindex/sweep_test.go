@@ -62,6 +62,15 @@ func try(t *testing.T, data []byte, want Identity, right *answers, opts Options)
 	return reflect.DeepEqual(got, *right)
 }
 
+// stride is how far apart the bytes of a sweep are. With -short, under which the race detector runs, they are far apart: what
+// opens an index and asks it has one goroutine, in which there is nothing for it to find.
+func stride() int {
+	if testing.Short() {
+		return 23
+	}
+	return 1
+}
+
 // sweep changes an index in every way and counts the changes, those that led to wrong
 // answers, and those that led to an error.
 func sweep(t *testing.T, b *block, opts Options) (tried, wrong int) {
@@ -80,7 +89,7 @@ func sweep(t *testing.T, b *block, opts Options) (tried, wrong int) {
 			}
 		}
 	}
-	for at := range image {
+	for at := 0; at < len(image); at += stride() {
 		for _, bits := range []byte{1, 0x90, image[at]} {
 			if bits == 0 || image[at] == 0 && bits == 1 { // most of a file is padding
 				continue
@@ -90,7 +99,7 @@ func sweep(t *testing.T, b *block, opts Options) (tried, wrong int) {
 			image[at] ^= bits
 		}
 	}
-	for size := range image {
+	for size := 0; size < len(image); size += stride() {
 		check(fmt.Sprintf("cut to %d", size), image[:size])
 	}
 	for _, more := range []int{1, 511, PageSize, 2 * PageSize} {
@@ -140,7 +149,7 @@ func TestSweepFindsAMissingChecksum(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tried, wrong := sweep(t, b, Options{unverified: true})
-			require.Greater(t, wrong, 20, "of %d", tried)
+			require.Greater(t, wrong, 20/stride(), "of %d", tried)
 		})
 	}
 }
@@ -191,7 +200,7 @@ func TestRightChecksumsOfWrongContent(t *testing.T) {
 			id := b.identity()
 			image := imageOf(t, b, id)
 			changed, missed := make([]byte, len(image)), 0
-			for at := range image {
+			for at := 0; at < len(image); at += stride() {
 				for _, bits := range []byte{0x81, 1, 0x40} {
 					if image[at] == 0 && bits != 0x81 {
 						continue // most of a file is padding
