@@ -316,7 +316,7 @@ func TestAConversionMayCrashAnywhere(t *testing.T) {
 				if !actors.EncryptAll() && i%5 != i/5%5 { // one way to crash for each operation
 					continue
 				}
-				if testing.Short() && i%4 != 0 {
+				if testing.Short() && i%16 != 0 {
 					continue
 				}
 				config := config
@@ -495,7 +495,7 @@ func TestAStoreThatWasStoppedGoesOnInItsBlock(t *testing.T) {
 // everyFew is the distance between the calls that fail: in a short run only some of them do.
 func everyFew() int {
 	if testing.Short() {
-		return 5
+		return 17
 	}
 	return 1
 }

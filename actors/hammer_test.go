@@ -203,11 +203,15 @@ func (h *hammer) run(seed int64) {
 	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
 	defer cancel()
 	require.NoError(h.t, h.open(ctx))
+	operations := hammering
+	if testing.Short() {
+		operations /= 2
+	}
 	var all sync.WaitGroup
 	for g := range hammerers {
 		rng := rand.New(rand.NewSource(seed + int64(g)))
 		all.Go(func() {
-			for range hammering {
+			for range operations {
 				err := h.one(ctx, rng)
 				known := err == nil
 				for _, may := range mayHappen {
