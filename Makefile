@@ -50,7 +50,16 @@ serve: ## the broker as an HTTP server on a loopback port, with a live page and 
 
 .PHONY: test
 test: ## every test of the root module and of the nested modules
-	CGO_ENABLED=0 $(GO) test -timeout 20m ./...
+	@# Those of the nested modules wait for servers, disks and clocks most of the time, so they run beside the root's.
+	@nested=$$(mktemp); $(MAKE) --no-print-directory test-nested >"$$nested" 2>&1 & beside=$$!; \
+	trap 'kill $$beside 2>/dev/null || true; rm -f "$$nested"' EXIT; \
+	failed=0; \
+	CGO_ENABLED=0 $(GO) test -timeout 20m ./... || failed=1; \
+	wait $$beside || failed=1; \
+	cat "$$nested"; exit $$failed
+
+.PHONY: test-nested
+test-nested:
 	@for module in $(MODULES); do \
 		echo "== $$module"; \
 		( cd "$$module" && CGO_ENABLED=0 $(GO) vet ./... && CGO_ENABLED=0 $(GO) test -timeout 20m ./... ); \
