@@ -2,6 +2,8 @@ package actors_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,4 +76,31 @@ func TestPendingOfAPrefixCountsNothingWithoutASubject(t *testing.T) {
 	_, err = s.StoreMsg(ctx, "other", nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, uint64(5), pending(15, "kv.>"))
+}
+
+// TestLoadLastMsgOfEverySubject: with so many subjects, some cannot be told apart by what the index looks at first.
+func TestLoadLastMsgOfEverySubject(t *testing.T) {
+	const each, many = 500, 40
+	ctx := t.Context()
+	s, err := actors.Open(ctx, quiet, actors.Config{Dir: "data", Name: "ORDERS", FS: blocktest.NewMemFS(), Sync: actors.SyncNever})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(ctx)) })
+	name := func(i int) string { return fmt.Sprintf("kv.%05d", i*7919%(each*many)) }
+	for from := 0; from < each*many; from += each {
+		batch := make([]actors.BatchMessage, each)
+		for i := range batch {
+			batch[i].Subject = name(from + i)
+		}
+		_, err := s.StoreBatch(ctx, batch)
+		require.NoError(t, err)
+	}
+	var into actors.MessageBuffer
+	for i := range each * many {
+		if err := s.LoadLastMsgInto(ctx, &into, actors.Literal(name(i))); err != nil || into.Sequence != uint64(i)+1 || into.Subject != name(i) {
+			t.Fatalf("of %q: %d of %q, %v", name(i), into.Sequence, into.Subject, err)
+		}
+		if err := s.LoadLastMsgInto(ctx, &into, actors.Literal(name(i)+"x")); !errors.Is(err, actors.ErrNotFound) {
+			t.Fatalf("of no subject: %d of %q, %v", into.Sequence, into.Subject, err)
+		}
+	}
 }

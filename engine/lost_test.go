@@ -72,7 +72,7 @@ func TestLossIsCountedOnce(t *testing.T) {
 	if _, ok := s.pub.Lost(9); ok {
 		t.Fatal("9 is not lost")
 	}
-	if info, _ := s.pub.Subjects().Get([]byte("b")); info.Count != 16 {
+	if info, _ := s.pub.Subjects().Get("b"); info.Count != 16 {
 		t.Fatalf("subject %+v", info)
 	}
 }

@@ -105,14 +105,14 @@ func TestRecountIsToldOf(t *testing.T) {
 	if state := s.pub.State(); state.Recounting != 1 || state.Messages != 32 || state.Subjects != 2 {
 		t.Fatalf("%+v", state)
 	}
-	if info, _ := s.pub.Subjects().Get([]byte("b")); info.Count != 17 {
+	if info, _ := s.pub.Subjects().Get("b"); info.Count != 17 {
 		t.Fatalf("%+v", info)
 	}
 	s.settle()
 	if state := s.pub.State(); state.Recounting != 0 || state.Messages != 32 || state.Bytes != 32*131 || state.LostBytes != 3*131 {
 		t.Fatalf("%+v", state)
 	}
-	if info, _ := s.pub.Subjects().Get([]byte("b")); info.Count != 15 || info.FirstExact || info.LastExact {
+	if info, _ := s.pub.Subjects().Get("b"); info.Count != 15 || info.FirstExact || info.LastExact {
 		t.Fatalf("%+v", info)
 	}
 }
@@ -191,7 +191,7 @@ func TestLimitOfSubjectWhileCountingAnew(t *testing.T) {
 			if n := s.pub.Counts(); n.Recounting != 0 || n.RemovedPer != evicted {
 				t.Fatalf("%+v", n)
 			}
-			if info, _ := s.pub.Subjects().Get([]byte("b")); info.Count != uint64(test.most) {
+			if info, _ := s.pub.Subjects().Get("b"); info.Count != uint64(test.most) {
 				t.Fatalf("%+v", info)
 			}
 			if err := s.e.CheckInvariants(); err != nil {

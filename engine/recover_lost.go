@@ -51,7 +51,7 @@ func (r *Recovery) Room(id uint32) (low, high uint64) {
 
 // SubjectCount returns how many messages of a subject the blocks that were added have.
 func (r *Recovery) SubjectCount(subject string) uint64 {
-	info, _ := r.e.subjects.Tree().Get([]byte(subject))
+	info, _ := r.e.subjects.Tree().Get(subject)
 	return info.Count
 }
 

@@ -1,6 +1,10 @@
 package subjects
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-d8b58eba/millrace/internal/seedhash"
+)
 
 // header returns the tree itself, for the owner to change: a copy, if it is frozen.
 func (x *Index) header() *Tree {
@@ -51,7 +55,7 @@ func (x *Index) enter(id uint32) {
 	for {
 		position, _ := l.search(name, 0)
 		if l.fits(name) {
-			l.insert(position, name, entry{tag: id})
+			l.insert(position, name, hintOf(seedhash.Sum(x.seed, name)), entry{tag: id})
 			break
 		}
 		l = x.split(l, position, name)

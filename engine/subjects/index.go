@@ -26,7 +26,7 @@ type Index struct {
 // subjects that make it slow.
 func New(seed uint64) *Index {
 	x := &Index{seed: seed, mask: ^uint32(0), epoch: 1}
-	x.tree = &Tree{epoch: x.epoch}
+	x.tree = &Tree{epoch: x.epoch, seed: seed}
 	x.reset()
 	return x
 }

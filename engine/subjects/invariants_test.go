@@ -3,6 +3,8 @@ package subjects
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/seed-d8b58eba/millrace/internal/seedhash"
 )
 
 // check looks at everything that must hold between two operations, and returns what
@@ -101,6 +103,9 @@ func (c *checker) leaf(l *leaf, parent uint32, low, high []byte) error {
 			return fmt.Errorf("%q is out of order", name)
 		}
 		c.lastName = name
+		if got, want := l.hints.at(slot), hintOf(seedhash.Sum(c.x.seed, name)); got != want {
+			return fmt.Errorf("%q: hint %d instead of %d", name, got, want)
+		}
 		if n := tokens(name); n < l.minTokens || n > l.maxTokens || n != l.tokensOf(slot) {
 			return fmt.Errorf("%q: %d tokens", name, n)
 		}

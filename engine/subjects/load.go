@@ -49,6 +49,7 @@ type loader struct {
 	x        *Index
 	hashes   []uint32 // by id
 	names    [loadLeaf][]byte
+	hints    [loadLeaf]hint
 	entries  [loadLeaf]entry
 	used     int
 	bytes    int    // of the names
@@ -82,8 +83,9 @@ func (l *loader) take(name []byte, info *Info) bool {
 	t.setCount(e, info.Count)
 	t.live++
 	t.messages += info.Count
-	l.hashes = append(l.hashes, seedhash.Sum(l.x.seed, name)&l.x.mask)
-	l.names[l.used] = name
+	hash := seedhash.Sum(l.x.seed, name)
+	l.hashes = append(l.hashes, hash&l.x.mask)
+	l.names[l.used], l.hints[l.used] = name, hintOf(hash)
 	l.used++
 	l.bytes += len(name)
 	return true
@@ -107,6 +109,7 @@ func (l *loader) finishLeaf() {
 		rest := name[prefix:]
 		f.places[i] = place{uint16(len(f.names) - prefix), uint16(len(rest))}
 		f.order[i] = uint8(i)
+		f.hints.set(uint8(i), l.hints[i])
 		f.names = append(f.names, rest...)
 		f.sum += countOf(&l.entries[i], l.x.tree.over)
 		tokens := lead + tokens(rest)

@@ -31,7 +31,7 @@ func TestReadersAndOwner(t *testing.T) {
 				})
 				h.tree.Total(&some)
 				h.tree.Pending(&some, 100)
-				h.tree.Get([]byte("kv.1.5"))
+				h.tree.Get("kv.1.5")
 				if n != h.live || sum != h.messages {
 					err = fmt.Errorf("walked %d subjects with %d messages, want %d with %d", n, sum, h.live, h.messages)
 				}

@@ -121,8 +121,7 @@ func (s *scan) stopped() bool {
 }
 
 func (s *scan) literal(text string, v visitor) bool {
-	s.name = append(s.name[:0], text...)
-	l, slot, ok := s.t.find(s.name)
+	l, slot, ok := s.t.find(text)
 	if !ok {
 		return true
 	}

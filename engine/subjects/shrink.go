@@ -69,6 +69,7 @@ func (x *Index) merge(a, b *leaf, prefix int) {
 	for i, p := range tail.places[:tail.len()] {
 		a.places[n+i] = place{p.at + uint16(at), p.size}
 		a.order[n+i] = uint8(n + i)
+		a.hints.set(uint8(n+i), tail.hints.at(uint8(i)))
 	}
 	a.recount(x.tree.over)
 	x.locate(a, n)

@@ -1,11 +1,17 @@
 package subjects
 
-import "maps"
+import (
+	"maps"
+	"unsafe"
+
+	"github.com/seed-d8b58eba/millrace/internal/seedhash"
+)
 
 // Tree is all subjects at one instant. Its methods may be called from any goroutine
 // once the tree is frozen: they write nothing.
 type Tree struct {
 	epoch    uint64
+	seed     uint64 // of the hashes that the leaves have hints of
 	root     *node
 	live     int
 	messages uint64
@@ -62,7 +68,7 @@ func (t *Tree) setCount(e *entry, count uint64) {
 func (t *Tree) info(e *entry) Info { return e.info(countOf(e, t.over)) }
 
 // Get returns what is known of a subject.
-func (t *Tree) Get(subject []byte) (Info, bool) {
+func (t *Tree) Get(subject string) (Info, bool) {
 	l, slot, ok := t.find(subject)
 	if !ok {
 		return Info{}, false
@@ -83,17 +89,20 @@ func (t *Tree) leafFor(name []byte) *leaf {
 }
 
 // find returns where a subject with live messages is.
-func (t *Tree) find(subject []byte) (l *leaf, slot uint8, ok bool) {
-	if l = t.leafFor(subject); l == nil {
+func (t *Tree) find(subject string) (l *leaf, slot uint8, ok bool) {
+	if l = t.leafFor(bytesOf(subject)); l == nil {
 		return nil, 0, false
 	}
-	position, ok := l.search(subject, 0)
-	if !ok {
+	if slot, ok = l.slotOf(subject, hintOf(t.hash(subject))); !ok {
 		return nil, 0, false
 	}
-	slot = l.order[position]
 	return l, slot, l.entries[slot].count > 0
 }
+
+func (t *Tree) hash(subject string) uint32 { return seedhash.Sum(t.seed, subject) }
+
+// bytesOf returns the bytes of a text, which are only to be read.
+func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
 
 // maxDepth is more levels than a tree can get: a new root needs thirty-two times as
 // many splits of nodes as the one before.

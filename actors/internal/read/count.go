@@ -22,7 +22,7 @@ func (l *Lookup) State(from uint64) (state Matches, err error) {
 // firstFrom returns the sequence of the first match at or after one; there is one.
 func (l *Lookup) firstFrom(from uint64) (uint64, error) {
 	if name, ok := l.set.Exact(); ok && l.now.Recounting == 0 {
-		if info, ok := l.now.Subjects.Get([]byte(name)); ok && info.FirstExact && info.First >= from {
+		if info, ok := l.now.Subjects.Get(name); ok && info.FirstExact && info.First >= from {
 			return info.First, nil
 		}
 	}

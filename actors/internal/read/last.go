@@ -11,7 +11,7 @@ import (
 // Newest returns the sequence of the newest message that the set selects, or 0.
 func (l *Lookup) Newest() (uint64, error) {
 	if name, ok := l.set.Exact(); ok && l.now.Recounting == 0 {
-		if info, ok := l.now.Subjects.Get([]byte(name)); !ok {
+		if info, ok := l.now.Subjects.Get(name); !ok {
 			return 0, nil
 		} else if info.LastExact {
 			return info.Last, nil
@@ -24,7 +24,7 @@ func (l *Lookup) Newest() (uint64, error) {
 // Oldest returns the sequence of the oldest message of the one subject that the set names, or 0.
 func (l *Lookup) Oldest() (first uint64, err error) {
 	name, _ := l.set.Exact()
-	info, ok := l.now.Subjects.Get([]byte(name))
+	info, ok := l.now.Subjects.Get(name)
 	if !ok {
 		return 0, nil
 	}

@@ -79,9 +79,16 @@ func (s *Source) LoadNewestOf(ctx context.Context, name string, into *Buffer) (a
 	if ctx.Err() != nil {
 		return true, context.Cause(ctx)
 	}
-	rewinds := s.Published.Rewinds()
-	info, ok := s.Published.Subjects().Get([]byte(name))
+	rewinds, tree := s.Published.Rewinds(), s.Published.Subjects()
+	info, ok := tree.Guess(name)
 	if !ok || !info.LastExact {
+		return false, nil
+	}
+	if err = s.LoadSince(rewinds, info.Last, into); err == nil && string(into.Record.Subject) == name {
+		return true, nil
+	}
+	// It is another subject's, or what is wrong with it is to be told only if it is not.
+	if info, ok = tree.Get(name); !ok || !info.LastExact {
 		return false, nil
 	}
 	err = s.LoadSince(rewinds, info.Last, into)

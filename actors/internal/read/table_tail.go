@@ -43,7 +43,7 @@ type matcher struct {
 func (t *tailTable) matcher(set *subject.Set) matcher {
 	m := matcher{table: t, set: set}
 	if name, ok := set.Exact(); ok && t.names != nil {
-		info, live := t.names.Get([]byte(name))
+		info, live := t.names.Get(name)
 		m.exact = true
 		if m.id = info.ID; !live {
 			m.id = noLiveSubject
