@@ -60,6 +60,7 @@ type fetcher struct {
 	names [subjectsAtOnce]string
 	hash  [subjectsAtOnce]uint32
 	at    [subjectsAtOnce]location
+	fresh [subjectsAtOnce]*leaf // where those that are not there yet will go
 }
 
 // hashed touches where the hash table has a subject.
@@ -76,6 +77,8 @@ func (f *fetcher) found(x *Index) uint64 {
 		f.at[i] = away
 		if id, ok := x.table.guess(h); ok {
 			f.at[i] = *x.ids.at(id)
+		} else if f.names[i] != "" {
+			f.fresh[i] = x.tree.leafFor(bytesOf(f.names[i]))
 		}
 	}
 	return f.sum
@@ -88,6 +91,11 @@ func (f *fetcher) looked(x *Index) (sum uint64) {
 		if w.live() {
 			leaves[i] = x.leaves.at(w.leaf()).to
 			sum += uint64(leaves[i].places[w.slot()].at)
+		} else if l := f.fresh[i]; l != nil {
+			sum += l.sum + uint64(l.hints.low[0]) + uint64(l.hints.high[0]) + uint64(l.order[0])
+			for at := 0; at < leafMax; at += 64 / 4 {
+				sum += uint64(l.places[at].at)
+			}
 		}
 	}
 	for i, w := range f.at[:f.n] {
@@ -96,7 +104,23 @@ func (f *fetcher) looked(x *Index) (sum uint64) {
 			if rest := l.rest(w.slot()); len(rest) > 0 {
 				sum += uint64(rest[0])
 			}
+		} else if l := f.fresh[i]; l != nil {
+			sum += l.searched()
 		}
+	}
+	return sum
+}
+
+// mostSearched is how much of the names of a leaf is fetched, in bytes: all of them, where they are of usual length.
+const mostSearched = 1024
+
+// searched touches what a leaf has for the search of a new subject's place, and for its entry.
+func (l *leaf) searched() (sum uint64) {
+	for at := 0; at < min(len(l.names), mostSearched); at += 64 {
+		sum += uint64(l.names[at])
+	}
+	if n := l.len(); n > 0 {
+		sum += uint64(l.entries[n-1].count)
 	}
 	return sum
 }

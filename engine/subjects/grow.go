@@ -67,6 +67,9 @@ func (x *Index) enter(id uint32) {
 // leafFor returns the leaf that a name belongs to, for the owner to change.
 func (x *Index) leafFor(name []byte) *leaf {
 	if l := x.tree.leafFor(name); l != nil {
+		if l.epoch == x.epoch {
+			return l
+		}
 		return x.writableLeaf(l.number)
 	}
 	root := x.writableNode(x.tree.root.number)

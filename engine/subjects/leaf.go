@@ -129,9 +129,16 @@ func (l *leaf) insert(position int, name []byte, h hint, e entry) {
 	prefix := common(name, l.lead())
 	rest := name[prefix:]
 	at := len(l.names) - prefix
-	if prefix < int(l.prefix) || len(l.names)+len(rest) > cap(l.names) || at+len(rest) > leafBytes {
+	switch {
+	case prefix < int(l.prefix) || at+len(rest) > leafBytes:
 		l.repack(prefix, len(rest))
 		at = len(l.names) - prefix
+	case len(l.names)+len(rest) <= cap(l.names):
+	case l.unused > 0:
+		l.repack(prefix, len(rest))
+		at = len(l.names) - prefix
+	default:
+		l.names = append(namesFor(len(l.names)+len(rest)), l.names...)
 	}
 	l.names = append(l.names, rest...)
 	l.grow()
@@ -163,13 +170,15 @@ func (l *leaf) resize(room int) {
 	l.entries = entries
 }
 
+// namesFor returns memory for so many bytes of names and some more.
+func namesFor(total int) []byte { return append([]byte(nil), make([]byte, total+total/16)...)[:0] }
+
 // repack writes the names anew behind a prefix of another length, without unused and
 // with room for so many bytes more. The prefix must be common to all names.
 func (l *leaf) repack(prefix, room int) {
 	old := *l
 	total := prefix + l.width(prefix) + room
-	l.names = append([]byte(nil), make([]byte, total+total/16)...)[:0]
-	l.names = append(l.names, old.lead()[:min(prefix, len(old.lead()))]...)
+	l.names = append(namesFor(total), old.lead()[:min(prefix, len(old.lead()))]...)
 	cut := prefix - len(l.names) // of each rest, becomes part of the prefix
 	if cut > 0 {
 		l.names = append(l.names, old.rest(0)[:cut]...)

@@ -73,6 +73,8 @@ func (mc *machine) stage(t *rapid.T) {
 func (mc *machine) stageMany(t *rapid.T) {
 	known := sortedNames(mc.m)
 	mc.x.Fetch(len(known), func(i int) string { return known[i] }) // changes nothing
+	mc.x.Fetch(len(known), func(i int) string { return known[i] + "." + known[i] })
+	mc.x.Fetch(2, func(i int) string { return [...]string{"", "0"}[i] })
 	ids := []uint32{NoID}
 	for id := range uint32(40) {
 		ids = append(ids, id) // in use or not
