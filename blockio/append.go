@@ -20,13 +20,17 @@ const (
 	zeroAfter = 8
 
 	// zeroGroup is the largest append, in bytes, that zeros are written ahead
-	// of: the last chunk has room for 32 such. A chunk of 1 MiB costs some
-	// milliseconds, an append in it saves about a tenth of one.
+	// of.
 	zeroGroup = 32 << 10
 
-	// The chunks of zeros, in bytes, double from the first to the last.
+	// The chunks of zeros, in bytes: the first one, and the later ones, which are longer where
+	// that is too little for so many appends as the last.
+	//
+	// The append that writes a chunk waits for it. An append of 17 KB takes 0.11 ms over zeros and 0.18 ms without. With
+	// a chunk of 200 KB it takes 0.43 ms, with one of 1 MiB 1.6 ms, and the mean of all appends is the same.
 	firstZeros = 64 << 10
-	lastZeros  = 1 << 20
+	laterZeros = 128 << 10
+	zeroRoom   = 12
 )
 
 // zeros is what is written ahead. It is never written to.
@@ -47,9 +51,9 @@ var gatherPool = sync.Pool{New: func() any {
 // before, writes nothing but its bytes. For small groups that is about twice as
 // fast.
 type zeroAhead struct {
-	appends int   // synced appends so far
-	chunk   int64 // the last chunk written
-	noRoom  bool  // there was no room for zeros: the block gets no more of them
+	appends int  // synced appends so far
+	begun   bool // a chunk was written
+	noRoom  bool // there was no room for zeros: the block gets no more of them
 }
 
 // extent returns up to where zeros are to be written with the append of size
@@ -59,15 +63,18 @@ func (z *zeroAhead) extent(size, end, have, blockSize int64) int64 {
 	if end <= have || z.appends <= zeroAfter || z.noRoom {
 		return 0
 	}
-	chunk := min(max(2*z.chunk, firstZeros, 4*size), lastZeros)
 	if size > zeroGroup {
 		return 0
+	}
+	chunk := max(laterZeros, zeroRoom*size)
+	if !z.begun {
+		chunk = max(firstZeros, zeroRoom*size)
 	}
 	limit := min(end+chunk, blockSize)
 	if limit <= end {
 		return 0
 	}
-	z.chunk = chunk
+	z.begun = true
 	return limit
 }
 

@@ -19,7 +19,7 @@ func TestDocsSayWhatTheCodeDoes(t *testing.T) {
 		fmt.Sprintf("without the mark: at most %d", MaxFrameBytes),
 		fmt.Sprintf("a number above %d,", MaxBlockID),
 		fmt.Sprintf("At most %d bytes of each cut, the %d newest", SetAsideLimit, SetAsideFiles),
-		fmt.Sprintf("%d KiB at a time at first and up to %d MiB", firstZeros>>10, lastZeros>>20),
+		fmt.Sprintf("%d KiB at first, then %d KiB at a time or as much as %d such appends take", firstZeros>>10, laterZeros>>10, zeroRoom),
 		fmt.Sprintf("The first %d synced appends to a block, and any above %d KiB, write none", zeroAfter, zeroGroup>>10),
 		fmt.Sprintf("%d lowercase hexadecimal digits, no newline", metaSumBytes),
 		fmt.Sprintf("| %d | | subject |", headSize),
