@@ -252,18 +252,23 @@ func (r *Recovery) tellLost(rec *engine.Recovery, lost engine.LostRange) {
 	}
 }
 
-// recall notes again what was told to be lost before, as far as the head of the stream has not passed it:
-// what is left of its block is there, or nothing was between it and what is.
+// recall notes again what was told to be lost before, as far as the head of the stream has not passed it: what is left of its
+// block is there, or nothing was between it and what is. What a block had that is gone stands as long as the block behind it
+// does, as it does while the stream is open.
 func (r *Recovery) recall(rec *engine.Recovery, list []blockio.BlockInfo) {
 	floor, last := rec.First(), rec.Last()
+	first := uint32(0) // block: what is told of it stands
+	if len(list) > 0 {
+		first = list[0].ID
+	}
 	told := r.evidence.told
 	from := len(told)
 	for ; from > 0; from-- {
 		lost := told[from-1]
-		if len(list) > 0 && lost.Block < list[0].ID && lost.Last+1 < floor {
+		if lost.Block+1 < first && lost.Last+1 < floor {
 			break // nor does anything before it stand
 		}
-		floor = min(floor, lost.First)
+		floor, first = min(floor, lost.First), min(first, lost.Block)
 	}
 	for _, lost := range told[from:] {
 		if r.ServerWasHere { // it may have taken the end of the stream away
