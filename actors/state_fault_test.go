@@ -164,3 +164,44 @@ func flipBit(t *testing.T, path string, at int) {
 	data[at] ^= 16
 	require.NoError(t, os.WriteFile(path, data, 0o600))
 }
+
+// TestWhatALimitRemovedStaysAwayFromACopy: of what MaxMsgsPer has removed there is no trace but in index.db. A copy of the
+// stream whose files have other times, and of which somebody else has raised that limit, does not have it again.
+func TestWhatALimitRemovedStaysAwayFromACopy(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: -1, MaxMsgsPer: 1}
+	s := open(t, config)
+	for i := range 30 {
+		mustStore(t, s, fmt.Sprint("a.", i%7), strings.Repeat("x", 500))
+	}
+	before, live := stateOf(t, s), liveOf(t, s)
+	require.Len(t, live, 7)
+	require.NoError(t, s.Stop(t.Context()))
+
+	dir := filepath.Join(config.Dir, "ORDERS")
+	blocks, err := filepath.Glob(filepath.Join(dir, "msgs", "*.blk"))
+	require.NoError(t, err)
+	for _, path := range blocks {
+		then := time.Unix(1_600_000_000, 0)
+		require.NoError(t, os.Chtimes(path, then, then))
+	}
+	meta, err := blockio.ReadMeta(blockio.OS, dir, "ORDERS")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), meta.MaxMsgsPerSubject)
+	meta.MaxMsgsPerSubject = 5
+	require.NoError(t, blockio.WriteMeta(blockio.OS, dir, "ORDERS", meta))
+
+	config.MaxMsgsPer = 0
+	for range 2 {
+		s = open(t, config)
+		require.Equal(t, live, liveOf(t, s))
+		require.Equal(t, before, stateOf(t, s))
+		require.NoError(t, s.Stop(t.Context()))
+		removeIndexOf(t, dir)
+	}
+}
+
+// removeIndexOf removes index.db, so that the blocks have to say all.
+func removeIndexOf(t *testing.T, dir string) {
+	t.Helper()
+	require.NoError(t, os.Remove(filepath.Join(dir, "msgs", blockio.StateFile)))
+}

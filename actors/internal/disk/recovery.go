@@ -122,6 +122,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		}
 		rec = r.begin(config) // it may have taken some of it
 		r.noteGone(rec, s, list)
+		r.readOwnIndex()
 	}
 	r.evidence.own = nil
 	if r.After != nil {

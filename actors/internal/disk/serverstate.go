@@ -29,6 +29,7 @@ type serverState struct {
 	lastThere bool
 	current   bool // nothing but removals is behind the last record that index knows of
 	believed  bool // current, and all blocks are there
+	own       bool // it is one of ours
 }
 
 // readState reads what was written of the stream, by us or a nats-server.
@@ -73,7 +74,7 @@ func (r *Recovery) weighServerState(list []blockio.BlockInfo) {
 	s.believed = s.current && !slices.ContainsFunc(s.index.Blocks, func(b streamstate.Block) bool {
 		return b.Messages() > 0 && !hasBlock(list, b.ID)
 	})
-	if r.Described = s.believed; !s.believed {
+	if r.Described = s.believed && !s.own; !s.believed && !s.own {
 		r.Log.Info("what nats-server has written of the stream is not of its blocks as they are; they are read without it")
 	}
 }
@@ -151,6 +152,10 @@ func isRemoval(rec *blockio.Record, last uint64) bool {
 func (r *Recovery) judgeServerState(rec *engine.Recovery, list []blockio.BlockInfo) {
 	s := &r.evidence.server
 	if !s.current {
+		return
+	}
+	if s.own {
+		r.keepOwn(rec)
 		return
 	}
 	r.tellServerLost(rec, list)
