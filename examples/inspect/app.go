@@ -145,6 +145,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// atLeastOne wants arguments of one kind.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, arguments []string) error {
+		if len(arguments) == 0 {
+			return fmt.Errorf("%w: %s takes %s, one or several; see inspect %[2]s --help", errUsage, c.Name(), name)
+		}
+		return nil
+	}
+}
+
 // key returns the function for the key of encrypted streams, nil without a key file.
 func (a *app) key(keyFile string) (actors.KeyFunc, error) {
 	if keyFile == "" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,13 +29,17 @@ type listed struct {
 
 func (a *app) lsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "ls ROOT",
-		Short: "list the streams below a directory",
-		Args:  exactly("ROOT"),
+		Use:   "ls ROOT...",
+		Short: "list the streams below directories",
+		Args:  atLeastOne("ROOT"),
 		RunE: func(c *cobra.Command, arguments []string) error {
-			dirs, err := streamsBelow(c.Context(), arguments[0])
-			if err != nil {
-				return err
+			var dirs []string
+			for _, root := range arguments {
+				below, err := streamsBelow(c.Context(), root)
+				if err != nil {
+					return err
+				}
+				dirs = append(dirs, below...)
 			}
 			var rows [][]string
 			var failed error
@@ -66,7 +71,7 @@ func (a *app) lsCommand() *cobra.Command {
 				return failed
 			}
 			if len(dirs) == 0 {
-				return errors.Join(a.printf("no stream is below %s\n", shown(arguments[0])), failed)
+				return errors.Join(a.printf("no stream is below %s\n", shown(strings.Join(arguments, ", "))), failed)
 			}
 			return errors.Join(a.columns([]string{"messages", "bytes", "first", "last", "subjects", "on disk", "stream"}, rows), failed)
 		},

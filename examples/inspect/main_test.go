@@ -154,6 +154,7 @@ func TestLs(t *testing.T) {
 	require.EqualValues(t, 5, list[0].Subjects)
 	require.Positive(t, list[0].Disk)
 	require.Contains(t, done(t, "ls", root), filepath.Join("deep", "er", "OTHER"))
+	require.Equal(t, append(list, list...), lines[listed](t, done(t, "ls", "--json", root, root)), "several roots, as of a pattern of the shell")
 	require.NoError(t, os.Rename(dir, filepath.Join(root, "RENAMED")))
 	out, _, code := inspect(t, "ls", root)
 	require.Equal(t, exitDamaged, code)
