@@ -3,6 +3,8 @@
 package blockio
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -32,4 +34,29 @@ func TestPipesAreRefused(t *testing.T) {
 	defer source.Close()
 	_, err = source.Lease(BlockRef{ID: 1}, LeaseOptions{})
 	require.ErrorIs(t, err, ErrNotRegular)
+}
+
+// TestALinkIsListedAsTheFileThatItLeadsTo, as opening it does, so that both say the same of a block that somebody has moved
+// elsewhere. What leads to no file is listed as it is.
+func TestALinkIsListedAsTheFileThatItLeadsTo(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	there := filepath.Join(elsewhere, "there")
+	require.NoError(t, os.WriteFile(there, make([]byte, 12345), 0o600))
+	for name, target := range map[string]string{"1.blk": there, "2.blk": filepath.Join(elsewhere, "nothing"), "3.blk": elsewhere} {
+		require.NoError(t, os.Symlink(target, filepath.Join(dir, name)))
+	}
+	entries, err := OS.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 3)
+	file, err := OS.OpenFile(filepath.Join(dir, "1.blk"), ModeRead)
+	require.NoError(t, err)
+	stat, err := file.Stat()
+	require.NoError(t, errors.Join(err, file.Close()))
+	require.Equal(t, FileStat{Size: 12345, ModTime: entries[0].ModTime}, stat)
+	require.EqualValues(t, 12345, entries[0].Size)
+	for _, e := range entries {
+		require.False(t, e.IsDir, "nobody goes into %s to remove what is there", e.Name)
+		require.NoError(t, OS.Remove(filepath.Join(dir, e.Name)))
+	}
+	require.FileExists(t, there)
 }

@@ -34,6 +34,9 @@ func (osFS) OpenFile(name string, mode OpenMode) (File, error) {
 	}
 	// Opening a pipe would else wait for somebody at its other end.
 	file, err := os.OpenFile(name, flags|openNonblock, filePerm)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, brokenLink(name, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +48,16 @@ func (osFS) OpenFile(name string, mode OpenMode) (File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return f, nil
+}
+
+// brokenLink returns an error that is ErrNotRegular, and says where it leads, if there is a symbolic link that leads to no file:
+// the name is there. Else it returns err.
+func brokenLink(name string, err error) error {
+	target, none := os.Readlink(name)
+	if none != nil {
+		return err
+	}
+	return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w, but a link to %s, which is not there", ErrNotRegular, target)}
 }
 
 // checkRegular returns ErrNotRegular, with the path, for anything but a file.
@@ -120,7 +133,7 @@ func (osFS) ReadDir(name string) ([]Entry, error) {
 	for _, item := range list {
 		entry := Entry{Name: item.Name(), IsDir: item.IsDir()}
 		if !entry.IsDir {
-			info, err := item.Info()
+			info, err := fileInfo(name, item)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // removed since it was listed
 			}
@@ -132,6 +145,17 @@ func (osFS) ReadDir(name string) ([]Entry, error) {
 		entries = append(entries, entry)
 	}
 	return entries, nil
+}
+
+// fileInfo returns what is known of a file in a directory. A symbolic link to a file is what it leads to, as it is for whoever opens
+// it. One that leads nowhere, or to a directory, is listed as itself: it is there, and what is removed of it is the link.
+func fileInfo(dir string, item os.DirEntry) (os.FileInfo, error) {
+	if item.Type()&fs.ModeSymlink != 0 {
+		if info, err := os.Stat(filepath.Join(dir, item.Name())); err == nil && info.Mode().IsRegular() {
+			return info, nil
+		}
+	}
+	return item.Info()
 }
 
 func (osFS) SyncDir(name string) error { return syncDir(name) }
