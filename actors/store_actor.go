@@ -78,6 +78,7 @@ type storeActor struct {
 	crashes    crashes
 	readies    []*readyOp // who wait for the store to be usable again
 	truncation truncation
+	remains    remains
 	stops      []*op // the stops that were asked for; all are answered at the end
 	stopping   bool  // a stop was asked for
 	closed     bool  // the engine has completed the stop

@@ -99,6 +99,7 @@ func (a *storeActor) onStopped(ctx actor.Context) {
 	a.aside <- struct{}{} // and nothing will be put aside any more
 	if !a.config.ReadOnly {
 		a.writeRest()
+		a.sweepAtStop()
 		a.stateAtStop()
 		a.proveEnd()
 	}

@@ -165,6 +165,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	a.ticked = false
 	a.goOnUpdating(ctx)
 	a.keepState(ctx)
+	a.sweepIfDue(ctx)
 	ready := a.engine.Ready()
 	a.deliver(ready.Replies)
 	if a.config.ReadOnly {
@@ -214,6 +215,9 @@ func (a *storeActor) arm(ctx actor.Context) {
 	at, ok := a.engine.NextTick()
 	if wake := a.state.stateWake(); wake > 0 && a.engine.Failed() == nil && !a.stopping && (!ok || wake < at) {
 		at, ok = wake, true
+	}
+	if due := a.remains.due; due > 0 && (!ok || due < at) {
+		at, ok = due, true
 	}
 	if !ok || a.timerAt != 0 && a.timerAt <= at {
 		return

@@ -51,25 +51,6 @@ type truncated struct {
 	intended *disk.IntendedTruncation
 }
 
-// sweepWork removes what a truncation has left of the files that went. It is the indexer's, as it takes long where they are
-// many. What it cannot remove goes with the next opening.
-type sweepWork struct {
-	files *disk.Files
-	left  *disk.IntendedTruncation
-}
-
-// swept completes it: nobody waits for that.
-type swept struct{}
-
-func (w *sweepWork) run() any {
-	if err := w.files.Blocks.Sweep(&w.left.Truncation); err != nil {
-		w.files.Log.Warn("cannot remove what was cut off; it goes when the stream is opened again", "error", err)
-	}
-	return swept{}
-}
-
-func (w *sweepWork) failed(error) any { return swept{} }
-
 func (m *truncationWork) failed(err error) any {
 	return &truncated{recovered: recovered{files: m.recovery.Files, highest: m.recovery.Highest, err: err}, begun: true}
 }
@@ -137,7 +118,7 @@ func (a *storeActor) onTruncated(ctx actor.Context, m *truncated) {
 	old := a.engine
 	a.source.EndCut()
 	a.engine, a.files, a.failure.highest = m.engine, m.files, m.highest
-	a.assign(ctx, &a.indexer, &task{job: &sweepWork{a.files, m.intended}})
+	a.sweepLater(m.intended)
 	old.HandOver(a.engine)
 	a.state = stateLoop{group: math.MaxUint64, soon: true, rest: a.state.rest}
 	a.tellTakers()

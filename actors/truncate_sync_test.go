@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -105,4 +107,34 @@ func logText(t *testing.T, s *actors.Store) string {
 		fmt.Fprintf(&all, "%d %s %s, ", m.Sequence, m.Subject, strings.TrimSpace(string(m.Payload)))
 	}
 	return fmt.Sprintf("%slast %d", all.String(), stateOf(t, s).LastSequence)
+}
+
+// TestWhatWasCutOffIsRemoved from the disk a while after the reply, and not before.
+func TestWhatWasCutOffIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := blocktest.NewMemFS()
+		s := open(t, actors.Config{Dir: "streams", Name: "ORDERS", FS: files, BlockSize: 4 << 10})
+		for i := range 18 {
+			mustStore(t, s, "foo", fmt.Sprintf("%900d", i))
+		}
+		left := func() (names []string) {
+			entries, err := files.ReadDir("streams/ORDERS/msgs")
+			require.NoError(t, err)
+			for _, e := range entries {
+				if strings.HasSuffix(e.Name, ".tmp") {
+					names = append(names, e.Name)
+				}
+			}
+			return names
+		}
+		for _, above := range []uint64{14, 3} {
+			_, err := s.Truncate(t.Context(), above)
+			require.NoError(t, err)
+		}
+		require.Contains(t, left(), "2.rewrite.tmp")
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		require.Empty(t, left())
+		require.Equal(t, uint64(4), mustStore(t, s, "new", "x").Sequence)
+	})
 }
