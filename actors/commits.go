@@ -9,7 +9,8 @@ import (
 
 // assignCommit hands out a commit, as soon as the turn is over. One that a single operation waits for, while nobody else has
 // anything for the store actor, needs no other goroutine: that of the turn goes on as the block-writer, and then with the turn
-// that takes the completion. A lone caller's store so takes two hand-overs between goroutines, and not four. The store actor
+// that takes the completion. A lone caller's store so takes two hand-overs between goroutines, and not four; and none where the turn
+// is on the goroutine of that caller, see post. The store actor
 // is idle meanwhile, and not busy with the disk: who posts a message finds it as he would while the block-writer works.
 //
 // With many callers the goroutine of the turn has their next operations to take in. At SyncNever nobody waits for a commit.

@@ -57,6 +57,9 @@ type op struct {
 // HoldsCredit implements mailbox.Credited.
 func (*op) HoldsCredit() {}
 
+// Answered implements mailbox.Visitor.
+func (o *op) Answered() bool { return o.state.Load() == opDone }
+
 // opPool holds operations to be used again. Each store has one: with one for all,
 // channels made in a test's synctest bubble would come out in another.
 type opPool struct{ pool sync.Pool }

@@ -129,7 +129,7 @@ func (s *Store) carryOut(ctx context.Context, o *op) (engine.Reply, error) {
 		o.recycle()
 		return engine.Reply{}, err
 	}
-	if !s.mailbox.Post(o) {
+	if !s.post(ctx, o) {
 		s.credits.Release(o.bytes)
 		o.recycle()
 		return engine.Reply{}, ErrStopped

@@ -47,6 +47,7 @@ type stream struct {
 	source    *read.Source
 	mailbox   *mailbox.Mailbox
 	credits   *mailbox.Credits
+	lone      loneCaller
 	reads     *mailbox.Credits // of reads for actors
 	ops       opPool
 	meters    meters

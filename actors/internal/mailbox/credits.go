@@ -53,6 +53,9 @@ func (c *Credits) InFlight() (ops, bytes int64) {
 	return used >> opsShift, used & (1<<opsShift - 1)
 }
 
+// Sole reports whether one operation holds credit, and nobody waits for credit.
+func (c *Credits) Sole() bool { return c.used.Load()>>opsShift == 1 && c.waiting.Load() == 0 }
+
 // Force takes credit for one operation of no bytes that must go even when there is no room.
 func (c *Credits) Force() { c.used.Add(1 << opsShift) }
 

@@ -54,6 +54,7 @@ type Mailbox struct {
 	gathering, idling patience
 	came              int // messages that were taken out of the lanes since it was set to 0
 	aside             Aside
+	visitor           Visitor // on whose goroutine the rounds are run, or nil
 }
 
 // Options are what a Mailbox is made with.
@@ -159,6 +160,15 @@ func (m *Mailbox) PostUserMessage(message any) {
 func (m *Mailbox) Post(message Credited) bool { return m.post(message, false) }
 
 func (m *Mailbox) post(message any, bounded bool) bool {
+	if !m.put(message, bounded) {
+		return false
+	}
+	m.schedule()
+	return true
+}
+
+// put puts a message into the data lane.
+func (m *Mailbox) put(message any, bounded bool) bool {
 	m.mu.Lock()
 	if m.closed || bounded && len(m.data) >= m.options.MaxData {
 		m.mu.Unlock()
@@ -167,7 +177,6 @@ func (m *Mailbox) post(message any, bounded bool) bool {
 	m.data = append(m.data, message)
 	m.mu.Unlock()
 	m.depth.Add(1)
-	m.schedule()
 	return true
 }
 
@@ -235,7 +244,7 @@ func (m *Mailbox) rounds() {
 	yielded := false // since the last round
 	for {
 		if !m.pass(&current) {
-			if yielded || m.suspended.Load() || !m.idling.yield() {
+			if yielded || m.suspended.Load() || m.visitor != nil || !m.idling.yield() {
 				return
 			}
 			yielded = true
@@ -244,7 +253,7 @@ func (m *Mailbox) rounds() {
 		if m.suspended.Load() {
 			continue
 		}
-		if !m.options.Share && m.gathering.yield() {
+		if !m.options.Share && m.visitor == nil && m.gathering.yield() {
 			m.came = 0
 			m.pass(&current)
 			m.gathering.brought(m.came)
@@ -254,7 +263,7 @@ func (m *Mailbox) rounds() {
 		}
 		current = turnEnd
 		m.invoker.InvokeUserMessage(turnEnd)
-		if m.aside != nil {
+		if m.aside != nil || m.answered() {
 			return
 		}
 		yielded = false

@@ -1,0 +1,64 @@
+package mailbox
+
+// Visitor is a message that holds credit, and whose sender waits for the answer.
+type Visitor interface {
+	Credited
+	// Answered reports whether the answer is there.
+	Answered() bool
+}
+
+// Visit is Post for a sender that waits. When the mailbox is idle, the sender's goroutine runs the rounds until the
+// message is answered or nothing is left to do, so that a lone sender needs no other goroutine: none is woken to handle
+// the message, and the sender is not woken for the answer. What is left when the message is answered gets a goroutine of its
+// own.
+//
+// A patient sender's goroutine also does the work that the actor puts aside before the answer. For another one, which may leave
+// before that is over, the work gets a goroutine of its own.
+func (m *Mailbox) Visit(message Visitor, patient bool) bool {
+	if !m.put(message, false) {
+		return false
+	}
+	if !m.running.Load() && m.running.CompareAndSwap(false, true) {
+		m.visit(message, patient)
+	}
+	return true
+}
+
+// visit is run on the goroutine of a visitor.
+func (m *Mailbox) visit(v Visitor, patient bool) {
+	for {
+		m.visitor = v
+		m.rounds()
+		m.visitor = nil
+		aside := m.aside
+		m.aside = nil
+		if aside != nil && (!patient || v.Answered()) {
+			go m.leave(aside)
+			aside = nil
+		}
+		if m.takenAt < len(m.taken) {
+			m.leaveAll(aside)
+			return
+		}
+		m.running.Store(false)
+		// As in run.
+		if m.pending() && m.running.CompareAndSwap(false, true) {
+			m.leaveAll(aside)
+			return
+		}
+		if aside == nil || !m.finish(aside) {
+			return
+		}
+	}
+}
+
+// leaveAll leaves the rounds, and what was put aside, to other goroutines.
+func (m *Mailbox) leaveAll(aside Aside) {
+	if aside != nil {
+		go m.leave(aside)
+	}
+	m.dispatcher.Schedule(m.runs)
+}
+
+// answered reports whether the rounds are those of a visitor who has what it came for.
+func (m *Mailbox) answered() bool { return m.visitor != nil && m.visitor.Answered() }
