@@ -109,8 +109,15 @@ func spare(scratch []byte) []byte {
 	return scratch[:0]
 }
 
-// claim reports whether the op is to be carried out.
-func (o *op) claim() bool { return o.state.CompareAndSwap(opQueued, opClaimed) }
+// claim reports whether the op is to be carried out. Nobody walks away from one of a pipeline, which stays opQueued.
+func (o *op) claim() bool { return o.pipeline != nil || o.state.CompareAndSwap(opQueued, opClaimed) }
+
+// staged tells the caller that the engine has a copy of its bytes: from here on the caller may walk away again.
+func (o *op) staged() {
+	if o.pipeline == nil {
+		o.state.CompareAndSwap(opClaimed, opStaged)
+	}
+}
 
 // complete hands the reply to a caller on its channel. It reports false when the
 // caller is gone.

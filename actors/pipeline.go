@@ -110,7 +110,6 @@ func (p *Pipeline) submit(subject string, header Header, payload []byte, bytes i
 	}
 	o.index, o.bytes = index, bytes
 	p.store.stamp(o)
-	o.state.Store(opQueued)
 	if !p.store.mailbox.Post(o) {
 		o.disown()
 		return 0, false, ErrStopped
@@ -150,12 +149,22 @@ func (o *op) disown() {
 
 // completed takes the outcome of the oldest message on its way.
 func (p *Pipeline) completed(o *op, r engine.Reply) {
+	p.outcome(o, r)
+	p.complete(1)
+}
+
+// outcome is completed without its end, which complete is for one message or for several.
+func (p *Pipeline) outcome(o *op, r engine.Reply) {
 	p.store.countRefusal(context.Background(), r.Err)
 	o.disown()
 	if p.done != nil {
 		p.tell(PipelineResult{Index: o.index, Ack: ackOf(r), Err: r.Err})
 	}
-	if p.completes.Add(1) >= p.target.Load() {
+}
+
+// complete gives back the places of the oldest messages, and wakes who waits for that.
+func (p *Pipeline) complete(messages uint64) {
+	if p.completes.Add(messages) >= p.target.Load() {
 		p.signalMu.Lock()
 		p.target.Store(noTarget)
 		close(p.signal)

@@ -69,6 +69,7 @@ type storeActor struct {
 	stepping *op            // the operation of it, while the engine steps
 	replies  []engine.Reply // that are being delivered
 	told     int            // how many of them were
+	piped    pipedReplies   // of those
 
 	updates []*op         // of the configuration, that wait
 	update  *configUpdate // that is being carried out, or nil

@@ -32,13 +32,18 @@ func (a *storeActor) tellAll(replies []engine.Reply) {
 			if tag == a.stepping {
 				a.stepping, a.inHand = nil, nil
 			}
-			a.tell(tag, replies[i])
+			if tag.pipeline != nil {
+				a.piped.tell(tag, &replies[i])
+			} else {
+				a.tell(tag, replies[i])
+			}
 		case *configUpdate:
 			a.onLimitsSet(tag, replies[i].Err)
 		case *int:
 			a.closed, a.whole = true, replies[i].Err == nil
 		}
 	}
+	a.piped.flush()
 	a.replies = nil
 	clear(replies) // the engine keeps the list, and with it the last operation of an idle stream
 }

@@ -95,8 +95,7 @@ func (a *storeActor) step(o *op) {
 	a.state.soon = a.state.soon || removesMany(o.command)
 	a.engine.Step(o, o.command)
 	a.stepping = nil
-	// From here on the caller may walk away, since the engine has a copy of its bytes.
-	o.state.CompareAndSwap(opClaimed, opStaged)
+	o.staged()
 }
 
 // onCommitDone takes the completion of a commit.

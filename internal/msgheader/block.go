@@ -51,6 +51,9 @@ func cutLine(data []byte) (line, rest []byte) {
 // Scheduling reports whether a block makes its message a schedule, or says that a schedule has produced it. It does
 // not allocate.
 func Scheduling(block []byte) bool {
+	if len(block) == 0 { // as of most messages, each of which is asked about
+		return false
+	}
 	for l := walk(block); l.next(); {
 		if name := string(l.name); name == Schedule || name == Scheduler {
 			return true

@@ -104,8 +104,9 @@ const (
 	smallestShare = 32
 	// shareOf is the part of what has arrived that a sharing round takes, as a divisor.
 	shareOf = 8
-	// maxSpare bounds the capacity, in messages, of an emptied slice that is kept for its lane.
-	maxSpare = 4096
+	// maxSpare bounds the capacity, in messages, of an emptied slice that is kept for its lane. It is what append makes of
+	// a slice that gets 4,096 messages, and somewhat more: one that is dropped grows anew for each round.
+	maxSpare = 4096 + 1024
 )
 
 // New returns a mailbox.
