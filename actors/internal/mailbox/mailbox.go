@@ -208,6 +208,7 @@ func (m *Mailbox) schedule() {
 // run runs rounds until the lanes are empty, and what the actor has put aside. Only the goroutine that set running
 // runs it.
 func (m *Mailbox) run() {
+	growStack(0)
 	for {
 		m.rounds()
 		aside := m.aside
