@@ -102,6 +102,7 @@ func (r *Recovery) Settle() {
 	for _, l := range r.e.lost {
 		told[l.Block] += l.Bytes
 	}
+	others := r.besides(found)
 	for i, f := range found {
 		if r.removedBefore(&f) {
 			continue
@@ -144,7 +145,10 @@ func (r *Recovery) Settle() {
 			}
 		}
 		first, last := r.edges(f)
-		if f.last == 0 && (f.nothing || f.head || f.end) {
+		if f.showsNone() {
+			if begin+others[i] <= end {
+				end -= others[i]
+			}
 			unnamed(begin, end)
 		}
 		if f.head && first > 0 {
@@ -164,6 +168,26 @@ func (r *Recovery) Settle() {
 			r.loose[f.block] = bytes
 		}
 	}
+}
+
+// showsNone reports whether no message or skip of the block is there, and it may have had more than its damage names.
+func (f *foundLost) showsNone() bool {
+	return f.last == 0 && (f.nothing || f.head || f.end)
+}
+
+// besides returns for each damaged block how many of those behind it have nothing either, not even a name, and the same room.
+// Each is told of with one that is missing there, so that the next recovery knows the damage in each of them for old.
+func (r *Recovery) besides(found []foundLost) []uint64 {
+	others := make([]uint64, len(found))
+	low, high := uint64(0), uint64(0)
+	for i := len(found) - 1; i >= 0; i-- {
+		from, to := r.Room(found[i].block)
+		if i < len(found)-1 && from == low && to == high && found[i+1].showsNone() && len(found[i+1].sequences) == 0 {
+			others[i] = others[i+1] + 1
+		}
+		low, high = from, to
+	}
+	return others
 }
 
 // behind returns the sequence before the first that the damage in later blocks names, 0 when it names none.

@@ -130,6 +130,18 @@ func TestWhatWasFoundIsFoundAgain(t *testing.T) {
 	before = settled(nil, block(1, message(5)), beside, damaged(3, true), block(4, message(12)))
 	require.Equal(t, []engine.LostRange{{SequenceRange: engine.SequenceRange{First: 9, Last: 11}, Block: 3, Bytes: 1024}}, before)
 	require.Equal(t, before, settled(before, block(1, message(5)), damaged(3, true), block(4, message(12))), "block 2 has gone")
+	// Nobody knows which of the blocks had which of them; each is told of, with its bytes.
+	row := []*engine.Scan{damaged(3, true), damaged(4, true), damaged(5, true)}
+	shared := settled(nil, append([]*engine.Scan{block(1, message(5)), beside}, append(row, block(6, message(15)))...)...)
+	require.Equal(t, []engine.LostRange{
+		{SequenceRange: engine.SequenceRange{First: 9, Last: 12}, Block: 3, Bytes: 1024},
+		{SequenceRange: engine.SequenceRange{First: 13, Last: 13}, Block: 4, Bytes: 1024},
+		{SequenceRange: engine.SequenceRange{First: 14, Last: 14}, Block: 5, Bytes: 1024},
+	}, shared)
+	require.Equal(t, shared, settled(shared, append([]*engine.Scan{block(1, message(5))}, append(row, block(6, message(15)))...)...))
+	few := settled(nil, append([]*engine.Scan{block(1, message(5))}, append(row, block(6, message(8)))...)...)
+	require.Len(t, few, 1)
+	require.Equal(t, engine.SequenceRange{First: 6, Last: 7}, few[0].SequenceRange, "there are fewer than blocks")
 	more := settled(before, block(1, message(5)), func() *engine.Scan {
 		s := engine.NewScan(3)
 		s.Around(false, true)
