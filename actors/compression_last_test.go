@@ -35,7 +35,9 @@ func TestAStreamWhoseLastBlockIsCompressed(t *testing.T) {
 			if !indexes {
 				dropIndexFiles(t, config)
 			}
-			require.NoError(t, os.Remove(filepath.Join(config.Dir, config.Name, "msgs", blockio.EndProofFile)))
+			for _, name := range []string{blockio.EndProofFile, blockio.StateFile} { // as in a copy of an open stream
+				require.NoError(t, os.Remove(filepath.Join(config.Dir, config.Name, "msgs", name)))
+			}
 
 			s = open(t, config)
 			state := stateOf(t, s)
