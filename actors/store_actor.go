@@ -50,6 +50,7 @@ type storeActor struct {
 	writer, flusher, indexer lane
 	compactors               []*lane // as many as were needed at a time
 	aside                    asideGate
+	early                    earlyCommit
 	gathered                 uint32 // operations that were stepped since the last commit was handed out
 	ticked                   bool   // in this turn
 	inTurn                   bool   // Receive has not returned

@@ -29,6 +29,7 @@ const fetchAtOnce = 128
 // onBatch hands the data messages of a round to the engine.
 func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	a.tick()
+	a.early.begin()
 	fetched := len(b.Messages)
 	if a.engine.WantsFetch(fetched, commandOf(b.Messages[b.Next])) { // those before, of a batch that goes on, are not ours any more
 		fetched = 0
@@ -41,6 +42,10 @@ func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 		a.inHand = b.Messages[b.Next]
 		b.Next++
 		a.handle(ctx, a.inHand)
+		if a.early.due(a, b) {
+			a.inHand = nil
+			a.commitEarly(ctx)
+		}
 	}
 	a.inHand = nil
 }
@@ -92,6 +97,7 @@ func (a *storeActor) step(o *op) {
 	}
 	a.stepping = o
 	a.gathered++
+	a.early.bytes += o.bytes
 	a.state.soon = a.state.soon || removesMany(o.command)
 	a.engine.Step(o, o.command)
 	a.stepping = nil
@@ -104,6 +110,7 @@ func (a *storeActor) onCommitDone(m *commitDone) {
 		return
 	}
 	a.meters.commit(m.took, m.syncs)
+	a.early.took = m.took
 	a.tick()
 	failed := a.engine.Failed() != nil
 	a.engine.Done(m.done)
@@ -176,9 +183,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 		a.meters.groups.observe(sizes, uint64(c.Records), 1)
 		a.assignCommit(ctx, c)
 	}
-	for _, w := range ready.Maintenance {
-		a.maintain(ctx, w)
-	}
+	a.maintainAll(ctx, ready.Maintenance)
 	a.notice()
 	a.maybeRecover(ctx)
 	if a.closed || a.stopping && a.engine.Failed() != nil {
@@ -186,6 +191,12 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 		return
 	}
 	a.arm(ctx)
+}
+
+func (a *storeActor) maintainAll(ctx actor.Context, work []engine.Work) {
+	for _, w := range work {
+		a.maintain(ctx, w)
+	}
 }
 
 // maintain hands out maintenance work: to the flusher, or to the indexer what takes long.
