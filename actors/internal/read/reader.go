@@ -23,6 +23,7 @@ type blockReader struct {
 	sum    blockindex.Summary
 	file   *blockindex.File // where the index is; nil when it was made of the block
 	heap   int64            // bytes of the index on the heap
+	mapped *blockio.Mapping // the records that the index knows, of a block that still takes some; or nil
 
 	damage   atomic.Pointer[[]stretch] // see stretches
 	unread   bool                      // the index was made around sectors that cannot be read
@@ -35,11 +36,14 @@ var crcTable = crc32.MakeTable(crc32.Castagnoli)
 func (r *blockReader) Heap() int64 { return r.heap }
 
 // Close implements blockio.Description.
-func (r *blockReader) Close() error {
-	if r.file == nil {
-		return nil
+func (r *blockReader) Close() (err error) {
+	if r.mapped != nil {
+		err = r.mapped.Close()
 	}
-	return r.file.Close()
+	if r.file != nil {
+		err = errors.Join(err, r.file.Close())
+	}
+	return err
 }
 
 // acquire leases a block, with an index that knows of sequences as high as one. The caller releases
@@ -105,6 +109,9 @@ func (s *Source) describe(block *blockio.Block) (blockio.Description, error) {
 		}
 	}
 	r.sum = r.index.Summary()
+	if !r.unread {
+		r.mapped, _ = r.block.MapRecords(r.sum.End)
+	}
 	return r, nil
 }
 
@@ -208,7 +215,7 @@ func (r *blockReader) record(i int, buffer *[]byte, fromFile bool) (data []byte,
 		return nil, 0, err
 	}
 	if !fromFile {
-		data, err = r.block.At(entry.Offset, entry.Size, buffer)
+		data, err = r.at(entry.Offset, entry.Size, buffer)
 	}
 	if fromFile || blockio.IsReadFailure(err) {
 		data, err = r.around(entry.Offset, entry.Size, buffer)
@@ -231,6 +238,16 @@ func (r *blockReader) record(i int, buffer *[]byte, fromFile bool) (data []byte,
 		return nil, entry.Offset, fmt.Errorf("%w: record differs from its block index", ErrCorrupt)
 	}
 	return nil, entry.Offset, fmt.Errorf("%w: record at %d: %v", blockindex.ErrStale, entry.Offset, state)
+}
+
+// at returns bytes of the block's records: in memory that the file is mapped to, or read into the buffer.
+func (r *blockReader) at(offset int64, size int, buffer *[]byte) ([]byte, error) {
+	if r.mapped != nil {
+		if data := r.mapped.Bytes(); offset >= 0 && size >= 0 && offset <= int64(len(data)-size) {
+			return data[offset:][:size:size], nil
+		}
+	}
+	return r.block.At(offset, size, buffer)
 }
 
 // discard gives up the reader of a block whose index has turned out to be wrong: the next one is made
