@@ -8,7 +8,7 @@ type groups struct {
 	spare    *group // the memory of one that is done, or nil
 }
 
-func newGroups() groups { return groups{current: &group{}, spare: &group{}} }
+func newGroups() groups { return groups{current: &group{}} }
 
 // depart puts the current group in flight, which nothing must be, and starts the
 // next one. The two differ in parity, by which the subject index tells what they
