@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/minio/highwayhash"
 )
@@ -17,10 +18,12 @@ const scratchSize = 256
 // public (it is the name of the stream and the number of the block): it finds
 // damage, and records that were moved between blocks; it keeps nobody out.
 //
-// A RecordCodec is immutable after NewRecordCodec and safe for concurrent use.
+// A RecordCodec is safe for concurrent use.
 type RecordCodec struct {
-	key  [sha256.Size]byte
-	seed highwayhash.Digest64 // keyed and empty; copied for each use
+	key [sha256.Size]byte
+	// seed is keyed and empty, and copied for each use. It is made for the first large record: it takes twenty times the
+	// room of the key, and a process may have thousands of streams that are small, or idle.
+	seed atomic.Pointer[highwayhash.Digest64]
 }
 
 // NewRecordCodec returns the codec of a block of a stream.
@@ -29,11 +32,20 @@ func NewRecordCodec(stream string, block uint32) *RecordCodec {
 }
 
 func newKey(name string) *RecordCodec {
-	c := &RecordCodec{key: sha256.Sum256([]byte(name))}
-	if d, err := highwayhash.NewDigest64(c.key[:]); err == nil { // a 32 byte key cannot fail
-		c.seed = *d
+	return &RecordCodec{key: sha256.Sum256([]byte(name))}
+}
+
+// digest returns a keyed and empty digest.
+func (c *RecordCodec) digest() highwayhash.Digest64 {
+	seed := c.seed.Load()
+	if seed == nil {
+		var err error
+		if seed, err = highwayhash.NewDigest64(c.key[:]); err != nil {
+			panic(err) // a 32 byte key cannot fail
+		}
+		c.seed.Store(seed)
 	}
-	return c
+	return *seed
 }
 
 // nameSum is the checksum of whole files (meta.sum), keyed by a name.
@@ -57,7 +69,7 @@ func (c *RecordCodec) sum(record []byte, subjectLength int, header bool) uint64 
 		}
 		return highwayhash.Sum64(scratch[:n], c.key[:])
 	}
-	digest := c.seed
+	digest := c.digest()
 	_, _ = digest.Write(record[4:20]) // a digest's Write cannot fail
 	if header {
 		_, _ = digest.Write(record[headSize : headSize+subjectLength])

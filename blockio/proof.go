@@ -29,7 +29,7 @@ func newProver(w *walker, from int, header bool) prover {
 	if header {
 		p.skip = p.hashed + int(binary.LittleEndian.Uint16(w.data[from+20:]))
 	}
-	p.digest = w.key.seed
+	p.digest = w.key.digest()
 	_, _ = p.digest.Write(w.data[from+4 : from+20]) // a digest's Write cannot fail
 	return p
 }
