@@ -17,6 +17,7 @@ import (
 func (a *storeActor) assignCommit(ctx actor.Context, c *engine.Commit) {
 	w := &commitWork{files: a.files, commit: c, owner: a}
 	w.task.job = w
+	a.spawnChild(ctx, &a.writer) // which guards a commit that is put aside, too
 	lone := a.gathered <= 1
 	a.gathered = 0
 	if lone && a.engine.Level() != engine.SyncNever && len(a.writer.out) == 0 && a.mailbox.PutAside(w) {

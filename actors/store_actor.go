@@ -177,7 +177,6 @@ func (a *storeActor) receive(ctx actor.Context) {
 
 func (a *storeActor) onStarted(ctx actor.Context) {
 	a.writer.name, a.flusher.name, a.indexer.name = "block-writer", "flusher", "indexer"
-	a.spawnChild(ctx, &a.writer)
 	if a.config.ReadOnly {
 		return
 	}
