@@ -114,6 +114,9 @@ func (s *BlockSource) Retired() uint64 { return s.retired.Load() }
 
 // retiredOf is Retired for one block.
 func (s *BlockSource) retiredOf(id uint32) uint64 {
+	if s.retired.Load() == 0 {
+		return 0 // as nearly always, and a map that is asked takes memory
+	}
 	if count, ok := s.overwritten.Load(id); ok {
 		return count.(*atomic.Uint64).Load()
 	}
