@@ -37,8 +37,8 @@ func (w location) liveAt(leaf uint32, slot uint8) location {
 func (w location) stagedAt(i, list int) location { return w&marks | away | location(i<<1|list) }
 
 // pageBits is the logarithm of a page's length. Pages are so small that a stream of few
-// subjects wastes little memory.
-const pageBits = 5
+// subjects wastes little memory: there may be thousands of such streams.
+const pageBits = 3
 
 // pages is an array that grows without being moved.
 type pages[T any] struct {
