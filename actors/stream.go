@@ -51,20 +51,19 @@ type stream struct {
 	reads     *mailbox.Credits // of reads for actors
 	ops       opPool
 	meters    meters
-	// lossReports is how many reports of lost messages are on their way to the store actor.
-	lossReports atomic.Int64
-
 	// gone is closed when the store takes no more operations, and nothing of it runs any more.
-	gone      chan struct{}
-	final     error                 // what every Stop returns; set before gone is closed
-	stopped   atomic.Bool           // a stop was asked for, or the actor is being stopped
-	sampling  atomic.Bool           // see stamp
-	failing   atomic.Bool           // writes are refused until the store has recovered
-	cause     atomic.Pointer[error] // what they are refused with then, nil while they are not
-	deletion  deletion
-	consumers consumers
-	gaveUp    atomic.Bool // and it does not recover by itself any more, after too many crashes
-	patience  patience    // how its files wait for descriptors
+	gone     chan struct{}
+	final    error       // what every Stop returns; set before gone is closed
+	stopped  atomic.Bool // a stop was asked for, or the actor is being stopped
+	sampling atomic.Bool // see stamp
+	failing  atomic.Bool // writes are refused until the store has recovered
+	// lossReports is how many reports of lost messages are on their way to the store actor.
+	lossReports atomic.Int32
+	cause       atomic.Pointer[error] // what they are refused with then, nil while they are not
+	deletion    deletion
+	consumers   consumers
+	gaveUp      atomic.Bool // and it does not recover by itself any more, after too many crashes
+	patience    patience    // how its files wait for descriptors
 }
 
 // reject answers a data message that the mailbox does not take.
