@@ -65,8 +65,8 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 		meta.FirstSeq = c.FirstSequence
 	}
 	c.FirstSequence = meta.FirstSeq
-	s.showMeta(meta.StreamMeta)
 	s.warnUnserved(meta.StreamMeta)
+	s.showMeta(meta.StreamMeta)
 	if c.BlockSize == 0 {
 		c.BlockSize = blockSizeFor(s.limits.MaxBytes, meta.Retention, s.cipher() != CipherNone)
 	}

@@ -140,4 +140,7 @@ func parseGiven(c *Config) (*blockio.StreamMeta, error) {
 }
 
 // showMeta has StreamConfig return a meta, which does not change any more.
-func (s *stream) showMeta(meta *blockio.StreamMeta) { s.shownMeta.Store(meta) }
+func (s *stream) showMeta(meta *blockio.StreamMeta) {
+	meta.Rest()
+	s.shownMeta.Store(meta)
+}

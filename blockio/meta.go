@@ -51,7 +51,8 @@ type StreamMeta struct {
 	AllowAtomicPublish bool
 	AllowMsgSchedules  bool
 
-	fields []metaField // the file as it was read, in order
+	text   []byte      // the file as it was read, nil if there is none
+	fields []metaField // its members in order, nil after Rest
 }
 
 // NewStreamMeta returns the meta of a new stream without limits, stored in files,

@@ -137,6 +137,14 @@ func TestFinishMetaWritesNothingButAMissingSum(t *testing.T) {
 
 // TestMetaKeepsWhatItDoesNotKnow changes one field of a file full of others.
 func TestMetaKeepsWhatItDoesNotKnow(t *testing.T) {
+	for name, between := range map[string]func(*blockio.StreamMeta){
+		"at once": func(*blockio.StreamMeta) {}, "after a rest": (*blockio.StreamMeta).Rest,
+	} {
+		t.Run(name, func(t *testing.T) { keepsWhatItDoesNotKnow(t, between) })
+	}
+}
+
+func keepsWhatItDoesNotKnow(t *testing.T, between func(*blockio.StreamMeta)) {
 	const before = ` {"future" : {"b":1.0, "a":[ 2 ]}, "NAME":"X","\u006dax_msgs":  7 ,"z":1e400,"max_age":100000000000,"metadata":{"k":"<v>"},"subjects":["a"]}` + "\n"
 	m := metaStore(t, before, "")
 	require.NoError(t, blockio.ReplaceFile(m, "/s/meta.sum", []byte(blockio.MetaSum("X", []byte(before)))))
@@ -144,6 +152,10 @@ func TestMetaKeepsWhatItDoesNotKnow(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(7), meta.MaxMsgs)
 	require.Equal(t, 100*time.Second, meta.DuplicateWindow, "no longer than the age limit")
+	between(meta)
+	metadata, ok := meta.Member("metadata")
+	require.True(t, ok)
+	require.JSONEq(t, `{"k":"<v>"}`, string(metadata))
 	meta.MaxMsgs = 8
 	meta.FirstSeq = 5 // goes behind all that nats-server writes before it
 	require.NoError(t, blockio.WriteMeta(m, "/s", "X", meta))

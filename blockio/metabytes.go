@@ -1,6 +1,7 @@
 package blockio
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -24,7 +25,7 @@ func (m *StreamMeta) Bytes() ([]byte, error) {
 
 // ParseMeta reads the bytes of a meta.inf. The error wraps ErrCorrupt.
 func ParseMeta(data []byte) (*StreamMeta, error) {
-	m, err := parseMeta(data)
+	m, err := parseMeta(bytes.Clone(data)) // of which the meta is made
 	if err != nil {
 		return nil, fmt.Errorf("%w: no stream meta: %w", ErrCorrupt, err)
 	}

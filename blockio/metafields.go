@@ -88,7 +88,7 @@ func parseMeta(data []byte) (*StreamMeta, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &StreamMeta{fields: fields}
+	m := &StreamMeta{fields: fields, text: data}
 	for _, field := range fields {
 		i := slotOf(field.name)
 		if i < 0 || metaSlots[i].at == nil {
@@ -199,7 +199,7 @@ func trimKey(raw []byte) json.RawMessage {
 // that the file does not have is put where nats-server would have it, if it is
 // not the default.
 func (m *StreamMeta) encode() ([]byte, error) {
-	fields := append([]metaField(nil), m.fields...)
+	fields := append([]metaField(nil), m.members()...)
 	defaults := &StreamMeta{Name: m.Name, MaxAge: m.MaxAge}
 	defaults.fillDefaults() // of which one depends on the age
 	defaults.MaxAge = 0
