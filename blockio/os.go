@@ -75,12 +75,12 @@ func (osFS) Rename(oldName, newName string) error { return os.Rename(oldName, ne
 
 // MkdirAll goes from the top down, so that what a crash leaves is a prefix of
 // the path.
-func (o osFS) MkdirAll(name string) error {
+func (osFS) MkdirAll(name string) error {
 	name, err := filepath.Abs(name)
 	if err != nil {
 		return err
 	}
-	return mkdirAll(name, o.SyncDir)
+	return mkdirAll(name, folderSyncs.sync)
 }
 
 // mkdirAll is MkdirAll for an absolute path, with the function that syncs a directory.
