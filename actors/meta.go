@@ -138,7 +138,7 @@ func (s *stream) saveMeta(meta storedMeta, changed bool) error {
 		if err := blockio.SetAsideMeta(c.FS, s.dir); err != nil {
 			s.log.Warn("cannot set aside what is left of the meta files", "error", err)
 		}
-	case !meta.isNew:
+	case !meta.isNew && !meta.Finished():
 		renewed, err := blockio.FinishMeta(c.FS, s.dir, c.Name)
 		if err != nil {
 			return err

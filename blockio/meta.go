@@ -51,8 +51,9 @@ type StreamMeta struct {
 	AllowAtomicPublish bool
 	AllowMsgSchedules  bool
 
-	text   []byte      // the file as it was read, nil if there is none
-	fields []metaField // its members in order, nil after Rest
+	text     []byte      // the file as it was read, nil if there is none
+	fields   []metaField // its members in order, nil after Rest
+	finished bool        // see Finished
 }
 
 // NewStreamMeta returns the meta of a new stream without limits, stored in files,

@@ -116,7 +116,8 @@ func TestFinishMetaWritesNothingButAMissingSum(t *testing.T) {
 					require.NoError(t, blockio.ReplaceFile(m, file[0], []byte(file[1])))
 				}
 			}
-			_, before := blockio.ReadMeta(m, "/s", "BASIC")
+			meta, before := blockio.ReadMeta(m, "/s", "BASIC")
+			require.Equal(t, row.name == "whole", meta != nil && meta.Finished())
 			renewed, err = blockio.FinishMeta(m, "/s", "BASIC")
 			require.NoError(t, err)
 			require.Equal(t, row.want == basicSum && row.sum != basicSum && row.next != basicSum && row.sum != oldSum, renewed)

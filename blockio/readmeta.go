@@ -99,6 +99,7 @@ func readMeta(fsys FS, dir, stream string) (*StreamMeta, error) {
 	case err != nil:
 		return nil, metaLost(path, "no stream meta: "+err.Error())
 	}
+	m.finished = files.next == nil && string(files.sum) == MetaSum(stream, files.inf)
 	return m, nil
 }
 
@@ -129,6 +130,10 @@ func missingMeta(fsys FS, dir string) error {
 func metaLost(path, reason string) error {
 	return &CorruptionError{Path: path, Reason: reason, Err: ErrMetaLost}
 }
+
+// Finished reports whether the meta is one that ReadMeta has found with its sum, and with nothing left of a write of it: FinishMeta
+// has nothing to do. It is false of any other meta.
+func (m *StreamMeta) Finished() bool { return m.finished }
 
 // FinishMeta ends a write of the meta files that was cut short between meta.inf and meta.sum: the sum that
 // WriteMeta has left beside meta.sum takes its place. Where meta.sum is missing, empty or zeroed, a meta.inf
