@@ -181,7 +181,7 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 		run.Bytes += uint64(m.size)
 	}
 	tell()
-	r.judgeGone(rec)
+	r.judgeGone(rec, list)
 	r.judgeEnd(rec, list)
 	return keep
 }

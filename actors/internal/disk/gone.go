@@ -25,7 +25,7 @@ func (r *Recovery) noteGone(rec *engine.Recovery, s *streamstate.OwnState, list 
 
 // judgeGone tells what was in the blocks that are gone. Their messages may have been removed since index.db was written: what
 // tombstones and floors name is passed over by the engine, and what limits may have taken from the head of the stream here.
-func (r *Recovery) judgeGone(rec *engine.Recovery) {
+func (r *Recovery) judgeGone(rec *engine.Recovery, list []blockio.BlockInfo) {
 	limits := &r.Config.Limits
 	first := uint64(0)
 	switch {
@@ -42,11 +42,30 @@ func (r *Recovery) judgeGone(rec *engine.Recovery) {
 		bytes := b.Bytes
 		for _, live := range liveOf(b) {
 			if live.First = max(live.First, first); live.First <= live.Last {
-				r.tellLost(rec, engine.LostRange{SequenceRange: live, Block: b.ID, Bytes: bytes})
+				r.tellLost(rec, engine.LostRange{SequenceRange: live, Block: r.before(b.ID, list), Bytes: bytes})
 				bytes = 0
 			}
 		}
 	}
+}
+
+// before returns the number before that of the block which follows one that is gone. It is that of the block itself, unless
+// Millrace has removed the blocks between: then what is told is of the last one of these, so that it stands at the next opening
+// for as long as the block behind it, see recall.
+func (r *Recovery) before(id uint32, list []blockio.BlockInfo) uint32 {
+	next := uint32(0)
+	follows := func(other uint32) {
+		if other > id && (next == 0 || other < next) {
+			next = other
+		}
+	}
+	for _, b := range list {
+		follows(b.ID)
+	}
+	for i := range r.evidence.gone {
+		follows(r.evidence.gone[i].ID)
+	}
+	return max(id, max(next, 1)-1)
 }
 
 // liveOf returns the sequences of the messages that a block had, nil when what was written of it contradicts itself.
