@@ -52,9 +52,11 @@ func (t *Tree) Guess(subject string) (Info, bool) {
 	if l == nil {
 		return Info{}, false
 	}
-	slot := l.hints.next(0, l.len(), hintOf(t.hash(subject)))
-	if slot == l.len() || l.entries[slot].count == 0 {
-		return Info{}, false
+	n, h := l.len(), hintOf(t.hash(subject))
+	for slot := l.hints.next(0, n, h); slot < n; slot = l.hints.next(slot+1, n, h) {
+		if l.entries[slot].count > 0 { // one without messages says nothing of another with its hint
+			return t.info(&l.entries[slot]), true
+		}
 	}
-	return t.info(&l.entries[slot]), true
+	return Info{}, false
 }

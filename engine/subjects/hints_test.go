@@ -83,3 +83,20 @@ func TestTheSearchOfHints(t *testing.T) {
 		require.Equal(t, plain, h.next(from, len(list), want))
 	})
 }
+
+// TestGuessPassesBySubjectsWithoutMessages that have the hint of the one that is asked for.
+func TestGuessPassesBySubjectsWithoutMessages(t *testing.T) {
+	names := alike(7, 2)
+	for _, gone := range []int{0, 1} {
+		x := New(7)
+		for i, name := range names {
+			id := x.Stage(name, 0)
+			x.Stored(id, uint64(i+1), 10)
+		}
+		x.Published(0)
+		x.Removed(x.Stage(names[gone], 1), uint64(gone+1)) // the staged message holds the subject
+		info, ok := x.Tree().Guess(names[1-gone])
+		require.True(t, ok)
+		require.EqualValues(t, 2-gone, info.Last)
+	}
+}
