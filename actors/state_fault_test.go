@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -204,4 +205,41 @@ func TestWhatALimitRemovedStaysAwayFromACopy(t *testing.T) {
 func removeIndexOf(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, os.Remove(filepath.Join(dir, "msgs", blockio.StateFile)))
+}
+
+// TestWhatALimitRemovedStaysAwayBehindALoss: a reader finds messages lost, of a block that nothing else shows to have changed,
+// and there are fewer messages than MaxMsgs then. What it had removed before is in that block, and stays removed.
+func TestWhatALimitRemovedStaysAwayBehindALoss(t *testing.T) {
+	config := actors.Config{Dir: t.TempDir(), Name: "ORDERS", BlockSize: 4096, IndexFrom: 1, MaxMsgs: 16}
+	s := open(t, config)
+	for range 21 {
+		mustStore(t, s, "a", strings.Repeat("x", 300))
+	}
+	require.Equal(t, uint64(6), stateOf(t, s).FirstSequence)
+	require.NoError(t, s.Stop(t.Context()))
+	first := filepath.Join(config.Dir, "ORDERS", "msgs", "1.blk")
+	info, err := os.Stat(first)
+	require.NoError(t, err)
+	data, err := os.ReadFile(first)
+	require.NoError(t, err)
+	clear(data[2381:]) // from within a message that is live to the end
+	require.NoError(t, os.WriteFile(first, data, 0o600))
+	require.NoError(t, os.Chtimes(first, info.ModTime(), info.ModTime()))
+
+	s = open(t, config)
+	for range s.Messages(t.Context()) { // finds it
+	}
+	require.NoError(t, s.Flush(t.Context()))
+	live := liveOf(t, s)
+	require.Less(t, stateOf(t, s).Messages, uint64(15))
+	require.NoError(t, s.Stop(t.Context()))
+	for range 2 {
+		s = open(t, config)
+		require.Equal(t, live, liveOf(t, s))
+		require.NoError(t, s.Stop(t.Context()))
+	}
+	s = open(t, config)
+	mustStore(t, s, "a", "there is room for this one")
+	require.Equal(t, append(slices.Clone(live), 22), liveOf(t, s))
+	require.NoError(t, s.Stop(t.Context()))
 }

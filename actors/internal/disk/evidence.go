@@ -131,6 +131,7 @@ func (r *Recovery) readEndProof() {
 // judge decides what of the evidence speaks of a loss, and tells the engine. It returns the numbers of
 // indexes without a block that are to stay, since they name messages that are lost.
 func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep map[uint32]bool) {
+	r.keepEvicted(rec, list)
 	r.recall(rec, list) // first: nearly all that the damage names is in it, in order
 	rec.Began(r.began(rec, list))
 	rec.Settle()
@@ -184,6 +185,16 @@ func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep m
 	r.judgeGone(rec, list)
 	r.judgeEnd(rec, list)
 	return keep
+}
+
+// keepEvicted has what limits had removed before a clean stop stay removed where messages are lost: with fewer messages
+// the limits would take them back in. It is written down, since the first change removes what shows it.
+func (r *Recovery) keepEvicted(rec *engine.Recovery, list []blockio.BlockInfo) {
+	limits := &r.Config.Limits
+	evicts := limits.MaxMsgs > 0 || limits.MaxBytes > 0 || limits.MaxAge > 0
+	if evicts && r.wasStopped(list) && (len(r.evidence.told) > 0 || len(r.evidence.missing) > 0) {
+		rec.StartedAt(r.evidence.end.First)
+	}
 }
 
 // endsAsProven reports whether the last block is the one in which a clean stop has left the end, and has not
