@@ -111,7 +111,7 @@ func (r *Recovery) Settle() {
 		bytes := f.bytes - min(told[f.block], f.bytes)
 		// When all of its damage was told of, so was what it has cost. What is missing beside it now has gone since:
 		// messages that limits or age have removed, with a block that had nothing else.
-		known := f.bytes > 0 && told[f.block] == f.bytes
+		known := f.bytes > 0 && told[f.block] >= f.bytes
 		low, high := r.Room(f.block)
 		begin, end := low+1, high-1 // of what the block may have had
 		if low == 0 && r.began > 0 {
