@@ -94,3 +94,31 @@ func TestABlockThatIsGoneIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestABlockThatAServerHasRemovedIsNotLost: it has gone on with the stream, removed a block with its last message, and was killed
+// before it had written an index.db of its own, so that ours is still there.
+func TestABlockThatAServerHasRemovedIsNotLost(t *testing.T) {
+	mem := blocktest.NewMemFS()
+	config := actors.Config{FS: mem, Dir: "data", Name: "ORDERS", BlockSize: 4 << 10, IndexFrom: 1 << 30, CompactBelow: -1}
+	s := openToFail(t, config)
+	for range 60 {
+		mustStore(t, s, "a.b", string(make([]byte, 300)))
+	}
+	before := stateOf(t, s)
+	require.NoError(t, s.Stop(context.Background()))
+	blocks := blockio.NewBlocks(mem, filepath.Join("data", "ORDERS"), "ORDERS", blockio.BlocksOptions{})
+	list, err := blocks.List()
+	require.NoError(t, err)
+	require.NoError(t, mem.Remove(filepath.Join("data", "ORDERS", "msgs", "millrace.end")))
+	require.NoError(t, mem.Remove(blocks.Path(list[1].ID)))
+	last := list[len(list)-1]
+	data, err := blockio.ReadFile(mem, blocks.Path(last.ID), 1<<20)
+	require.NoError(t, err)
+	codec := blockio.NewRecordCodec("ORDERS", last.ID)
+	require.NoError(t, blockio.ReplaceFile(mem, blocks.Path(last.ID), codec.AppendMessage(data, before.LastSequence+1, 1e18, "a.b", nil, nil)))
+
+	s = openToFail(t, config)
+	require.Zero(t, stateOf(t, s).LostMessages)
+	require.Equal(t, before.LastSequence+1, stateOf(t, s).LastSequence)
+	require.NoError(t, s.Stop(context.Background()))
+}

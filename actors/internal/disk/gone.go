@@ -9,10 +9,16 @@ import (
 // A block that our own index.db has, and of which there is no file, was removed by somebody else: before Millrace removes a
 // block it removes what describes it, durably, and index.db speaks only of what was durable when it was written, at every
 // level. So what the block held is lost. It is what is left of a block without an index, where nothing else names it.
+//
+// That holds as long as nobody has written since: a nats-server removes blocks, too, and if it was killed our file may still be
+// there. What it stores or removes is a record at the end of the log.
 
 // noteGone keeps what an index.db of ours says of the blocks that are not there. With fewer messages the limits would take
 // back in what they had removed before.
 func (r *Recovery) noteGone(rec *engine.Recovery, s *streamstate.OwnState, list []blockio.BlockInfo) {
+	if !r.endsAsWritten(s, list) {
+		return
+	}
 	for i := range s.Blocks {
 		if b := &s.Blocks[i]; b.Messages > 0 && !hasBlock(list, b.ID) {
 			r.evidence.gone = append(r.evidence.gone, *b)
@@ -21,6 +27,20 @@ func (r *Recovery) noteGone(rec *engine.Recovery, s *streamstate.OwnState, list 
 	if len(r.evidence.gone) > 0 && !r.ServerWasHere {
 		rec.RemoveBelow(s.First)
 	}
+}
+
+// endsAsWritten reports whether nothing was written to the log since an index.db of ours was: it ends where it ended then, or
+// before, where the last block is gone, too.
+func (r *Recovery) endsAsWritten(s *streamstate.OwnState, list []blockio.BlockInfo) bool {
+	if len(s.Blocks) == 0 {
+		return false
+	}
+	was := &s.Blocks[len(s.Blocks)-1]
+	if len(list) == 0 || list[len(list)-1].ID != was.ID {
+		return len(list) == 0 || list[len(list)-1].ID < was.ID
+	}
+	sum, err := r.sumAt(was.ID, was.Size)
+	return err == nil && sum == s.LastSum && list[len(list)-1].Size == was.Size
 }
 
 // judgeGone tells what was in the blocks that are gone. Their messages may have been removed since index.db was written: what
