@@ -65,8 +65,17 @@ func TestBlocksSayWhatTheFilesHold(t *testing.T) {
 	check(s, false)
 	require.NoError(t, s.Stop(t.Context()))
 	config.Compression = actors.On
+	files, release := blocktest.NewFaultFS(blockio.OS), make(chan struct{})
+	files.SetHook(func(op blocktest.Op) (none blocktest.Fault) {
+		if op.Kind == blocktest.OpRename && strings.Contains(op.Name, ".blk") {
+			return blocktest.Fault{Wait: func() { <-release }}
+		}
+		return none
+	})
+	config.FS = files
 	s = open(t, config)
 	require.NotZero(t, s.Stats().Uncompacted, "they wait to be compressed")
+	close(release)
 	eventually(t, func() bool { return s.Stats().Uncompacted == 0 && s.Stats().Unindexed == 0 })
 	check(s, true)
 	ctx, cancel := context.WithCancelCause(t.Context())

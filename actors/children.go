@@ -90,8 +90,6 @@ func (c *childActor) Receive(ctx actor.Context) {
 	case *task:
 		m.carryOut(c.plant)
 		ctx.Send(ctx.Parent(), m)
-	case asideGate:
-		c.aside = m
 	case *actor.Stopping:
 		// A commit that is put aside is the block-writer's all the same: as long as it is under way the child does not
 		// end, and so the store actor, which waits for its children, is there to answer.
@@ -112,10 +110,11 @@ func (a *storeActor) assign(ctx actor.SpawnerContext, l *lane, t *task) {
 
 func (a *storeActor) spawnChild(ctx actor.SpawnerContext, l *lane) {
 	if l.pid == nil {
-		l.pid = ctx.Spawn(a.runtime.child)
-		if l == &a.writer {
-			a.system.Root.Send(l.pid, a.aside)
+		props := a.runtime.child
+		if l == &a.writer { // it has the gate from the start: it may be stopped before it has handled any message
+			props = actor.PropsFromProducer(func() actor.Actor { return &childActor{plant: a.runtime.plant, aside: a.aside} })
 		}
+		l.pid = ctx.Spawn(props)
 	}
 }
 
