@@ -92,7 +92,7 @@ func (e *Engine) writeFloor(first uint64) {
 	b := e.tail
 	b.codec.AppendFloor(b.memory.free(), first)
 	e.appended(e.emptySize)
-	e.floor = floor{first, b.id}
+	e.floor = floor{first, b.id, e.groupNumber()}
 	e.emptied = append(e.emptied, e.tellingOfLost()...)
 }
 

@@ -61,6 +61,8 @@ type block struct {
 	// thinned tells that messages of the block were removed or lost, so that its records are more than
 	// its messages.
 	thinned bool
+	// thinnedIn is the number of the group that did so last, or of one behind it: see groupNumber.
+	thinnedIn uint64
 	// tombstones tells that there may be tombstones in the block that are of use to others.
 	tombstones bool
 	// damaged tells that records of it are known to be lost, or bytes of it to be none.

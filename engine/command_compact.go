@@ -126,7 +126,8 @@ func (e *Engine) dropWhole(b *block, t *Table) int {
 	e.counts[countBytes] -= b.bytes
 	e.counts[countFreedBytes] += b.bytes
 	b.deleted.add(b.firstMsg, b.last)
-	b.msgs, b.bytes, b.thinned = 0, 0, true
+	b.msgs, b.bytes = 0, 0
+	e.noteThinned(b)
 	e.endLives(b, 0, maxSequence)
 	e.emptied = append(e.emptied, b)
 	e.current.deletes(b)
@@ -169,7 +170,8 @@ func (e *Engine) removeFirstOf(b *block, list []match, below uint64) int {
 	e.counts[countMessages] -= n
 	e.counts[countBytes] -= bytes
 	e.counts[countFreedBytes] += bytes
-	b.msgs, b.bytes, b.thinned = b.msgs-n, b.bytes-bytes, true
+	b.msgs, b.bytes = b.msgs-n, b.bytes-bytes
+	e.noteThinned(b)
 	e.endLives(b, 0, below-1)
 	b.deleted.add(b.firstLive, min(below-1, b.last))
 	e.current.deletes(b)

@@ -102,12 +102,7 @@ func (x *compacting) next(e *Engine) {
 		b := x.waiting[0]
 		d := &e.durability
 		if x.ready == nil {
-			x.ready, x.group = e.prepare(b), d.written.group
-			for _, g := range [...]*group{e.inflight, e.current} {
-				if g != nil && g.staged() {
-					x.group++
-				}
-			}
+			x.ready, x.group = e.prepare(b), e.provenIn(b)
 		}
 		// A group that writes nothing is not counted.
 		settled := e.inflight == nil && !e.current.staged() && d.durable.group == d.written.group
@@ -177,6 +172,16 @@ func (e *Engine) mayCompact(b *block) bool {
 		b != e.blocks[len(e.blocks)-1] && b.memory.tail == nil && !b.loading && !b.moving && b.unseen == 0 &&
 		b != e.indexing.out && e.othersProveLast(b) && !d.erasing(b.id) && !e.erasingSoon(b) &&
 		!slices.ContainsFunc(d.unsealed, func(u unsealed) bool { return u.block == b })
+}
+
+// provenIn returns the number of the group with which all is durable that shows what a block is to be rid of: that
+// its messages and its floor are removed, and which sequences were used. What came later may be far from durable, in a
+// stream that is written to faster than the disk syncs, and does not matter.
+func (e *Engine) provenIn(b *block) uint64 {
+	if e.durability.durable.sequence > b.proves {
+		return max(b.thinnedIn, e.floor.group)
+	}
+	return e.groupNumber()
 }
 
 // evicting reports whether there are files of blocks that were taken off the list.

@@ -45,6 +45,16 @@ func (m logPoint) combine(other logPoint) logPoint {
 	return m
 }
 
+// groupNumber returns the logPoint.group that is reached once the group that gathers is written. If it writes nothing,
+// that is the number of a later one, or all that it goes by is durable with the one before.
+func (e *Engine) groupNumber() uint64 {
+	n := e.durability.written.group + 1
+	if e.inflight != nil && len(e.inflight.pieces) > 0 {
+		n++
+	}
+	return n
+}
+
 // limit returns the earlier of each part of two points.
 func (m logPoint) limit(other logPoint) logPoint {
 	m.group, m.sequence = min(m.group, other.group), min(m.sequence, other.sequence)

@@ -9,6 +9,7 @@ package engine
 type floor struct {
 	first uint64
 	block uint32 // that it is in
+	group uint64 // that wrote it, see groupNumber; 0 when an earlier engine did
 }
 
 // protectHead makes durable what limits have removed from the head of the stream, before something else is

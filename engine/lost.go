@@ -268,7 +268,8 @@ func (e *Engine) loseRange(b *block, l *Loss, first, last uint64) uint64 {
 		e.countAnew(b)
 	}
 	e.noteLost(n, bytes, removals)
-	b.thinned, b.damaged = true, true
+	b.damaged = true
+	e.noteThinned(b)
 	b.msgs -= n
 	b.bytes -= bytes
 	e.counts[countMessages] -= n

@@ -68,7 +68,7 @@ func (r *Recovery) Add(s *Scan) {
 	}
 	r.pending = append(r.pending, s.tombstones...)
 	if s.floor > 0 && s.floor >= e.floor.first {
-		e.floor = floor{s.floor, s.id}
+		e.floor = floor{first: s.floor, block: s.id}
 	}
 	r.open = false
 	if s.first == 0 && s.last == 0 && s.floor == 0 && s.lostBytes == 0 && !s.trimmed && !s.held {

@@ -33,7 +33,7 @@ func (r *Recovery) Restore(c *Capture, count int, next func() (name []byte, info
 	for i := range c.Blocks {
 		e.addBlock(r.restored(&c.Blocks[i], c.TTL))
 	}
-	e.floor = floor{c.Floor, c.FloorBlock}
+	e.floor = floor{first: c.Floor, block: c.FloorBlock}
 	e.counts[countMessages], e.counts[countBytes], e.counts[countLast] = c.Messages, c.Bytes, c.LastSequence
 	e.lastTime = c.LastTime
 	if n := len(c.Blocks); n > 0 {

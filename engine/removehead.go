@@ -74,7 +74,7 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 	if b.lives != nil {
 		e.endLife(b, sequence)
 	}
-	b.thinned = true
+	e.noteThinned(b)
 	size = min(size, b.bytes)
 	if b.msgs == 1 {
 		size = b.bytes
@@ -89,6 +89,9 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 		e.counts[countFreedBytes] += size
 	}
 }
+
+// noteThinned notes that messages of a block are removed or lost.
+func (e *Engine) noteThinned(b *block) { b.thinned, b.thinnedIn = true, e.groupNumber() }
 
 // dropMessages removes all live messages of a block. The first is record i of table t.
 func (e *Engine) dropMessages(b *block, t *Table, i int, reason counter) {
@@ -117,6 +120,7 @@ func (e *Engine) loseRest(b *block) {
 	e.counts[countMessages] -= b.msgs
 	e.counts[countBytes] -= b.bytes
 	b.msgs, b.bytes, b.damaged = 0, 0, true
+	e.noteThinned(b)
 	e.endLives(b, 0, maxSequence)
 	e.countAnew(b)
 }

@@ -54,6 +54,7 @@ func (e *Engine) loseUnread(b *block) {
 	e.counts[countMessages] -= messages
 	e.counts[countBytes] -= size
 	b.msgs, b.bytes = b.msgs-messages, b.bytes-size
+	e.noteThinned(b)
 	b.inAppended, b.cursor = true, first
 	b.firstLive, b.firstTime = b.appended.Sequence(first), b.appended.slot(first).time
 	e.endLives(b, 0, b.firstLive-1)
