@@ -118,21 +118,17 @@ func TestReadersBesideAnOwner(t *testing.T) {
 	for range 50 {
 		o.step(random)
 	}
-	done := make(chan struct{})
+	allowed := make(allowance, 300)
 	var owner sync.WaitGroup
 	owner.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				o.step(random)
-			}
+		for range allowed {
+			o.step(random)
 		}
 	})
 	config.ReadOnly = true
 	opened, complete := 0, 0
 	for range 60 {
+		allowed.give(cap(allowed))
 		before := o.now()
 		s, err := actors.Open(t.Context(), quiet, config)
 		after := o.now()
@@ -146,7 +142,7 @@ func TestReadersBesideAnOwner(t *testing.T) {
 		}
 		require.NoError(t, s.Stop(t.Context()))
 	}
-	close(done)
+	close(allowed)
 	owner.Wait()
 	t.Logf("%d opened, %d read to the end; the owner stored %d", opened, complete, o.stored)
 	require.Greater(t, opened, 30)

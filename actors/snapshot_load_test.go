@@ -37,14 +37,24 @@ func (l *aLoad) now() int {
 	return len(l.past) - 1
 }
 
-// run changes the stream until stop is closed.
-func (l *aLoad) run(stop <-chan struct{}) {
-	for {
+// allowance is how often something may be done. What writes without one beside what takes longer the more was written
+// has no end on a loaded machine.
+type allowance chan struct{}
+
+// give allows it some more times, up to the capacity in all.
+func (a allowance) give(times int) {
+	for range times {
 		select {
-		case <-stop:
-			return
+		case a <- struct{}{}:
 		default:
+			return
 		}
+	}
+}
+
+// run changes the stream as often as is allowed, until that is closed.
+func (l *aLoad) run(allowed allowance) {
+	for range allowed {
 		before := l.past[len(l.past)-1]
 		next := moment{maps.Clone(before.live), before.last}
 		l.change(&next)
@@ -123,9 +133,9 @@ func TestSnapshotUnderLoadIsOfOneInstant(t *testing.T) {
 	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
 		s := open(t, actors.Config{BlockSize: 4096, Sync: level, CompactBelow: 60})
 		l := &aLoad{t: t, s: s, rng: rand.New(rand.NewSource(int64(level) + 1)), all: make(map[uint64]string), past: []moment{{live: map[uint64]bool{}}}}
-		stop := make(chan struct{})
+		allowed := make(allowance, 300)
 		var done sync.WaitGroup
-		done.Go(func() { l.run(stop) })
+		done.Go(func() { l.run(allowed) })
 		type taken struct {
 			from, to int
 			info     actors.SnapshotInfo
@@ -133,6 +143,7 @@ func TestSnapshotUnderLoadIsOfOneInstant(t *testing.T) {
 		}
 		var list []taken
 		for len(list) < 12 {
+			allowed.give(cap(allowed))
 			for len(list)*30 > l.now() && !t.Failed() {
 				require.NoError(t, s.Flush(t.Context()))
 			}
@@ -142,7 +153,7 @@ func TestSnapshotUnderLoadIsOfOneInstant(t *testing.T) {
 			require.NoError(t, err)
 			list = append(list, taken{from, l.now() + 1, info, b.Bytes()})
 		}
-		close(stop)
+		close(allowed)
 		done.Wait()
 		for _, x := range list {
 			r := restored(t, x.bytes, actors.Config{})
@@ -174,23 +185,21 @@ func TestSnapshotUnderLoadIsOfOneInstant(t *testing.T) {
 func TestSnapshotsBesideManyWriters(t *testing.T) {
 	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
 		s := open(t, actors.Config{BlockSize: 16 << 10, Sync: level})
-		stop := make(chan struct{})
+		allowed := make(allowance, 2000)
 		var writers, takers sync.WaitGroup
 		for range 4 {
 			writers.Go(func() {
-				for i := 0; ; i++ {
-					select {
-					case <-stop:
-						return
-					default:
-						mustStore(t, s, subjectOf(i), string(payloadOf(i)))
-					}
+				i := 0
+				for range allowed {
+					mustStore(t, s, subjectOf(i), string(payloadOf(i)))
+					i++
 				}
 			})
 		}
 		for range 3 {
 			takers.Go(func() {
 				for range 4 {
+					allowed.give(cap(allowed))
 					before := stateOf(t, s).LastSequence
 					var b bytes.Buffer
 					info, err := s.Snapshot(context.Background(), &b, actors.SnapshotOptions{})
@@ -205,7 +214,7 @@ func TestSnapshotsBesideManyWriters(t *testing.T) {
 			})
 		}
 		takers.Wait()
-		close(stop)
+		close(allowed)
 		writers.Wait()
 		_, err := s.Snapshot(t.Context(), io.Discard, actors.SnapshotOptions{})
 		require.NoError(t, err)
