@@ -44,8 +44,15 @@ func (e *Engine) skipTime() int64 {
 	return e.now
 }
 
+// mostGaps is how many sequences without a message a block may have behind its first one when more are skipped. It is a
+// nats-server's number: a server that reads a block keeps an entry for each of them, but none for those between two blocks.
+const mostGaps = 1 << 16
+
 // skipTo writes the one record that uses up all sequences up to last.
 func (e *Engine) skipTo(last uint64, time int64) {
+	if b := e.tail; b != nil && b.firstMsg > 0 && last-b.firstMsg+1-b.msgs > mostGaps {
+		e.roll()
+	}
 	e.appendSkip(last, time)
 	b := e.tail
 	b.deleted.add(b.last+1, last)

@@ -44,13 +44,43 @@ func TestSkipsOneByOneDoNotGrow(t *testing.T) {
 }
 
 // TestManyShortSkipsAreBounded: what a skip between any two messages takes in memory is that of the messages' own
-// entries, not more for longer skips.
+// entries, not more for longer skips, and for very long ones, which take a block each, that of a block.
 func TestManyShortSkipsAreBounded(t *testing.T) {
-	sizes := make([]float64, 0, 2)
-	for _, n := range []uint64{1, 1 << 40} {
-		s := open(func(*engine.Config) {})
-		s.must(t, store("a", 0))
-		sizes = append(sizes, testing.AllocsPerRun(20, func() { s.must(t, skip(0, n), store("a", 0)) }))
+	for _, lengths := range [][2]uint64{{1, 1 << 10}, {1 << 17, 1 << 40}} {
+		var sizes [2]float64
+		for i, n := range lengths {
+			s := open(func(*engine.Config) {})
+			s.must(t, store("a", 0))
+			sizes[i] = testing.AllocsPerRun(20, func() { s.must(t, skip(0, n), store("a", 0)) })
+		}
+		require.InDelta(t, sizes[0], sizes[1], 3)
 	}
-	require.InDelta(t, sizes[0], sizes[1], 3)
+}
+
+// TestLongSkipsAreBetweenBlocks: a nats-server that reads a block has an entry for each sequence between two messages
+// of it that has none, and of the others none. So no block has more than 65,536 of them for skips.
+func TestLongSkipsAreBetweenBlocks(t *testing.T) {
+	most := uint64(1 << 16)
+	for _, row := range []struct {
+		name   string
+		script []sent
+		blocks int
+	}{
+		{"as many as may be", []sent{store("a", 0), skip(0, most), store("a", 0)}, 1},
+		{"one more", []sent{store("a", 0), skip(0, most+1), store("a", 0)}, 2},
+		{"together one more", []sent{store("a", 0), skip(0, most), store("a", 0), skip(0, 1), store("a", 0)}, 2},
+		{"with one that is removed", []sent{store("a", 0), store("a", 0), {"remove", &engine.Remove{Sequence: 2}}, skip(0, most)}, 2},
+		{"behind one that is removed, whose block goes", []sent{store("a", 0), {"remove", &engine.Remove{Sequence: 1}}, skip(0, most)}, 1},
+		{"before all messages", []sent{skip(0, 1<<40), store("a", 0), skip(0, most), store("a", 0)}, 1},
+		{"after a compaction to far beyond the end", []sent{store("a", 0), {"compact", &engine.Compact{Sequence: 1 << 40}}, skip(0, 1<<40), store("a", 0), skip(0, most)}, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := open(func(*engine.Config) {})
+			s.must(t, row.script...)
+			for range 2 {
+				require.Len(t, s.pub.View().Blocks(), row.blocks)
+				s.reopen()
+			}
+		})
+	}
 }

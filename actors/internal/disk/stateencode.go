@@ -10,7 +10,8 @@ import (
 	"github.com/seed-d8b58eba/millrace/internal/subject"
 )
 
-// mostDeleted bounds the deleted sequences of a stream whose state is written: a set of them has a bit for each.
+// mostDeleted bounds the deleted sequences between the messages of blocks whose state is written: for a nats-server a
+// set of them has a bit for each. Those before the first message of a block, and between two blocks, are in no set.
 const mostDeleted = 1 << 26
 
 // stateEncoder makes an index.db of a capture.
@@ -105,17 +106,13 @@ func (e *stateEncoder) blocks() error {
 				return err
 			}
 		}
-		own := ownBlock(b, file)
-		for _, r := range own.Removed {
-			deleted += r.Last - r.First + 1
-		}
-		if deleted > mostDeleted {
-			return fmt.Errorf("more than %d deleted sequences", mostDeleted)
+		if deleted += betweenMessages(b); deleted > mostDeleted {
+			return fmt.Errorf("more than %d deleted sequences between messages", mostDeleted)
 		}
 		if e.whole = e.whole && (b.Compressed || file.Size == b.Size); i == len(list)-1 && b.Compressed {
 			return fmt.Errorf("the last block, %d, is compressed", b.ID)
 		}
-		e.own.Blocks = append(e.own.Blocks, own)
+		e.own.Blocks = append(e.own.Blocks, ownBlock(b, file))
 		e.index.Blocks = append(e.index.Blocks, e.serverBlock(b, i == len(list)-1))
 		e.starts = append(e.starts, b.First)
 	}
@@ -148,6 +145,14 @@ func ownBlock(b *engine.BlockCapture, file blockio.BlockInfo) streamstate.OwnBlo
 		own.Lives = append(own.Lives, streamstate.OwnLife{Sequence: l.Sequence, Flags: flags, Due: l.Due})
 	}
 	return own
+}
+
+// betweenMessages returns how many sequences the set of a block has for a nats-server.
+func betweenMessages(b *engine.BlockCapture) (n uint64) {
+	if b.Messages > 0 {
+		b.EachDeleted(b.FirstLive, b.LastRecord, func(first, last uint64) { n += last - first + 1 })
+	}
+	return n
 }
 
 // serverBlock describes a block as a nats-server would that has read its records. When it loads the block, it holds

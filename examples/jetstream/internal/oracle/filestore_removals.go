@@ -27,6 +27,9 @@ func fileStoreTruncate(store unsafe.Pointer, sequence uint64) error
 //go:linkname fileStoreUpdateConfig github.com/nats-io/nats-server/v2/server.(*fileStore).UpdateConfig
 func fileStoreUpdateConfig(store unsafe.Pointer, config *server.StreamConfig) error
 
+//go:linkname fileStoreFastState github.com/nats-io/nats-server/v2/server.(*fileStore).FastState
+func fileStoreFastState(store unsafe.Pointer, state *server.StreamState)
+
 //go:linkname fileStoreState github.com/nats-io/nats-server/v2/server.(*fileStore).State
 func fileStoreState(store unsafe.Pointer) server.StreamState
 
@@ -62,6 +65,12 @@ func (s *LoneStore) UpdateConfig(config server.StreamConfig) error {
 
 // State is the state with the list of deleted sequences.
 func (s *LoneStore) State() server.StreamState { return fileStoreState(s.store) }
+
+// FastState is the state without that list, which has an entry for each of them.
+func (s *LoneStore) FastState() (state server.StreamState) {
+	fileStoreFastState(s.store, &state)
+	return state
+}
 
 // Subjects is the state of each subject.
 func (s *LoneStore) Subjects() map[string]server.SimpleState {
