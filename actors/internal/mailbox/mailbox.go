@@ -55,6 +55,7 @@ type Mailbox struct {
 	came              int // messages that were taken out of the lanes since it was set to 0
 	aside             Aside
 	visitor           Visitor // on whose goroutine the rounds are run, or nil
+	patient           bool    // the visitor stays until it is answered, whatever comes
 }
 
 // Options are what a Mailbox is made with.
@@ -265,7 +266,7 @@ func (m *Mailbox) rounds() {
 		}
 		current = turnEnd
 		m.invoker.InvokeUserMessage(turnEnd)
-		if m.aside != nil || m.answered() {
+		if m.aside != nil || m.visitorLeaves() {
 			return
 		}
 		yielded = false
@@ -285,23 +286,26 @@ func (m *Mailbox) putBack() {
 	m.spareControl, m.spareData = nil, nil
 }
 
-// pass gives the actor what is in the lanes now. It reports whether there was anything.
+// pass gives the actor what is in the lanes now. It reports whether there was anything. A visitor does not begin on
+// what comes behind a system message.
 func (m *Mailbox) pass(current *any) bool {
-	worked := m.passSystem(current)
-	if m.suspended.Load() {
+	worked, left := m.passSystem(current)
+	if left || m.suspended.Load() {
 		return worked
 	}
 	worked = m.passControl(current) || worked
 	return m.passData(current) || worked
 }
 
-// passSystem gives the actor the system messages one by one, as each may bring about others.
-func (m *Mailbox) passSystem(current *any) (worked bool) {
+// passSystem gives the actor the system messages one by one, as each may bring about others. A visitor leaves them to
+// another goroutine, and is told so: the actor closes its files when it ends, and a disk that hangs would hold the visitor.
+func (m *Mailbox) passSystem(current *any) (worked, left bool) {
 	for {
 		m.mu.Lock()
-		if len(m.system) == 0 {
+		if len(m.system) == 0 || m.visitor != nil {
+			left = len(m.system) > 0
 			m.mu.Unlock()
-			return worked
+			return worked, left
 		}
 		message := m.system[0]
 		m.system[0] = nil

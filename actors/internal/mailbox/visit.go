@@ -10,10 +10,11 @@ type Visitor interface {
 // Visit is Post for a sender that waits. When the mailbox is idle, the sender's goroutine runs the rounds until the
 // message is answered or nothing is left to do, so that a lone sender needs no other goroutine: none is woken to handle
 // the message, and the sender is not woken for the answer. What is left when the message is answered gets a goroutine of its
-// own.
+// own, and so do system messages, and all that comes behind them.
 //
 // A patient sender's goroutine also does the work that the actor puts aside before the answer. For another one, which may leave
-// before that is over, the work gets a goroutine of its own.
+// before that is over, the work gets a goroutine of its own; and it runs one round, since others may keep the actor busy for
+// longer than it wants to wait.
 func (m *Mailbox) Visit(message Visitor, patient bool) bool {
 	if !m.put(message, false) {
 		return false
@@ -27,7 +28,7 @@ func (m *Mailbox) Visit(message Visitor, patient bool) bool {
 // visit is run on the goroutine of a visitor.
 func (m *Mailbox) visit(v Visitor, patient bool) {
 	for {
-		m.visitor = v
+		m.visitor, m.patient = v, patient
 		m.rounds()
 		m.visitor = nil
 		aside := m.aside
@@ -60,5 +61,7 @@ func (m *Mailbox) leaveAll(aside Aside) {
 	m.dispatcher.Schedule(m.runs)
 }
 
-// answered reports whether the rounds are those of a visitor who has what it came for.
-func (m *Mailbox) answered() bool { return m.visitor != nil && m.visitor.Answered() }
+// visitorLeaves reports whether the rounds are those of a visitor who has what it came for, or will not wait for it.
+func (m *Mailbox) visitorLeaves() bool {
+	return m.visitor != nil && (!m.patient || m.visitor.Answered())
+}

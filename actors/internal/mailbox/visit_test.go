@@ -88,6 +88,57 @@ func TestAVisitorWithoutAnAnswerLeavesWhenNothingIsLeftToDo(t *testing.T) {
 	require.False(t, m.running.Load())
 }
 
+// TestAVisitorWhoMayLeaveRunsOneRound: others could keep the actor busy for longer than it wants to wait.
+func TestAVisitorWhoMayLeaveRunsOneRound(t *testing.T) {
+	d := &manual{}
+	m, r, _ := newTestMailbox(10, d)
+	turns := 0
+	r.end = func() {
+		if turns++; turns < 3 {
+			m.PostUserMessage("b")
+		}
+	}
+	require.True(t, m.Visit(&visitor{}, false))
+	require.Equal(t, []string{"batch of 1", "data visitor", "end"}, r.events)
+	d.settle(t)
+	require.Equal(t, 3, turns)
+	require.False(t, m.running.Load())
+}
+
+// TestAVisitorLeavesSystemMessagesToOthers, whenever they come, and what comes behind them: what the actor does when it
+// ends may take as long as the disk, and is none of the visitor's.
+func TestAVisitorLeavesSystemMessagesToOthers(t *testing.T) {
+	for name, row := range map[string]struct {
+		before func(m *Mailbox)
+		during func(m *Mailbox)
+		left   int // events that are not the visitor's
+	}{
+		"it was there before": {before: func(m *Mailbox) { m.system = append(m.system, "s") }, left: 4},
+		"it comes meanwhile":  {during: func(m *Mailbox) { m.PostSystemMessage("s") }, left: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &manual{}
+			m, r, _ := newTestMailbox(10, d)
+			if row.before != nil {
+				row.before(m)
+			}
+			turns := 0
+			r.end = func() {
+				if turns++; turns == 1 && row.during != nil {
+					row.during(m)
+				}
+			}
+			require.True(t, m.Visit(&visitor{}, true))
+			require.NotContains(t, r.events, "system s")
+			d.settle(t)
+			require.Equal(t, "system s", r.events[len(r.events)-row.left])
+			require.Contains(t, r.events, "data visitor")
+			require.False(t, m.running.Load())
+			require.Zero(t, m.UserMessageCount())
+		})
+	}
+}
+
 // TestAPatientVisitorDoesWhatItsAnswerTakes, on its own goroutine.
 func TestAPatientVisitorDoesWhatItsAnswerTakes(t *testing.T) {
 	d := &manual{}
