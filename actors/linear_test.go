@@ -38,6 +38,9 @@ type (
 
 const linearMax = 12
 
+// linearLarge ends values whose messages are large.
+const linearLarge = "+"
+
 func (m linearModel) append(values ...string) linearModel {
 	live := strings.Split(strings.TrimSuffix(m.live, ";"), ";")
 	if m.live == "" {
@@ -129,7 +132,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 				s := open(t, actors.Config{Sync: level, MaxMsgs: linearMax, BlockSize: 4 << 10})
 				checkHistory(t, linear, seed, 250, func(random *rand.Rand, token string) (input any, run func() any) {
 					input = linearInput(random, s, token)
-					return input, func() any { return linearRun(s, input) }
+					return input, func() any { return linearRun(context.Background(), s, input) }
 				})
 			})
 		}
@@ -153,9 +156,14 @@ func linearInput(random *rand.Rand, s *actors.Store, value string) any {
 	return linearState{}
 }
 
-func linearRun(s *actors.Store, input any) any {
-	ctx := context.Background()
-	payload := func(v string) []byte { return append([]byte(v+";"), make([]byte, 200)...) }
+func linearRun(ctx context.Context, s *actors.Store, input any) any {
+	payload := func(v string) []byte {
+		size := 200
+		if strings.HasSuffix(v, linearLarge) {
+			size = 48 << 10
+		}
+		return append([]byte(v+";"), make([]byte, size)...)
+	}
 	switch in := input.(type) {
 	case linearStore:
 		if len(in.values) == 1 {
