@@ -145,7 +145,7 @@ func (e *Engine) removeFirstOf(b *block, list []match, below uint64) int {
 		if !m.live() {
 			continue
 		}
-		n, bytes = n+1, bytes+uint64(m.table.slot(m.index).size)
+		n, bytes = n+1, bytes+uint64(m.table.slot(m.index).size())
 		id := m.table.subjectOf(e.subjects, m.index)
 		k, known := at[id]
 		if !known {

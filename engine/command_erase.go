@@ -58,7 +58,7 @@ func (c *Erase) apply(e *Engine, tag any) bool {
 	// Also where the message is gone: at the head of the stream a limit has removed it, which counts it no more.
 	e.protectHead()
 	r := Reply{Tag: tag, Sequence: c.Sequence}
-	work := erasure{block: b, offset: int64(t.slot(i).offset), size: t.slot(i).size}
+	work := erasure{block: b, offset: int64(t.offset(i)), size: t.slot(i).size()}
 	if b == e.tail {
 		e.roll()
 	}

@@ -235,7 +235,7 @@ func (b *block) timesAscend() bool {
 		if t == nil || t.n == 0 {
 			continue
 		}
-		if t.slot(0).time < last || t.slot(t.n-1).disorder != 0 {
+		if t.slot(0).time < last || t.slot(t.n-1).disordered() {
 			return false
 		}
 		last = t.slot(t.n - 1).time

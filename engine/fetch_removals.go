@@ -52,7 +52,7 @@ func (f *removalFetcher) add(e *Engine, sequence uint64) {
 // names reads the rows, then the names of their subjects, and then what the subject index has of these.
 func (f *removalFetcher) names(e *Engine) {
 	for _, row := range f.rows[:f.n] {
-		f.sum += row.sequence
+		f.sum += row.sequence + uint64(row.subject) // the row may be in two lines
 	}
 	var names [removalsAtOnce]string
 	var ids [removalsAtOnce]uint32

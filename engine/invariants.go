@@ -106,7 +106,7 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 		}
 		for i := t.Search(b.firstLive); i < t.n; i++ {
 			if !b.deleted.contains(t.Sequence(i)) {
-				msgs, bytes = msgs+1, bytes+uint64(t.slot(i).size)
+				msgs, bytes = msgs+1, bytes+uint64(t.slot(i).size())
 			}
 		}
 	}

@@ -88,7 +88,7 @@ func (e *Engine) findQueue(name string, now subjectNow) (_ subjectNow, ready boo
 			return now, false, err
 		}
 		for i := range list {
-			q.records = append(q.records, sizedSequence{list[i].sequence(), list[i].table.slot(list[i].index).size})
+			q.records = append(q.records, sizedSequence{list[i].sequence(), list[i].table.slot(list[i].index).size()})
 		}
 	}
 	if !now.known {

@@ -295,7 +295,7 @@ func (e *Engine) loseListed(b *block, first, last uint64) (bytes uint64, ok bool
 	}
 	for sequence := first; sequence <= last; sequence++ {
 		t, i, _ := b.record(sequence)
-		bytes += uint64(t.slot(i).size)
+		bytes += uint64(t.slot(i).size())
 		e.remove(b, t.subjectOf(e.subjects, i), sequence)
 	}
 	return bytes, true

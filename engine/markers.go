@@ -25,7 +25,7 @@ func (e *Engine) markersReady(due []match) bool {
 	e.track()
 	bytes := uint64(0)
 	for i := range due {
-		bytes += uint64(due[i].table.slot(due[i].index).size) + markerRoom
+		bytes += uint64(due[i].table.slot(due[i].index).size()) + markerRoom
 	}
 	return e.tablesReady(uint64(len(due)), bytes)
 }

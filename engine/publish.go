@@ -73,7 +73,7 @@ func (e *Engine) indexSubjects(g *group) {
 		p := &g.pieces[i]
 		for ; p.counted < p.slots; p.counted++ {
 			s := p.block.appended.slot(p.counted)
-			e.subjects.Stored(s.subject, s.sequence, s.size)
+			e.subjects.Stored(s.subject, s.sequence, s.size())
 		}
 	}
 	for _, m := range g.removals {

@@ -118,7 +118,7 @@ func (e *Engine) settleBytes(b *block) {
 	var messages, bytes uint64
 	b.eachLive(func(t *Table, i int) {
 		messages++
-		bytes += uint64(t.slot(i).size)
+		bytes += uint64(t.slot(i).size())
 	})
 	if messages != b.msgs || bytes >= b.bytes {
 		return

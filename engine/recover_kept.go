@@ -173,7 +173,7 @@ func (e *Engine) removeUnkept(o *opening, b *block, kept *Kept) {
 		}
 		at := t.slot(i)
 		o.keeping.graves = append(o.keeping.graves, grave{
-			Tombstone: Tombstone{sequence, at.time}, subject: t.subjectOf(e.subjects, i), size: at.size, below: sequence < o.first})
+			Tombstone: Tombstone{sequence, at.time}, subject: t.subjectOf(e.subjects, i), size: at.size(), below: sequence < o.first})
 		e.takeMessage(b, t, i, countRemovedMsgs)
 		b.deleted.add(sequence, sequence)
 	}

@@ -52,7 +52,7 @@ func (e *Engine) removeFirst(b *block, t *Table, i int, reason counter) {
 // takeMessage takes the message of record i out of the stream's numbers and out of
 // the subject index, and counts why it went.
 func (e *Engine) takeMessage(b *block, t *Table, i int, reason counter) {
-	e.take(b, t.subjectOf(e.subjects, i), t.Sequence(i), uint64(t.slot(i).size), reason)
+	e.take(b, t.subjectOf(e.subjects, i), t.Sequence(i), uint64(t.slot(i).size()), reason)
 }
 
 // take is takeMessage for a message of which only that is known. A table that was read again may not

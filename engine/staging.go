@@ -60,7 +60,7 @@ func (e *Engine) trackPiece(g *group, p *piece) {
 	}
 	for i := p.counted; i < to; i++ {
 		slot := t.slot(i)
-		e.staging.store(g, slot.subject, slot.sequence, slot.size)
+		e.staging.store(g, slot.subject, slot.sequence, slot.size())
 	}
 }
 

@@ -21,21 +21,27 @@ type Table struct {
 // slotsPerChunk is the number of records in one chunk of a table.
 const slotsPerChunk = 256
 
-// slot is the entry of one message record in a table. It fills half a cache line: a
-// look-up touches one.
+// slot is what a table has of one message record, besides its offset.
 type slot struct {
 	sequence uint64
 	time     int64
-	offset   uint32
-	size     uint32
 	subject  uint32
-	// disorder is not 0 when the time of this record, or of one before it in the table, is earlier
-	// than that of the record before.
-	disorder uint32
+	sized    uint32 // the size of the record, and the mark below
 }
 
-// slotChunk is a stretch of a table.
-type slotChunk [slotsPerChunk]slot
+// disordered marks a record whose time, or that of one before it in the table, is earlier than that
+// of the record before.
+const disordered = 1 << 31
+
+func (s *slot) size() uint32     { return s.sized &^ disordered }
+func (s *slot) disordered() bool { return s.sized&disordered != 0 }
+
+// slotChunk is a stretch of a table. The offsets are beside each other, so that those of a whole block
+// fit into a processor's own cache: they are all that a load of a message needs, see Tail.Near.
+type slotChunk struct {
+	offsets [slotsPerChunk]uint32 // in the block
+	slots   [slotsPerChunk]slot
+}
 
 // RecordInfo is an entry of a table.
 type RecordInfo struct {
@@ -49,7 +55,13 @@ type RecordInfo struct {
 // noSubject is the number of the empty subject, which is not tracked.
 const noSubject = subjects.NoID
 
-func (t *Table) slot(i int) *slot { return &t.chunks[i/slotsPerChunk][i%slotsPerChunk] }
+func (t *Table) slot(i int) *slot {
+	return &t.chunks[uint(i)/slotsPerChunk].slots[uint(i)%slotsPerChunk]
+}
+
+func (t *Table) offset(i int) uint32 {
+	return t.chunks[uint(i)/slotsPerChunk].offsets[uint(i)%slotsPerChunk]
+}
 
 // Len returns the number of records.
 func (t *Table) Len() int { return t.n }
@@ -63,7 +75,7 @@ func (t *Table) Subject(i int) uint32 { return t.slot(i).subject }
 // At returns record i.
 func (t *Table) At(i int) RecordInfo {
 	s := t.slot(i)
-	return RecordInfo{s.sequence, s.time, int64(s.offset), int(s.size), s.subject}
+	return RecordInfo{s.sequence, s.time, int64(t.offset(i)), int(s.size()), s.subject}
 }
 
 // Search returns the index of the first record whose sequence is not below one. Most
@@ -93,14 +105,14 @@ func (t *Table) Search(sequence uint64) int {
 
 // SearchOffset returns the index of the first record at or after an offset.
 func (t *Table) SearchOffset(offset int64) int {
-	return sort.Search(t.n, func(i int) bool { return int64(t.slot(i).offset) >= offset })
+	return sort.Search(t.n, func(i int) bool { return int64(t.offset(i)) >= offset })
 }
 
 // SearchTime returns the index of the first record, from one on, whose time is not before
 // a time. It looks at few records where times do not go back, and at each one behind the first
 // whose time does.
 func (t *Table) SearchTime(from int, time int64) int {
-	ordered := sort.Search(t.n, func(i int) bool { return t.slot(i).disorder != 0 })
+	ordered := sort.Search(t.n, func(i int) bool { return t.slot(i).disordered() })
 	if from < ordered {
 		from += sort.Search(ordered-from, func(i int) bool { return t.slot(from+i).time >= time })
 	}
@@ -115,12 +127,12 @@ func (t *Table) SearchTime(from int, time int64) int {
 
 // add appends a record; the chunk for it must exist.
 func (t *Table) add(sequence uint64, time int64, offset int64, size int, subject uint32) {
+	t.chunks[t.n/slotsPerChunk].offsets[t.n%slotsPerChunk] = uint32(offset)
 	s := t.slot(t.n)
-	s.sequence, s.time = sequence, time
-	s.offset, s.size, s.subject, s.disorder = uint32(offset), uint32(size), subject, 0
+	s.sequence, s.time, s.subject, s.sized = sequence, time, subject, uint32(size)
 	if t.n > 0 {
-		if before := t.slot(t.n - 1); time < before.time || before.disorder != 0 {
-			s.disorder = 1
+		if before := t.slot(t.n - 1); time < before.time || before.disordered() {
+			s.sized |= disordered
 		}
 	}
 	t.n++

@@ -65,8 +65,7 @@ func (t *Tail) Locate(sequence uint64) (offset int64, size int, found, known boo
 	if i >= n || table.Sequence(i) != sequence {
 		return 0, 0, false, true
 	}
-	s := table.slot(i)
-	return int64(s.offset), int(s.size), true, true
+	return int64(table.offset(i)), int(table.slot(i).size()), true, true
 }
 
 // Bytes returns the bytes of the block from offset on, or nil when they are no

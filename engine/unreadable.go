@@ -41,7 +41,7 @@ func (e *Engine) loseUnread(b *block) {
 			first = i
 		}
 		kept++
-		bytes += uint64(b.appended.slot(i).size)
+		bytes += uint64(b.appended.slot(i).size())
 	}
 	if kept == 0 {
 		e.loseRest(b)

@@ -84,6 +84,10 @@ func (s *Source) absent(sequence uint64) error {
 // loadFrom reads one message of a block, from memory if it is there.
 func (s *Source) loadFrom(b *engine.BlockView, sequence uint64, into *Buffer) error {
 	if b.Tail != nil {
+		if bytes, offset := b.Tail.Near(sequence); bytes != nil {
+			_ = fetchLines(bytes)
+			return s.take(b, bytes, offset, sequence, into)
+		}
 		if offset, size, found, known := b.Tail.Locate(sequence); known && found {
 			if bytes := b.Tail.Bytes(offset, size); bytes != nil {
 				_ = fetchLines(bytes)
