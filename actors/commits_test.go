@@ -117,3 +117,33 @@ func TestTheEndOfAChildIsNotThatOfACommitThatIsPutAside(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// TestACallerWhoCannotLeaveReturnsWhenItsDiskDoes: it does the commit itself, so that no end of the store brings it back
+// before that. Who ends the store is told, and waits for nobody.
+func TestACallerWhoCannotLeaveReturnsWhenItsDiskDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDiskThatWaits()
+		s, err := Open(t.Context(), faultSystem, Config{Dir: "data", Name: "ORDERS", FS: d, Runtime: NewRuntime(RuntimeConfig{})})
+		require.NoError(t, err)
+		for range soleBefore + 1 {
+			_, err := s.StoreMsg(context.Background(), "a", nil, nil)
+			require.NoError(t, err)
+			synctest.Wait()
+		}
+		d.slow()
+		stored := make(chan error, 1)
+		go func() {
+			_, err := s.StoreMsg(context.Background(), "a", nil, nil)
+			stored <- err
+		}()
+		<-d.syncing
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorContains(t, s.Stop(ctx), "I/O is still under way")
+		synctest.Wait()
+		require.Empty(t, stored)
+		close(d.release)
+		require.ErrorIs(t, <-stored, ErrOutcomeUnknown)
+		<-s.gone
+	})
+}

@@ -30,7 +30,9 @@ func (s *Store) Name() string { return s.config.Name }
 // stops without what is left: operations on their way end with ErrOutcomeUnknown,
 // those that wait for their turn with ErrStopped, and the error wraps the context's
 // cause. If the disk hangs then, Stop returns all the same, a second
-// later; the error says so, and the directory stays locked until the I/O ends.
+// later; the error says so, and the directory stays locked until the I/O ends. So
+// long waits a caller whose context never ends, if it was alone with its operation:
+// it carries that out itself.
 func (s *Store) Stop(ctx context.Context) error {
 	o := s.ops.get()
 	o.command = &engine.Stop{}
