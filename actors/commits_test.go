@@ -2,6 +2,8 @@ package actors
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,4 +148,24 @@ func TestACallerWhoCannotLeaveReturnsWhenItsDiskDoes(t *testing.T) {
 		require.ErrorIs(t, <-stored, ErrOutcomeUnknown)
 		<-s.gone
 	})
+}
+
+// TestAFunctionOfAPipelineThatEndsItsGoroutine, as one of a test that uses t.FailNow, is like a panic of the store actor:
+// the store recovers.
+func TestAFunctionOfAPipelineThatEndsItsGoroutine(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s, err := Open(t.Context(), faultSystem, Config{Dir: "data", Name: "ORDERS", FS: blocktest.NewMemFS(), Runtime: NewRuntime(RuntimeConfig{})})
+	require.NoError(t, err)
+	p := s.Pipeline(1, func(PipelineResult) { runtime.Goexit() })
+	_, err = p.Store(ctx, "a", nil, nil)
+	require.NoError(t, err)
+	require.NoError(t, p.Wait(ctx))
+	for err = ErrFailed; errors.Is(err, ErrFailed); {
+		require.NoError(t, s.Ready(ctx))
+		_, err = s.StoreMsg(ctx, "a", nil, nil)
+	}
+	require.NoError(t, err)
+	require.EqualValues(t, 2, s.published.Last())
+	require.NoError(t, s.Stop(ctx))
 }

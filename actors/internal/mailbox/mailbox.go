@@ -235,18 +235,33 @@ func (m *Mailbox) pending() bool {
 	return len(m.system) > 0 || !m.suspended.Load() && (len(m.control) > 0 || len(m.data) > 0)
 }
 
-// rounds runs rounds until the lanes are empty, the mailbox is suspended, or the actor panics.
+// rounds runs rounds until the lanes are empty, the mailbox is suspended, or the actor panics. When the actor ends the
+// goroutine, with runtime.Goexit, another one goes on.
 func (m *Mailbox) rounds() {
 	var current any // what the actor is being given
+	over := false
 	defer func() {
-		if reason := recover(); reason != nil {
-			m.putBack()
-			m.invoker.EscalateFailure(reason, current)
+		if over {
+			return
 		}
+		reason := recover()
+		m.putBack()
+		if reason == nil {
+			m.visitor = nil
+			m.dispatcher.Schedule(m.runs)
+			return
+		}
+		m.invoker.EscalateFailure(reason, current)
 	}()
+	m.untilIdle(&current)
+	over = true
+}
+
+// untilIdle is rounds without the end that the actor may bring about.
+func (m *Mailbox) untilIdle(current *any) {
 	yielded := false // since the last round
 	for {
-		if !m.pass(&current) {
+		if !m.pass(current) {
 			if yielded || m.suspended.Load() || m.visitor != nil || !m.idling.yield() {
 				return
 			}
@@ -258,13 +273,13 @@ func (m *Mailbox) rounds() {
 		}
 		if !m.options.Share && m.visitor == nil && m.gathering.yield() {
 			m.came = 0
-			m.pass(&current)
+			m.pass(current)
 			m.gathering.brought(m.came)
 		}
 		if m.suspended.Load() {
 			continue
 		}
-		current = turnEnd
+		*current = turnEnd
 		m.invoker.InvokeUserMessage(turnEnd)
 		if m.aside != nil || m.visitorLeaves() {
 			return

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -108,4 +109,36 @@ func TestCloseRejectsTheUndrainedShare(t *testing.T) {
 		require.Equal(t, smallestShare+i, message)
 	}
 	require.Zero(t, m.UserMessageCount())
+}
+
+// TestTheEndOfAGoroutineIsNotTheActors: what ends the goroutine that the rounds are on, as t.FailNow does in a function that
+// the actor calls, leaves the rest to another one.
+func TestTheEndOfAGoroutineIsNotTheActors(t *testing.T) {
+	for name, begin := range map[string]func(m *Mailbox, d *manual){
+		"of the mailbox": func(m *Mailbox, d *manual) { m.PostUserMessage("visitor"); d.run() },
+		"of a visitor":   func(m *Mailbox, _ *manual) { m.Visit(&visitor{}, true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &manual{}
+			m, r, _ := newTestMailbox(10, d)
+			r.handle = func(message any) {
+				if fmt.Sprint(message) == "visitor" {
+					m.PostUserMessage("later")
+					runtime.Goexit()
+				}
+			}
+			over := make(chan struct{})
+			go func() {
+				defer close(over)
+				begin(m, d)
+			}()
+			<-over
+			d.settle(t)
+			require.Equal(t, []string{"batch of 1", "batch of 1", "data later", "end"}, r.events)
+			require.Empty(t, r.failed)
+			require.Nil(t, m.visitor)
+			require.False(t, m.running.Load())
+			require.Zero(t, m.UserMessageCount())
+		})
+	}
 }
