@@ -30,6 +30,8 @@ type damageLicence struct {
 	asItWas bool
 	// cut is where the block may have ended, as far as anybody can tell, or -1.
 	cut int
+	// nameless: the store writes to a file that has lost its name. What it has stored since may be gone.
+	nameless bool
 	// reuse: sequences in silent may be given again.
 	reuse bool
 	// refuse: Open may refuse the directory with a typed error, if it changes nothing.
@@ -73,10 +75,11 @@ func (c damageCase) licenceOfBlock(l *damageLicence) {
 	w := c.image.world
 	if c.way.warm() && c.file.tail && (c.kind == damageMissing || c.way == warmReplace) {
 		// The store goes on writing to the file that has lost its name.
-		l.silent[w.last+1], l.reuse = true, true
+		l.silent[w.last+1], l.reuse, l.nameless = true, true, true
 	}
 	from, to := c.touched()
 	if from == to {
+		c.licenceBehindEnd(l)
 		return
 	}
 	for _, p := range c.file.placed {
@@ -113,6 +116,14 @@ func (c damageCase) licenceOfBlock(l *damageLicence) {
 	if c.kind == damageMissing && c.file.head {
 		// The first block that is gone was removed, as far as anybody can tell: limits do that.
 		maps.Copy(l.silent, l.lose)
+	}
+}
+
+// licenceBehindEnd: a bit that is not zero behind the end of a crash image may be what is left of a commit. A sequence
+// that nobody was given may be called lost for it.
+func (c damageCase) licenceBehindEnd(l *damageLicence) {
+	if c.image.openEnd && c.file.tail && c.kind == damageFlip {
+		l.tell[c.image.world.last+1] = true
 	}
 }
 

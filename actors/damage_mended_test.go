@@ -21,6 +21,11 @@ func TestDamageThatWasMended(t *testing.T) {
 		"floors-indexed/crash/cold-written/msgs/2.blk/zero:576+64",
 		"limited-indexed/stopped/cold/msgs/1.blk/zero:2381+4096", // a limit took back in what it had removed
 		"limited-compacted/stopped/cold/msgs/2.blk/zero:0+4096",
+		"floors-indexed/stopped/cold/msgs/2.blk/cut:592", // the index that said what else there was had gone
+		"floors-indexed/stopped/cold/msgs/2.blk/cut:607",
+		"compacted/crash/cold/msgs/5.blk/flip:3582.3",            // behind the end
+		"multi-block-adopted/stopped/cold/msgs/1.blk/flip:780.5", // of a server, without a mark
+		"multi-block-adopted/stopped/cold/msgs/1.blk/flip:685.2",
 	} {
 		c, found := damageCaseOf(strata, name)
 		require.True(t, found, name)

@@ -182,6 +182,9 @@ func (s *Scan) Had(sequences []uint64) {
 	s.lostHead, s.lostEnd, s.had = false, false, true
 }
 
+// HadKnown reports whether Had has told what the block had.
+func (s *Scan) HadKnown() bool { return s.had }
+
 // Find returns where the scan, of records, has found the message of a sequence.
 func (s *Scan) Find(sequence uint64) (RecordInfo, bool) {
 	if s.table == nil {

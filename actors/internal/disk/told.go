@@ -106,27 +106,33 @@ func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
 // isEvidence reports whether the index of a block, which is to be written anew, alone shows that messages
 // are lost. data is the block. What is lost and known to be is written down instead.
 func (f *Files) isEvidence(id uint32, data []byte) (bool, error) {
+	evidence, _, err := f.weighIndex(id, data)
+	return evidence, err
+}
+
+// weighIndex is isEvidence. exact tells that the block is damaged, and that its index says all that it had.
+func (f *Files) weighIndex(id uint32, data []byte) (evidence, exact bool, err error) {
 	x, err := blockindex.OpenFileForEvidence(f.FS, f.Blocks.Path(id), id, blockindex.Options{})
 	if blockio.IsReadFailure(err) && !f.looks.hasPatience(id) {
 		f.looks.done(id)
 		f.Log.Warn("the index of a block cannot be read, and is written anew", "path", blockindex.Path(f.Blocks.Path(id)), "error", err)
-		return false, nil // it shows nothing to anybody
+		return false, false, nil // it shows nothing to anybody
 	}
 	if err != nil {
-		return false, unlessItProvesNothing(err) // as nearly always: there is none
+		return false, false, unlessItProvesNothing(err) // as nearly always: there is none
 	}
 	if err := x.Close(); err != nil {
-		return false, err
+		return false, false, err
 	}
 	scan, _ := f.scanBlock(id, data, false, false)
 	lacked, err := f.lackedBy(id, data, scan)
 	if len(lacked) == 0 || err != nil {
-		return false, err
+		return false, scan.HadKnown(), err
 	}
 	for _, m := range lacked {
 		if _, ok := f.Published.Lost(m.sequence); !ok {
-			return true, nil
+			return true, true, nil
 		}
 	}
-	return false, f.TellPublished()
+	return false, scan.HadKnown(), f.TellPublished()
 }

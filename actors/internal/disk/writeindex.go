@@ -13,8 +13,9 @@ type indexAttempt struct{ outdated bool } // the block was changed meanwhile
 
 // WriteIndex reads a sealed block and writes its index file. It returns false when the block has gone
 // meanwhile, or is one that no index can describe; a block of the second kind has no index file then. It is false, too, as
-// long as there is an index that shows a loss which nobody has been told of: it is left as it is. Nor is one
-// made of a block with sectors that cannot be read: it would have them for damage when they can be again.
+// long as there is an index that shows a loss which nobody has been told of: it is left as it is. So is one that says
+// what a block had whose end is damaged, as no other can be written: without it all that is missing there would be taken
+// for lost, also what was removed. Nor is one made of a block with sectors that cannot be read: it would have them for damage when they can be again.
 //
 // A block that is rewritten, or of which a message is erased, meanwhile is read again: an index of what it was
 // would speak of a loss, or hold the subject.
@@ -95,11 +96,15 @@ func (f *Files) writeIndex(id uint32, memory [][]byte, attempt *indexAttempt) (w
 	if err != nil {
 		return false, err
 	}
-	if evidence, err := f.isEvidence(id, data); evidence || err != nil {
+	evidence, exact, err := f.weighIndex(id, data)
+	if evidence || err != nil {
 		return false, err
 	}
 	stat, _ := block.Stat() // as it was when the block was opened; it cannot fail
 	image, _, err := blockindex.Build(block.Path(), id, block.Codec(), data, stat)
+	if exact && err == nil {
+		return f.replaceIndex(block.Path(), image, attempt)
+	}
 	return f.takeIndex(block.Path(), image, err, attempt)
 }
 
@@ -126,6 +131,20 @@ func (f *Files) takeIndex(path string, image []byte, err error, attempt *indexAt
 		return false, nil
 	}
 	return f.putIndex(path, image, err)
+}
+
+// replaceIndex puts an index in the place of one that stays if the block is such that it can have no other.
+func (f *Files) replaceIndex(path string, image []byte, attempt *indexAttempt) (written bool, _ error) {
+	f.beside.Lock()
+	defer f.beside.Unlock()
+	if attempt.outdated {
+		return false, nil
+	}
+	err := blockindex.Write(f.FS, blockindex.Path(path), image)
+	if errors.Is(err, blockindex.ErrUnsealed) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // putIndex writes the index that was made of a block, or removes the file when none could be made. The caller
