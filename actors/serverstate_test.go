@@ -65,6 +65,9 @@ func (v *served) records(t *testing.T, id uint32, text string) (data []byte) {
 			data = codec.AppendTombstone(data, sequence, at)
 		case "s":
 			data = codec.AppendSkip(data, sequence, at)
+		case "c":
+			data = append(data, make([]byte, blockio.EmptyRecordSize)...)
+			codec.PutFrameMark(data[len(data)-blockio.EmptyRecordSize:], uint32(sequence), 7)
 		default:
 			t.Fatalf("no record: %s", word)
 		}
@@ -262,6 +265,10 @@ var servedStreams = map[string]served{
 	"a limit of each subject would not": {blocks: []string{"m1a m2b m3a", "m4b m5c"}, kept: []string{"1-1", "4-5"}, meta: limitedPer(1),
 		live: []uint64{1, 4, 5}, last: 5, removes: true,
 		change: func(x *streamstate.Index) { x.Blocks[0].Last = 3; x.Blocks[0].Deleted = streamstate.NewSet(pair(2, 3)) }},
+	"a commit was cut": {blocks: []string{"m1 m2", "m3 c700 m4 m5"}, kept: []string{"1-2", "3-5 4"}, live: []uint64{1, 2, 3, 5}, last: 5,
+		removes: true},
+	"a commit was cut, and stored behind it": {blocks: []string{"m1", "m2 c700 m3 m4"}, kept: []string{"1-1", "2-4"},
+		behind: []string{"", "s6 m7 t3 m8"}, live: []uint64{1, 2, 4, 7, 8}, last: 8},
 	"one bit of it is wrong": {blocks: []string{"m1 m2 m3"}, kept: []string{"2-3"}, file: func(b []byte) { b[3] ^= 1 },
 		live: []uint64{1, 2, 3}, last: 3},
 	"it contradicts itself": {blocks: []string{"m1 m2 m3"}, kept: []string{"2-3"}, change: func(x *streamstate.Index) { x.Messages++ },

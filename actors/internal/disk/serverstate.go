@@ -27,9 +27,11 @@ type serverState struct {
 	index *streamstate.Index // nil when it says nothing that can be believed
 	// lastThere: the last record that index knows of is there. What does not verify behind it may be torn.
 	lastThere bool
-	current   bool // nothing but removals is behind the last record that index knows of
-	believed  bool // current, and all blocks are there
-	own       bool // it is one of ours
+	// cut: that record is in a commit that looks torn. A server has cut the block there, since it knows of no commits.
+	cut      bool
+	current  bool // nothing but removals is behind the last record that index knows of
+	believed bool // current, and all blocks are there
+	own      bool // it is one of ours
 }
 
 // readState reads what was written of the stream, by us or a nats-server.
@@ -128,6 +130,11 @@ func (r *Recovery) behind(id uint32, sum []byte, tail bool, last uint64) (there,
 	})
 	if len(sum) == checksumSize && bytes.HasSuffix(data[:found.End], sum) {
 		return true, true // whatever is before it
+	}
+	if tail && found.Torn && !there {
+		there, only = r.behind(id, sum, false, last)
+		r.evidence.server.cut = there
+		return there, only
 	}
 	return there, there && only && found.DamageCount == 0
 }
@@ -271,9 +278,13 @@ func (r *Recovery) judgeServerEnd(rec *engine.Recovery, list []blockio.BlockInfo
 }
 
 // serverKnewAll reports whether everything in the last block was there when nats-server wrote what it knows of
-// the stream. What was appended later may be torn.
+// the stream. What was appended later may be torn, unless the server has cut a commit in the middle: it goes on in what that
+// announced.
 func (r *Recovery) serverKnewAll(id uint32) bool {
 	s := &r.evidence.server
+	if s.cut {
+		return true
+	}
 	if s.index != nil && (s.lastThere || id > s.index.LastBlock) {
 		return false
 	}
@@ -284,4 +295,20 @@ func (r *Recovery) serverKnewAll(id uint32) bool {
 	scan, found := r.scanAround(id, data, unreadable, false, false)
 	n := len(found.Lost)
 	return found.DamageCount > 0 && scan.Last() <= s.head.Last && (n == 0 || found.Lost[n-1] <= s.head.Last)
+}
+
+// endCut writes a mark of no records at the end of a block in which a nats-server has cut a commit, so that it looks torn to
+// nobody when the file that says so is gone. It replaces the file: half a mark would be damage.
+func (r *Recovery) endCut(id uint32, found *blockio.BlockScan) error {
+	data, _, err := r.readAll(id, nil)
+	if err == nil {
+		err = r.mending(id)
+	}
+	if err != nil {
+		return err
+	}
+	mark := make([]byte, blockio.EmptyRecordSize)
+	r.Blocks.Codec(id).PutFrameMark(mark, 0, found.MarkCRC)
+	data = append(data[:found.End:found.End], mark...)
+	return r.change(id, func() error { return r.Blocks.Rewrite(id, r.Generation, data) })
 }

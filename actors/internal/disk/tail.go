@@ -30,6 +30,9 @@ func (r *Recovery) mend(id uint32, tail, last bool, s scanned) error {
 		r.exposed = 0
 	case s.found.End > 0:
 		r.exposed = id
+		if last && s.found.DamageCount == 0 && r.evidence.server.cut {
+			return r.endCut(id, &s.found)
+		}
 		if last && s.found.DamageCount > 0 {
 			torn, err := r.looksTorn(id)
 			if err != nil {
@@ -89,6 +92,10 @@ func (r *Recovery) mendUntilSettled(id uint32, tail, last bool, s scanned) scann
 		damaged := len(r.damaged)
 		if err := r.mend(id, tail, last, s); err != nil {
 			return scanned{err: err}
+		}
+		if last && !tail && r.evidence.server.cut && r.hasMended(id) {
+			_, s = r.scanRecords(id, false, false, nil) // with the mark behind what a server has cut
+			return s
 		}
 		if s.found.DamageCount == 0 || !r.hasMended(id) {
 			break
