@@ -70,11 +70,7 @@ func (e *Engine) publish(g *group) {
 // indexSubjects brings the subject index up to date with a group.
 func (e *Engine) indexSubjects(g *group) {
 	for i := range g.pieces {
-		p := &g.pieces[i]
-		for ; p.counted < p.slots; p.counted++ {
-			s := p.block.appended.slot(p.counted)
-			e.subjects.Stored(s.subject, s.sequence, s.size())
-		}
+		e.countStored(&g.pieces[i])
 	}
 	for _, m := range g.removals {
 		if m.count > 0 {

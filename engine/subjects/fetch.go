@@ -101,12 +101,22 @@ func (f *fetcher) looked(x *Index) (sum uint64) {
 	for i, w := range f.at[:f.n] {
 		if l := leaves[i]; l != nil {
 			sum += uint64(l.entries[w.slot()].count)
-			if rest := l.rest(w.slot()); len(rest) > 0 {
-				sum += uint64(rest[0])
-			}
+			sum += l.named(w.slot())
 		} else if l := f.fresh[i]; l != nil {
 			sum += l.searched()
 		}
+	}
+	return sum
+}
+
+// named touches the two parts of a name that are compared with a subject: where there are many subjects, the leaf's common prefix is
+// in another cache line than the rest.
+func (l *leaf) named(slot uint8) (sum uint64) {
+	if l.prefix > 0 {
+		sum = uint64(l.names[0])
+	}
+	if rest := l.rest(slot); len(rest) > 0 {
+		sum += uint64(rest[0]) + uint64(rest[len(rest)-1])
 	}
 	return sum
 }
