@@ -125,7 +125,7 @@ func TestTableOfABlock(t *testing.T) {
 	require.Zero(t, load(size).Len())
 }
 
-// TestWriteIndex writes none of a block that has gone, and removes the one of a block that cannot have one.
+// TestWriteIndex writes none of a block that has gone, and of one that cannot have one it removes what says nothing.
 func TestWriteIndex(t *testing.T) {
 	f := newTestFiles(t, blocktest.NewMemFS())
 	written, err := f.WriteIndex(7, nil)
@@ -141,6 +141,15 @@ func TestWriteIndex(t *testing.T) {
 	file, err := f.FS.OpenFile(f.Blocks.Path(1), blockio.ModeReadWrite)
 	require.NoError(t, err)
 	_, err = file.WriteAt(make([]byte, 100), size)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	written, err = f.WriteIndex(1, nil)
+	require.NoError(t, err)
+	require.False(t, written)
+	require.True(t, exists(t, f.FS, blockindex.Path(f.Blocks.Path(1))), "it says what the block had")
+	file, err = f.FS.OpenFile(blockindex.Path(f.Blocks.Path(1)), blockio.ModeReadWrite)
+	require.NoError(t, err)
+	_, err = file.WriteAt(make([]byte, 100), 0)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
 	written, err = f.WriteIndex(1, nil)
