@@ -46,13 +46,13 @@ func liveWithoutDescriptors(t *testing.T, dir string) {
 	_, err := actors.Open(t.Context(), quiet, actors.Config{Dir: dir, Name: "ANOTHER"})
 	require.ErrorIs(t, err, actors.ErrNoDescriptors)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
 	stored := 1
 	for err = nil; err == nil; { // until a block is full
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // which nothing needs that does not wait for the next one
 		if _, err = s.StoreMsg(ctx, "a", nil, make([]byte, 500)); err == nil {
 			stored++
 		}
+		cancel()
 	}
 	require.ErrorIs(t, err, actors.ErrNoDescriptors)
 	require.True(t, errors.Is(err, actors.ErrOutcomeUnknown) || errors.Is(err, context.DeadlineExceeded))
