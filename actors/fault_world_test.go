@@ -24,7 +24,7 @@ var faultSystem = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.Actor
 }))
 
 // faultPatience is how long a store may take to come back.
-const faultPatience = 20 * time.Second
+const faultPatience = time.Minute
 
 // fault is what goes wrong in one run.
 type fault struct {

@@ -303,7 +303,7 @@ func TestHammer(t *testing.T) {
 			h.run(*crashSeed)
 			h.finish()
 			// A reader that was under way when the stream went closes its file when it is through.
-			require.Eventually(t, func() bool { return openFiles(t) == before }, 30*time.Second, time.Millisecond, "files are left open")
+			require.Eventually(t, func() bool { return openFiles(t) == before }, time.Minute, time.Millisecond, "files are left open")
 		})
 	}
 }

@@ -425,7 +425,7 @@ func TestSnapshotOfDamageIsRefused(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, lost)
-	require.Eventually(t, func() bool { return stateOf(t, s).LostMessages == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return stateOf(t, s).LostMessages == 1 }, time.Minute, time.Millisecond)
 	snapshot, info := snapshotOf(t, s, actors.SnapshotOptions{})
 	require.Equal(t, uint64(99), info.Messages)
 	r := restored(t, snapshot, actors.Config{})

@@ -67,7 +67,7 @@ func TestAStopWritesTheState(t *testing.T) {
 		require.NoError(t, err)
 	}
 	before, live := stateOf(t, s), liveOf(t, s)
-	require.Eventually(t, func() bool { return s.Stats().Unindexed == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().Unindexed == 0 }, time.Minute, time.Millisecond)
 	require.NoError(t, s.Stop(t.Context()))
 	last := checkState(t, config, before).LastBlock
 	written := indexFile(t, config)

@@ -64,7 +64,7 @@ func TestBytesStoredAndRemovedAddUp(t *testing.T) {
 	mustStoreFor(t, s, "short", time.Second)
 	c.advance(time.Minute)
 	require.NoError(t, s.Flush(ctx))
-	require.Eventually(t, func() bool { return s.Stats().RemovedTTL == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().RemovedTTL == 1 }, time.Minute, time.Millisecond)
 	check("a TTL")
 	fill(100)
 	removed("all")(s.Purge(ctx))

@@ -317,7 +317,7 @@ func TestTheGoldenStoreWithTTLs(t *testing.T) {
 	} {
 		r := actors.NewRuntime(actors.RuntimeConfig{Clock: func() time.Time { return begin.Add(row.after) }})
 		s = open(t, actors.Config{Dir: dir, Name: g.Stream, Runtime: r})
-		require.Eventually(t, func() bool { return stateOf(t, s).Messages == uint64(len(row.want)) }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return stateOf(t, s).Messages == uint64(len(row.want)) }, time.Minute, time.Millisecond)
 		require.Equal(t, row.want, liveOf(t, s))
 		require.NoError(t, s.Stop(t.Context()))
 	}
@@ -332,7 +332,7 @@ func TestBlocksWithoutLivesAreNotRead(t *testing.T) {
 		mustStore(t, s, "a", string(make([]byte, 1000)))
 	}
 	mustStoreFor(t, s, "a", time.Hour)
-	require.Eventually(t, func() bool { return s.Stats().Unindexed == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().Unindexed == 0 }, time.Minute, time.Millisecond)
 	require.NoError(t, s.Stop(t.Context()))
 	forgetState(t, config)
 	blocks := blockFiles(t, config)

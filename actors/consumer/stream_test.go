@@ -14,7 +14,7 @@ import (
 )
 
 // untilPatience is how long figures may take to become what they must: far longer than they do.
-const untilPatience = 20 * time.Second
+const untilPatience = time.Minute
 
 // until waits for the figures of a consumer to be as wanted.
 func (w *world) until(c *Consumer, wanted func(Stats) bool) Stats {

@@ -60,7 +60,7 @@ func TestBackgroundCompactionDropsMarks(t *testing.T) {
 		removeAlternating(1, 99).run(t, r)
 		require.Eventually(t, func() bool {
 			return len(r.blockFiles(t)["1.blk"]) < before/2
-		}, 20*time.Second, interval/4)
+		}, time.Minute, interval/4)
 	}
 	compare(t, "compacted", control.observe(t), marked.observe(t))
 	marks, _ := countMarks(t, marked.blockFiles(t)["1.blk"])

@@ -199,7 +199,7 @@ func TestGoldenStoresBothWays(t *testing.T) {
 				}
 				require.Eventually(t, func() bool {
 					return hasAnIndex(t, filepath.Join(written.streams, written.Stream, "msgs"))
-				}, 20*time.Second, time.Millisecond, "the index of a full block")
+				}, time.Minute, time.Millisecond, "the index of a full block")
 			})
 			require.NotEmpty(t, written.derived(t))
 			written.damageEach(t, func(t *testing.T, damaged goldenStore, file string) {

@@ -63,7 +63,7 @@ func TestImagesOfWhoWrites(t *testing.T) {
 			stop := row.write(t, storeDir, row.compress, &acked, &gone)
 			var images []copied
 			for tries, last := 0, uint64(0); len(images) < *imageCount; tries++ {
-				require.Eventually(t, func() bool { return acked.Load() > last }, 20*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return acked.Load() > last }, time.Minute, time.Millisecond)
 				last = acked.Load()
 				image := copied{streams: t.TempDir(), acked: acked.Load()}
 				dir := oracle.StreamDir(storeDir, imageStreamName)

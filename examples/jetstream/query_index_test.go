@@ -99,7 +99,7 @@ func changeCases() []changeCase {
 			require.Eventually(t, func() bool {
 				now, err := os.Stat(block)
 				return err == nil && now.Size() < before.Size()
-			}, 10*time.Second, 20*time.Millisecond)
+			}, time.Minute, 20*time.Millisecond)
 		}},
 		{name: "compaction at a delete", write: large, block: 3 << 20, rewritten: true, run: thin(2, 290)},
 	}

@@ -148,7 +148,7 @@ func awaitIndexes(t *testing.T, store *actors.Store, streamDir string) {
 	}
 	for _, path := range full {
 		if path != newestPath {
-			require.Eventually(t, func() bool { return indexed(path) }, 10*time.Second, 5*time.Millisecond, path)
+			require.Eventually(t, func() bool { return indexed(path) }, time.Minute, 5*time.Millisecond, path)
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (r *scriptRun) leg(t *testing.T, ourDir, theirDir string, left map[string]s
 	}
 	require.NoError(t, mine.Stop(t.Context()))
 	require.NoError(t, other.Stop())
-	require.Eventually(t, func() bool { return listing(t, theirNext) != "" }, 20*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return listing(t, theirNext) != "" }, time.Minute, time.Millisecond,
 		"what the server has purged is removed behind its back")
 	r.history = append(r.history, "opened by the other")
 	return ourNext, theirNext, map[string]scriptState{ourNext: ourState, theirNext: theirState}
@@ -241,7 +241,7 @@ func awaitRemovedFiles(t *testing.T, store ours, dir string) {
 		files, err := filepath.Glob(filepath.Join(dir, scriptStream, "msgs", "*.blk"))
 		require.NoError(t, err)
 		return uint64(len(files)) == store.Stats().Blocks
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 }
 
 // quietCopy copies the streams of a directory at an instant at which nothing in it changes.

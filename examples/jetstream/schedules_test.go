@@ -65,7 +65,7 @@ func TestSchedulesGoOnFromServerToMillraceAndBack(t *testing.T) {
 		require.Eventually(t, func() bool {
 			state, err := theirs.State(ctx, millraceStream)
 			return err == nil && state.Subjects[subject] >= count
-		}, 20*time.Second, 50*time.Millisecond, subject)
+		}, time.Minute, 50*time.Millisecond, subject)
 		state, err := theirs.State(ctx, millraceStream)
 		require.NoError(t, err)
 		last := map[string]oracle.Message{}

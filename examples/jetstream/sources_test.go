@@ -39,7 +39,7 @@ func TestAStreamWithSourcesGoesOnWhereItWas(t *testing.T) {
 		require.Eventually(t, func() bool {
 			state, err := s.State(ctx, "SOURCED")
 			return err == nil && state.Subjects["from.a"] == n
-		}, 20*time.Second, 10*time.Millisecond)
+		}, time.Minute, 10*time.Millisecond)
 	}
 	_, err = s.JetStream().AddStream(&nats.StreamConfig{Name: "FROM", Subjects: []string{"from.>"}})
 	require.NoError(t, err)
