@@ -190,7 +190,7 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	s.log.Info("opened", "messages", state.Messages, "first", state.FirstSequence, "last", state.LastSequence,
 		"lost", state.LostMessages, "elapsed", time.Since(start))
 	return &storeActor{
-		stream: s, engine: e, files: r.Files, noticed: advance{state.LastSequence, state.Messages}, state: stateLoop{current: r.Described, ours: r.Restored},
+		stream: s, engine: e, files: r.Files, noticed: advance{state.LastSequence, state.Messages}, state: stateLoop{current: r.Described, ours: r.Restored, summed: r.Summed || r.Described && !r.Restored},
 		aside: make(asideGate, 1),
 	}, nil
 }

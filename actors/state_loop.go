@@ -46,6 +46,7 @@ type stateLoop struct {
 	group, epoch uint64
 	current      bool
 	ours         bool // what was written is not a nats-server's
+	summed       bool // it has a sum of the last block, which is of use only at a stop
 	lost         bool // messages were lost since, so that nothing can be written at the stop
 
 	captured *disk.StateWork // waits until what it speaks of is durable, or for the end of the stop
@@ -148,7 +149,7 @@ func (a *storeActor) captureState(ctx actor.Context, now int64) {
 		return
 	}
 	a.leaveState()
-	s.group, s.epoch, s.current, s.ours = a.engine.WrittenGroup(), epoch, false, true
+	s.group, s.epoch, s.current, s.ours, s.summed = a.engine.WrittenGroup(), epoch, false, true, false
 	if c != nil {
 		s.captured = &disk.StateWork{Capture: c, Epoch: epoch}
 		a.writeState(ctx)
@@ -211,9 +212,9 @@ func (a *storeActor) captureLast() {
 	case !ok:
 	case c == nil:
 		s.lost = s.current && s.ours
-	case !s.current || s.group != a.engine.WrittenGroup() || s.epoch != epoch:
+	case !s.current || s.group != a.engine.WrittenGroup() || s.epoch != epoch || !s.summed && disk.WantsSum(c):
 		if a.engine.CaptureDurable(c) {
-			s.captured = &disk.StateWork{Capture: c, Epoch: epoch, Sync: a.syncing.level != SyncNever}
+			s.captured = &disk.StateWork{Capture: c, Epoch: epoch, Sync: a.syncing.level != SyncNever, Last: true}
 		}
 	}
 }

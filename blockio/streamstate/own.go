@@ -16,6 +16,7 @@ import (
 //	uvarint  number of blocks
 //	         the blocks, see appendBlock
 //	         the subjects, in the order of the server's fields, see AppendOwnSubject
+//	u64      a sum of the bytes of the last block, if a flag of the block says so
 //	u32      bytes of all this
 //	8 bytes  "MRSTATE1"
 //
@@ -25,6 +26,9 @@ const (
 	ownVersion = 1
 	ownMagic   = "MRSTATE1"
 	ownEnd     = 4 + len(ownMagic)
+	// ownSummed is the flag of the last block that tells of a sum. Millrace 0.1.0 passes over both.
+	ownSummed  = 1 << 5
+	ownSumSize = 8
 )
 
 // Own is what Millrace writes behind the server's fields, but for the subjects.
@@ -34,6 +38,8 @@ type Own struct {
 	TTL        uint64 // what the header Nats-TTL meant
 	LastTime   int64  // of the stream, as the engine counts it
 	Blocks     []OwnBlock
+	// Sum is a sum of all bytes of the last block, 0 when it is not known. AppendOwnSum writes it.
+	Sum uint64
 }
 
 // OwnBlock is what Millrace knows of a block. actors/internal/disk says what it means.
@@ -69,15 +75,27 @@ type OwnSubject struct {
 	LastSize    uint32
 }
 
-// AppendOwn appends what stands before the subjects.
+// AppendOwn appends what stands before the subjects. AppendOwnSum has to follow them.
 func AppendOwn(dst []byte, o *Own) []byte {
 	dst = appendNumbers(dst, ownVersion, o.Floor, uint64(o.FloorBlock), o.TTL)
 	dst = binary.AppendVarint(dst, o.LastTime)
 	dst = binary.AppendUvarint(dst, uint64(len(o.Blocks)))
 	for i := range o.Blocks {
-		dst = o.Blocks[i].append(dst)
+		flags := o.Blocks[i].Flags &^ ownSummed
+		if i == len(o.Blocks)-1 && o.Sum != 0 {
+			flags |= ownSummed
+		}
+		dst = o.Blocks[i].append(dst, flags)
 	}
 	return dst
+}
+
+// AppendOwnSum appends what stands behind the subjects: nothing if there is no sum, or no block that it could be of.
+func AppendOwnSum(dst []byte, o *Own) []byte {
+	if o.Sum == 0 || len(o.Blocks) == 0 {
+		return dst
+	}
+	return binary.LittleEndian.AppendUint64(dst, o.Sum)
 }
 
 func appendNumbers(dst []byte, numbers ...uint64) []byte {
@@ -87,9 +105,9 @@ func appendNumbers(dst []byte, numbers ...uint64) []byte {
 	return dst
 }
 
-func (b *OwnBlock) append(dst []byte) []byte {
+func (b *OwnBlock) append(dst []byte, flags uint64) []byte {
 	dst = appendNumbers(dst, uint64(b.ID), uint64(b.Size), uint64(b.FileSize), b.First, b.Last, b.LastRecord, b.Proves, b.FirstMessage,
-		b.Messages, b.Bytes, b.FirstLive, uint64(b.MarkCRC), b.Flags)
+		b.Messages, b.Bytes, b.FirstLive, uint64(b.MarkCRC), flags)
 	for _, time := range [...]int64{b.ModTime, b.FirstTime, b.MaxTime, b.AgeFrom, b.AgeTo} {
 		dst = binary.AppendVarint(dst, time)
 	}
@@ -148,6 +166,9 @@ func DecodeOwn(body []byte) (*OwnState, error) {
 	}
 	d := &o.facts
 	d.own(&o.Own)
+	if d.err == nil {
+		d.ownSum(&o.Own)
+	}
 	if d.err == nil && o.Subjects > d.rest()/4 {
 		d.fail("%d subjects, for which there is no room in %d bytes", o.Subjects, d.rest())
 	}
@@ -173,6 +194,22 @@ func (d *decoder) own(o *Own) {
 			return
 		}
 	}
+}
+
+// ownSum takes the sum from the end, if there is one.
+func (d *decoder) ownSum(o *Own) {
+	n := len(o.Blocks)
+	if n == 0 || o.Blocks[n-1].Flags&ownSummed == 0 {
+		return
+	}
+	o.Blocks[n-1].Flags &^= ownSummed
+	if d.rest() < ownSumSize {
+		d.fail("no room for the sum of the last block in %d bytes", d.rest())
+		return
+	}
+	end := len(d.data) - ownSumSize
+	o.Sum = binary.LittleEndian.Uint64(d.data[end:])
+	d.data = d.data[:end]
 }
 
 func (d *decoder) ownBlock() (b OwnBlock) {

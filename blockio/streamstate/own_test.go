@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,7 +32,7 @@ func (f *ownFile) encode() []byte {
 	for i := range f.subjects {
 		dst = streamstate.AppendOwnSubject(dst, &f.subjects[i])
 	}
-	return streamstate.EndOwn(dst, start)
+	return streamstate.EndOwn(streamstate.AppendOwnSum(dst, &f.own), start)
 }
 
 func drawOwn(t *rapid.T) (f ownFile) {
@@ -49,7 +50,7 @@ func drawOwn(t *rapid.T) (f ownFile) {
 			First: number.Draw(t, "first"), Last: number.Draw(t, "last"), LastRecord: number.Draw(t, "record"), Proves: number.Draw(t, "proves"),
 			FirstMessage: number.Draw(t, "message"), Messages: number.Draw(t, "count"), Bytes: number.Draw(t, "bytes"),
 			FirstLive: number.Draw(t, "live"), FirstTime: time.Draw(t, "t"), MaxTime: time.Draw(t, "t"), AgeFrom: time.Draw(t, "t"),
-			AgeTo: math.MaxInt64, MarkCRC: rapid.Uint32().Draw(t, "crc"), Flags: number.Draw(t, "flags"),
+			AgeTo: math.MaxInt64, MarkCRC: rapid.Uint32().Draw(t, "crc"), Flags: number.Draw(t, "flags") &^ 32,
 		}
 		next := b.First
 		for range rapid.IntRange(0, 3).Draw(t, "removed") {
@@ -64,6 +65,9 @@ func drawOwn(t *rapid.T) (f ownFile) {
 			b.Lives = append(b.Lives, streamstate.OwnLife{Sequence: next, Flags: 3, Due: time.Draw(t, "due")})
 		}
 		f.own.Blocks = append(f.own.Blocks, b)
+	}
+	if len(f.own.Blocks) > 0 {
+		f.own.Sum = rapid.Uint64().Draw(t, "sum")
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "subjects") {
 		s := streamstate.OwnSubject{
@@ -129,11 +133,15 @@ func TestOwnVector(t *testing.T) {
 	x, err := streamstate.DecodeBody(f.encode())
 	require.NoError(t, err, "what is behind the fields is passed over")
 	require.NoError(t, x.Check())
+
+	f.own.Sum = 0x0807060504030201
+	summed := strings.NewReplacer(" 07 16 12 ", " 07 36 12 ", "02 00 03 28 | 25", "02 00 03 28 | 0102030405060708 | 2d").Replace(want)
+	require.Equal(t, hex.EncodeToString(unhex(t, summed)), hex.EncodeToString(f.encode()))
 }
 
 // TestOwnThatIsCut or that says of itself what is not so.
 func TestOwnThatIsCut(t *testing.T) {
-	f := ownFile{own: streamstate.Own{Blocks: []streamstate.OwnBlock{{ID: 1}}}, subjects: []streamstate.OwnSubject{{Name: []byte("a")}}}
+	f := ownFile{own: streamstate.Own{Blocks: []streamstate.OwnBlock{{ID: 1}}, Sum: 9}, subjects: []streamstate.OwnSubject{{Name: []byte("a")}}}
 	body := f.encode()
 	for at := range body {
 		spoilt := append([]byte(nil), body...)
@@ -153,4 +161,16 @@ func TestOwnThatIsCut(t *testing.T) {
 	own, err := streamstate.DecodeOwn(end)
 	require.ErrorIs(t, err, streamstate.ErrInvalid)
 	require.Nil(t, own)
+}
+
+// TestOwnWithoutRoomForItsSum says that there is one, and has none.
+func TestOwnWithoutRoomForItsSum(t *testing.T) {
+	own := streamstate.Own{Blocks: []streamstate.OwnBlock{{ID: 1}}, Sum: 9}
+	x := streamstate.Index{}
+	body := x.AppendBlocks(x.AppendHead(nil, 0))
+	start := len(body)
+	body = streamstate.EndOwn(streamstate.AppendOwn(body, &own), start)
+	got, err := streamstate.DecodeOwn(body)
+	require.ErrorIs(t, err, streamstate.ErrInvalid)
+	require.Nil(t, got)
 }

@@ -60,6 +60,9 @@ func stateOwn() []seed {
 	add := func(name string, data []byte) { list = append(list, seed{name, []any{data}}) }
 	add("valid", valid)
 	add("a-server", valid[:start])
+	summed := *own
+	summed.Sum = 1 << 40
+	add("sum", streamstate.EndOwn(streamstate.AppendOwnSum(streamstate.AppendOwn(slices.Clone(valid[:start]), &summed), &summed), start))
 	add("no-subject-behind", streamstate.EndOwn(slices.Clone(valid[:behind]), start))
 	add("longer-than-the-file", with(valid, func(b []byte) { b[len(b)-11] = 0xff }))
 	add("later-version", with(valid, func(b []byte) { b[start] = 2 }))

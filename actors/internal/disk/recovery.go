@@ -45,6 +45,8 @@ type Recovery struct {
 	Described bool
 	// Restored is set when Millrace has, and the stream was opened from that: no block was read.
 	Restored bool
+	// Summed is set when that has a sum of the last block, which is as it was.
+	Summed bool
 	// Then, if not nil, has the limits that replace those of Config when the stream is open.
 	Then *NewLimits
 

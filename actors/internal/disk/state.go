@@ -57,6 +57,7 @@ type StateWork struct {
 	Capture *engine.Capture // all that it speaks of is durable
 	Epoch   uint64          // StateEpoch when it was captured
 	Sync    bool            // the files are to be durable, too
+	Last    bool            // the stream stops: nothing is appended any more
 }
 
 // ErrOutdated: the stream has changed meanwhile in a way that what was to be written would not tell.
@@ -65,7 +66,7 @@ var ErrOutdated = errors.New("the stream has changed meanwhile")
 // WriteState writes the files of the stream's state. It reports whether the files of the blocks are as after a stop,
 // so that the next opening can go on from what was written. The capture is the caller's no more.
 func (f *Files) WriteState(w StateWork) (whole bool, err error) {
-	e := stateEncoder{files: f, capture: w.Capture}
+	e := stateEncoder{files: f, capture: w.Capture, last: w.Last}
 	body, err := e.encode()
 	if err != nil || body == nil {
 		return false, err

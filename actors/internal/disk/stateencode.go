@@ -18,6 +18,7 @@ const mostDeleted = 1 << 26
 type stateEncoder struct {
 	files   *Files
 	capture *engine.Capture
+	last    bool // nothing is appended any more
 	whole   bool // the files of the blocks have their records, and nothing behind
 
 	index  streamstate.Index
@@ -67,6 +68,9 @@ func (e *stateEncoder) encode() ([]byte, error) {
 	}
 	if err := e.index.Check(); err != nil {
 		return nil, err
+	}
+	if e.last && e.whole && WantsSum(c) {
+		e.own.Sum = e.files.sumOfLast(&c.Blocks[len(c.Blocks)-1])
 	}
 	return e.body(), nil
 }
@@ -229,7 +233,7 @@ func (e *stateEncoder) body() []byte {
 	dst = e.index.AppendBlocks(dst)
 	start := len(dst)
 	behind = streamstate.AppendOwn(behind, &e.own)
-	dst = append(append(dst, behind...), facts...)
+	dst = streamstate.AppendOwnSum(append(append(dst, behind...), facts...), &e.own)
 	return streamstate.EndOwn(dst, start)
 }
 

@@ -13,7 +13,7 @@ import (
 // An index.db of Millrace says all that the blocks say, so that an opening can go on from it. It does so when every block
 // is there, of the size and the modification time that it had, and no other one, and the last one ends with the same
 // record: that is what a block index asks of its block, too. A block without an index is read, as nothing else would say
-// later what it had if it turned out to be damaged. Otherwise the file is of no use, and proves nothing: everything in it was taken from
+// later what it had if it turned out to be damaged: see tailsum.go for the last one. Otherwise the file is of no use, and proves nothing: everything in it was taken from
 // the log.
 
 // restore fills a recovery from an index.db of ours. It reports false when that is of no use.
@@ -30,8 +30,11 @@ func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list [
 			FirstExact: subject.Flags&ownFirstExact != 0, LastExact: subject.Flags&ownLastExact != 0,
 		}, subject.Flags&ownEvicted != 0, ok
 	}
+	last := &s.Blocks[len(s.Blocks)-1]
+	r.Summed = s.Sum != 0 && r.hasSum(last, s.Sum)
 	for i := range s.Blocks {
-		if b := &s.Blocks[i]; !indexed[b.ID] && !r.isWhole(b) {
+		b := &s.Blocks[i]
+		if !indexed[b.ID] && !(b == last && r.Summed) && !r.isWhole(b.ID, b.Size, b.MarkCRC) {
 			r.Log.Info("a block is not whole; all are read without what was written of the stream", "path", r.Blocks.Path(b.ID))
 			return false
 		}
@@ -40,21 +43,11 @@ func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list [
 		r.Log.Warn("what was written of the stream contradicts itself; the blocks are read without it")
 		return false
 	}
-	if err := r.openTail(&s.Blocks[len(s.Blocks)-1]); err != nil {
+	if err := r.openTail(last); err != nil {
 		r.Log.Warn("cannot open the last block as it was written down; the blocks are read", "error", err)
 		return false
 	}
 	return true
-}
-
-// isWhole reports whether all of a block can be read, and verifies.
-func (r *Recovery) isWhole(b *streamstate.OwnBlock) bool {
-	data, unreadable, err := r.readAll(b.ID, nil)
-	if err != nil || len(unreadable) > 0 {
-		return false // the scan says why
-	}
-	found := blockio.ScanBlock(r.Blocks.Path(b.ID), b.ID, r.Blocks.Codec(b.ID), data, false, func(int64, blockio.Record) {})
-	return found.DamageCount == 0 && found.End == b.Size && found.MarkCRC == b.MarkCRC
 }
 
 // openTail opens the last block for the next records, if it has room.
