@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -198,15 +199,15 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 // makeBlocksDir makes the directory of the blocks, if there is none. That of the stream was made durable before, with all
 // above it: to sync those again is a sixth of what it takes to open a small stream.
 func (s *stream) makeBlocksDir() error {
-	dir := blockio.BlocksDir(s.dir)
-	_, err := s.config.FS.ReadDir(dir)
-	switch {
-	case err == nil:
-		return s.config.FS.SyncDir(s.dir)
-	case errors.Is(err, fs.ErrNotExist):
-		return s.config.FS.MkdirAll(dir)
+	entries, err := s.config.FS.ReadDir(s.dir) // the blocks may be very many
+	if err != nil {
+		return err
 	}
-	return err
+	dir := blockio.BlocksDir(s.dir)
+	if slices.ContainsFunc(entries, func(e blockio.Entry) bool { return e.Name == filepath.Base(dir) }) {
+		return s.config.FS.SyncDir(s.dir)
+	}
+	return s.config.FS.MkdirAll(dir)
 }
 
 // runRecovery recovers the stream from its files once, see disk.Recovery.

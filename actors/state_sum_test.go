@@ -153,3 +153,32 @@ func TestEachFlippedByteOfTheLastBlockIsNoticed(t *testing.T) {
 		require.NoError(t, s.Stop(t.Context()))
 	}
 }
+
+// listings counts how often a directory is listed.
+type listings struct {
+	blockio.FS
+	dir string
+	n   atomic.Int64
+}
+
+func (l *listings) ReadDir(name string) ([]blockio.Entry, error) {
+	if name == l.dir {
+		l.n.Add(1)
+	}
+	return l.FS.ReadDir(name)
+}
+
+// TestACleanOpeningListsTheBlocksThreeTimes: to see whose directory it is, to take the blocks, and to see that nobody else has
+// changed them meanwhile. Each takes as long as there are blocks.
+func TestACleanOpeningListsTheBlocksThreeTimes(t *testing.T) {
+	config := inMemory()
+	config.Name = "ORDERS"
+	files := &listings{FS: config.FS, dir: filepath.Join(config.Dir, "ORDERS", "msgs")}
+	config.FS = files
+	s := open(t, config)
+	mustStore(t, s, "a", "x")
+	require.NoError(t, s.Stop(t.Context()))
+	files.n.Store(0)
+	open(t, config)
+	require.LessOrEqual(t, files.n.Load(), int64(3))
+}

@@ -128,11 +128,15 @@ func (b *Blocks) Path(id uint32) string { return BlockPath(b.dir, id) }
 // number from 1 to MaxBlockID without leading zeros and .blk are passed over; see
 // OnStray.
 func (b *Blocks) List() ([]BlockInfo, error) {
-	entries, err := b.fs.ReadDir(b.Dir())
-	if err != nil {
-		return nil, fmt.Errorf("list blocks of %s: %w", b.stream, err)
+	blocks, _, err := b.ListAll()
+	return blocks, err
+}
+
+// ListAll is List, and returns with the blocks all that is in their directory.
+func (b *Blocks) ListAll() (blocks []BlockInfo, entries []Entry, err error) {
+	if entries, err = b.fs.ReadDir(b.Dir()); err != nil {
+		return nil, nil, fmt.Errorf("list blocks of %s: %w", b.stream, err)
 	}
-	var blocks []BlockInfo
 	for _, entry := range entries {
 		id, ok := blockID(entry.Name)
 		switch {
@@ -148,7 +152,7 @@ func (b *Blocks) List() ([]BlockInfo, error) {
 		}
 		return 1
 	})
-	return blocks, nil
+	return blocks, entries, nil
 }
 
 // Codec returns the record codec of a block. A few are kept.

@@ -16,13 +16,18 @@ type look map[string]blockio.Entry
 // lookAt returns what blocks there are now.
 func (r *Recovery) lookAt() (look, error) {
 	entries, err := r.FS.ReadDir(r.Blocks.Dir())
+	return blocksAmong(entries), err
+}
+
+// blocksAmong returns what blocks there are among the files of a directory.
+func blocksAmong(entries []blockio.Entry) look {
 	seen := make(look, len(entries))
 	for _, entry := range entries {
 		if _, is := blockio.BlockNumber(entry.Name); is && !entry.IsDir {
 			seen[entry.Name] = entry
 		}
 	}
-	return seen, err
+	return seen
 }
 
 // checkUnchanged returns a *blockio.ChangedError when somebody else has made, removed or written on a block since the

@@ -88,7 +88,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if truncation != nil {
 		r.afterTruncation(truncation)
 	}
-	list, err := r.Blocks.List()
+	list, found, err := r.Blocks.ListAll()
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +96,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		r.Highest = max(r.Highest, list[n-1].ID)
 	}
 	if r.After == nil { // else other work of the store may be under way
-		if r.seen, err = r.lookAt(); err != nil {
-			return nil, err
-		}
+		r.seen = blocksAmong(found)
 	}
 	if r.After != nil {
 		if list, err = r.cutLog(list); err != nil {
@@ -116,7 +114,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		r.readState()
 	}
 	if s := r.evidence.own; s != nil && truncation == nil {
-		if r.restore(rec, s, list) {
+		if r.restore(rec, s, list, found) {
 			if err := r.checkUnchanged(); err != nil {
 				return nil, err
 			}

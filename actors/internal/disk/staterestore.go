@@ -16,9 +16,10 @@ import (
 // later what it had if it turned out to be damaged: see tailsum.go for the last one. Otherwise the file is of no use, and proves nothing: everything in it was taken from
 // the log.
 
-// restore fills a recovery from an index.db of ours. It reports false when that is of no use.
-func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list []blockio.BlockInfo) bool {
-	indexed, why := r.sameBlocks(s, list)
+// restore fills a recovery from an index.db of ours. It reports false when that is of no use. found is all that is in the
+// directory of the blocks.
+func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list []blockio.BlockInfo, found []blockio.Entry) bool {
+	indexed, why := r.sameBlocks(s, list, found)
 	if why != "" {
 		r.Log.Info("what was written of the stream is not of its blocks as they are; they are read without it", "reason", why)
 		return false
@@ -59,7 +60,7 @@ func (r *Recovery) openTail(b *streamstate.OwnBlock) error {
 }
 
 // sameBlocks returns why the blocks are not those that were written down, or else which of them have an index file.
-func (r *Recovery) sameBlocks(s *streamstate.OwnState, list []blockio.BlockInfo) (indexed map[uint32]bool, why string) {
+func (r *Recovery) sameBlocks(s *streamstate.OwnState, list []blockio.BlockInfo, found []blockio.Entry) (indexed map[uint32]bool, why string) {
 	if len(list) != len(s.Blocks) || len(list) == 0 {
 		return nil, "other blocks"
 	}
@@ -76,17 +77,13 @@ func (r *Recovery) sameBlocks(s *streamstate.OwnState, list []blockio.BlockInfo)
 	if sum, err := r.sumAt(last.ID, last.Size); err != nil || sum != s.LastSum {
 		return nil, "another last record"
 	}
-	return r.besideBlocks(list)
+	return r.besideBlocks(list, found)
 }
 
 // besideBlocks returns which blocks have an index file, or why more than the blocks has to be looked at.
-func (r *Recovery) besideBlocks(list []blockio.BlockInfo) (indexed map[uint32]bool, why string) {
-	entries, err := r.FS.ReadDir(r.Blocks.Dir())
-	if err != nil {
-		return nil, "the directory cannot be read"
-	}
-	names := make(map[string]bool, len(entries))
-	for _, e := range entries {
+func (r *Recovery) besideBlocks(list []blockio.BlockInfo, found []blockio.Entry) (indexed map[uint32]bool, why string) {
+	names := make(map[string]bool, len(found))
+	for _, e := range found {
 		names[e.Name] = true
 	}
 	indexed = make(map[uint32]bool, len(list))
