@@ -218,7 +218,8 @@ type Config struct {
 	// FS is the file system. Default: the operating system's. For tests.
 	FS blockio.FS
 	// NoPreallocation lets block files grow write by write. By default small
-	// writes overwrite zeros that were written ahead, which syncs faster.
+	// writes overwrite zeros that were written ahead, and large ones go into
+	// a hole at the end of the file, which syncs faster.
 	NoPreallocation bool
 }
 

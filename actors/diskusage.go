@@ -16,7 +16,7 @@ type DiskUsage struct {
 	// Blocks is the messages and what else is in the log, as it is in the files: compressed where that is so, with what
 	// was removed and is not gone yet, without zeros that are written ahead.
 	Blocks uint64
-	// ZerosAhead is those. When the block is full, or the stream is stopped, they are gone.
+	// ZerosAhead is those, and holes ahead of large messages, which take nothing of the disk. When the block is full, or the stream is stopped, they are gone.
 	ZerosAhead uint64
 	// Indexes is the indexes of the blocks.
 	Indexes uint64

@@ -14,27 +14,7 @@ const (
 	// gatherPiece is the size from which a piece is written by itself: copying
 	// it costs as much as the system call that is saved.
 	gatherPiece = 64 << 10
-
-	// zeroAfter is how many synced appends a block sees before zeros are
-	// written ahead of them, so that streams with little to do stay small.
-	zeroAfter = 8
-
-	// zeroGroup is the largest append, in bytes, that zeros are written ahead
-	// of.
-	zeroGroup = 32 << 10
-
-	// The chunks of zeros, in bytes: the first one, and the later ones, which are longer where
-	// that is too little for so many appends as the last.
-	//
-	// The append that writes a chunk waits for it. An append of 17 KB takes 0.11 ms over zeros and 0.18 ms without. With
-	// a chunk of 200 KB it takes 0.43 ms, with one of 1 MiB 1.6 ms, and the mean of all appends is the same.
-	firstZeros = 64 << 10
-	laterZeros = 128 << 10
-	zeroRoom   = 12
 )
-
-// zeros is what is written ahead. It is never written to.
-var zeros [64 << 10]byte
 
 // started is what instants are counted from: to read the monotonic clock alone costs half.
 var started = time.Now()
@@ -43,40 +23,6 @@ var gatherPool = sync.Pool{New: func() any {
 	buf := make([]byte, 0, gatherSize)
 	return &buf
 }}
-
-// zeroAhead says when zeros are written ahead of a block's records.
-//
-// A synced append that makes the file longer commits the file's size and the
-// place of its new bytes as well; one that overwrites zeros, which were synced
-// before, writes nothing but its bytes. For small groups that is about twice as
-// fast.
-type zeroAhead struct {
-	appends int  // synced appends so far
-	begun   bool // a chunk was written
-	noRoom  bool // there was no room for zeros: the block gets no more of them
-}
-
-// extent returns up to where zeros are to be written with the append of size
-// bytes that ends at end, when the file ends at have; or 0 for none.
-func (z *zeroAhead) extent(size, end, have, blockSize int64) int64 {
-	z.appends++
-	if end <= have || z.appends <= zeroAfter || z.noRoom {
-		return 0
-	}
-	if size > zeroGroup {
-		return 0
-	}
-	chunk := max(laterZeros, zeroRoom*size)
-	if !z.begun {
-		chunk = max(firstZeros, zeroRoom*size)
-	}
-	limit := min(end+chunk, blockSize)
-	if limit <= end {
-		return 0
-	}
-	z.begun = true
-	return limit
-}
 
 // Append writes the pieces of data, one after the other, at offset, which must
 // be the end of the block as this process knows it; another is ErrOffset, and
@@ -151,10 +97,8 @@ func (b *Blocks) write(id uint32, t *tail, data [][]byte, sync bool) (end, size 
 		return end, size, nil
 	}
 	if !b.opts.NoZeroAhead {
-		if extent := t.ahead.extent(end-t.end, end, t.size, b.opts.BlockSize); extent > 0 {
-			if size, err = t.zeros(end, extent, size); err != nil {
-				return 0, 0, err
-			}
+		if size, err = t.goAhead(end-t.end, end, size, b.opts.BlockSize); err != nil {
+			return 0, 0, err
 		}
 	}
 	began := time.Since(started)
@@ -169,21 +113,6 @@ func (b *Blocks) TakeSyncTime() time.Duration {
 	took := b.appendSync
 	b.appendSync = 0
 	return took
-}
-
-// zeros writes zeros from end to extent into a file of size bytes, and returns its size. Where there is no room for
-// them the records have what they need, and the file stays as it was.
-func (t *tail) zeros(end, extent, size int64) (int64, error) {
-	file := storedFile(t.file)
-	err := writeZeros(file, end, extent)
-	switch {
-	case err == nil:
-		return extent, nil
-	case !errors.Is(NameCause(err), ErrNoSpace):
-		return 0, err
-	}
-	t.ahead.noRoom = true
-	return size, file.Truncate(size)
 }
 
 // gather writes the pieces at offset with as few writes as makes sense.
@@ -220,15 +149,4 @@ func writeAt(file File, data []byte, offset int64) error {
 	}
 	_, err := file.WriteAt(data, offset)
 	return err
-}
-
-func writeZeros(file File, from, to int64) error {
-	for from < to {
-		n := min(to-from, int64(len(zeros)))
-		if err := writeAt(file, zeros[:n], from); err != nil {
-			return err
-		}
-		from += n
-	}
-	return nil
 }

@@ -28,7 +28,7 @@ type BlocksOptions struct {
 	// BlockSize is where the store rolls to a new block, in bytes: no zeros are
 	// written ahead beyond it. 0 means 8 MiB.
 	BlockSize int64
-	// NoZeroAhead turns off writing zeros ahead of synced appends.
+	// NoZeroAhead turns off writing zeros, and making holes, ahead of synced appends.
 	NoZeroAhead bool
 	// Beside lists the endings of files that describe a block, such as ".bix": they
 	// go with the block.

@@ -213,7 +213,6 @@ func TestNoZerosWhenNotWanted(t *testing.T) {
 	}{
 		{"switched off", blockio.BlocksOptions{NoZeroAhead: true}, 80, true},
 		{"not synced", blockio.BlocksOptions{}, 80, false},
-		{"big groups", blockio.BlocksOptions{}, 40 << 10, true},
 		{"block full", blockio.BlocksOptions{BlockSize: 100}, 80, true},
 	}
 	for _, row := range rows {

@@ -21,6 +21,8 @@ func TestDocsSayWhatTheCodeDoes(t *testing.T) {
 		fmt.Sprintf("At most %d bytes of each cut, the %d newest", SetAsideLimit, SetAsideFiles),
 		fmt.Sprintf("%d KiB at first, then %d KiB at a time or as much as %d such appends take", firstZeros>>10, laterZeros>>10, zeroRoom),
 		fmt.Sprintf("The first %d synced appends to a block, and any above %d KiB, write none", zeroAfter, zeroGroup>>10),
+		fmt.Sprintf("Synced appends above %d KiB, from the second on, have the file made longer instead, by %d MiB or as much as %d such appends take",
+			zeroGroup>>10, holeBytes>>20, holeRoom),
 		fmt.Sprintf("%d lowercase hexadecimal digits, no newline", metaSumBytes),
 		fmt.Sprintf("| %d | | subject |", headSize),
 		setAsideDir,

@@ -130,10 +130,13 @@ func (f *smallFile) WriteAt(p []byte, offset int64) (int, error) {
 	return n, fmt.Errorf("write %s at %d: %w: %w", f.name, offset, ErrInjected, syscall.ENOSPC)
 }
 
+// Truncate implements blockio.File. A file that is made longer takes room when it is written to.
 func (f *smallFile) Truncate(size int64) error {
 	err := f.File.Truncate(size)
 	if err == nil {
-		f.fs.set(f.name, (size+roomUnit-1)/roomUnit)
+		f.fs.mu.Lock()
+		defer f.fs.mu.Unlock()
+		f.fs.pages[f.name] = min(f.fs.pages[f.name], (size+roomUnit-1)/roomUnit)
 	}
 	return err
 }
