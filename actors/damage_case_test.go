@@ -236,11 +236,12 @@ func (r *damageRun) pass(when string) *damageLook {
 	return l
 }
 
-// recounted waits until the store knows the subjects of all that was lost.
+// recounted waits until the store knows the subjects of all that was lost. One that has failed, as it has noticed that
+// somebody else changes its files, does not find them out any more.
 func (r *damageRun) recounted() {
 	ticker := time.NewTicker(100 * time.Microsecond)
 	defer ticker.Stop()
-	for r.open.Stats().Recounting {
+	for stats := r.open.Stats(); stats.Recounting && !stats.Failed; stats = r.open.Stats() {
 		<-ticker.C
 	}
 }
