@@ -23,6 +23,8 @@ func TestDamageThatWasMended(t *testing.T) {
 		"limited-compacted/stopped/cold/msgs/2.blk/zero:0+4096",
 		"floors-indexed/stopped/cold/msgs/2.blk/cut:592", // the index that said what else there was had gone
 		"floors-indexed/stopped/cold/msgs/2.blk/cut:607",
+		"truncated/stopped/cold/msgs/4.blk/zero:492+4096", // tombstones were gone that the index names
+		"truncated/stopped/cold/msgs/4.blk/zero:0+4096",
 		"compacted/crash/cold/msgs/5.blk/flip:3582.3",            // behind the end
 		"multi-block-adopted/stopped/cold/msgs/1.blk/flip:780.5", // of a server, without a mark
 		"multi-block-adopted/stopped/cold/msgs/1.blk/flip:685.2",

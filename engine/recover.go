@@ -11,6 +11,10 @@ type Recovery struct {
 	empty   []uint32
 	kept    int // records in tables that are still in memory
 	pending []Tombstone
+	// hadRemoved and hadFloor are what RemoveAgain goes by, and again what it has found.
+	hadRemoved []Tombstone
+	hadFloor   uint64
+	again      removedAgain
 	open    bool // the last block added may take records
 	found   []foundLost
 	// loose is the bytes of damage in blocks of which no message is known to be lost. They are counted.
@@ -67,6 +71,7 @@ func (r *Recovery) Add(s *Scan) {
 		r.found = append(r.found, foundIn(s))
 	}
 	r.pending = append(r.pending, s.tombstones...)
+	r.hadRemoved, r.hadFloor = append(r.hadRemoved, s.hadRemoved...), max(r.hadFloor, s.hadFloor)
 	if s.floor > 0 && s.floor >= e.floor.first {
 		e.floor = floor{first: s.floor, block: s.id}
 	}

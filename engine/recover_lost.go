@@ -324,6 +324,9 @@ func (r *Recovery) unaccounted(within SequenceRange) []SequenceRange {
 	for _, t := range r.pending {
 		cut(t.Sequence, t.Sequence)
 	}
+	for _, sequence := range r.again {
+		cut(sequence, sequence)
+	}
 	return parts
 }
 

@@ -39,6 +39,8 @@ type Scan struct {
 	unnamedHead int
 	markCRC     uint32
 	had         bool             // see Had
+	hadRemoved  []Tombstone      // see HadRemoved
+	hadFloor    uint64
 	index       *indexedSubjects // of a scan that was filled from a block index
 	firstMsg    uint64           // sequence of the first message
 	firstTime   int64            // its time
@@ -227,7 +229,7 @@ func (s *Scan) trim(last uint64) {
 	trimmed.tombstones, trimmed.floor, trimmed.markCRC, trimmed.held = s.tombstones, s.floor, s.markCRC, s.held
 	trimmed.compressed = s.compressed
 	trimmed.lostHead, trimmed.lostEnd, trimmed.unnamed = s.lostHead, s.lostEnd, s.unnamed
-	trimmed.had = s.had
+	trimmed.had, trimmed.hadRemoved, trimmed.hadFloor = s.had, s.hadRemoved, s.hadFloor
 	trimmed.unreadable, trimmed.unnamedHead = s.unreadable, s.unnamedHead
 	trimmed.lives, trimmed.livesKnown = livesAbove(s.lives, last), s.livesKnown
 	trimmed.Finish(s.size, s.appendable, s.lost, s.lostBytes)

@@ -76,7 +76,28 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 	if agree > 0 { // else the index goes with this opening, and the next one is to find the same
 		scan.Had(had)
 	}
-	return lacked, nil
+	if scan != nil {
+		err = hadRemoved(x, scan)
+	}
+	return lacked, unlessItProvesNothing(err)
+}
+
+// hadRemoved tells the scan of a damaged block which removals the block named, by its index.
+func hadRemoved(x *blockindex.File, scan *engine.Scan) error {
+	var tombstones []engine.Tombstone
+	floor := uint64(0)
+	err := x.Tombstones(func(t blockindex.Tombstone) bool {
+		if first, ok := blockio.FloorOf(t.Time); ok && t.Sequence == 0 {
+			floor = max(floor, first)
+		} else {
+			tombstones = append(tombstones, engine.Tombstone{Sequence: t.Sequence, Time: t.Time})
+		}
+		return true
+	})
+	if err == nil {
+		scan.HadRemoved(tombstones, floor)
+	}
+	return err
 }
 
 // unlessItProvesNothing passes over the errors of an index that is missing, or not sound.
@@ -132,6 +153,9 @@ func (r *Recovery) readEndProof() {
 // indexes without a block that are to stay, since they name messages that are lost.
 func (r *Recovery) judge(rec *engine.Recovery, list []blockio.BlockInfo) (keep map[uint32]bool) {
 	r.keepEvicted(rec, list)
+	if !r.ServerWasHere && !r.ServerHad { // else sequences may have been used again
+		rec.RemoveAgain()
+	}
 	r.recall(rec, list) // first: nearly all that the damage names is in it, in order
 	rec.Began(r.began(rec, list))
 	rec.Settle()

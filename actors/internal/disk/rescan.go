@@ -196,6 +196,12 @@ func (r *Recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
 	if s.found.Unnamed > 0 {
 		r.unshown = id
 	}
+	if s.scan.NamesLess() {
+		if r.buried == nil {
+			r.buried = make(map[uint32]bool)
+		}
+		r.buried[id] = true
+	}
 	rec.Add(s.scan)
 	r.losses = append(r.losses, s.losses...)
 	r.evidence.missing = append(r.evidence.missing, s.lacked...)

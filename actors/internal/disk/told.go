@@ -96,6 +96,9 @@ func (r *Recovery) keepTold(lost []engine.LostRange, keep map[uint32]bool) {
 	}
 	clear(keep)
 	for _, id := range r.evidence.stale {
+		if r.buried[id] {
+			continue // it shows removals that are not written again yet
+		}
 		if err := r.FS.Remove(blockindex.Path(r.Blocks.Path(id))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			r.Log.Warn("cannot remove an index that does not fit its block", "path", r.Blocks.Path(id), "error", err)
 		}
@@ -126,6 +129,9 @@ func (f *Files) weighIndex(id uint32, data []byte) (evidence, exact bool, err er
 	}
 	scan, _ := f.scanBlock(id, data, false, false)
 	lacked, err := f.lackedBy(id, data, scan)
+	if scan.NamesLess() && !f.buried[id] {
+		return true, true, err // the next opening writes them down
+	}
 	if len(lacked) == 0 || err != nil {
 		return false, scan.HadKnown(), err
 	}

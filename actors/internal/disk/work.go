@@ -44,6 +44,9 @@ type Files struct {
 	telling sync.Mutex // guards the two below
 	told    []blockio.LostRange
 	hasTold bool // told is what is in the file
+	// buried has the blocks with indexes that name removals which the blocks do not: the recovery has seen to it that these
+	// are written down again.
+	buried map[uint32]bool
 	// unreadable has the blocks with sectors that could not be read when the stream was opened. It does not
 	// change after that.
 	unreadable map[uint32]bool
