@@ -102,7 +102,7 @@ func (b *Blocks) write(id uint32, t *tail, data [][]byte, sync bool) (end, size 
 		}
 	}
 	began := time.Since(started)
-	err = SyncFile(t.file)
+	err = b.syncTail(t, t.file)
 	b.appendSync += time.Since(started) - began
 	return end, size, err
 }

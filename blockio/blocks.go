@@ -102,6 +102,7 @@ type tail struct {
 	used           bool       // since somebody looked whether the file is to be closed
 	resting        bool       // the file is being closed, by whoever holds moving
 	moving         sync.Mutex // taken before Blocks.mu, or tried
+	turn           sync.Mutex // of those who sync the file, taken before Blocks.mu
 	was            FileStat   // of the file when it was closed
 	place          int        // in Tails, which guards it
 }
@@ -296,13 +297,11 @@ func (b *Blocks) Sync(id uint32) error {
 	}
 	t.syncing++
 	b.mu.Unlock()
-	err = SyncFile(file)
+	err = b.syncTail(t, file)
 	b.mu.Lock()
 	t.syncing--
 	if err == nil {
 		t.synced = max(t.synced, writes)
-	} else if t.broken == nil {
-		t.broken = err
 	}
 	b.mu.Unlock()
 	return b.wrap("sync", id, err)
@@ -354,7 +353,7 @@ func (b *Blocks) Seal(id uint32, size int64) error {
 		err = t.file.Truncate(size)
 	}
 	if err == nil {
-		err = SyncFile(t.file)
+		err = b.syncTail(t, t.file)
 	}
 	return b.wrap("seal", id, errors.Join(err, b.closeTail(t)))
 }
