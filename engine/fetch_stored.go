@@ -2,8 +2,8 @@ package engine
 
 // countStored brings the subject index up to date with the messages of a piece.
 //
-// What the index has of their subjects was read when they were taken, for the look-up. In an index of many subjects, with some
-// hundred messages in the group, it has left the processor's own cache since.
+// In an index of many subjects the processor would wait for memory. What was fetched for the look-up when the messages were taken has left
+// its own cache since, with some hundred messages in the group; and where a new subject goes was not looked for yet.
 func (e *Engine) countStored(p *piece) {
 	t := p.block.appended
 	many := e.subjects.Tree().Len() >= fetchSubjects && p.slots-p.counted >= fetchCommands
