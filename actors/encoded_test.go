@@ -85,7 +85,7 @@ func TestAnEmptyStreamIsEncodedInAFewBytes(t *testing.T) {
 
 // TestUtilizationTellsWhatRemovedMessagesTake, and what a compaction wins back.
 func TestUtilizationTellsWhatRemovedMessagesTake(t *testing.T) {
-	s := open(t, actors.Config{Dir: "data", FS: blocktest.NewMemFS(), BlockSize: 4096, CompactBelow: -1})
+	s := open(t, actors.Config{Dir: "data", FS: blocktest.NewMemFS(), BlockSize: 1 << 20, CompactBelow: -1})
 	total, reported, err := s.Utilization(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, total)
