@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -180,6 +181,7 @@ func (c damageCase) licenceOfEnd(l *damageLicence, from, to int) {
 	if !c.image.openEnd || !f.tail || c.kind == damageFlip || len(f.placed) == 0 || c.way.warm() {
 		return // a store that is open knows its end, and writes it down when it is stopped
 	}
+	c.licenceOfSectors(l, from, to)
 	last := f.placed[len(f.placed)-1].frame
 	if to <= last {
 		return // an intact commit behind it shows that it had been written
@@ -199,6 +201,22 @@ func (c damageCase) licenceOfEnd(l *damageLicence, from, to int) {
 		}
 	}
 	l.cut, l.reuse = start, true
+}
+
+// licenceOfSectors: a sector of zeros behind the last message of a crash image, to its end, may be of commits that were not
+// durable yet, as a store leaves them that syncs later than it writes. None is named whose head is gone.
+func (c damageCase) licenceOfSectors(l *damageLicence, from, to int) {
+	data, _ := c.changed()
+	end := (from/512 + 1) * 512 // of the sector that the damage begins in
+	_, behind := c.around(from, to)
+	if c.kind != damageZero || behind < c.top() || end > len(data) || len(bytes.Trim(data[from:end], "\x00")) > 0 {
+		return
+	}
+	for _, p := range c.file.placed {
+		if p.sequenced() && p.from >= from && p.from < to {
+			l.silent[p.sequence], l.reuse = true, true
+		}
+	}
 }
 
 // open is the licence for a store that is open while the damage is done. It knows what it had.

@@ -15,8 +15,8 @@ type Recovery struct {
 	hadRemoved []Tombstone
 	hadFloor   uint64
 	again      removedAgain
-	open    bool // the last block added may take records
-	found   []foundLost
+	open       bool // the last block added may take records
+	found      []foundLost
 	// loose is the bytes of damage in blocks of which no message is known to be lost. They are counted.
 	loose   map[uint32]uint64
 	keeps   map[uint32]Kept // by block, see Keep

@@ -38,8 +38,8 @@ type Scan struct {
 	unnamed     int
 	unnamedHead int
 	markCRC     uint32
-	had         bool             // see Had
-	hadRemoved  []Tombstone      // see HadRemoved
+	had         bool        // see Had
+	hadRemoved  []Tombstone // see HadRemoved
 	hadFloor    uint64
 	index       *indexedSubjects // of a scan that was filled from a block index
 	firstMsg    uint64           // sequence of the first message
