@@ -34,8 +34,9 @@ func (m *model) stored(r record) bool {
 }
 
 // checkCrash recovers a disk as the crash left it and says what is wrong.
-// processOnly says that the machine, and with it the page cache, survived.
-func (mc *machine) checkCrash(d *disk, processOnly bool) error {
+// processOnly says that the machine, and with it the page cache, survived, and inOrder that whatever was written
+// before something that is left is left, too.
+func (mc *machine) checkCrash(d *disk, processOnly, inOrder bool) error {
 	s := newShell(mc.cfg, d, engine.NewPublished(), mc.now)
 	s.expireWaiting()
 	if err := s.e.CheckInvariants(); err != nil {
@@ -56,9 +57,9 @@ func (mc *machine) checkCrash(d *disk, processOnly bool) error {
 		return fmt.Errorf("last is %d, %d was acknowledged", last, shown)
 	}
 	var err error
-	if always || processOnly {
+	if always || inOrder {
 		least := 0
-		if always || !never {
+		if always || processOnly && !never {
 			least = max(mc.ackedEvents, mc.seenEvents)
 		}
 		err = mc.checkPrefix(s, least)
@@ -167,14 +168,15 @@ func (mc *machine) crashPoints() (points *int) {
 			name        string
 			keep        func() bool
 			processOnly bool
+			inOrder     bool
 		}{
-			{"all unsynced lost", dropAll, false},
-			{"all kept", keepAll, true},
-			{"some kept", keepSome(uint64(*points)), false},
+			{"all unsynced lost", dropAll, false, mc.disk.inOrder()},
+			{"all kept", keepAll, true, true},
+			{"some kept", keepSome(uint64(*points)), false, false},
 		}
 		for _, mode := range modes {
 			*points++
-			if err := mc.checkCrash(mc.disk.crash(mode.keep), mode.processOnly); err != nil {
+			if err := mc.checkCrash(mc.disk.crash(mode.keep), mode.processOnly, mode.inOrder); err != nil {
 				mc.fail("crash %s, %s: %w", what, mode.name, err)
 			}
 		}

@@ -104,6 +104,18 @@ func (d *disk) sync(block uint32) {
 	})
 }
 
+// inOrder reports whether nothing is durable that was written behind something that is not.
+func (d *disk) inOrder() bool {
+	for _, c := range d.pending {
+		for block, data := range d.durable {
+			if block > c.block && len(data) > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // crash returns the disk as it may be after power loss: keep decides about each
 // change that was not synced.
 func (d *disk) crash(keep func() bool) *disk {
