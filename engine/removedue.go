@@ -37,6 +37,7 @@ func (e *Engine) removeInOrder(sequences []uint64, reason counter) bool {
 	case e.expiry.removing || len(e.parked) > 0 || e.fenced || e.stopped:
 		return false
 	}
+	e.expiry.removing = true // until it is applied: it may have to wait for a purge that is carried out in pieces
 	e.Step(nil, &removeDue{sequences, reason})
 	return !e.expiry.removing
 }
