@@ -23,6 +23,9 @@ type damageLicence struct {
 	// tell has sequences without a message that may be called lost: their records are touched, or nobody can
 	// tell how many records were where the damage is.
 	tell map[uint64]bool
+	// later: an opening that goes on from index.db knows which sequences had no message, and later ones do not, as nothing is
+	// left of the block that its index could be held against.
+	later bool
 	// garbled has messages whose parts may be divided in another way: their records have no mark, as a server
 	// does not write any, so a flipped bit in the length of the subject or of the headers is found by nobody.
 	garbled map[uint64]bool
@@ -109,6 +112,7 @@ func (c damageCase) licenceOfBlock(l *damageLicence) {
 	for sequence := before + 1; sequence < behind && !exact; sequence++ {
 		l.tell[sequence] = l.tell[sequence] || !w.live[sequence]
 	}
+	l.later = c.image.indexed(c.file) && !exact
 	c.licenceOfEnd(l, from, to)
 	c.licenceOfRemovals(l, from, to)
 	if c.bare(from, to) {
