@@ -17,9 +17,9 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.165.0
-	github.com/seed-d8b58eba/millrace v0.1.0
-	github.com/seed-d8b58eba/millrace/actors/adapters/otelcol v0.1.0
-	github.com/seed-d8b58eba/millrace/actors/adapters/raft v0.1.0
+	github.com/seed-d8b58eba/millrace v0.2.0
+	github.com/seed-d8b58eba/millrace/actors/adapters/otelcol v0.2.0
+	github.com/seed-d8b58eba/millrace/actors/adapters/raft v0.2.0
 	github.com/stretchr/testify v1.12.1
 	github.com/tidwall/wal v1.2.1
 	go.opentelemetry.io/collector/component v1.71.0

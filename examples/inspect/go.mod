@@ -7,7 +7,7 @@ replace github.com/seed-d8b58eba/millrace => ../..
 require (
 	github.com/asynkron/protoactor-go v0.0.0-20240822202345-3c0e61ca19c9
 	github.com/mattn/go-isatty v0.0.24
-	github.com/seed-d8b58eba/millrace v0.1.0
+	github.com/seed-d8b58eba/millrace v0.2.0
 	github.com/spf13/cobra v1.10.2
 	github.com/stretchr/testify v1.12.1
 )

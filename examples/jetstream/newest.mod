@@ -9,7 +9,7 @@ require (
 	github.com/minio/highwayhash v1.0.4
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
-	github.com/seed-d8b58eba/millrace v0.1.0
+	github.com/seed-d8b58eba/millrace v0.2.0
 	github.com/stretchr/testify v1.12.1
 )
 

@@ -6,7 +6,7 @@ replace github.com/seed-d8b58eba/millrace => ../../..
 
 require (
 	github.com/asynkron/protoactor-go v0.0.0-20240822202345-3c0e61ca19c9
-	github.com/seed-d8b58eba/millrace v0.1.0
+	github.com/seed-d8b58eba/millrace v0.2.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/collector/component v1.71.0
 	go.opentelemetry.io/collector/component/componenttest v0.165.0
