@@ -2,6 +2,7 @@ package disk
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"hash"
 
 	"github.com/minio/highwayhash"
@@ -50,10 +51,14 @@ func (f *Files) sumOfLast(b *engine.BlockCapture) uint64 {
 	default:
 		return 0
 	}
-	data, whole := f.readWhole(b.ID, b.Size, b.MarkCRC)
-	sum, err := f.newSum()
-	if !whole || err != nil {
+	data, err := f.readWhole(b.ID, b.Size, b.MarkCRC)
+	if err != nil {
+		f.Log.Warn("the last block cannot be summed up", "path", f.Blocks.Path(b.ID), "error", err)
 		return 0
+	}
+	sum, err := f.newSum()
+	if err != nil {
+		return 0 // not with a key of that length
 	}
 	_, _ = sum.Write(data) // a hash never fails
 	return sum.Sum64()
@@ -61,39 +66,56 @@ func (f *Files) sumOfLast(b *engine.BlockCapture) uint64 {
 
 // hasSum reports whether the bytes of a block have a sum.
 func (f *Files) hasSum(b *streamstate.OwnBlock, want uint64) bool {
+	got, err := f.sumOf(b.ID, b.Size)
+	if err != nil {
+		f.Log.Warn("the last block cannot be summed up", "path", f.Blocks.Path(b.ID), "error", err)
+	}
+	return err == nil && got == want
+}
+
+// sumOf returns the sum of the first bytes of a block.
+func (f *Files) sumOf(id uint32, size int64) (uint64, error) {
 	sum, err := f.newSum()
 	if err != nil {
-		return false
+		return 0, err
 	}
-	block, err := f.lease(b.ID, false)
+	block, err := f.lease(id, false)
 	if err != nil {
-		return false
+		return 0, err
 	}
 	defer block.Release()
-	buffer := make([]byte, min(b.Size, summedAtOnce))
-	for at := int64(0); at < b.Size; {
-		part := buffer[:min(b.Size-at, summedAtOnce)]
-		if n, _ := block.ReadAt(part, at); n < len(part) {
-			return false
+	buffer := make([]byte, min(size, summedAtOnce))
+	for at := int64(0); at < size; {
+		part := buffer[:min(size-at, summedAtOnce)]
+		if n, err := block.ReadAt(part, at); n < len(part) {
+			return 0, err
 		}
 		_, _ = sum.Write(part) // a hash never fails
 		at += int64(len(part))
 	}
-	return sum.Sum64() == want
+	return sum.Sum64(), nil
 }
 
 // isWhole reports whether all of a block can be read, and verifies.
 func (f *Files) isWhole(id uint32, size int64, markCRC uint32) bool {
-	_, whole := f.readWhole(id, size, markCRC)
-	return whole
+	_, err := f.readWhole(id, size, markCRC)
+	return err == nil // the scan says why
 }
 
-// readWhole returns the bytes of a block, if all of it can be read, and verifies.
-func (f *Files) readWhole(id uint32, size int64, markCRC uint32) (data []byte, whole bool) {
-	data, unreadable, err := f.readAll(id, nil)
-	if err != nil || len(unreadable) > 0 {
-		return nil, false // the scan says why
+// readWhole returns the bytes of a block. It is an error if not all of it can be read, or it is not as it was written.
+func (f *Files) readWhole(id uint32, size int64, markCRC uint32) ([]byte, error) {
+	block, err := f.lease(id, false)
+	if err != nil {
+		return nil, err
+	}
+	defer block.Release()
+	data, err := block.ReadAll(nil)
+	if err != nil {
+		return nil, err
 	}
 	found := blockio.ScanBlock(f.Blocks.Path(id), id, f.Blocks.Codec(id), data, false, func(int64, blockio.Record) {})
-	return data, found.DamageCount == 0 && found.End == size && found.MarkCRC == markCRC && int64(len(data)) == size
+	if found.DamageCount > 0 || found.End != size || found.MarkCRC != markCRC || int64(len(data)) != size {
+		return nil, fmt.Errorf("%w: the block is not as it was written", blockio.ErrCorrupt)
+	}
+	return data, nil
 }
