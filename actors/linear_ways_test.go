@@ -14,12 +14,27 @@ import (
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
 )
 
+// mostHistories is how many histories are recorded until one goes the way that a test is about: on a loaded machine the
+// scheduler may have none of a history go it.
+const mostHistories = 100
+
+// again runs a subtest until it has gone the way that it is about.
+func again(t *testing.T, name string, run func(*testing.T) bool) {
+	for range mostHistories {
+		went := false
+		if !t.Run(name, func(t *testing.T) { went = run(t) }) || went {
+			return
+		}
+	}
+	t.Errorf("%s: none of %d histories went the way", name, mostHistories)
+}
+
 // TestHistoriesOfLoneCallersAreLinearizable: callers who run the turns themselves, one after the other and each for a
 // while, with readers beside them, and now and then another one who comes in between.
 func TestHistoriesOfLoneCallersAreLinearizable(t *testing.T) {
 	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
 		for _, patient := range []bool{true, false} {
-			t.Run(fmt.Sprint("patient ", patient), func(t *testing.T) {
+			again(t, fmt.Sprint("patient ", patient), func(t *testing.T) bool {
 				ways, shared := actors.WatchTurns()
 				s := open(t, actors.Config{Dir: "data", FS: blocktest.NewMemFS(), Sync: level, MaxMsgs: linearMax, BlockSize: 4 << 10, Runtime: shared})
 				ways.Of(s)
@@ -64,10 +79,12 @@ func TestHistoriesOfLoneCallersAreLinearizable(t *testing.T) {
 						return output
 					}
 				})
-				if patient || level == actors.SyncNever { // else the goroutine that has done the commit is often still there
-					require.Positive(t, ways.Visits.Load())
+				commits := patient && level != actors.SyncNever
+				require.True(t, commits || ways.Commits.Load() == 0)
+				if !patient && level != actors.SyncNever {
+					return true // the goroutine that has done the commit is often still there
 				}
-				require.Equal(t, patient && level != actors.SyncNever, ways.Commits.Load() > 0)
+				return ways.Visits.Load() > 0 && (ways.Commits.Load() > 0) == commits
 			})
 		}
 	})
@@ -76,7 +93,7 @@ func TestHistoriesOfLoneCallersAreLinearizable(t *testing.T) {
 // TestHistoriesWithEarlyCommitsAreLinearizable: commits begin in the middle of turns that stage large messages.
 func TestHistoriesWithEarlyCommitsAreLinearizable(t *testing.T) {
 	for _, level := range []actors.SyncLevel{actors.SyncAlways, actors.SyncInterval} {
-		t.Run(level.String(), func(t *testing.T) {
+		again(t, level.String(), func(t *testing.T) bool {
 			ways, shared := actors.WatchTurns()
 			s := open(t, actors.Config{Dir: "data", FS: blocktest.NewMemFS(), Sync: level, MaxMsgs: linearMax, BlockSize: 512 << 10, Runtime: shared})
 			ways.Of(s)
@@ -86,7 +103,7 @@ func TestHistoriesWithEarlyCommitsAreLinearizable(t *testing.T) {
 				}
 				return input, func() any { return linearRun(t.Context(), s, input) }
 			})
-			require.Positive(t, ways.Early.Load())
+			return ways.Early.Load() > 0
 		})
 	}
 }
