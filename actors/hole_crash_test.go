@@ -43,12 +43,12 @@ func TestAHoleAheadOfLargeMessagesSurvivesCrashes(t *testing.T) {
 			fs := blocktest.NewFaultFS(mem)
 			config := actors.Config{Dir: "data", Name: "ORDERS", FS: fs, Key: key, BlockSize: 130 << 10}
 			s := openToFail(t, config)
-			acknowledged := 0
-			images, stop := takeImages(fs, mem, rand.New(rand.NewSource(1)), crashImage{steps: func() int64 { return int64(acknowledged) }})
+			var acknowledged atomic.Int64
+			images, stop := takeImages(fs, mem, rand.New(rand.NewSource(1)), crashImage{steps: acknowledged.Load})
 			for n := range 5 {
 				_, err := s.StoreMsg(t.Context(), "s", nil, largeMessage(n))
 				require.NoError(t, err)
-				acknowledged = n + 1
+				acknowledged.Store(int64(n + 1))
 			}
 			stop()
 			require.NoError(t, s.Stop(context.Background()))

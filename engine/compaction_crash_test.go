@@ -94,8 +94,8 @@ func TestCompactionsSurviveLossesOfPower(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if compactions < 5 {
-		t.Fatalf("%d compactions", compactions)
+	if compactions == 0 {
+		t.Fatal("no script came to a compaction")
 	}
 	t.Logf("%d compactions", compactions)
 }
