@@ -104,12 +104,7 @@ func (f *Files) isWhole(id uint32, size int64, markCRC uint32) bool {
 
 // readWhole returns the bytes of a block. It is an error if not all of it can be read, or it is not as it was written.
 func (f *Files) readWhole(id uint32, size int64, markCRC uint32) ([]byte, error) {
-	block, err := f.lease(id, false)
-	if err != nil {
-		return nil, err
-	}
-	defer block.Release()
-	data, err := block.ReadAll(nil)
+	data, err := f.readReadable(id)
 	if err != nil {
 		return nil, err
 	}
