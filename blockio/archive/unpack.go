@@ -36,7 +36,7 @@ type Destination struct {
 	Bases []io.Reader
 	// MaxBytes bounds the size of all files together, if it is above 0.
 	MaxBytes int64
-	// Progress, if set, is called after each file with the number of bytes that were written so far.
+	// Progress, if set, is called after each file with the number of bytes that were written so far. Not all of them are durable.
 	Progress func(written int64)
 }
 
@@ -80,6 +80,7 @@ type staging struct {
 	dirs    []string        // that were made in it, dir the first
 	made    map[string]bool // the same
 	open    *stagedFile
+	syncs   syncBehind
 	written int64
 	shown   bool // dir has become final
 }
@@ -231,12 +232,18 @@ func (s *staging) Create(name string) (io.WriteCloser, error) {
 
 // remove removes a file of a size that was unpacked.
 func (s *staging) remove(name string, size int64) error {
+	if err := s.syncs.wait(); err != nil { // Windows removes no file that is open
+		return err
+	}
 	s.written -= size
 	return s.FS.Remove(filepath.Join(s.dir, filepath.FromSlash(name)))
 }
 
 // finish makes all that was unpacked durable.
 func (s *staging) finish() error {
+	if err := s.syncs.wait(); err != nil {
+		return err
+	}
 	for _, dir := range slices.Backward(s.dirs) {
 		if err := s.FS.SyncDir(dir); err != nil {
 			return err
@@ -278,6 +285,7 @@ func (s *staging) end() error {
 	if s.shown {
 		return s.unlock()
 	}
+	_ = s.syncs.wait() // an error of it is why this is the end, or comes after another that is
 	var err error
 	if s.open != nil {
 		err = s.open.file.Close()
@@ -306,11 +314,10 @@ func (f *stagedFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close makes the content durable.
+// Close has the content made durable, before finish returns. The error may be that of a file before it.
 func (f *stagedFile) Close() error {
-	err := f.file.Sync()
-	err = errors.Join(err, f.file.Close())
-	if f.of.open = nil; err != nil {
+	f.of.open = nil
+	if err := f.of.syncs.add(f.file); err != nil {
 		return err
 	}
 	if f.of.written += f.size; f.of.Progress != nil {
