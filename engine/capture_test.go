@@ -107,9 +107,9 @@ func TestACaptureThatContradictsItselfIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := captureOf(t, s)
 			names := []string{"a", "b"}
-			next := func() (name []byte, info engine.SubjectInfo, evicted, ok bool) {
+			next := func() *engine.SubjectCapture {
 				defer func() { names = names[1:] }()
-				return []byte(names[0]), engine.SubjectInfo{Count: 17, First: 1, Last: 35}, false, true
+				return &engine.SubjectCapture{Name: []byte(names[0]), Info: engine.SubjectInfo{Count: 17, First: 1, Last: 35}}
 			}
 			r := engine.NewRecovery(s.cfg, engine.NewPublished())
 			require.True(t, r.Restore(c, 2, next), "as it is")
@@ -120,8 +120,8 @@ func TestACaptureThatContradictsItselfIsRefused(t *testing.T) {
 	}
 	t.Run("more messages in the subjects", func(t *testing.T) {
 		r := engine.NewRecovery(s.cfg, engine.NewPublished())
-		require.False(t, r.Restore(captureOf(t, s), 1, func() ([]byte, engine.SubjectInfo, bool, bool) {
-			return []byte("a"), engine.SubjectInfo{Count: 35, First: 1, Last: 35}, false, true
+		require.False(t, r.Restore(captureOf(t, s), 1, func() *engine.SubjectCapture {
+			return &engine.SubjectCapture{Name: []byte("a"), Info: engine.SubjectInfo{Count: 35, First: 1, Last: 35}}
 		}))
 	})
 }

@@ -7,24 +7,35 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine/subjects"
 )
 
+// SubjectCapture is what a Capture says of a subject.
+type SubjectCapture struct {
+	Name    []byte
+	Info    SubjectInfo
+	Evicted bool // see Capture.Evicted
+}
+
 // Restore fills the recovery from what a Capture said, in place of Add for each block. The Subjects of c are not
-// looked at: next returns the subjects, count of them, in byte order, and what Evicted says of each. The caller has made sure that the blocks are
+// looked at: next returns the subjects, count of them, in byte order, or nil if there is none. The names must not change
+// before Restore returns, all else of a subject not before the next one. The caller has made sure that the blocks are
 // those that c is of, as they were.
 //
 // It reports false, and the recovery is of no use any more, when c contradicts itself.
-func (r *Recovery) Restore(c *Capture, count int, next func() (name []byte, info SubjectInfo, evicted, ok bool)) bool {
+func (r *Recovery) Restore(c *Capture, count int, next func() *SubjectCapture) bool {
 	e := r.e
 	if !c.consistent() {
 		return false
 	}
 	id := uint32(0) // subjects are numbered in their order
-	index, ok := subjects.Load(e.cfg.Seed, count, func() ([]byte, SubjectInfo, bool) {
-		name, info, evicted, ok := next()
-		if evicted {
+	index, ok := subjects.Load(e.cfg.Seed, count, func() ([]byte, *SubjectInfo) {
+		s := next()
+		if s == nil {
+			return nil, nil
+		}
+		if s.Evicted {
 			e.per.evicted.add(id)
 		}
 		id++
-		return name, info, ok
+		return s.Name, &s.Info
 	})
 	if !ok || index.Tree().Messages() > c.Messages {
 		return false

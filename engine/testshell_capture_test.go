@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/seed-d8b58eba/millrace/engine"
@@ -28,21 +29,16 @@ func (s *shell) restore(r *engine.Recovery) {
 	if c == nil {
 		return
 	}
-	type named struct {
-		name    string
-		info    engine.SubjectInfo
-		evicted bool
-	}
-	var list []named
+	var list []engine.SubjectCapture
 	everything := subject.Everything()
 	c.Subjects.Walk(&everything, func(name []byte, info engine.SubjectInfo) bool {
-		list = append(list, named{string(name), info, c.Evicted(info)})
+		list = append(list, engine.SubjectCapture{Name: bytes.Clone(name), Info: info, Evicted: c.Evicted(info)})
 		return true
 	})
-	if !r.Restore(restorable(c), len(list), func() (name []byte, info engine.SubjectInfo, evicted, ok bool) {
-		next := list[0]
+	if !r.Restore(restorable(c), len(list), func() *engine.SubjectCapture {
+		next := &list[0]
 		list = list[1:]
-		return []byte(next.name), next.info, next.evicted, true
+		return next
 	}) {
 		panic(fmt.Sprintf("an engine does not take what one said: %+v", restorable(c)))
 	}

@@ -112,8 +112,8 @@ func FuzzOwn(f *testing.F) {
 			return
 		}
 		for range own.Subjects {
-			s, ok := own.Next()
-			if !ok {
+			var s streamstate.OwnSubject
+			if !own.Next(&s) {
 				return
 			}
 			require.LessOrEqual(t, s.First, s.Last)

@@ -241,38 +241,46 @@ func (d *decoder) ownBlock() (b OwnBlock) {
 	return b
 }
 
-// Next returns the next subject. It reports false at the end, and where the file does not say what it must.
-func (o *OwnState) Next() (s OwnSubject, ok bool) {
-	size, ok1 := o.names.number()
-	if !ok1 || size == 0 || size > uint64(o.names.rest()) {
-		return s, false
+// Next fills s with the next subject. It reports false at the end, and where the file does not say what it must.
+func (o *OwnState) Next(s *OwnSubject) bool {
+	names, facts := o.names.data, o.facts.data
+	size, at := number(names, o.names.at)
+	if size == 0 || size > uint64(len(names)-at) {
+		return false
 	}
-	s.Name = o.names.data[o.names.at:][:size:size]
-	o.names.at += int(size)
-	messages, ok1 := o.names.number()
-	_, ok2 := o.names.number() // its blocks
-	_, ok3 := o.names.number()
-	last, ok4 := o.facts.number()
-	span, ok5 := o.facts.number()
-	flags, ok6 := o.facts.number()
-	lastSize, ok7 := o.facts.number()
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) || span > last || lastSize > 1<<32-1 {
-		return s, false
+	end := at + int(size)
+	s.Name = names[at:end:end]
+	messages, at := number(names, end)
+	_, at = number(names, at) // its blocks
+	_, at = number(names, at)
+	last, from := number(facts, o.facts.at)
+	span, from := number(facts, from)
+	flags, from := number(facts, from)
+	lastSize, from := number(facts, from)
+	if at > len(names) || from > len(facts) || span > last || lastSize > 1<<32-1 {
+		return false
 	}
 	s.Messages, s.First, s.Last, s.Flags, s.LastSize = messages, last-span, last, flags, uint32(lastSize)
-	return s, true
+	o.names.at, o.facts.at = at, from
+	return true
 }
 
-// number is uvarint in less time, for very many of them.
-func (d *decoder) number() (uint64, bool) {
-	if d.at < len(d.data) && d.data[d.at] < 0x80 {
-		d.at++
-		return uint64(d.data[d.at-1]), true
+// number takes an unsigned number, and returns where the next one is, in less time than a decoder, for very many of them.
+// Where there is none, or it is too large, it returns 0 and a place behind the end of data, as it does for such a place.
+func number(data []byte, at int) (v uint64, next int) {
+	for shift := uint(0); at < len(data); shift += 7 {
+		b := data[at]
+		at++
+		if b < 0x80 {
+			if shift == 63 && b > 1 {
+				break
+			}
+			return v | uint64(b)<<shift, at
+		}
+		if shift == 63 {
+			break
+		}
+		v |= uint64(b&0x7f) << shift
 	}
-	v, n := binary.Uvarint(d.data[d.at:])
-	if n <= 0 {
-		return 0, false
-	}
-	d.at += n
-	return v, true
+	return 0, len(data) + 1
 }

@@ -93,8 +93,8 @@ func TestOwnIsReadAsItWasWritten(t *testing.T) {
 		require.Equal(t, f.own, got.Own)
 		require.Equal(t, len(f.subjects), got.Subjects)
 		for i := range f.subjects {
-			s, ok := got.Next()
-			require.True(t, ok)
+			var s streamstate.OwnSubject
+			require.True(t, got.Next(&s))
 			require.Equal(t, f.subjects[i], s)
 		}
 	})
@@ -149,7 +149,7 @@ func TestOwnThatIsCut(t *testing.T) {
 		if own, err := streamstate.DecodeOwn(spoilt); err != nil {
 			require.ErrorIs(t, err, streamstate.ErrInvalid)
 		} else if own != nil {
-			own.Next()
+			own.Next(new(streamstate.OwnSubject))
 		}
 	}
 	for size := range body {

@@ -32,9 +32,9 @@ func listOf(t *Tree) (list []loaded) {
 
 func load(seed uint64, list []loaded) (*Index, bool) {
 	i := 0
-	return Load(seed, len(list), func() ([]byte, Info, bool) {
+	return Load(seed, len(list), func() ([]byte, *Info) {
 		i++
-		return []byte(list[i-1].name), list[i-1].info, true
+		return []byte(list[i-1].name), &list[i-1].info
 	})
 }
 
@@ -104,7 +104,7 @@ func TestLoadRefusesWhatIsNoList(t *testing.T) {
 	slices.Reverse(list[loadLeaf-1 : loadLeaf+1])
 	_, ok = load(1, list)
 	require.False(t, ok, "across the end of a leaf")
-	_, ok = Load(1, 1, func() ([]byte, Info, bool) { return nil, Info{}, false })
+	_, ok = Load(1, 1, func() ([]byte, *Info) { return nil, nil })
 	require.False(t, ok)
 }
 
@@ -120,7 +120,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	for b.Loop() {
 		i := -1
-		_, ok := Load(7, len(list), func() ([]byte, Info, bool) { i++; return names[i], list[i].info, true })
+		_, ok := Load(7, len(list), func() ([]byte, *Info) { i++; return names[i], &list[i].info })
 		require.True(b, ok)
 	}
 }

@@ -24,13 +24,6 @@ func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list [
 		r.Log.Info("what was written of the stream is not of its blocks as they are; they are read without it", "reason", why)
 		return false
 	}
-	next := func() (name []byte, info engine.SubjectInfo, evicted, ok bool) {
-		subject, ok := s.Next()
-		return subject.Name, engine.SubjectInfo{
-			Count: subject.Messages, First: subject.First, Last: subject.Last, LastSize: subject.LastSize,
-			FirstExact: subject.Flags&ownFirstExact != 0, LastExact: subject.Flags&ownLastExact != 0,
-		}, subject.Flags&ownEvicted != 0, ok
-	}
 	last := &s.Blocks[len(s.Blocks)-1]
 	r.Summed = s.Sum != 0 && r.hasSum(last, s.Sum)
 	for i := range s.Blocks {
@@ -40,7 +33,7 @@ func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list [
 			return false
 		}
 	}
-	if !rec.Restore(captureOf(s, indexed), s.Subjects, next) {
+	if !rec.Restore(captureOf(s, indexed), s.Subjects, subjectsOf(s)) {
 		r.Log.Warn("what was written of the stream contradicts itself; the blocks are read without it")
 		return false
 	}
@@ -49,6 +42,23 @@ func (r *Recovery) restore(rec *engine.Recovery, s *streamstate.OwnState, list [
 		return false
 	}
 	return true
+}
+
+// subjectsOf returns a function that returns one subject of a state after the other, each until it is called again, and nil
+// when there is none.
+func subjectsOf(s *streamstate.OwnState) func() *engine.SubjectCapture {
+	var subject streamstate.OwnSubject
+	var to engine.SubjectCapture
+	return func() *engine.SubjectCapture {
+		if !s.Next(&subject) {
+			return nil
+		}
+		to.Name, to.Evicted = subject.Name, subject.Flags&ownEvicted != 0
+		i := &to.Info
+		i.Count, i.First, i.Last, i.LastSize = subject.Messages, subject.First, subject.Last, subject.LastSize
+		i.FirstExact, i.LastExact = subject.Flags&ownFirstExact != 0, subject.Flags&ownLastExact != 0
+		return &to
+	}
 }
 
 // openTail opens the last block for the next records, if it has room.
