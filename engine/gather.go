@@ -69,45 +69,64 @@ const (
 // gather returns the records from low to high that a filter selects, ascending, once all of them are
 // known. dead asks for those of removed messages, too.
 func (e *Engine) gather(filter *subject.Set, low, high uint64, dead bool) ([]match, gathered) {
-	outcome := gatheredAll
-	var list []match
 	g := gatherer{e: e, filter: filter, ids: make(map[uint32]bool)}
+	var blocks []*block
+	outcome := gatheredAll
 	for _, b := range e.blocks {
 		if b.firstMsg == 0 || b.last < low || b.firstMsg > high || !dead && b.msgs == 0 {
 			continue
 		}
-		more, state := g.in(b, list, low, high, dead, &e.finds)
-		if outcome = max(outcome, state); outcome == gatheredAll {
-			list = more
-		}
+		blocks = append(blocks, b)
+		_, state := g.onDisk(b, low, high, dead, &e.finds)
+		outcome = max(outcome, state)
 	}
 	if outcome != gatheredAll {
-		return nil, outcome
+		return nil, outcome // what is in memory is gone through once, when all is known
+	}
+	var list []match
+	for _, b := range blocks {
+		list, outcome = g.in(b, list, low, high, dead, &e.finds)
+		if outcome != gatheredAll {
+			return nil, outcome
+		}
 	}
 	return list, outcome
 }
 
 // in adds to a list the selected records of a block. finds are those of whoever asks.
 func (g *gatherer) in(b *block, list []match, low, high uint64, dead bool, finds *map[findKey]*find) ([]match, gathered) {
-	from := max(low, b.firstMsg)
-	if !dead {
-		from = max(from, b.firstLive)
+	t, state := g.onDisk(b, low, high, dead, finds)
+	if state != gatheredAll {
+		return list, state
 	}
-	if from < b.tailFrom && b.scannedSize > 0 {
-		to := high
-		if b.last <= high {
-			to = 0
-		}
-		t, state := g.e.onDisk(b, g.filter, to, finds)
-		if state != gatheredAll {
-			return list, state
-		}
+	from := b.earliest(low, dead)
+	if t != nil {
 		list = g.add(list, b, t, from, high, dead)
 	}
 	if b.appended != nil {
 		list = g.add(list, b, b.appended, from, high, dead)
 	}
 	return list, gatheredAll
+}
+
+// onDisk returns a table with at least the selected records from low to high that the file of a block has and its memory
+// has not; nil when there can be none.
+func (g *gatherer) onDisk(b *block, low, high uint64, dead bool, finds *map[findKey]*find) (*Table, gathered) {
+	if b.earliest(low, dead) >= b.tailFrom || b.scannedSize == 0 {
+		return nil, gatheredAll
+	}
+	if b.last <= high {
+		high = 0
+	}
+	return g.e.onDisk(b, g.filter, high, finds)
+}
+
+// earliest returns from which sequence on the block can have messages at or above one; dead asks for removed ones, too.
+func (b *block) earliest(low uint64, dead bool) uint64 {
+	if dead {
+		return max(low, b.firstMsg)
+	}
+	return max(low, b.firstMsg, b.firstLive)
 }
 
 // onDisk returns a table with at least the records in the file of a block, up to a sequence (0: all of them), that a
@@ -225,6 +244,10 @@ func (b *block) within(t *Table, from, to uint64) (uint64, uint64) {
 func (g *gatherer) selects(t *Table) func(number uint32) bool {
 	if g.filter.All() {
 		return func(uint32) bool { return true }
+	}
+	if name, exact := g.filter.Exact(); exact && t.names == nil {
+		id, known := g.e.subjects.Lookup(name)
+		return func(number uint32) bool { return known && number == id }
 	}
 	if t.names == nil {
 		return g.selectsID

@@ -44,10 +44,12 @@ func (e *Engine) unpark() {
 	e.parked = shift(e.parked, n)
 }
 
-// goOn carries out what waited for a group to be published. It reports whether there was any.
+// goOn carries out what waited for a group to be published. It reports whether there was any. A command for which the
+// shell is still looking is tried again when the last find is done: each attempt before would go through all that it
+// has in memory, for nothing.
 func (e *Engine) goOn() bool {
 	n := len(e.parked)
-	if n == 0 || e.fenced || e.holding || !e.serving() || e.stopped {
+	if n == 0 || e.fenced || e.holding || !e.serving() || e.stopped || looking(e.finds) {
 		return false
 	}
 	e.unpark()

@@ -15,14 +15,15 @@ var ErrMissing = errors.New("blockindex: no index file")
 const mostFile = 1 << 30
 
 // File is the index file of a block, open for reading. It is mapped where the system has mappings,
-// and on the heap elsewhere.
+// and on the heap elsewhere, or where it is looked at once.
 type File struct {
 	*Index
 	mapping *blockio.Mapping // nil when the index is on the heap
+	once    *onceRead        // of Options.Once
 }
 
 // OpenFile opens the index file beside the block at blockPath, if it is of the block that want
-// describes. Private and Populate of the options are set as the file demands. The error is ErrMissing
+// describes. Private and Populate of the options are set as the file and Once demand. The error is ErrMissing
 // when there is no such file, ErrStale when it is of another block or of an earlier state of this one,
 // ErrDamaged, or one of the file system.
 func OpenFile(fsys blockio.FS, blockPath string, want Identity, options Options) (*File, error) {
@@ -40,8 +41,11 @@ func openFile(fsys blockio.FS, blockPath string, options Options, open func([]by
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() // it was opened for reading, so an error of closing it loses nothing
 	stat, err := file.Stat()
+	if err == nil && options.Once {
+		return openOnce(file, stat.Size, options, open)
+	}
+	defer file.Close() // it was opened for reading, so an error of closing it loses nothing
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +104,7 @@ func (f *File) Mapped() bool { return f.mapping != nil }
 // are about to use most of it. An error of the disk is not reported here: it comes again when the page is
 // used.
 func (f *File) Populate() {
-	if last := len(f.data) - 1; f.mapping != nil && last >= 0 {
+	if last := len(f.data) - 1; last >= 0 {
 		_ = f.populate(0, uint32(last/populateStretch))
 	}
 }
@@ -110,8 +114,11 @@ func (f *File) Close() error {
 	if f.Index != nil {
 		f.DropPages()
 	}
-	if f.mapping == nil {
-		return nil
+	switch {
+	case f.once != nil:
+		return f.once.close()
+	case f.mapping != nil:
+		return f.mapping.Close()
 	}
-	return f.mapping.Close()
+	return nil
 }

@@ -18,6 +18,10 @@ type Options struct {
 	// mapping. Pages are then verified and read where they are, and none is copied.
 	Private bool
 
+	// Once says that the index is for one goroutine that looks at it once: OpenFile then reads what is looked at, and
+	// maps nothing. It is not to be looked at after Close.
+	Once bool
+
 	// StrictModTime makes an index stale when nothing but the modification time of the
 	// block's file differs. Without it such an index is opened, and is Suspect.
 	StrictModTime bool

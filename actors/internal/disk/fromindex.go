@@ -33,7 +33,7 @@ func (f *Files) openIndexOf(block *blockio.Block) (*blockindex.File, []blockinde
 	if err != nil {
 		return nil, nil, err
 	}
-	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{})
+	x, err := blockindex.OpenFile(f.FS, block.Path(), want, blockindex.Options{Once: true})
 	if errors.Is(err, blockindex.ErrMissing) {
 		err = fmt.Errorf("%w: %w", errNoUse, err)
 	}
