@@ -48,6 +48,7 @@ type compaction struct {
 	below uint64
 	list  []match
 	whole []*block // of which none stays, and none was removed before
+	next  *match   // the first live message of the block that stays
 }
 
 // compact removes the live messages below a sequence that is between the first and the last.
@@ -79,8 +80,18 @@ func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered
 		if stays && e.perLimited() {
 			low = b.firstMsg
 		}
-		part, state := e.gather(&everything, low, min(below-1, b.last), stays && e.perLimited())
+		high := min(below-1, b.last)
+		if stays {
+			high = b.deleted.settled().liveAfter(below) // else its table would have to be loaded for the time of that
+		}
+		part, state := e.gather(&everything, low, high, stays && e.perLimited())
 		outcome = max(outcome, state)
+		for n := len(part); n > 0 && part[n-1].sequence() >= below; n-- {
+			if part[n-1].live() {
+				c.next = &part[n-1]
+			}
+			part = part[:n-1]
+		}
 		c.list = append(c.list, part...)
 	}
 	return c, outcome
@@ -103,6 +114,9 @@ func (e *Engine) compactNow(c *compaction, reason NoticeReason) (n int) {
 			k++
 		}
 		n += e.removeFirstOf(b, list[:k], c.below)
+		if m := c.next; m != nil && m.block == b && b.firstLive == m.sequence() {
+			b.firstTime, b.timeStale = m.table.slot(m.index).time, false
+		}
 		list = list[k:]
 	}
 	e.summedNotices(reason, false)

@@ -173,6 +173,9 @@ func (e *Engine) found(w Work, d Done) {
 	key := findKey{w.Kind, w.Block, w.Size, w.Sequence, filterText(w.Filter)}
 	take := func(finds map[findKey]*find) {
 		if f := finds[key]; f != nil && f.work == w.ID {
+			if w.Kind == WorkSubjects && d.Err == nil {
+				d.Table.names.lookUpAll(e.subjects) // while the shell looks into the next block
+			}
 			f.table, f.err, f.done = d.Table, d.Err, d.Err == nil
 		}
 	}

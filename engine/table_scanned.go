@@ -120,10 +120,19 @@ func (n *tableNames) lookUp(index *subjects.Index, number uint32) uint32 {
 	return n.ids[number]
 }
 
-// NewSubjectsTable returns a table of subjects alone, as WorkSubjects asks for it.
-func NewSubjectsTable() *Table { return &Table{names: &tableNames{}} }
+// lookUpAll is lookUp of all subjects.
+func (n *tableNames) lookUpAll(index *subjects.Index) {
+	for number := range n.list {
+		n.lookUp(index, uint32(number))
+	}
+}
+
+// NewSubjectsTable returns a table of so many subjects alone, as WorkSubjects asks for it.
+func NewSubjectsTable(subjects int) *Table {
+	return &Table{names: &tableNames{list: make([]scannedName, 0, subjects), lookup: &nameLookup{}}}
+}
 
 // AddSubject adds a subject of so many records, and the sequence of the last of them.
 func (t *Table) AddSubject(name []byte, count, last uint64) {
-	t.names.list = append(t.names.list, scannedName{name: string(name), nameSum: nameSum{count: count, last: last}})
+	t.names.list = append(t.names.list, scannedName{name: t.names.lookup.text(name), nameSum: nameSum{count: count, last: last}})
 }

@@ -35,7 +35,7 @@ func (s *shell) lookInto(w engine.Work, done *engine.Done) {
 	found.Finish(0, false, nil, 0)
 	done.Table, done.Lives = found.Table(), found.Lives()
 	if w.Kind == engine.WorkSubjects {
-		done.Table = engine.NewSubjectsTable()
+		done.Table = engine.NewSubjectsTable(len(sums))
 		for _, name := range names {
 			done.Table.AddSubject([]byte(name), sums[name].count, sums[name].last)
 		}

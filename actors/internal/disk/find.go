@@ -88,7 +88,7 @@ func (f *Files) subjects(id uint32, size int64) (*engine.Table, error) {
 	x, err := f.indexOf(id, size)
 	if err == nil {
 		defer x.Close() // it was opened for reading, so an error of closing it loses nothing
-		table := engine.NewSubjectsTable()
+		table := engine.NewSubjectsTable(x.Summary().Subjects)
 		err = eachSubject(x, func(name []byte, info blockindex.SubjectInfo, _, last uint64) {
 			table.AddSubject(name, uint64(info.Count), last)
 		})
