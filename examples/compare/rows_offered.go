@@ -17,6 +17,8 @@ const (
 	// offeredCallers is how many stores may be under way at a time, more than any of the stores needs for its highest
 	// rate. What comes when all are waits, and its latency counts from when it came.
 	offeredCallers = 1024
+	// offeredHeadStart is the time in which all callers come to wait for their first messages.
+	offeredHeadStart = 5 * time.Millisecond
 )
 
 // offeredParts are the loads, in percent of the highest rate.
@@ -77,19 +79,24 @@ func (o *offering) run(ctx context.Context, place workplace) (measure.Run, error
 	return run, err
 }
 
-// offer stores messages that come at a rate for some time, and returns when all are stored.
+// offer stores messages that come at a rate for some time, and returns when all are stored. The callers are there before
+// the first message comes: to start them takes the processors some milliseconds, which is not what is asked of a store.
 func offer(ctx context.Context, store peers.Store, rate float64, duration time.Duration) (int64, *measure.Histogram, error) {
 	ctx = context.WithoutCancel(ctx)
 	messages := max(int64(rate*duration.Seconds()), 1)
 	interval := float64(time.Second) / rate
 	var next atomic.Int64
 	tallies, errs := make([]tally, offeredCallers), make([]error, offeredCallers)
-	var crew sync.WaitGroup
-	start := time.Now()
+	var ready, crew sync.WaitGroup
+	var start time.Time
+	begin := make(chan struct{})
+	ready.Add(offeredCallers)
 	for caller := range offeredCallers {
 		crew.Go(func() {
 			tallies[caller].latencies = new(measure.Histogram)
 			source := newSource(caller)
+			ready.Done()
+			<-begin
 			for errs[caller] == nil {
 				i := next.Add(1) - 1
 				if i >= messages {
@@ -103,6 +110,9 @@ func offer(ctx context.Context, store peers.Store, rate float64, duration time.D
 			}
 		})
 	}
+	ready.Wait()
+	start = time.Now().Add(offeredHeadStart)
+	close(begin)
 	crew.Wait()
 	for _, err := range errs {
 		if err != nil {
