@@ -14,7 +14,8 @@ import (
 // its index. It is for one goroutine. Reset and the next block reuse its memory.
 //
 // It counts as the engine does when it recovers: what it is given has passed the
-// checksum of the record already.
+// checksum of the record already. Nobody waits for an index, and so it lets others run
+// while it works.
 type Builder struct {
 	block   uint32
 	sum     Summary
@@ -23,6 +24,7 @@ type Builder struct {
 	extras  []Tombstone
 	end     int64 // of the last message
 	err     error
+	pace    pace
 
 	// Subjects by number, in order of appearance. Their names are in names.
 	subjects []builtSubject
@@ -139,6 +141,7 @@ func (b *Builder) Record(data []byte, offset int64, r *blockio.Record) {
 
 // add adds a record, of which raw is the bytes in the block.
 func (b *Builder) add(raw []byte, offset int64, r *blockio.Record) {
+	b.pace.step()
 	switch r.Kind {
 	case blockio.KindMessage:
 		if len(r.Header) > 0 && msgheader.LifeOf(r.Header) != (msgheader.Life{}) {

@@ -74,6 +74,7 @@ func entries(pages []byte, kind, n, size int, put func(i int, entry []byte)) {
 
 func (b *Builder) putRecords(pages []byte) {
 	entries(pages, kindRecords, len(b.records), recordSize, func(i int, entry []byte) {
+		b.pace.step()
 		r := &b.records[i]
 		subject := r.subject
 		if subject != EmptySubject {
@@ -93,6 +94,7 @@ func (b *Builder) putPostings(pages []byte) {
 	entries(pages, kindPostings, len(b.records), postingSize, func(int, []byte) {})
 	empty := uint32(len(b.records) - b.sum.Empty)
 	for ordinal := range b.records {
+		b.pace.step()
 		at := &empty
 		if subject := b.records[ordinal].subject; subject != EmptySubject {
 			at = &b.next[b.rank[subject]]
