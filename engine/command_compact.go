@@ -61,7 +61,7 @@ func (e *Engine) compact(below uint64) (n int, outcome gathered) {
 }
 
 // prepareCompaction finds the live messages below a sequence. Blocks that go as a whole are not looked into, but
-// for the subjects of their messages.
+// for the subjects of their messages where those are many.
 func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered) {
 	c.below = below
 	everything := subject.Everything()
@@ -70,8 +70,10 @@ func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered
 			continue
 		}
 		if b.last < below && !b.thinned && b.appended == nil && b.scanned == nil {
-			_, state := e.find(WorkSubjects, b, nil)
-			outcome = max(outcome, state)
+			if b.few == nil {
+				_, state := e.find(WorkSubjects, b, nil)
+				outcome = max(outcome, state)
+			}
 			c.whole = append(c.whole, b)
 			continue
 		}
@@ -101,7 +103,10 @@ func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered
 func (e *Engine) compactNow(c *compaction, reason NoticeReason) (n int) {
 	e.sumNotices()
 	for _, b := range c.whole {
-		t, _ := e.find(WorkSubjects, b, nil)
+		var t *Table
+		if b.few == nil {
+			t, _ = e.find(WorkSubjects, b, nil)
+		}
 		n += e.dropWhole(b, t)
 	}
 	graves := e.evictedBelow(c.list)
@@ -125,15 +130,11 @@ func (e *Engine) compactNow(c *compaction, reason NoticeReason) (n int) {
 	return n
 }
 
-// dropWhole removes all messages of a block that has never lost one. t has the subjects of its records.
+// dropWhole removes all messages of a block that has never lost one. t has the subjects of its records, unless the block has
+// kept count of them.
 func (e *Engine) dropWhole(b *block, t *Table) int {
 	n := b.msgs
-	for i := range t.names.list {
-		sum := &t.names.list[i]
-		if id := t.names.lookUp(e.subjects, uint32(i)); id != noSubject {
-			e.removeMany(b, id, uint32(sum.count), sum.last)
-		}
-	}
+	e.eachSubject(b, t, func(r removal) { e.removeMany(b, r.subject, r.count, r.sequence) })
 	e.noteMany(NoticeCompacted, n, b.bytes)
 	e.counts[countRemovedRequest] += n
 	e.counts[countMessages] -= n

@@ -39,7 +39,7 @@ func (e *Engine) roll() {
 		}
 	}
 	e.lastID++
-	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, times: stamps.NoStamps(), due: never, around: stamps.None, codec: e.cfg.Codec.Block(e.lastID)}
+	b := &block{id: e.lastID, last: e.last(), maxTime: math.MinInt64, times: stamps.NoStamps(), due: never, around: stamps.None, codec: e.cfg.Codec.Block(e.lastID), few: new(fewSubjects)}
 	b.startMemory(e.last() + 1)
 	b.view = newBlockView(b.id, e.generation, e.last()+1, b.memory.tail)
 	b.view.epoch = e.viewEpoch
