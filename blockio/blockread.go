@@ -107,11 +107,29 @@ func (b *Block) populate(from, to int64) error {
 		if err := b.mapping.Populate(first*stretch, i*stretch); err != nil {
 			return err
 		}
-		for ; first < i; first++ {
-			b.resident[first/64].Or(1 << (first % 64))
-		}
+		b.setResident(first, i)
+		b.noteAround(first)
 	}
 	return nil
+}
+
+// mappedAround is how much the system maps of a file at once, in bytes, as far as it has it in memory: with a page that was
+// populated come those around it, from an address that is a multiple of this.
+const mappedAround = 64 << 10
+
+// noteAround spares the stretches around one that was populated the same, if all of them are in memory.
+func (b *Block) noteAround(i int64) {
+	from := i * stretch &^ (mappedAround - 1)
+	if to := min(from+mappedAround, b.stat.Size); b.mapping.inMemory(from, to) {
+		b.setResident(from/stretch, (to-1)/stretch+1)
+	}
+}
+
+// setResident notes that stretches from..to-1 were populated.
+func (b *Block) setResident(from, to int64) {
+	for ; from < to; from++ {
+		b.resident[from/64].Or(1 << (from % 64))
+	}
 }
 
 // Prepare makes pieces of the block resident that At is about to be asked for, if the
@@ -149,6 +167,21 @@ func (b *Block) Prepare(pieces int, piece func(i int) (offset int64, size int)) 
 
 // isResident reports whether a stretch of the mapping was populated.
 func (b *Block) isResident(i int64) bool { return b.resident[i/64].Load()&(1<<(i%64)) != 0 }
+
+// Resident returns bytes of the block as far as At would return them without asking the system for anything: nil for a
+// block that is not mapped, and for a stretch that was not populated before.
+func (b *Block) Resident(offset int64, size int) []byte {
+	if b.mapping == nil || offset < 0 || size <= 0 || offset > b.stat.Size-int64(size) {
+		return nil
+	}
+	end := offset + int64(size)
+	for i := offset / stretch; i*stretch < end; i++ {
+		if !b.isResident(i) {
+			return nil
+		}
+	}
+	return b.mapping.Bytes()[offset:end:end]
+}
 
 // ReadAt reads bytes of the block, as io.ReaderAt says, for those who go through it in
 // order. It reads the file as it is now, also of a mapped block, and so never faults and

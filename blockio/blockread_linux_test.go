@@ -48,19 +48,50 @@ func TestStretchIsPopulatedOnce(t *testing.T) {
 	b := lease(t, s, 1, lookUp)
 	defer b.Release()
 	var buffer []byte
-	_, err := b.At(20_000, 100_000, &buffer) // stretches 1 to 7
+	_, err := b.At(70_000, 100_000, &buffer) // stretches 4 to 10
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(b.Path(), 0))
-	for _, offset := range []int64{1 << 14, 50_000, 1<<17 - 10} {
+	for _, offset := range []int64{1 << 16, 100_000, 11<<14 - 10} {
 		data, err := b.At(offset, 10, &buffer)
 		require.NoError(t, err)
 		require.Len(t, data, 10)
 		require.Nil(t, buffer)
 	}
-	for _, offset := range []int64{1<<14 - 1, 1<<17 - 9} { // a byte of the stretch beside them
+	for _, offset := range []int64{1<<16 - 1, 11<<14 - 9} { // a byte of the stretch beside them
 		data, err := b.At(offset, 10, &buffer)
 		require.Equal(t, io.ErrUnexpectedEOF, err)
 		require.Empty(t, data)
+	}
+}
+
+// TestStretchesAroundAreNoted: what the system has in memory around a stretch that was populated is mapped with it. Holes of
+// a file are not in memory before they are read.
+func TestStretchesAroundAreNoted(t *testing.T) {
+	for _, holes := range []bool{false, true} {
+		dir := t.TempDir()
+		putBlocks(t, blockio.OS, dir, 1, bigBlock)
+		s := blockio.NewBlockCache(1, 0).Source(blockio.OS, dir, "S")
+		b := lease(t, s, 1, lookUp)
+		if holes {
+			require.NoError(t, os.Truncate(b.Path(), 0))
+			require.NoError(t, os.Truncate(b.Path(), bigBlock))
+		}
+		require.Empty(t, b.Resident(5<<14, 10))
+		var buffer []byte
+		_, err := b.At(5<<14, 10, &buffer)
+		require.NoError(t, err)
+		require.Len(t, b.Resident(5<<14, 10), 10, "holes %v", holes)
+		for i := range int64(12) {
+			served := i == 5 || !holes && i >= 4 && i < 8
+			require.Equal(t, served, len(b.Resident(i<<14, 1<<14)) == 1<<14, "stretch %d, holes %v", i, holes)
+		}
+		require.Equal(t, !holes, len(b.Resident(5<<14-1, 2)) == 2)
+		require.Empty(t, b.Resident(8<<14-1, 2))
+		for _, at := range [][2]int64{{-1, 5}, {5 << 14, 0}, {5 << 14, -1}, {bigBlock, 1}, {1 << 62, 1 << 62}} {
+			require.Empty(t, b.Resident(at[0], int(at[1])), "%v", at)
+		}
+		b.Release()
+		s.Close()
 	}
 }
 
@@ -86,15 +117,16 @@ func TestLeaksNoMappings(t *testing.T) {
 // TestPrepareMakesPiecesResident: those are served from the mapping when the file cannot
 // be read any more, and nothing else is, nor are pieces that the block does not have.
 func TestPrepareMakesPiecesResident(t *testing.T) {
-	const stretch = 16 << 10
+	const stretch = 64 << 10 // four of them, which are populated together
+	const size = 9*stretch + 100
 	dir := t.TempDir()
-	putBlocks(t, blockio.OS, dir, 1, bigBlock)
+	putBlocks(t, blockio.OS, dir, 1, size)
 	s := blockio.NewBlockCache(1, 0).Source(blockio.OS, dir, "S")
 	defer s.Close()
 	b := lease(t, s, 1, lookUp)
 	defer b.Release()
 	for _, pieces := range [][][2]int64{
-		{{-1, 10}, {0, -1}, {bigBlock, 10}, {bigBlock - 5, 10}, {1 << 62, 1 << 62}},
+		{{-1, 10}, {0, -1}, {size, 10}, {size - 5, 10}, {1 << 62, 1 << 62}},
 		{{5 * stretch, 10}, {5*stretch + 100, 10}, {4 * stretch, 10}, {7*stretch - 5, 10}, {2 * stretch, 10}},
 		{{5 * stretch, 10}, {1 * stretch, 10}}, // the first one is resident, so the others have to wait
 	} {

@@ -66,6 +66,9 @@ func (m *Mapping) Populate(from, to int64) error {
 	return nil
 }
 
+// inMemory reports whether the system has all of bytes from..to in memory, as far as it tells. from is where a page begins.
+func (m *Mapping) inMemory(from, to int64) bool { return !m.closed.Load() && inMemory(m.data[from:to]) }
+
 // Close returns the memory to the system. A second Close does nothing.
 func (m *Mapping) Close() error {
 	if m.closed.Swap(true) {

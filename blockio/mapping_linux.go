@@ -2,6 +2,9 @@ package blockio
 
 import (
 	"errors"
+	"os"
+	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,3 +30,15 @@ func populate(data []byte) error {
 		}
 	}
 }
+
+// inMemory reports whether the system has all pages of data, which is not longer than mappedAround, in memory. It says so, too,
+// of a file that is another user's and that we may not write to: then a read may wait for the disk.
+func inMemory(data []byte) bool {
+	var pages [mappedAround / minPage]byte
+	n := (len(data)-1)/os.Getpagesize() + 1
+	_, _, failed := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)), uintptr(unsafe.Pointer(&pages[0])))
+	return failed == 0 && !slices.ContainsFunc(pages[:n], func(page byte) bool { return page&1 == 0 })
+}
+
+// minPage is the least that a page can have, in bytes.
+const minPage = 4 << 10

@@ -24,6 +24,9 @@ func (v *View) Find(sequence uint64) *BlockView {
 // when that comes before all of them.
 func (v *View) Index(sequence uint64) int {
 	low, high := 0, len(v.blocks)
+	if high > 2 {
+		low, high = v.near(sequence)
+	}
 	for low < high {
 		middle := int(uint(low+high) >> 1)
 		if v.blocks[middle].First <= sequence {
@@ -33,6 +36,30 @@ func (v *View) Index(sequence uint64) int {
 		}
 	}
 	return max(low-1, 0)
+}
+
+// near returns bounds for the first block behind the one that spans sequence. Blocks mostly have about as many
+// sequences each, and then a look at two of them is all that it takes.
+func (v *View) near(sequence uint64) (low, high int) {
+	high = len(v.blocks)
+	first, last := v.blocks[0].First, v.blocks[high-1].First
+	if sequence < first {
+		return 0, 0
+	}
+	if sequence >= last {
+		return high, high
+	}
+	at := int(float64(sequence-first) / float64(last-first) * float64(high-1))
+	if at = min(at, high-2); v.blocks[at].First <= sequence {
+		if low = at + 1; v.blocks[low].First > sequence {
+			high = low
+		}
+		return low, high
+	}
+	if high = at; v.blocks[at-1].First <= sequence {
+		low = at
+	}
+	return low, high
 }
 
 // Blocks returns the blocks in order. The slice must not be changed.

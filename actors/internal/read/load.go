@@ -135,6 +135,9 @@ func (r *blockReader) loadRecord(b *engine.BlockView, sequence uint64, into *Buf
 		r.lostWithin(b, sequence, sequence)
 		return r.noRecordError(b, sequence)
 	}
+	if !fromFile {
+		r.fetchEstimated(i)
+	}
 	data, offset, err := r.record(i, pooled, fromFile)
 	switch {
 	case err == nil:
@@ -163,6 +166,14 @@ func fetchLines(record []byte) (sum byte) {
 		sum += record[i]
 	}
 	return sum
+}
+
+// fetchEstimated has the processor fetch record i while it waits for the entry of the index that says where that is.
+// Nothing is waited for.
+func (r *blockReader) fetchEstimated(i int) {
+	if offset, size, ok := r.index.Estimate(i); ok {
+		_ = fetchLines(r.block.Resident(offset, min(size, mostFetched)))
+	}
 }
 
 // take copies a record into a buffer. Its bytes are known to be intact; that it is the right record is not.
