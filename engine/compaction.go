@@ -22,8 +22,21 @@ type compactionOut struct {
 	generation uint64 // of what it becomes
 }
 
-// mostCompactions is how many compactions are out at a time. Each is waiting for the disk most of the time.
-const mostCompactions = 2
+const (
+	// mostCompactions is how many compactions are out at a time. Each is waiting for the disk most of the time.
+	mostCompactions = 2
+	// mostCompressions is the same where blocks are compressed. That keeps a processor busy, for longer than storing the
+	// messages did: of two processors two of them would leave a caller who stores as fast as he can too little.
+	mostCompressions = 1
+)
+
+// most returns how many compactions may be out.
+func (x *compacting) most(e *Engine) int {
+	if e.cfg.Compress {
+		return mostCompressions
+	}
+	return mostCompactions
+}
 
 // has reports whether the compaction of a block is out.
 func (x *compacting) has(b *block) bool {
@@ -92,7 +105,7 @@ func (e *Engine) goesSoon(b *block) bool {
 
 // next hands out the next compactions, unless as many are out as may be.
 func (x *compacting) next(e *Engine) {
-	for len(x.out) < mostCompactions && len(x.waiting) > 0 {
+	for len(x.out) < x.most(e) && len(x.waiting) > 0 {
 		if x.ready != nil && (!x.worth(e, x.waiting[0]) || !e.mayCompact(x.waiting[0])) {
 			x.ready = nil
 		}

@@ -71,6 +71,22 @@ func TestTheBlockWithMostToWinIsCompactedNext(t *testing.T) {
 	require.Equal(t, live, s.live())
 }
 
+// TestBlocksAreCompressedOneAtATime: each keeps a processor busy, which those who store want too.
+func TestBlocksAreCompressedOneAtATime(t *testing.T) {
+	s := open(func(c *engine.Config) { c.BlockSize, c.Compress = 5000, true })
+	s.tick(start)
+	for range 4 {
+		s.step(store("a", 5000)) // a block each
+		s.runCommits()
+	}
+	require.Equal(t, []uint32{1}, s.compactions())
+	s.complete(t, 1)
+	require.Equal(t, []uint32{2}, s.compactions())
+	s.settle()
+	require.Empty(t, s.compactions())
+	require.NoError(t, s.e.CheckInvariants())
+}
+
 // TestTheFileOfAnEvictedBlockHoldsNoCompactionUp of a block without tombstones, although it has not been removed yet.
 // One with tombstones waits: some of them may be of messages in that file.
 func TestTheFileOfAnEvictedBlockHoldsNoCompactionUp(t *testing.T) {

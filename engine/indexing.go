@@ -24,8 +24,11 @@ const (
 	// retryIndex is how long after a failed attempt to write an index the next
 	// one comes.
 	retryIndex = int64(10e9)
-	// mostHeld bounds the sealed blocks that are kept in memory.
-	mostHeld = 2
+	// The sealed blocks that are kept in memory are leastHeld at most, or up to mostHeld where they are small.
+	leastHeld = 2
+	mostHeld  = 8
+	// mostHeldBytes is what more than leastHeld blocks may have, all together.
+	mostHeldBytes = 16 << 20
 )
 
 // sealed notes that a block takes no more records, and is on stable storage.
@@ -101,12 +104,21 @@ func (x *indexing) done(e *Engine, err error) {
 // hold keeps the memory of a block until its index is written. It reports false when
 // the block gets no index soon, or memory is short.
 func (x *indexing) hold(e *Engine, b *block) bool {
-	if !x.begun || len(x.held) == mostHeld || e.now < x.retryAt || e.stopped || e.cfg.Buffers.Tight() ||
+	if !x.begun || !x.roomFor(b) || e.now < x.retryAt || e.stopped || e.cfg.Buffers.Tight() ||
 		b.msgs == 0 || b.size < e.cfg.IndexFrom || e.cfg.IndexFrom < 0 || !slices.Contains(e.blocks, b) {
 		return false
 	}
 	x.held = append(x.held, b)
 	return true
+}
+
+// roomFor reports whether the memory of one more block may be kept.
+func (x *indexing) roomFor(b *block) bool {
+	bytes := b.size
+	for _, held := range x.held {
+		bytes += held.size
+	}
+	return len(x.held) < leastHeld || len(x.held) < mostHeld && bytes <= mostHeldBytes
 }
 
 // letGo drops the memory of a block that was held.

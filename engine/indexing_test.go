@@ -145,6 +145,20 @@ func TestMemoryThatIsReadIsNotUsedAgain(t *testing.T) {
 	}
 }
 
+// TestMoreBlocksAreHeldWhereTheyAreSmall: two, or up to eight as far as there is room for them in 16 MiB.
+func TestMoreBlocksAreHeldWhereTheyAreSmall(t *testing.T) {
+	for size, held := range map[int]int{300_000: 8, 5_500_000: 3, 9_000_000: 2} {
+		s := open(func(c *engine.Config) { c.BlockSize = int64(size) + 100 })
+		s.tick(start)
+		for range 10 {
+			s.step(store("a", size)) // a block each
+			s.runCommits()
+		}
+		s.hold(t, engine.WorkIndex, 1)
+		require.Equal(t, held+1, s.e.MemoryBlocks(), "of %d bytes, with the tail", size)
+	}
+}
+
 // TestAnEvictedBlockIsNoLongerHeld: the index that its memory waits for will not be written.
 func TestAnEvictedBlockIsNoLongerHeld(t *testing.T) {
 	pool := &buffers{}
