@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
 )
 
-// The files that a truncation has cut off are removed a while after its reply. That takes as long as they are large, and who
+// The files that a truncation has cut off are closed and removed a while after its reply. That takes as long as they are large, and who
 // has truncated a stream stores the next messages right after that: the file system would have both in one transaction.
 
 // sweepAfter is how long after a truncation its files are removed.
@@ -30,6 +30,7 @@ type sweepWork struct {
 type swept struct{}
 
 func (w *sweepWork) run() any {
+	w.files.Source.CloseSuperseded()
 	for _, t := range w.left {
 		if err := w.files.Blocks.Sweep(&t.Truncation); err != nil {
 			w.files.Log.Warn("cannot remove what was cut off; it goes when the stream is opened again", "error", err)

@@ -259,8 +259,14 @@ func (c *BlockCache) drop(b *Block) {
 // forget takes out the blocks whose keys match. Those that are being opened are not kept
 // when they are.
 func (c *BlockCache) forget(match func(blockKey) bool) {
-	var out []*Block
 	c.mu.Lock()
+	out := c.takeOut(match)
+	c.mu.Unlock()
+	releaseAll(out)
+}
+
+// takeOut is forget for one who holds mu, and releases the blocks.
+func (c *BlockCache) takeOut(match func(blockKey) bool) (out []*Block) {
 	for key, e := range c.entries {
 		if !match(key) {
 			continue
@@ -271,8 +277,7 @@ func (c *BlockCache) forget(match func(blockKey) bool) {
 			delete(c.entries, key)
 		}
 	}
-	c.mu.Unlock()
-	releaseAll(out)
+	return out
 }
 
 // grow counts the memory of a block's description while the cache keeps the block.

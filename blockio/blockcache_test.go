@@ -211,6 +211,30 @@ func TestSupersededRefsAreRefused(t *testing.T) {
 	require.Equal(t, 1, c.Open(), "blocks of the generation itself stay")
 }
 
+// TestSupersededFilesAreClosedLater where that is asked for, and with the stream at the latest.
+func TestSupersededFilesAreClosedLater(t *testing.T) {
+	for name, closeFiles := range map[string]func(*blockio.BlockSource){
+		"in the end":       (*blockio.BlockSource).CloseSuperseded,
+		"with the stream":  (*blockio.BlockSource).Close,
+		"by the next time": func(s *blockio.BlockSource) { s.Supersede(4) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s, files := newCache(t, 4, 2)
+			touch(t, s, 1)
+			touch(t, s, 2)
+			s.SupersedeAtOnce(3)
+			require.EqualValues(t, 2, files.open.Load())
+			require.Equal(t, 2, c.Open(), "they count as long as they are open")
+			_, err := s.Lease(blockio.BlockRef{ID: 1, Generation: 2}, lookUp)
+			require.ErrorIs(t, err, blockio.ErrSuperseded)
+			closeFiles(s)
+			require.Zero(t, files.open.Load())
+			require.Zero(t, c.Open())
+			s.CloseSuperseded()
+		})
+	}
+}
+
 func TestClosedSourceKeepsNothing(t *testing.T) {
 	c, s, _ := newCache(t, 4, 2)
 	out := lease(t, s, 1, lookUp)

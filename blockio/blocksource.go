@@ -29,7 +29,7 @@ type LeaseOptions struct {
 //
 // Lease returns what a block's file was when it was opened. Whoever cuts, removes or
 // replaces a file says so with Forget, and whoever does so to files that snapshots
-// still speak of begins a new generation: of all blocks with Supersede, of one whose old
+// still speak of begins a new generation: of all blocks with Supersede or SupersedeAtOnce, of one whose old
 // file snapshots go on reading with Replace.
 type BlockSource struct {
 	cache     *BlockCache
@@ -45,8 +45,9 @@ type BlockSource struct {
 	generation uint64 // refs of lower ones are refused
 	closed     bool   // nothing more is kept in the cache
 	// replaced has the blocks whose files were replaced since that generation began.
-	replaced map[uint32]*replacedFile
-	pins     []*Pin
+	replaced   map[uint32]*replacedFile
+	pins       []*Pin
+	superseded []*Block // what SupersedeAtOnce has left open
 }
 
 // numberedCodec is the codec of a block, and the block's number.
@@ -93,7 +94,15 @@ func (s *BlockSource) Forget(id uint32) {
 // forgets the blocks that were leased by such refs. It never goes back to a lower
 // generation.
 func (s *BlockSource) Supersede(generation uint64) {
+	s.SupersedeAtOnce(generation)
+	s.CloseSuperseded()
+}
+
+// SupersedeAtOnce is Supersede that leaves the files of the blocks open that are forgotten, until CloseSuperseded or
+// Close: to close those that are mapped takes a while.
+func (s *BlockSource) SupersedeAtOnce(generation uint64) {
 	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
 	s.generation = max(s.generation, generation)
 	out := s.letGo(func(old *oldFile) bool { return old.until <= generation })
 	for id, r := range s.replaced {
@@ -101,9 +110,17 @@ func (s *BlockSource) Supersede(generation uint64) {
 			delete(s.replaced, id)
 		}
 	}
+	out = append(out, s.cache.takeOut(func(key blockKey) bool { return key.source == s && key.ref.Generation < generation })...)
+	s.superseded = append(s.superseded, out...)
+}
+
+// CloseSuperseded closes the files that SupersedeAtOnce has left open, but for those that are leased.
+func (s *BlockSource) CloseSuperseded() {
+	s.cache.mu.Lock()
+	out := s.superseded
+	s.superseded = nil
 	s.cache.mu.Unlock()
 	releaseAll(out)
-	s.cache.forget(func(key blockKey) bool { return key.source == s && key.ref.Generation < generation })
 }
 
 // Close forgets all blocks of the stream. Leases that are out stay usable, and there
@@ -114,6 +131,7 @@ func (s *BlockSource) Close() {
 	out := s.letGo(func(*oldFile) bool { return true })
 	s.cache.mu.Unlock()
 	releaseAll(out)
+	s.CloseSuperseded()
 	s.cache.forget(func(key blockKey) bool { return key.source == s })
 }
 

@@ -95,7 +95,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if n := len(list); n > 0 {
 		r.Highest = max(r.Highest, list[n-1].ID)
 	}
-	if r.After == nil { // else other work of the store may be under way
+	if r.After == nil && r.Intended == nil { // else the store has the directory, and other work of it may be under way
 		r.seen = blocksAmong(found)
 	}
 	if r.After != nil {
@@ -188,7 +188,9 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	r.restLast(list)
 	// Readers of the failed engine's blocks take a new snapshot from now on. Not before: as long as
 	// recovery can still fail, the old one is all that they have.
-	r.Source.Supersede(r.Generation)
+	if r.Source.SupersedeAtOnce(r.Generation); r.Intended == nil { // else who sweeps closes the files
+		r.Source.CloseSuperseded()
+	}
 	return e, nil
 }
 
