@@ -21,6 +21,8 @@ type storedMeta struct {
 	hasIndex bool
 	// purgeCut: a purge by nats-server was cut short.
 	purgeCut bool
+	// hasBlocks: the directory of the blocks is there.
+	hasBlocks bool
 }
 
 // openedMeta is what is to be written of the stream's configuration while it is opened.
@@ -32,6 +34,8 @@ type openedMeta struct {
 	limits engine.Limits
 	// purgeCut: a purge by nats-server is to be finished first.
 	purgeCut bool
+	// hasBlocks: the directory of the blocks is there, unless that purge has made off with it.
+	hasBlocks bool
 }
 
 // openMeta reads the stream's configuration, and merges its limits with those of this Open. It changes
@@ -43,7 +47,7 @@ func (s *stream) openMeta() (opened openedMeta, err error) {
 		return opened, err
 	}
 	s.noteServerLimits(meta)
-	opened.purgeCut = meta.purgeCut
+	opened.purgeCut, opened.hasBlocks = meta.purgeCut, meta.hasBlocks
 	opened.limits = s.limitsOf(meta.StreamMeta)
 	given, changed, err := givenMeta(c, meta.StreamMeta)
 	if err != nil {
@@ -123,7 +127,7 @@ func (s *stream) readMeta() (storedMeta, error) {
 	case features.Encrypted && c.Key == nil:
 		return stored, errNoKey
 	}
-	stored.hasIndex, stored.purgeCut = features.HasIndex, features.PurgeCut
+	stored.hasIndex, stored.purgeCut, stored.hasBlocks = features.HasIndex, features.PurgeCut, features.HasBlocksDir
 	return stored, nil
 }
 

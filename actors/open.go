@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -49,7 +48,6 @@ func Open(ctx context.Context, system *actor.ActorSystem, config Config) (*Store
 		return nil, fmt.Errorf("open stream %s: %w", config.Name, blockio.NameCause(err))
 	}
 	s := a.stream
-	s.noteLock = nil // it has been called, and an idle stream is to hold little
 	s.repeats.begin()
 	if !config.ReadOnly {
 		s.patience.begin()
@@ -114,12 +112,12 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 	if err := s.refuseUntouched(); err != nil {
 		return nil, err
 	}
-	lock, err := s.takeLock(fsys)
+	lock, note, err := s.takeLock(fsys)
 	if err != nil {
 		return nil, err
 	}
 	s.finishDeletion(ctx)
-	a, err := s.recover(ctx)
+	a, err := s.recover(ctx, note)
 	if err != nil {
 		s.repeats.end()
 		return nil, errors.Join(err, lock.Close())
@@ -129,36 +127,36 @@ func (s *stream) open(ctx context.Context) (_ *storeActor, err error) {
 }
 
 // takeLock makes the directory, if there is none, and locks it. One that is deleted meanwhile is made again.
-func (s *stream) takeLock(fsys blockio.FS) (lock io.Closer, err error) {
+func (s *stream) takeLock(fsys blockio.FS) (lock io.Closer, note func(), err error) {
 	for range 10 {
 		if err := fsys.MkdirAll(s.dir); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		lock, err = s.lockQuietly(filepath.Join(s.dir, lockFile))
+		lock, note, err = s.lockQuietly(filepath.Join(s.dir, lockFile))
 		if !errors.Is(err, fs.ErrNotExist) {
-			return lock, err
+			return lock, note, err
 		}
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 // lockQuietly takes a lock. What is written down of who has it waits, where it can, until it is known that the directory is
-// one to be opened.
-func (s *stream) lockQuietly(name string) (io.Closer, error) {
+// one to be opened: then note does that. It is nil where it could not wait.
+func (s *stream) lockQuietly(name string) (_ io.Closer, note func(), err error) {
 	quiet, ok := s.below.(blockio.QuietLocker)
 	if !ok {
-		return s.config.FS.Lock(name, holder())
+		lock, err := s.config.FS.Lock(name, holder())
+		return lock, nil, err
 	}
 	lock, err := quiet.LockQuietly(name, holder())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s.noteLock = lock.Note
-	return lock, nil
+	return lock, lock.Note, nil
 }
 
-// recover brings up the store actor from the files. The directory is locked.
-func (s *stream) recover(ctx context.Context) (*storeActor, error) {
+// recover brings up the store actor from the files. The directory is locked; note, if not nil, writes down who has it.
+func (s *stream) recover(ctx context.Context, note func()) (*storeActor, error) {
 	if err := s.lookAtKeys(); err != nil {
 		return nil, err
 	}
@@ -166,13 +164,14 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 	if err != nil {
 		return nil, err
 	}
+	meta.save = notedBefore(note, meta.save)
 	if meta.purgeCut {
 		if _, err := blockio.FinishServerPurge(s.config.FS, s.dir); err != nil {
 			return nil, err
 		}
 		s.log.Warn("a purge by nats-server was cut short, and is finished now")
 	}
-	if err := s.makeBlocksDir(); err != nil {
+	if err := s.makeBlocksDir(meta.hasBlocks && !meta.purgeCut); err != nil {
 		return nil, err
 	}
 	if err := s.prepareKeys(ctx); err != nil {
@@ -198,23 +197,18 @@ func (s *stream) recover(ctx context.Context) (*storeActor, error) {
 
 // makeBlocksDir makes the directory of the blocks, if there is none. That of the stream was made durable before, with all
 // above it: to sync those again is a sixth of what it takes to open a small stream.
-func (s *stream) makeBlocksDir() error {
-	entries, err := s.config.FS.ReadDir(s.dir) // the blocks may be very many
-	if err != nil {
-		return err
-	}
-	dir := blockio.BlocksDir(s.dir)
-	if slices.ContainsFunc(entries, func(e blockio.Entry) bool { return e.Name == filepath.Base(dir) }) {
+func (s *stream) makeBlocksDir(there bool) error {
+	if there {
 		return s.config.FS.SyncDir(s.dir)
 	}
-	return s.config.FS.MkdirAll(dir)
+	return s.config.FS.MkdirAll(blockio.BlocksDir(s.dir))
 }
 
 // runRecovery recovers the stream from its files once, see disk.Recovery.
 func (s *stream) runRecovery(ctx context.Context, meta openedMeta, frugal bool) (*engine.Engine, *disk.Recovery, error) {
 	r := &disk.Recovery{
 		Files: s.newFiles(), Config: s.engineConfig(), Published: s.published, Now: s.runtime.now(), Frugal: frugal,
-		Scanners: s.runtime.scans, Readable: s.withLockNoted(meta.save), MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
+		Scanners: s.runtime.scans, Readable: meta.save, MaxMsgsPer: s.serverLimits.maxMsgsPer, ServerWasHere: s.serverLimits.cannotTell,
 		ServerRemoves: s.serverLimits.removes, ServerHad: s.serverLimits.had,
 	}
 	if meta.then != nil {
@@ -227,13 +221,13 @@ func (s *stream) runRecovery(ctx context.Context, meta openedMeta, frugal bool) 
 	return e, r, nil
 }
 
-// withLockNoted returns save, which is the first change of the directory, with a note of who makes it.
-func (s *stream) withLockNoted(save func() error) func() error {
-	if save == nil || s.noteLock == nil {
+// notedBefore returns save, which is the first change of the directory, with a note before it of who makes it.
+func notedBefore(note func(), save func() error) func() error {
+	if save == nil || note == nil {
 		return save
 	}
 	return func() error {
-		s.noteLock()
+		note()
 		return save()
 	}
 }

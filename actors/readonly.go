@@ -68,7 +68,7 @@ func tryReadOnly(ctx context.Context, system *actor.ActorSystem, config Config) 
 	below := s.below
 	s = newStream(system, config)
 	s.below = below
-	a, err := s.recover(ctx)
+	a, err := s.recover(ctx, nil)
 	if err != nil {
 		s.repeats.end()
 		s.source.Blocks().Close()

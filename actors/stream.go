@@ -20,11 +20,9 @@ type stream struct {
 	config Config
 	dir    string // Config.Dir/Config.Name
 	// below has the files as they are: Config.FS, unless the stream is open for reading only and that is its Overlay.
-	below blockio.FS
-	// noteLock writes down who has the lock, where that has waited; nil where it has not.
-	noteLock func()
-	sealed   *sealed.FS // config.FS if the stream has a key, else nil
-	limits   engine.Limits
+	below  blockio.FS
+	sealed *sealed.FS // config.FS if the stream has a key, else nil
+	limits engine.Limits
 	// publishing is what headers mean, like limits of the store actor once it runs.
 	publishing publishing
 	syncing    syncing                            // likewise

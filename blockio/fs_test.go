@@ -127,13 +127,14 @@ func TestMkdirAllSyncsWhatIsThere(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "a", "b", "c")
 	run := func(failing string, failure error) (synced []string, err error) {
-		err = mkdirAll(dir, func(name string) error {
+		sync := func(name string) error {
 			synced = append(synced, name)
 			if name == failing {
 				return failure
 			}
 			return syncDir(name)
-		})
+		}
+		err = mkdirAll(dir, sync, sync)
 		return synced, err
 	}
 	above := []string{filepath.Dir(dir), filepath.Join(root, "a"), root}
@@ -149,6 +150,27 @@ func TestMkdirAllSyncsWhatIsThere(t *testing.T) {
 	}
 	_, err = run(root, syscall.EIO)
 	require.ErrorIs(t, err, syscall.EIO)
+}
+
+// TestMkdirAllSyncsWhatHoldsTheDirectory: whatever is known of that; of those above it a sync that covers them is enough.
+func TestMkdirAllSyncsWhatHoldsTheDirectory(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "a", "b", "c")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	var synced, settled []string
+	noting := func(list *[]string) func(string) error {
+		return func(name string) error {
+			*list = append(*list, name)
+			return nil
+		}
+	}
+	require.NoError(t, mkdirAll(dir, noting(&synced), noting(&settled)))
+	require.Equal(t, []string{filepath.Dir(dir)}, synced)
+	require.Equal(t, []string{filepath.Join(root, "a"), root}, settled[:2])
+	synced, settled = nil, nil
+	require.NoError(t, mkdirAll(filepath.Join(dir, "d", "e"), noting(&synced), noting(&settled)))
+	require.Equal(t, []string{filepath.Dir(dir), dir, filepath.Join(dir, "d")}, synced, "what holds a new one, and the last that was there")
+	require.Equal(t, []string{filepath.Join(root, "a"), root}, settled[:2])
 }
 
 func BenchmarkMkdirAllOfWhatIsThere(b *testing.B) {

@@ -58,3 +58,18 @@ func TestALockIsOfTheFileThatHasTheName(t *testing.T) {
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(entries), 1)
 }
+
+// TestALockSaysWhoHoldsItAlone: of a longer text that another holder has left, nothing stays.
+func TestALockSaysWhoHoldsItAlone(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	require.NoError(t, os.WriteFile(name, []byte("somebody with a very long name"), 0o600))
+	lock, err := OS.Lock(name, "me")
+	require.NoError(t, err)
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, "me", string(text))
+	require.NoError(t, lock.Close())
+	text, err = os.ReadFile(name)
+	require.NoError(t, err)
+	require.Empty(t, text)
+}

@@ -180,6 +180,7 @@ func MetaSum(stream string, data []byte) string {
 // whether and how it can be opened.
 type DirectoryFeatures struct {
 	Encrypted    bool  // meta.key: the stream can be read only with its key
+	HasBlocksDir bool  // msgs
 	HasBlocks    bool  // msgs/<number>.*: there is a block, or the index or the key of one
 	HasIndex     bool  // msgs/index.db: nats-server's cached state, unless Millrace has written it
 	IndexError   error // whether Millrace has written it cannot be read
@@ -202,6 +203,8 @@ func ReadDirectoryFeatures(fsys FS, dir string) (DirectoryFeatures, error) {
 			features.Encrypted = true
 		case "__new_msgs__", "__msgs__":
 			features.PurgeCut = true
+		case blocksDir:
+			features.HasBlocksDir = entry.IsDir
 		}
 	}
 	entries, err = fsys.ReadDir(filepath.Join(dir, blocksDir))

@@ -256,7 +256,7 @@ func TestDirectoryFeatures(t *testing.T) {
 	require.NoError(t, m.MkdirAll("/s/msgs/4.blk"))
 	features, err = blockio.ReadDirectoryFeatures(m, "/s")
 	require.NoError(t, err)
-	require.Equal(t, blockio.DirectoryFeatures{Encrypted: true, HasIndex: true, HasTTL: true, HasSchedules: true, PurgeCut: true}, features)
+	require.Equal(t, blockio.DirectoryFeatures{Encrypted: true, HasBlocksDir: true, HasIndex: true, HasTTL: true, HasSchedules: true, PurgeCut: true}, features)
 	_, err = blockio.ReadMeta(m, "/s", "BASIC")
 	require.ErrorIs(t, err, blockio.ErrEncrypted)
 	require.NoError(t, blockio.ReplaceFile(m, "/s/msgs/7.key", nil))

@@ -80,15 +80,16 @@ func (osFS) MkdirAll(name string) error {
 	if err != nil {
 		return err
 	}
-	return mkdirAll(name, folderSyncs.sync)
+	return mkdirAll(name, folderSyncs.sync, foldersAbove.settle)
 }
 
-// mkdirAll is MkdirAll for an absolute path, with the function that syncs a directory.
-func mkdirAll(name string, sync func(dir string) error) error {
+// mkdirAll is MkdirAll for an absolute path, with the function that syncs a directory, and the one that does so unless that
+// was done since it changed last.
+func mkdirAll(name string, sync, settle func(dir string) error) error {
 	parent := filepath.Dir(name)
 	switch info, err := os.Stat(name); {
 	case err == nil && info.IsDir():
-		return syncAbove(name, sync)
+		return syncAbove(name, sync, settle)
 	case err == nil:
 		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
 	case !errors.Is(err, fs.ErrNotExist):
@@ -97,7 +98,7 @@ func mkdirAll(name string, sync func(dir string) error) error {
 	if parent == name {
 		return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrNotExist}
 	}
-	if err := mkdirAll(parent, sync); err != nil {
+	if err := mkdirAll(parent, sync, settle); err != nil {
 		return err
 	}
 	// Somebody else may be making the same directory: theirs is as good.
@@ -108,10 +109,10 @@ func mkdirAll(name string, sync func(dir string) error) error {
 }
 
 // syncAbove makes the entries durable of a directory that is there and of those above it:
-// whoever made them may have been killed before that. A directory above that may not be
-// read or has no entries on a disk is not ours to sync.
-func syncAbove(name string, sync func(dir string) error) error {
-	for {
+// whoever made them may have been killed before that. The one that holds name is synced in any case. A directory above that may
+// not be read or has no entries on a disk is not ours to sync.
+func syncAbove(name string, sync, settle func(dir string) error) error {
+	for ; ; sync = settle {
 		parent := filepath.Dir(name)
 		if parent == name {
 			return nil
@@ -203,12 +204,16 @@ func readHolder(name, ours string) string {
 // holderSince is what a holder writes before the time since when it holds the lock.
 const holderSince = " since "
 
-// noteHolder writes down who holds a lock: a courtesy, which a full disk has no room for.
+// noteHolder writes down who holds a lock: a courtesy, which a full disk has no room for. The file is not emptied first: some
+// file systems write one that was to the disk when it is closed.
 func noteHolder(name, holder string) {
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, filePerm)
 	if err != nil {
 		return
 	}
 	_, _ = file.WriteAt([]byte(holder), 0)
+	if stat, err := file.Stat(); err == nil && stat.Size() > int64(len(holder)) {
+		_ = file.Truncate(int64(len(holder)))
+	}
 	_ = file.Close()
 }
