@@ -36,7 +36,6 @@ const (
 // stateLoop is what a store actor knows of that.
 type stateLoop struct {
 	due     int64 // when to capture next, nanoseconds since the epoch; 0 for not at all
-	soon    bool  // many messages are being removed at once
 	rest    int64 // not before this time
 	tries   int   // turns that have passed since it was due
 	holding int64 // since when commands wait, or 0
@@ -45,12 +44,13 @@ type stateLoop struct {
 	// the next opening can go on from what was written of that.
 	group, epoch uint64
 	current      bool
+	soon         bool // many messages are being removed at once
 	ours         bool // what was written is not a nats-server's
 	summed       bool // it has a sum of the last block, which is of use only at a stop
 	lost         bool // messages were lost since, so that nothing can be written at the stop
 
+	writing  bool            // the indexer has what was captured
 	captured *disk.StateWork // waits until what it speaks of is durable, or for the end of the stop
-	writing  bool            // the indexer has it
 }
 
 // stateWork asks the indexer to write what was captured.

@@ -19,8 +19,8 @@ type block struct {
 	size       int64  // length of the records in it, written or not
 
 	firstLive uint64 // lowest live sequence, while msgs > 0
-	allLost   bool   // the last messages that it had were lost through damage, or may be readable again
 	firstTime int64  // its time
+	allLost   bool   // the last messages that it had were lost through damage, or may be readable again
 	timeStale bool   // firstTime is of a message before it
 	maxTime   int64  // highest time of a message in the block
 	// times are of the messages that MaxAge may remove, and some that are gone; due is when it looks at the
@@ -46,13 +46,13 @@ type block struct {
 	scanned     *Table
 	scannedSize int64
 	loading     bool
+	lent        bool  // scanned was loaded for a removal, see returnLent
+	wanted      bool  // a limit waits for the load that is out
 	retryAt     int64 // a load failed; no other one before this time
 	used        int64 // when a command looked at the tables last
-	lent        bool  // scanned was loaded for a removal, see returnLent
 	// failed counts the loads in a row that failed while a limit waited for them. After
 	// mostLoads the block is unreadable for the limit, see unreadable.
 	failed int
-	wanted bool // a limit waits for the load that is out
 	// cursor is the index of the first live record in appended, if inAppended, or
 	// else in scanned.
 	cursor     int

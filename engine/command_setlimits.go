@@ -40,7 +40,7 @@ func (c *SetLimits) apply(e *Engine, tag any) bool {
 	if ttlChanges && c.Limits.MsgTTL != TTLOff && e.tail != nil && e.tail.msgs > 0 {
 		e.roll() // what is in memory alone cannot be looked into
 	}
-	e.change = change{
+	e.change = &change{
 		step: changeSecure, tag: tag, last: e.lastID,
 		head: old.evicts() && old.raisedBy(c.Limits), per: e.holdsEvicted() && old.laxerPer(c.Limits),
 		thins: c.Limits.laxerPer(old), due: never,
@@ -80,6 +80,9 @@ type change struct {
 	due    int64    // when to go on at the latest, if no work is out that will be completed
 }
 
+// noChange is the change of all engines of which none is under way. It is never changed.
+var noChange = &change{due: never}
+
 // changeStep is what is being done of a change.
 type changeStep uint8
 
@@ -101,11 +104,11 @@ const mostStaged = 1 << 20
 // goOnChanging does what it can of a change of limits: not more than one block of it in which there is
 // something to do.
 func (e *Engine) goOnChanging() {
-	c := &e.change
-	c.due = never
+	c := e.change
 	if c.step == changeNothing {
 		return
 	}
+	c.due = never
 	if e.stopped {
 		e.changed(ErrStopped)
 		return
@@ -129,7 +132,7 @@ func (e *Engine) goOnChanging() {
 		e.per.evicted = nil // tombstones name all of it
 	}
 	tag := c.tag
-	e.change = change{due: never}
+	e.change = noChange
 	(&Flush{}).apply(e, tag)
 	e.goOn()
 }
@@ -137,7 +140,7 @@ func (e *Engine) goOnChanging() {
 // changed ends a change that has not come to its end.
 func (e *Engine) changed(err error) {
 	tag := e.change.tag
-	e.change = change{due: never}
+	e.change = noChange
 	e.armExpiry()
 	e.reply(Reply{Tag: tag, Err: err})
 }
@@ -152,7 +155,7 @@ func (e *Engine) holdsEvicted() bool { return e.perLimited() || e.per.evicted !=
 // anywhere, and from the head of the stream what the first block holds. A floor tells of all of the latter, but
 // a nats-server knows no floor.
 func (e *Engine) secureEvicted() (done bool, err error) {
-	c := &e.change
+	c := e.change
 	if !c.head && !c.per {
 		return true, nil
 	}
@@ -188,7 +191,7 @@ func (c *change) concerns(b *block) bool {
 
 // evictedIn returns the tombstones of a block, whose tables are in memory.
 func (e *Engine) evictedIn(b *block) (graves []Tombstone) {
-	c := &e.change
+	c := e.change
 	for _, t := range [...]*Table{b.scanned, b.appended} {
 		if t == nil {
 			continue
@@ -226,7 +229,7 @@ func (e *Engine) leaveTable(b *block) {
 // evictedGone reports whether the files are gone of all blocks that were evicted before tombstones were written
 // for those that were left: what MaxMsgsPer has evicted would come back with them.
 func (e *Engine) evictedGone() (bool, error) {
-	c := &e.change
+	c := e.change
 	if !c.head && !c.per {
 		return true, nil
 	}
@@ -308,7 +311,7 @@ func (e *Engine) thinning(now subjectNow) bool {
 // thinSubjects applies MaxMsgsPer, from the oldest block to the newest. A message is removed if its subject has too
 // many when its turn comes: all older ones are gone then.
 func (e *Engine) thinSubjects() (done bool, _ error) {
-	c := &e.change
+	c := e.change
 	if !c.thins || c.block == 0 && !e.anyOver() {
 		return true, nil
 	}

@@ -14,6 +14,6 @@ func (*Stop) subjectAhead() string { return "" }
 func (*Stop) apply(e *Engine, tag any) bool {
 	e.stopped = true
 	e.current.stop, e.current.force = true, true
-	e.durability.stop = Reply{Tag: tag, Sequence: e.last()}
+	e.durability.stop = &Reply{Tag: tag, Sequence: e.last()}
 	return true
 }

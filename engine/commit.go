@@ -34,7 +34,10 @@ func (e *Engine) fixOutcome(g *group) {
 	}
 	g.fixDeletions()
 	e.fillNumbers()
-	g.numbers = e.numbers
+	if g.numbers == nil {
+		g.numbers = new(numbers)
+	}
+	*g.numbers = e.numbers
 	if view := e.changedView(); view != nil {
 		g.view = view
 	}

@@ -12,7 +12,7 @@ func (e *Engine) Refusing(err error) *Engine {
 		groups: newGroups(), pending: make(map[WorkID]Work),
 	}
 	r.durability.written, r.durability.durable = e.durability.written, e.durability.durable
-	r.expiry.due, r.expiry.retry, r.durability.due, r.change.due = never, never, never, never
+	r.expiry.due, r.expiry.retry, r.durability.due, r.change = never, never, never, noChange
 	r.notices.takers = e.notices.takers
 	return r
 }

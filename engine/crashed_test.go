@@ -18,9 +18,6 @@ func TestAnInterruptedPublicationKeepsNobodyWaiting(t *testing.T) {
 	e := &Engine{pub: pub, durability: durability{written: logPoint{end: Position{7, 100}}}}
 	e.durability.durable.end = Position{6, 50}
 	pub.turn.Add(1)
-	pub.version.Add(1)
-	pub.counts[countMessages].Store(9)
-	pub.counts[countLast].Store(9)
 
 	why := errors.New("a panic")
 	r := e.Refusing(why)

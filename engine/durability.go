@@ -23,7 +23,7 @@ type durability struct {
 	erasures []erasure
 	going    []going
 	waiting  []waitingReply
-	stop     Reply
+	stop     *Reply
 	stopping bool
 }
 
@@ -213,9 +213,9 @@ func (d *durability) settle(e *Engine) {
 	removed := len(d.evicted) == 0 || e.now < d.removeAt
 	indexing := e.indexing.next(e)
 	e.compacting.next(e)
-	if d.stopping && e.idleMaintenance() && removed && len(d.erasures)+len(d.going) == 0 && !indexing && d.stop.Tag != nil {
-		e.reply(d.stop)
-		d.stop = Reply{}
+	if d.stopping && e.idleMaintenance() && removed && len(d.erasures)+len(d.going) == 0 && !indexing && d.stop != nil {
+		e.reply(*d.stop)
+		d.stop = nil
 	}
 }
 

@@ -17,6 +17,9 @@ type Engine struct {
 	blocks []*block // ascending; the last one may be the tail
 	tail   *block   // takes records; nil when the next record starts a block
 	lastID uint32   // highest block number ever used
+
+	fenced  bool // no command is carried out before the current group is published
+	holding bool // see HoldCommands
 	// generation is that of all blocks of this engine.
 	generation uint64
 
@@ -29,8 +32,6 @@ type Engine struct {
 	ids      idWindow
 	floor    floor             // the highest one in the log
 	emptied  []*block          // that have lost their last message and are still in the list
-	fenced   bool              // no command is carried out before the current group is published
-	holding  bool              // see HoldCommands
 	finds    map[findKey]*find // by block, for the command that waits for them
 	purges   *purges           // that are under way, nil when there are none
 
@@ -45,13 +46,15 @@ type Engine struct {
 	parked      []parked // in order
 	derivedGone bool     // the files of Config.Derived are removed
 	viewChanged bool     // see setBlocks
+	lostChanged bool     // what is lost has changed since readers were shown it
+	stopped     bool
 	viewEpoch   uint64   // goes up when readers may hold views of blocks
 	opening     *opening // what is left to do before the stream serves, or nil
 
 	durability durability
 	truncating *truncating // nil when no truncation waits or is out
 	expiry     expiry
-	change     change // of the limits, that is under way
+	change     *change // of the limits, that is under way, or noChange
 	indexing   indexing
 	compacting compacting
 	ttl        *ttls // nil when TTLs mean nothing
@@ -62,15 +65,13 @@ type Engine struct {
 	chunkHint  int          // see memory.room
 	spareSlots []*slotChunk // of tables, for the next block
 
-	lostAtOpen  uint64   // lost messages that recovery found
-	lost        lostList // what was lost, for readers; it is deleted, too
-	lostChanged bool     // since readers were shown it
-	telling     telling
+	lostAtOpen uint64   // lost messages that recovery found
+	lost       lostList // what was lost, for readers; it is deleted, too
+	telling    telling
 
 	schedules *schedules // nil when they are turned off
 
-	failed  error
-	stopped bool
+	failed error
 }
 
 const (
@@ -105,9 +106,9 @@ func newEngine(cfg Config, pub *Published) *Engine {
 	e.ttl = newTTLs(&e.cfg.Limits)
 	e.staging.tracks, e.staging.deltas = e.perLimited(), make(map[uint32]delta)
 	e.expiry.due, e.expiry.retry, e.durability.due = never, never, never
-	e.expiry.ran, e.change.due = math.MinInt64, never
+	e.expiry.ran, e.change = math.MinInt64, noChange
 	for _, c := range outliving {
-		e.counts[c] = pub.written.counts[c]
+		e.counts[c] = pub.counts[c].Load()
 	}
 	return e
 }
@@ -241,20 +242,22 @@ func (e *Engine) fail(refusal, unknown error) {
 	for _, w := range e.durability.waiting {
 		answer(w.reply)
 	}
-	answer(e.durability.stop)
+	if e.durability.stop != nil {
+		answer(*e.durability.stop)
+	}
 	if e.held() {
 		answer(e.truncating.reply)
 		e.truncating = nil
 	}
 	answer(Reply{Tag: e.change.tag})
-	e.change = change{due: never}
+	e.change = noChange
 	for i := range e.parked {
 		e.reply(Reply{Tag: e.parked[i].tag, Err: e.parked[i].refusal(refusal, unknown)})
 	}
 	e.failPurges(refusal, unknown)
 	e.tellParts()
 	e.groups = groups{}
-	e.parked, e.durability.waiting, e.durability.stop = nil, nil, Reply{}
+	e.parked, e.durability.waiting, e.durability.stop = nil, nil, nil
 	e.work = e.work[:0]
 	clear(e.pending)
 }

@@ -39,8 +39,9 @@ type group struct {
 	// secures tells that they go last, since what they say is in the group.
 	secures bool
 
-	// What readers are to see; view is nil when the list of blocks is as it was.
-	numbers   numbers
+	// What readers are to see; view is nil when the list of blocks is as it was, and numbers until the first group that has
+	// used this memory is closed.
+	numbers   *numbers
 	view      *View
 	deletions []deletion
 }
@@ -121,7 +122,7 @@ func (g *group) reset() {
 		pieces:  g.pieces[:0], data: g.data[:0],
 		replies: g.replies[:0], flushes: g.flushes[:0], written: g.written[:0],
 		evicted: g.evicted[:0], release: g.release[:0], rolled: g.rolled[:0], deletedIn: g.deletedIn[:0],
-		deletions: g.deletions[:0],
+		deletions: g.deletions[:0], numbers: g.numbers,
 	}
 }
 

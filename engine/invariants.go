@@ -119,8 +119,8 @@ func (e *Engine) checkBlock(b *block, before uint64) error {
 func (e *Engine) checkSubjects() error {
 	total := e.subjects.Tree().Messages()
 	// The index is of what is published.
-	shown := &e.pub.written.counts
-	if n := shown[countMessages]; e.serving() && shown[countRecounting] == 0 && total > n {
+	shown := e.pub.numbers()
+	if n := shown.counts[countMessages]; e.serving() && shown.counts[countRecounting] == 0 && total > n {
 		return fmt.Errorf("subjects count %d messages, the stream %d", total, n)
 	}
 	return nil

@@ -85,10 +85,10 @@ type notices struct {
 	waiting int      // takers that came while the stream was being opened
 	out     []Notice // of what is published
 
-	summing bool // removals are part of one sum
-	sum     stagedNotice
-	summed  int          // removals in it
-	as      NoticeReason // why messages are removed, where that is not what counts them; 0 where it is
+	summing bool          // removals are part of one sum
+	sum     *stagedNotice // of the first of them on
+	summed  int           // removals in it
+	as      NoticeReason  // why messages are removed, where that is not what counts them; 0 where it is
 
 	parts []*noticeSum // of which something was published, and nothing told
 
@@ -146,8 +146,8 @@ func (e *Engine) noting() bool { return e.notices.takers > 0 && e.serving() }
 // openedNotices registers those who came while the stream was being opened, and notes what readers were shown
 // until then. What opening has changed is not published yet.
 func (e *Engine) openedNotices() {
-	x, shown := &e.notices, &e.pub.written.counts
-	x.before = usage{int64(shown[countMessages]), int64(shown[countBytes])}
+	x, shown := &e.notices, e.pub.numbers()
+	x.before = usage{int64(shown.counts[countMessages]), int64(shown.counts[countBytes])}
 	for ; x.waiting > 0; x.waiting-- {
 		x.out = append(x.out, Notice{Reason: NoticeRegistered, Bytes: int64(e.counts[countBytes])})
 	}
@@ -249,7 +249,7 @@ func (e *Engine) noteLost(messages, bytes uint64, removals int) {
 
 // sumNotices makes the removals that follow one sum, until summedNotices.
 func (e *Engine) sumNotices() {
-	e.notices.summing, e.notices.sum, e.notices.summed = true, stagedNotice{}, 0
+	e.notices.summing, e.notices.summed = true, 0
 }
 
 // summedNotices ends a sum. A sum of one message, if alone says so, is the notice of that message.
@@ -259,7 +259,8 @@ func (e *Engine) summedNotices(reason NoticeReason, alone bool) {
 	if !e.noting() || x.summed == 0 {
 		return
 	}
-	n := x.sum
+	n := *x.sum
+	x.sum = nil
 	if n.Reason = reason; x.summed > 1 || !alone {
 		n.Sequence, n.subject = 0, noSubject
 	}
@@ -269,7 +270,7 @@ func (e *Engine) summedNotices(reason NoticeReason, alone bool) {
 // add adds a notice to the sum.
 func (x *notices) add(n stagedNotice) {
 	if x.summed++; x.summed == 1 {
-		x.sum = n
+		x.sum = &n
 		return
 	}
 	x.sum.Messages += n.Messages

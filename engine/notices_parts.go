@@ -30,7 +30,8 @@ func (e *Engine) summedPart(p *noticeSum) {
 	if !e.noting() || x.summed == 0 {
 		return
 	}
-	n := x.sum
+	n := *x.sum
+	x.sum = nil
 	if n.part = p; x.summed > 1 {
 		n.Sequence, n.subject = 0, noSubject
 	}

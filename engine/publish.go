@@ -62,8 +62,8 @@ func (e *Engine) publish(g *group) {
 	g.numbers.counts[countSubjects] = uint64(e.subjects.Tree().Len())
 	// What readers see at once was published since the group was closed, and
 	// does not go back.
-	e.showAtOnce(&g.numbers)
-	e.pub.publish(&g.numbers)
+	e.showAtOnce(g.numbers)
+	e.pub.publish(g.numbers)
 	e.pub.turn.Add(1)
 }
 
@@ -99,7 +99,7 @@ func (e *Engine) indexSubjects(g *group) {
 // publishAtOnce shows readers the counts that wait for no group.
 func (e *Engine) publishAtOnce() {
 	e.pub.setLogEnd(e.durability.written.end)
-	n := e.pub.written
+	n := e.pub.numbers()
 	e.showAtOnce(&n)
 	e.pub.publish(&n)
 }

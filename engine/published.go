@@ -38,9 +38,6 @@ type Published struct {
 	counts  [counters]atomic.Uint64
 	// The times of the first and the last message belong to the counts.
 	firstTime, lastTime atomic.Int64
-	// written mirrors the counts and the times, for the engine alone: storing an
-	// atomic costs more than comparing.
-	written numbers
 	// logEnd is where the last commit that succeeded has ended: block and offset, of 32 bits each.
 	logEnd atomic.Uint64
 	// generations is how many generations of blocks there were. Engines alone use
@@ -76,7 +73,6 @@ func NewPublished() *Published {
 	p := &Published{}
 	p.view.Store(&View{})
 	p.tree.Store(noSubjects)
-	p.written = noNumbers()
 	p.firstTime.Store(NoTime)
 	p.lastTime.Store(NoTime)
 	return p
@@ -96,7 +92,7 @@ func (p *Published) Close() {
 // Forget leaves the state of a stream without messages: it was deleted. The last sequence stays. The engine is of no use
 // any more.
 func (p *Published) Forget() {
-	n := p.written
+	n := p.numbers()
 	for _, c := range [...]counter{countMessages, countBytes, countSubjects, countBlocks, countLostMessages, countLostBytes, countUnindexed, countUncompacted} {
 		n.counts[c] = 0
 	}
@@ -111,20 +107,11 @@ func (p *Published) Forget() {
 }
 
 // heal ends a publication that a panic has interrupted, so that readers do not wait for the end of it for ever. What
-// they see is right again when the engine that recovers publishes.
+// they see is right again when the engine that recovers publishes. While the numbers change nothing can panic.
 func (p *Published) heal() {
 	if p.turn.Load()&1 != 0 {
 		p.turn.Add(1)
 	}
-	if p.version.Load()&1 == 0 {
-		p.version.Add(1)
-	}
-	for c := range p.written.counts {
-		p.counts[c].Store(p.written.counts[c])
-	}
-	p.firstTime.Store(p.written.firstTime)
-	p.lastTime.Store(p.written.lastTime)
-	p.version.Add(1)
 }
 
 // View returns the current list of blocks.
@@ -295,24 +282,32 @@ func (p *Published) showTree(t *subjects.Tree) {
 	}
 }
 
-// publish makes n the published numbers. The engine alone calls it.
+// publish makes n the published numbers. The engine alone calls it. To store an atomic costs more than to compare it.
 func (p *Published) publish(n *numbers) {
-	w := &p.written
-	if *n == *w {
+	if p.shows(n) {
 		return
 	}
 	p.version.Add(1)
 	for c := range n.counts {
-		if n.counts[c] != w.counts[c] {
+		if n.counts[c] != p.counts[c].Load() {
 			p.counts[c].Store(n.counts[c])
 		}
 	}
-	if n.firstTime != w.firstTime {
+	if n.firstTime != p.firstTime.Load() {
 		p.firstTime.Store(n.firstTime)
 	}
-	if n.lastTime != w.lastTime {
+	if n.lastTime != p.lastTime.Load() {
 		p.lastTime.Store(n.lastTime)
 	}
-	*w = *n
 	p.version.Add(1)
+}
+
+// shows reports whether n are the published numbers. The engine alone calls it.
+func (p *Published) shows(n *numbers) bool {
+	for c := range n.counts {
+		if n.counts[c] != p.counts[c].Load() {
+			return false
+		}
+	}
+	return n.firstTime == p.firstTime.Load() && n.lastTime == p.lastTime.Load()
 }
