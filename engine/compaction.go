@@ -96,12 +96,15 @@ const leastCompressed = 4 << 10
 // worthWriting reports whether a block is worth writing anew.
 func (e *Engine) worthWriting(b *block) bool { return e.sparse(b) || e.compresses(b) }
 
-// goesSoon reports whether limits remove the messages of a block next, and the block with them: it is not worth
-// writing anew what is left until then.
+// goesSoon reports whether limits remove the messages of a block next, and the block with them, or their TTLs do before
+// long: it is not worth writing anew what is left until then.
 func (e *Engine) goesSoon(b *block) bool {
 	l := &e.cfg.Limits
-	return (l.MaxAge > 0 || l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0)) && b == e.head()
+	return b.endsBy(e.now+soonEnded) || (l.MaxAge > 0 || l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0)) && b == e.head()
 }
+
+// soonEnded is within what time a block goes by the TTLs of its messages for it to be left until then.
+const soonEnded = int64(60e9)
 
 // next hands out the next compactions, unless as many are out as may be.
 func (x *compacting) next(e *Engine) {

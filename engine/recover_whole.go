@@ -85,8 +85,8 @@ func (e *Engine) restoreLives(b *block, list []LifeCapture) {
 	if len(list) == 0 {
 		return
 	}
-	b.lives = &lives{list: make([]life, len(list))}
-	for i, l := range list {
+	b.lives = &lives{list: make([]life, 0, len(list))}
+	for _, l := range list {
 		entry := life{l.Sequence, l.Due}
 		if l.ForEver {
 			entry.sequence |= lifeForEver
@@ -95,7 +95,7 @@ func (e *Engine) restoreLives(b *block, list []LifeCapture) {
 		if l.Marker {
 			entry.sequence |= lifeMarker
 		}
-		b.lives.list[i] = entry
+		b.lives.add(entry)
 		e.awaitEnd(l.Sequence, l.Due)
 	}
 }

@@ -56,9 +56,16 @@ func (l life) number() uint64 { return l.sequence &^ lifeFlags }
 // lives is the messages of a block that have a life, ascending.
 type lives struct {
 	list []life
-	lent bool // a Capture has the list: it is copied before an entry changes
-	gone int  // of them are gone
-	ever int  // live for ever
+	lent bool  // a Capture has the list: it is copied before an entry changes
+	gone int   // of them are gone
+	ever int   // live for ever
+	last int64 // no due time is later
+}
+
+// add adds an entry behind the others.
+func (x *lives) add(entry life) {
+	x.list = append(x.list, entry)
+	x.last = max(x.last, entry.due)
 }
 
 // find returns the entry of a sequence, or nil.
@@ -131,7 +138,7 @@ func (e *Engine) addLife(b *block, m MessageLife) {
 	if b.lives == nil {
 		b.lives = &lives{}
 	}
-	b.lives.list = append(b.lives.list, entry)
+	b.lives.add(entry)
 	if entry.sequence&lifeForEver != 0 {
 		b.lives.ever++
 	}
@@ -206,6 +213,11 @@ func (b *block) livesForEver(sequence uint64) bool {
 
 // hasForEver reports whether a block has messages that MaxAge spares, or may have.
 func (b *block) hasForEver() bool { return b.unseen > 0 || b.lives != nil && b.lives.ever > 0 }
+
+// endsBy reports whether all messages of a block are known to be due by a time.
+func (b *block) endsBy(at int64) bool {
+	return b.unseen == 0 && b.lives != nil && b.lives.last <= at && uint64(len(b.lives.list)-b.lives.gone) == b.msgs
+}
 
 // isMarker reports whether a message marks that its subject was deleted.
 func (b *block) isMarker(sequence uint64) bool {

@@ -149,6 +149,7 @@ func (e *Engine) sawLives(b *block, list []MessageLife) {
 	default:
 		b.lives.list = append(b.lives.list, later.list...)
 		b.lives.gone, b.lives.ever = b.lives.gone+later.gone, b.lives.ever+later.ever
+		b.lives.last = max(b.lives.last, later.last)
 	}
 	if e.maxAge() > 0 && b.msgs > 0 {
 		e.lookAt(b, e.now)
@@ -166,5 +167,6 @@ func (e *Engine) ttlChanged() {
 		if e.ttl != nil && b.msgs > 0 {
 			b.unseen = 1
 		}
+		e.compacting.consider(e, b) // it may have been left since it would go soon
 	}
 }
