@@ -1,6 +1,7 @@
 package blockio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,21 +36,28 @@ func isOwnState(fsys FS, path string) (bool, error) {
 	return n == len(end) && string(end[:len(OwnStateMagic)]) == OwnStateMagic, err
 }
 
-// WriteStateFile writes a file beside the blocks, such as the StateFile, under a name for the time until
-// PutStateFile. With sync it is durable on return; but for one that is written at once, piece by piece.
-func (b *Blocks) WriteStateFile(name string, data []byte, sync, atOnce bool) error {
+// WriteStateFile writes a file beside the blocks, such as the StateFile, of pieces that follow each other, under a name for
+// the time until PutStateFile. With sync it is durable on return; but for one that is written at once, it is synced bit by bit.
+func (b *Blocks) WriteStateFile(name string, pieces [][]byte, sync, atOnce bool) error {
 	path := filepath.Join(b.Dir(), name) + UnfinishedSuffix
 	file, err := b.fs.OpenFile(path, ModeReplace)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	chunk := stateChunk
 	if atOnce {
-		chunk = max(1, len(data))
+		pieces = [][]byte{bytes.Join(pieces, nil)}
 	}
-	for at := 0; at < len(data) && err == nil; at += chunk {
-		if _, err = file.WriteAt(data[at:min(at+chunk, len(data))], int64(at)); err == nil && sync {
-			err = file.Sync()
+	at := int64(0)
+	for _, piece := range pieces {
+		for len(piece) > 0 && err == nil {
+			n := len(piece)
+			if !atOnce {
+				n = min(n, stateChunk)
+			}
+			if _, err = file.WriteAt(piece[:n], at); err == nil && sync {
+				err = file.Sync()
+			}
+			at, piece = at+int64(n), piece[n:]
 		}
 	}
 	if err = errors.Join(err, file.Close()); err != nil {

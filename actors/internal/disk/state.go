@@ -71,7 +71,7 @@ func (f *Files) WriteState(w StateWork) (whole bool, err error) {
 	if err != nil || body == nil {
 		return false, err
 	}
-	if err := f.putState(blockio.StateFile, f.sealState(body), w); err != nil {
+	if err := f.putState(blockio.StateFile, body.summed(f.Blocks.Stream()), w); err != nil {
 		return false, err
 	}
 	if !f.encrypted() { // else it would be the only thing in clear
@@ -85,16 +85,11 @@ func (f *Files) WriteState(w StateWork) (whole bool, err error) {
 	return e.whole, err
 }
 
-// sealState turns the body of an index.db into the file.
-func (f *Files) sealState(body []byte) []byte {
-	return streamstate.AppendSum(body, f.Blocks.Stream(), 0)
-}
-
 func (f *Files) encrypted() bool { return f.Encrypted != nil && f.Encrypted() }
 
 // putState writes a file and puts it in its place, unless it is outdated.
-func (f *Files) putState(name string, data []byte, w StateWork) error {
-	if err := f.Blocks.WriteStateFile(name, data, w.Sync, f.encrypted()); err != nil {
+func (f *Files) putState(name string, pieces [][]byte, w StateWork) error {
+	if err := f.Blocks.WriteStateFile(name, pieces, w.Sync, f.encrypted()); err != nil {
 		return err
 	}
 	s := &f.state
@@ -113,7 +108,7 @@ func (f *Files) writeDue(w StateWork) error {
 	next := w.Capture.LastSequence + 1
 	if t := ttlsOf(w.Capture); t != nil {
 		t.Next = next
-		if err := f.putState(blockio.TTLFile, t.Append(nil), w); err != nil {
+		if err := f.putState(blockio.TTLFile, [][]byte{t.Append(nil)}, w); err != nil {
 			return err
 		}
 	}
@@ -122,7 +117,7 @@ func (f *Files) writeDue(w StateWork) error {
 		for _, c := range w.Capture.Schedules {
 			s.Entries = append(s.Entries, streamstate.Schedule{Subject: c.Subject, At: c.Due, Sequence: c.Sequence})
 		}
-		return f.putState(blockio.SchedulesFile, s.Append(nil), w)
+		return f.putState(blockio.SchedulesFile, [][]byte{s.Append(nil)}, w)
 	}
 	return nil
 }

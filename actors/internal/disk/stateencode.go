@@ -47,7 +47,7 @@ const (
 
 // encode returns the body, nil when a nats-server has no way to say what is so, or could not tell by the last record
 // whether the file is of the blocks as they are.
-func (e *stateEncoder) encode() ([]byte, error) {
+func (e *stateEncoder) encode() (*pieces, error) {
 	c := e.capture
 	if len(c.Blocks) == 0 || c.LastSequence == 0 {
 		return nil, nil
@@ -216,25 +216,27 @@ func (f *Files) sumAt(id uint32, end int64) (sum [checksumSize]byte, err error) 
 }
 
 // body puts the parts together.
-func (e *stateEncoder) body() []byte {
-	const perSubject = 48
+func (e *stateEncoder) body() *pieces {
 	n := e.capture.Subjects.Len()
-	var behind []byte
-	dst := e.index.AppendHead(make([]byte, 0, 4096+n*perSubject), n)
-	facts := make([]byte, 0, n*8)
+	body, facts := newPieces(n*40), newPieces(n*8)
+	body.last = e.index.AppendHead(body.last, n)
 	everything := subject.Everything()
 	e.capture.Subjects.Walk(&everything, func(name []byte, info engine.SubjectInfo) bool {
-		dst = streamstate.AppendSubject(dst, name, info.Count, e.blockOf(info.First), e.blockOf(info.Last))
+		body.last = streamstate.AppendSubject(body.last, name, info.Count, e.blockOf(info.First), e.blockOf(info.Last))
+		body.next()
 		s := streamstate.OwnSubject{First: info.First, Last: info.Last, LastSize: info.LastSize}
 		s.Flags = flag(ownFirstExact, info.FirstExact) | flag(ownLastExact, info.LastExact) | flag(ownEvicted, e.capture.Evicted(info))
-		facts = streamstate.AppendOwnSubject(facts, &s)
+		facts.last = streamstate.AppendOwnSubject(facts.last, &s)
+		facts.next()
 		return true
 	})
-	dst = e.index.AppendBlocks(dst)
-	start := len(dst)
-	behind = streamstate.AppendOwn(behind, &e.own)
-	dst = streamstate.AppendOwnSum(append(append(dst, behind...), facts...), &e.own)
-	return streamstate.EndOwn(dst, start)
+	body.last = e.index.AppendBlocks(body.last)
+	start := body.len()
+	body.last = streamstate.AppendOwn(body.last, &e.own)
+	body.take(facts)
+	end := streamstate.AppendOwnSum(nil, &e.own)
+	body.last = streamstate.EndOwn(end, start-body.len())
+	return body
 }
 
 // blockOf returns the number of the block that spans a sequence, or of the first one. A block without messages begins
