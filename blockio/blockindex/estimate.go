@@ -7,8 +7,8 @@ import "sync/atomic"
 // of the first one; a reader that has the processor fetch what is there waits for both at the same time.
 
 // estimate says of a page of records where its first message begins, in the upper half, and how long one is on
-// average with what lies between two of them, in 256ths of a byte, in the lower half. 0 is for pages that were not
-// used yet, and for those of which nothing can be said.
+// average with what lies between two of them, in 256ths of a byte, in the lower half. 0 is for pages of which nobody has
+// asked for one.
 type estimate = atomic.Uint64
 
 const (
@@ -17,6 +17,9 @@ const (
 	estimateSlack = 64
 
 	estimateShift = 8 // of the average length
+
+	// noEstimate is that of a page of which nothing can be said.
+	noEstimate = 1<<64 - 1
 )
 
 // estimateOf makes the estimate of a page that was verified.
@@ -27,13 +30,13 @@ func estimateOf(page *[PageSize]byte) uint64 {
 	decodeRecord(page, uint32(count)-1, &last)
 	span := last.Offset + int64(last.Size) - first.Offset
 	if span <= 0 || span>>(32-estimateShift) > 0 {
-		return 0
+		return noEstimate
 	}
 	e := uint64(first.Offset)<<32 | uint64(span)<<estimateShift/count
 	for i := range uint32(count) {
 		offset := int64(u32(page[pageHead+recordSize*i:]))
 		if expected, _ := estimated(e, i); max(offset-expected, expected-offset) > estimateSlack {
-			return 0
+			return noEstimate
 		}
 	}
 	return e
@@ -46,11 +49,20 @@ func estimated(e uint64, i uint32) (offset int64, size int) {
 }
 
 // Estimate returns about where the message with an ordinal from 0 to Len()-1 is in the block, without a look at its
-// entry: the message begins no more than a line of the processor's cache before or behind that. It is false where no
-// entry of the page was looked at before, and where messages differ much in size.
+// entry: the message begins no more than a line of the processor's cache before or behind that. It is false where the
+// page of the entry is not at hand, and where messages differ much in size. Who asks first for one of a page has it made.
 func (x *Index) Estimate(ordinal int) (offset int64, size int, ok bool) {
 	i := uint32(ordinal)
-	e := x.estimates[i/recordsPerPage].Load()
+	of := &x.estimates[i/recordsPerPage]
+	e := of.Load()
+	if e == 0 {
+		page := x.pages[x.header.start[kindRecords]+i/recordsPerPage].Load()
+		if page == nil {
+			return 0, 0, false
+		}
+		e = estimateOf(page)
+		of.Store(e)
+	}
 	offset, size = estimated(e, i%recordsPerPage)
-	return offset, size, e != 0
+	return offset, size, e != noEstimate
 }

@@ -199,9 +199,6 @@ func (x *Index) load(number uint32) (p *[PageSize]byte, err error) {
 	if err := x.verify(number, p); err != nil {
 		return nil, err
 	}
-	if i := number - x.header.start[kindRecords]; i < uint32(len(x.estimates)) {
-		x.estimates[i].Store(estimateOf(p))
-	}
 	return x.set.keep(number, p), nil
 }
 
