@@ -26,7 +26,7 @@ func (b *Block) At(offset int64, size int, buffer *[]byte) ([]byte, error) {
 	if offset > end { // or beyond what an int64 holds
 		return nil, io.ErrUnexpectedEOF
 	}
-	if err := b.populate(offset, end); err != nil {
+	if err := b.populate(offset, end, true); err != nil {
 		// The disk cannot read some of the stretches, which may be others than hold these
 		// bytes. The file shows.
 		return readInto(b.file, offset, size, buffer)
@@ -94,8 +94,8 @@ func readInto(file io.ReaderAt, offset int64, size int, buffer *[]byte) ([]byte,
 
 // populate makes bytes of the mapping resident before they are touched for the first
 // time: a page fault would stop more than the one goroutine. Stretches beside each other
-// are populated together.
-func (b *Block) populate(from, to int64) error {
+// are populated together. around: see noteAround, which is not worth it for who passes by once.
+func (b *Block) populate(from, to int64, around bool) error {
 	for i := from / stretch; i*stretch < to; i++ {
 		first := i
 		for i*stretch < to && !b.isResident(i) {
@@ -108,7 +108,9 @@ func (b *Block) populate(from, to int64) error {
 			return err
 		}
 		b.setResident(first, i)
-		b.noteAround(first)
+		if around {
+			b.noteAround(first)
+		}
 	}
 	return nil
 }
@@ -155,13 +157,13 @@ func (b *Block) Prepare(pieces int, piece func(i int) (offset int64, size int)) 
 		case first <= to && from <= end:
 			from, to = min(from, first), max(to, end)
 		default:
-			if b.populate(from*stretch, to*stretch) != nil {
+			if b.populate(from*stretch, to*stretch, false) != nil {
 				return true
 			}
 			from, to = first, end
 		}
 	}
-	_ = b.populate(from*stretch, to*stretch)
+	_ = b.populate(from*stretch, to*stretch, false)
 	return from < to
 }
 

@@ -117,16 +117,15 @@ func TestLeaksNoMappings(t *testing.T) {
 // TestPrepareMakesPiecesResident: those are served from the mapping when the file cannot
 // be read any more, and nothing else is, nor are pieces that the block does not have.
 func TestPrepareMakesPiecesResident(t *testing.T) {
-	const stretch = 64 << 10 // four of them, which are populated together
-	const size = 9*stretch + 100
+	const stretch = 16 << 10
 	dir := t.TempDir()
-	putBlocks(t, blockio.OS, dir, 1, size)
+	putBlocks(t, blockio.OS, dir, 1, bigBlock)
 	s := blockio.NewBlockCache(1, 0).Source(blockio.OS, dir, "S")
 	defer s.Close()
 	b := lease(t, s, 1, lookUp)
 	defer b.Release()
 	for _, pieces := range [][][2]int64{
-		{{-1, 10}, {0, -1}, {size, 10}, {size - 5, 10}, {1 << 62, 1 << 62}},
+		{{-1, 10}, {0, -1}, {bigBlock, 10}, {bigBlock - 5, 10}, {1 << 62, 1 << 62}},
 		{{5 * stretch, 10}, {5*stretch + 100, 10}, {4 * stretch, 10}, {7*stretch - 5, 10}, {2 * stretch, 10}},
 		{{5 * stretch, 10}, {1 * stretch, 10}}, // the first one is resident, so the others have to wait
 	} {
