@@ -188,8 +188,11 @@ func TestCrashLeavesAllOrNothing(t *testing.T) {
 	mem := blocktest.NewMemFS()
 	faulty := blocktest.NewFaultFS(mem)
 	rng := rand.New(rand.NewSource(1))
+	var taking sync.Mutex // the syncs are on another goroutine
 	var images []*blocktest.MemFS
 	take := func() {
+		taking.Lock()
+		defer taking.Unlock()
 		for _, mode := range blocktest.CrashModes {
 			images = append(images, mem.CrashImage(mode, rng))
 		}
