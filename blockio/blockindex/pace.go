@@ -8,7 +8,7 @@ import (
 const (
 	// slice is how long an index is worked on, at the least, before others are let run: many times as long as that takes
 	// where nobody wants to.
-	slice = 50 * time.Microsecond
+	slice = 200 * time.Microsecond
 	// stepsAtOnce is after how many steps the time is looked at.
 	stepsAtOnce = 64
 )

@@ -21,23 +21,37 @@ func stepsUntilYield(p *pace) time.Duration {
 	}
 }
 
-// TestOthersRunWhileWorkGoesOn: on one processor a goroutine that waits for it runs before the work is over, and long
-// before the scheduler would take the processor away.
+// TestOthersRunWhileWorkGoesOn: on one processor another goroutine gets it at most of the yields. By itself the scheduler would
+// let it run after 10 ms only, in which there are fifty.
 func TestOthersRunWhileWorkGoesOn(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	var ran atomic.Int64
-	over := make(chan struct{})
+	var turns atomic.Int64
+	stop, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(over)
-		for ran.Add(1) < 10 {
-			runtime.Gosched()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				turns.Add(1)
+				runtime.Gosched()
+			}
 		}
 	}()
 	var p pace
-	for ran.Load() < 10 { // spins for ever if nobody else gets the processor, but for the scheduler's own slices
-		p.step()
+	const yields = 100
+	let := 0 // at so many of them the other had a turn
+	for range yields {
+		before := turns.Load()
+		stepsUntilYield(&p)
+		if turns.Load() > before {
+			let++
+		}
 	}
+	close(stop)
 	<-over
+	require.Greater(t, let, yields/2)
 }
 
 func TestWorkKeepsHalfOfAProcessor(t *testing.T) {
