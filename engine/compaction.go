@@ -100,11 +100,8 @@ func (e *Engine) worthWriting(b *block) bool { return e.sparse(b) || e.compresse
 // long: it is not worth writing anew what is left until then.
 func (e *Engine) goesSoon(b *block) bool {
 	l := &e.cfg.Limits
-	return b.endsBy(e.now+soonEnded) || (l.MaxAge > 0 || l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0)) && b == e.head()
+	return e.expiresSoon(b) || (l.MaxAge > 0 || l.Discard == DiscardOld && (l.MaxMsgs > 0 || l.MaxBytes > 0)) && b == e.head()
 }
-
-// soonEnded is within what time a block goes by the TTLs of its messages for it to be left until then.
-const soonEnded = int64(60e9)
 
 // next hands out the next compactions, unless as many are out as may be.
 func (x *compacting) next(e *Engine) {
@@ -255,6 +252,9 @@ func (e *Engine) compacted(w Work, s *Scan) {
 	b.queued = false
 	e.indexing.passed(b, false)
 	b.compacted = int64(s.bytes) // what was removed meanwhile is still there
+	if b.lives != nil {
+		b.lives.expired = 0
+	}
 	b.size, b.scannedSize, b.tailFrom = s.size, s.size, b.last+1
 	b.scanned, b.appended, b.inAppended, b.cursor = nil, nil, false, 0
 	b.firstMsg, b.proves, b.lastRecord, b.markCRC = s.firstMsg, s.last, s.lastRecord, s.markCRC

@@ -35,7 +35,6 @@ func thinning(t *testing.T, lives ...string) (s *shell, compacted *[]string) {
 	s.settle()
 	require.Empty(t, *compacted)
 	s.passed(t, start+12*second)
-	require.Len(t, s.live(), 20)
 	return s, compacted
 }
 
@@ -51,6 +50,8 @@ func TestBlocksThatExpireSoonAreNotCompacted(t *testing.T) {
 		{"some later", []string{"50", "50", "80"}, true},
 		{"some never", []string{"50", "50", ""}, true},
 		{"some for ever", []string{"50", "50", "never"}, true},
+		{"few, and much later", []string{"10", "10", "10", "10", "60"}, true},
+		{"few, and soon", []string{"10", "10", "10", "10", "15"}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s, compacted := thinning(t, row.lives...)
@@ -70,6 +71,7 @@ func TestBlocksThatExpireSoonAreNotCompacted(t *testing.T) {
 func TestABlockIsCompactedWhenItDoesNotExpireAnyMore(t *testing.T) {
 	s, compacted := thinning(t, "50")
 	require.Empty(t, *compacted)
+	require.Len(t, s.live(), 20)
 	s.must(t, sent{"limits", &engine.SetLimits{}})
 	s.passed(t, start+13*second)
 	require.NotEmpty(t, *compacted)
@@ -77,12 +79,37 @@ func TestABlockIsCompactedWhenItDoesNotExpireAnyMore(t *testing.T) {
 	require.NoError(t, s.e.CheckInvariants())
 }
 
-// TestABlockIsLeftAfterAnOpening that goes soon, as before.
-func TestABlockIsLeftAfterAnOpening(t *testing.T) {
+// TestABlockIsCompactedAfterAnOpening: nobody knows any more what has thinned it out.
+func TestABlockIsCompactedAfterAnOpening(t *testing.T) {
 	s, compacted := thinning(t, "50")
 	s.reopen()
 	s.e.Tick(s.now)
 	s.passed(t, start+14*second)
-	require.Empty(t, *compacted)
+	require.NotEmpty(t, *compacted)
 	require.Len(t, s.live(), 20)
+}
+
+// TestWhatIsWrittenAgainIsCompactedAlthoughItExpires: as much more would be dead as is written until then.
+func TestWhatIsWrittenAgainIsCompactedAlthoughItExpires(t *testing.T) {
+	compacted := 0
+	s := open(func(c *engine.Config) {
+		c.BlockSize, c.CompactBelow, c.Level, c.Limits = 1000, 70, engine.SyncNever, engine.Limits{MsgTTL: engine.TTLOn, MaxMsgsPer: 1}
+	})
+	s.e.Tick(s.now)
+	s.trace = func(what string) {
+		if _, kind, found := strings.Cut(what, ": "); found && strings.HasPrefix(kind, "compact") {
+			compacted++
+		}
+	}
+	for i := range 60 {
+		subject := "again"
+		if i%3 == 0 {
+			subject = strings.Repeat("k", i/3+1)
+		}
+		s.step(mortal(subject, "20"))
+	}
+	s.settle()
+	require.NotZero(t, compacted)
+	require.Len(t, s.live(), 21)
+	require.NoError(t, s.e.CheckInvariants())
 }

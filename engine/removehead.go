@@ -82,6 +82,9 @@ func (e *Engine) take(b *block, id uint32, sequence, size uint64, reason counter
 	e.noteRemoved(id, sequence, size, reason)
 	b.msgs--
 	b.bytes -= size
+	if reason == countRemovedTTL && b.lives != nil {
+		b.lives.expired += size
+	}
 	e.compacting.consider(e, b)
 	e.counts[countMessages]--
 	e.counts[countBytes] -= size

@@ -60,6 +60,8 @@ type lives struct {
 	gone int   // of them are gone
 	ever int   // live for ever
 	last int64 // no due time is later
+	// expired is the bytes of the messages that have gone by their TTLs since the block was written, as far as is known.
+	expired uint64
 }
 
 // add adds an entry behind the others.
@@ -217,6 +219,27 @@ func (b *block) hasForEver() bool { return b.unseen > 0 || b.lives != nil && b.l
 // endsBy reports whether all messages of a block are known to be due by a time.
 func (b *block) endsBy(at int64) bool {
 	return b.unseen == 0 && b.lives != nil && b.lives.last <= at && uint64(len(b.lives.list)-b.lives.gone) == b.msgs
+}
+
+const (
+	// soonExpired is within what time a block has to expire for it not to be compacted before, in nanoseconds.
+	soonExpired = int64(60e9)
+	// mostKeptDead bounds what that keeps on the disk: the dead bytes of a block, by the time that they stay, are no more than
+	// its live ones by this.
+	mostKeptDead = 2 * soonExpired
+)
+
+// expiresSoon reports whether what is left of a block expires before long, as what has gone did for the most part: where
+// lifetimes are spread all blocks thin out at the same time, and each would be written anew again and again. Where messages go
+// for another reason, as in a stream of keys that are written again, as much more goes while what is left is waited for
+// as comes in that time.
+func (e *Engine) expiresSoon(b *block) bool {
+	if !b.endsBy(e.now + soonExpired) {
+		return false
+	}
+	dead := uint64(max(b.size, int64(b.bytes))) - b.bytes
+	left := float64(b.lives.last - e.now)
+	return 2*b.lives.expired >= dead && float64(dead)*left <= float64(b.bytes)*float64(mostKeptDead)
 }
 
 // isMarker reports whether a message marks that its subject was deleted.
