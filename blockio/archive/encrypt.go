@@ -49,6 +49,9 @@ func (s *staging) createWhole(name string) io.WriteCloser {
 		return passing{} // it was written with meta.inf
 	case strings.HasPrefix(dir, consumersName) && base == ConsumerSum:
 		return &wholeFile{of: s, write: func([]byte) error {
+			if err := s.syncs.wait(); err != nil { // meta.inf is encrypted when it is synced
+				return err
+			}
 			stored, err := blockio.ReadFile(s.below, filepath.Join(s.dir, filepath.FromSlash(dir), ConsumerMeta), MaxConsumerFile)
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 
@@ -14,7 +15,7 @@ type Stage struct{ staging *staging }
 // NewStage makes a directory in which a stream is to be made. Of the destination Check and Bases mean nothing. The error
 // wraps fs.ErrExist when there is something of that name already.
 func NewStage(to Destination, stream string) (*Stage, error) {
-	s := &staging{Destination: to}
+	s := &staging{Destination: to, syncs: syncBehind{ctx: context.Background()}}
 	if err := s.begin(stream); err != nil {
 		return nil, errors.Join(err, s.end())
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -10,9 +11,13 @@ import (
 // syncedBehind is how many files wait for their sync, at most, besides the one that is being synced. It bounds what is open.
 const syncedBehind = 4
 
+// errEnded keeps files from being synced that are removed.
+var errEnded = errors.New("archive: nothing is unpacked any more")
+
 // syncBehind makes files durable on a goroutine of its own: while the disk works on one, the next is read, checked and
-// written. Zero is ready.
+// written.
 type syncBehind struct {
+	ctx   context.Context   // nothing is synced after its end
 	files chan blockio.File // nil as long as there was none
 	done  sync.WaitGroup
 
@@ -35,6 +40,9 @@ func (s *syncBehind) add(file blockio.File) error {
 func (s *syncBehind) run(files <-chan blockio.File) {
 	for file := range files {
 		err := s.failed()
+		if err == nil && s.ctx.Err() != nil {
+			err = context.Cause(s.ctx)
+		}
 		if err == nil {
 			err = file.Sync()
 		}

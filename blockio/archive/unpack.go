@@ -47,7 +47,7 @@ type Destination struct {
 //
 // What an earlier Unpack of the stream has left that a crash has cut short is removed.
 func Unpack(ctx context.Context, from io.Reader, to Destination) (Contents, error) {
-	s := &staging{Destination: to}
+	s := &staging{Destination: to, syncs: syncBehind{ctx: ctx}}
 	contents, err := read(ctx, from, to.MaxBytes, s, len(to.Bases) > 0)
 	if err == nil && contents.LeftOut != nil {
 		err = s.addBases(ctx, &contents)
@@ -285,7 +285,8 @@ func (s *staging) end() error {
 	if s.shown {
 		return s.unlock()
 	}
-	_ = s.syncs.wait() // an error of it is why this is the end, or comes after another that is
+	s.syncs.fail(errEnded) // what waits is only closed
+	_ = s.syncs.wait()     // an error of it is why this is the end, or comes after another that is
 	var err error
 	if s.open != nil {
 		err = s.open.file.Close()
