@@ -102,6 +102,7 @@ func (a *storeActor) onTruncated(ctx actor.Context, m *truncated) {
 	a.truncation = truncation{}
 	switch {
 	case a.engine.Failed() != nil && m.begun && m.err == nil:
+		a.sweepLater(m.intended)
 		a.onRecovered(ctx, &m.recovered) // it is what an attempt to recover would come to
 		return
 	case !m.begun:

@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-d8b58eba/millrace/actors/internal/disk"
+	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
 // The files that a truncation has cut off are closed and removed a while after its reply. That takes as long as they are large, and who
@@ -44,7 +45,7 @@ func (w *sweepWork) failed(error) any { return swept{} }
 // sweepLater has the files removed that a truncation has cut off.
 func (a *storeActor) sweepLater(t *disk.IntendedTruncation) {
 	s := &a.remains
-	s.left = append(s.left, t)
+	s.left = append(s.left, &disk.IntendedTruncation{Truncation: blockio.Truncation{Cut: t.Cut, Remove: t.Remove}})
 	if s.due == 0 {
 		s.due = a.now + int64(sweepAfter)
 	}
@@ -52,6 +53,7 @@ func (a *storeActor) sweepLater(t *disk.IntendedTruncation) {
 
 // sweepIfDue hands it to the indexer when it is time.
 func (a *storeActor) sweepIfDue(ctx actor.Context) {
+	a.remains.due = min(a.remains.due, a.now+int64(sweepAfter)) // the clock may have been set back
 	if s := &a.remains; s.due > 0 && a.now >= s.due {
 		a.assign(ctx, &a.indexer, &task{job: &sweepWork{a.files, s.left}})
 		a.remains = remains{}

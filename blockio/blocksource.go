@@ -99,10 +99,14 @@ func (s *BlockSource) Supersede(generation uint64) {
 }
 
 // SupersedeAtOnce is Supersede that leaves the files of the blocks open that are forgotten, until CloseSuperseded or
-// Close: to close those that are mapped takes a while.
+// Close: to close those that are mapped takes a while. What an earlier call has left open is closed.
 func (s *BlockSource) SupersedeAtOnce(generation uint64) {
 	s.cache.mu.Lock()
-	defer s.cache.mu.Unlock()
+	before := s.superseded
+	defer func() {
+		s.cache.mu.Unlock()
+		releaseAll(before)
+	}()
 	s.generation = max(s.generation, generation)
 	out := s.letGo(func(old *oldFile) bool { return old.until <= generation })
 	for id, r := range s.replaced {
@@ -111,7 +115,7 @@ func (s *BlockSource) SupersedeAtOnce(generation uint64) {
 		}
 	}
 	out = append(out, s.cache.takeOut(func(key blockKey) bool { return key.source == s && key.ref.Generation < generation })...)
-	s.superseded = append(s.superseded, out...)
+	s.superseded = out
 }
 
 // CloseSuperseded closes the files that SupersedeAtOnce has left open, but for those that are leased.
