@@ -84,7 +84,7 @@ func (e *Engine) prepareCompaction(below uint64) (c compaction, outcome gathered
 		}
 		high := min(below-1, b.last)
 		if stays {
-			high = b.deleted.settled().liveAfter(below) // else its table would have to be loaded for the time of that
+			high = min(b.deleted.settled().liveAfter(below), b.last) // else its table would have to be loaded for the time of that
 		}
 		part, state := e.gather(&everything, low, high, stays && e.perLimited())
 		outcome = max(outcome, state)

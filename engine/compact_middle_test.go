@@ -54,3 +54,24 @@ func TestCompactionToTheMiddleOfABlock(t *testing.T) {
 		}
 	}
 }
+
+// TestACompactionLooksIntoNoBlockThatStaysWhole, also up to the last message of a block, which was removed.
+func TestACompactionLooksIntoNoBlockThatStaysWhole(t *testing.T) {
+	defer engine.SetKeepRecords(0)()
+	s := open(sevenABlock)
+	for range 28 {
+		s.must(t, store("a", 100))
+	}
+	s.must(t, sent{"remove", &engine.Remove{Sequence: 7}})
+	s.reopen()
+	s.disk.fault = func(_ int, what string) error {
+		if what == "find 2" {
+			return errDisk
+		}
+		return nil
+	}
+	r := s.do(sent{"compact", &engine.Compact{Sequence: 7}})
+	require.Len(t, r, 1)
+	require.NoError(t, r[0].Err)
+	require.Equal(t, 6, r[0].Count)
+}

@@ -113,3 +113,17 @@ func TestWhatIsWrittenAgainIsCompactedAlthoughItExpires(t *testing.T) {
 	require.Len(t, s.live(), 21)
 	require.NoError(t, s.e.CheckInvariants())
 }
+
+// TestABlockIsCompactedWhenTheClockIsSetBack: what is left of it goes in an hour, not within a minute.
+func TestABlockIsCompactedWhenTheClockIsSetBack(t *testing.T) {
+	s, compacted := thinning(t, "50")
+	require.Empty(t, *compacted)
+	s.e.Tick(start - 3600*second)
+	s.settle()
+	for i := range int64(60) {
+		s.e.Tick(start - 3600*second + i*second)
+		s.settle()
+	}
+	require.Len(t, s.live(), 20)
+	require.NotEmpty(t, *compacted)
+}

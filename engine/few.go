@@ -5,7 +5,8 @@ package engine
 const mostFew = 4
 
 // fewSubjects counts the messages that were appended to a block by their subjects, while those are few. It spares a
-// compaction to have the block's index read, see dropWhole.
+// compaction to have the block's index read, see dropWhole. What is removed is not taken off: it is of use for a block of which
+// nothing was removed.
 type fewSubjects struct {
 	list [mostFew]removal
 	n    int

@@ -14,6 +14,11 @@ func (e *Engine) Tick(now int64) {
 	if e.failed != nil || e.stopped {
 		return
 	}
+	if back && e.ttl != nil {
+		for _, b := range e.blocks {
+			e.compacting.consider(e, b) // its messages go later than they were to
+		}
+	}
 	if back && e.cfg.Limits.MaxAge > 0 && e.serving() {
 		e.protectHead() // what is gone would not be old enough when the stream is opened
 	}
