@@ -29,16 +29,24 @@ var builders = sync.Pool{New: func() any { return NewBuilder(0) }}
 // stat is of the file from before data was read: whatever is changed after that makes
 // the index stale. The error wraps ErrStale when data is not as long as stat says,
 // because the file was changed meanwhile, and ErrLimit; scan is good in any case.
+//
+// It lets others run meanwhile, and may have no more than half of a processor.
 func Build(path string, id uint32, key *blockio.RecordCodec, data []byte, stat blockio.FileStat) (image []byte, scan blockio.BlockScan, err error) {
-	return BuildAround(path, id, key, data, nil, stat)
+	return build(path, id, key, data, nil, stat, true)
 }
 
 // BuildAround is Build of a block of which some sectors could not be read. They are
-// damage for the index, which is therefore not for a file: they may be read later.
+// damage for the index, which is therefore not for a file: they may be read later. Somebody waits for it, and it goes on
+// until it is done.
 func BuildAround(path string, id uint32, key *blockio.RecordCodec, data []byte, unreadable []blockio.SectorRange, stat blockio.FileStat) (image []byte, scan blockio.BlockScan, err error) {
+	return build(path, id, key, data, unreadable, stat, false)
+}
+
+func build(path string, id uint32, key *blockio.RecordCodec, data []byte, unreadable []blockio.SectorRange, stat blockio.FileStat, paced bool) (image []byte, scan blockio.BlockScan, err error) {
 	b := builders.Get().(*Builder)
 	defer builders.Put(b)
 	b.Reset(id)
+	b.pace.on = paced
 	scan = blockio.ScanBlockAround(path, id, key, data, unreadable, false, func(offset int64, r blockio.Record) {
 		b.Record(data, offset, &r)
 	})
@@ -51,7 +59,7 @@ func BuildAround(path string, id uint32, key *blockio.RecordCodec, data []byte, 
 	return image, scan, err
 }
 
-// BuildWritten makes the image of the index of a sealed block from what was written to it: all of it, in pieces of
+// BuildWritten makes the image of the index of a sealed block from what was written to it, as Build does: all of it, in pieces of
 // whole records. The block is read for its identity alone. Where its file is not what was written, a reader who goes
 // by the index finds damage.
 //
@@ -61,6 +69,7 @@ func BuildWritten(file BlockFile, block uint32, pieces [][]byte) (image []byte, 
 	b := builders.Get().(*Builder)
 	defer builders.Put(b)
 	b.Reset(block)
+	b.pace.on = true
 	end := int64(0)
 	var r blockio.Record
 	var last []byte

@@ -14,7 +14,7 @@ import (
 // its index. It is for one goroutine. Reset and the next block reuse its memory.
 //
 // It counts as the engine does when it recovers: what it is given has passed the
-// checksum of the record already. Nobody waits for an index, and so it lets others run
+// checksum of the record already. Where nobody waits for the index it lets others run
 // while it works.
 type Builder struct {
 	block   uint32

@@ -42,7 +42,7 @@ func openFile(fsys blockio.FS, blockPath string, options Options, open func([]by
 		return nil, err
 	}
 	stat, err := file.Stat()
-	if err == nil && options.Once {
+	if err == nil && options.Once && staysOpen {
 		return openOnce(file, stat.Size, options, open)
 	}
 	defer file.Close() // it was opened for reading, so an error of closing it loses nothing

@@ -2,7 +2,9 @@ package blockindex
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"runtime"
 	"sync"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -16,6 +18,9 @@ type onceRead struct {
 	memory *[]byte // of all of the file, or more; only what was read of it is of this one
 }
 
+// staysOpen reports whether a file may be open while another one takes its name, as it does when an index is renewed.
+const staysOpen = runtime.GOOS != "windows"
+
 // mostKept bounds the memory that is kept for the next index, in bytes.
 const mostKept = 4 << 20
 
@@ -23,8 +28,8 @@ var onceMemory = sync.Pool{New: func() any { return new([]byte) }}
 
 // openOnce opens the index in a file, which it closes in the end.
 func openOnce(file blockio.File, size int64, options Options, open func([]byte, Options) (*Index, error)) (*File, error) {
-	if size > mostFile {
-		return nil, errors.Join(damaged("bytes of the file", size), file.Close())
+	if err := checkHead(file, size, options, open); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	r := &onceRead{file: file, memory: onceMemory.Get().(*[]byte)}
 	if int64(cap(*r.memory)) < size {
@@ -39,7 +44,7 @@ func openOnce(file blockio.File, size int64, options Options, open func([]byte, 
 		case err == nil || errors.Is(err, io.EOF):
 			return damaged("bytes of the file", from+int64(n))
 		}
-		return err
+		return fmt.Errorf("%w: %w", blockio.ErrMapped, err) // as where it is mapped
 	}
 	f := &File{once: r}
 	var err error
@@ -49,8 +54,34 @@ func openOnce(file blockio.File, size int64, options Options, open func([]byte, 
 	return f, nil
 }
 
-// close gives the memory back: nobody looks at the index any more.
+// checkHead refuses a file above mostKept whose header is not of a file of that size, before there is memory for it.
+func checkHead(file blockio.File, size int64, options Options, open func([]byte, Options) (*Index, error)) error {
+	if size <= mostKept {
+		return nil
+	}
+	if size > mostFile {
+		return damaged("bytes of the file", size)
+	}
+	page := make([]byte, PageSize)
+	if _, err := file.ReadAt(page, 0); err != nil {
+		return err
+	}
+	var h header
+	if h.decode(page); h.check(page, int(size)) == nil {
+		return nil
+	}
+	_, err := open(page, Options{Private: true, StrictModTime: options.StrictModTime}) // says what it is
+	if err == nil {
+		err = damaged("bytes of the file", size)
+	}
+	return err
+}
+
+// close gives the memory back: nobody looks at the index any more. Another call does nothing.
 func (r *onceRead) close() error {
+	if r.memory == nil {
+		return nil
+	}
 	if cap(*r.memory) <= mostKept {
 		onceMemory.Put(r.memory)
 	}

@@ -14,7 +14,7 @@ const (
 )
 
 // pace has work that takes the processor for milliseconds, and that nobody waits for, let others run meanwhile. Its steps
-// take less than a microsecond or so. The zero value is ready.
+// take less than a microsecond or so. See on.
 //
 // A goroutine keeps its processor for 10 ms before the Go scheduler takes it away. That long, timers wait that were set
 // on that processor, and whom they would have woken. Its thread keeps its core as well, for about 3 ms on Linux: a thread
@@ -23,6 +23,7 @@ const (
 // Who yields gets behind all that wants to run. So the work goes on for at least as long as the last yield has taken:
 // it has half of a processor, whatever the others do.
 type pace struct {
+	on    bool // nobody waits for the work; where somebody does, it lets nobody else run
 	steps int
 	since time.Time
 	took  time.Duration // to yield, the last time
@@ -30,7 +31,7 @@ type pace struct {
 
 // step counts a step, and yields where it is time to.
 func (p *pace) step() {
-	if p.steps++; p.steps < stepsAtOnce {
+	if p.steps++; p.steps < stepsAtOnce || !p.on {
 		return
 	}
 	p.steps = 0

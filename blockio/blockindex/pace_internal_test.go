@@ -39,7 +39,7 @@ func TestOthersRunWhileWorkGoesOn(t *testing.T) {
 			}
 		}
 	}()
-	var p pace
+	p := pace{on: true}
 	const yields = 100
 	let := 0 // at so many of them the other had a turn
 	for range yields {
@@ -55,15 +55,23 @@ func TestOthersRunWhileWorkGoesOn(t *testing.T) {
 }
 
 func TestWorkKeepsHalfOfAProcessor(t *testing.T) {
-	var p pace
+	p := pace{on: true}
 	require.GreaterOrEqual(t, stepsUntilYield(&p), slice)
 	const waited = 5 * time.Millisecond
 	p.took = waited
 	require.GreaterOrEqual(t, stepsUntilYield(&p), waited, "it goes on for as long as it has waited")
 }
 
-func TestStepsAreFewerThanLooksAtTheClock(t *testing.T) {
+func TestWorkThatIsWaitedForGoesOn(t *testing.T) {
 	var p pace
+	for range 2 * stepsAtOnce {
+		p.step()
+	}
+	require.True(t, p.since.IsZero())
+}
+
+func TestStepsAreFewerThanLooksAtTheClock(t *testing.T) {
+	p := pace{on: true}
 	for range stepsAtOnce - 1 {
 		p.step()
 	}

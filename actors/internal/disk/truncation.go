@@ -248,7 +248,7 @@ func (r *Recovery) removeIndexOfBefore(id uint32) error {
 	case err == nil:
 		_ = x.Close() // it was opened for reading, so an error of closing it loses nothing
 		return nil
-	case errors.Is(err, errNoUse) || blockio.IsReadFailure(err):
+	case errors.Is(err, errNoUse) || blockio.IsReadFailure(err) && !errors.Is(err, blockio.ErrMapped): // of the block, that is
 		return nil
 	}
 	err = r.FS.Remove(blockindex.Path(r.Blocks.Path(id)))
