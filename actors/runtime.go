@@ -38,9 +38,8 @@ type Runtime struct {
 
 // RuntimeConfig describes a Runtime. Zero means the default.
 type RuntimeConfig struct {
-	// MaxOpenFiles bounds the files kept open for scans, and the blocks kept ready
-	// for look-ups: those are mapped and hold no file open, but where the system has
-	// no mappings each is one more. Besides, a quarter as many stay open for writing of
+	// MaxOpenFiles bounds the blocks that are kept open for scans and look-ups. Each is an open file, mapped or not; those
+	// in use are not closed. Besides, a quarter as many stay open for writing of
 	// streams that nobody has stored in lately. Default 256.
 	MaxOpenFiles int
 	// IndexBytes bounds two caches on the heap, in bytes each: the pages of index files

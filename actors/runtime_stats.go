@@ -8,7 +8,7 @@ import (
 // RuntimeStats are the figures of a Runtime for monitoring: what all its stores together hold, and what they may.
 type RuntimeStats struct {
 	OpenFiles    int // that are read from
-	Blocks       int // that are kept ready for look-ups; most are mapped, and hold no file open
+	Blocks       int // of those, that are kept for the next reads
 	MaxOpenFiles int // RuntimeConfig.MaxOpenFiles: of each of the two, but for what is in use
 
 	IndexBytes    int64 // indexes of blocks on the heap

@@ -119,12 +119,18 @@ func (b *Block) populate(from, to int64, around bool) error {
 // populated come those around it, from an address that is a multiple of this.
 const mappedAround = 64 << 10
 
-// noteAround spares the stretches around one that was populated the same, if all of them are in memory.
+// noteAround spares the stretches around one that was populated the same, if all that the system maps along with its first
+// page is in memory.
 func (b *Block) noteAround(i int64) {
-	from := i * stretch &^ (mappedAround - 1)
-	if to := min(from+mappedAround, b.stat.Size); b.mapping.inMemory(from, to) {
-		b.setResident(from/stretch, (to-1)/stretch+1)
+	from, to := b.mapping.around(i * stretch)
+	if !b.mapping.inMemory(from, to) {
+		return
 	}
+	last := to / stretch
+	if to == b.stat.Size {
+		last = (to-1)/stretch + 1
+	}
+	b.setResident((from+stretch-1)/stretch, last)
 }
 
 // setResident notes that stretches from..to-1 were populated.

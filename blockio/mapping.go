@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A Mapping is a file in memory, for reading. It stays usable after the File it
@@ -64,6 +65,13 @@ func (m *Mapping) Populate(from, to int64) error {
 		return fmt.Errorf("%w: bytes %d to %d: %w", ErrMapped, from, to, err)
 	}
 	return nil
+}
+
+// around returns what the system maps along with the byte at an offset, if it has it in memory: it goes by addresses.
+func (m *Mapping) around(offset int64) (from, to int64) {
+	shift := int64(uintptr(unsafe.Pointer(unsafe.SliceData(m.data))) % mappedAround)
+	from = (offset+shift)&^(mappedAround-1) - shift
+	return max(from, 0), min(from+mappedAround, int64(len(m.data)))
 }
 
 // inMemory reports whether the system has all of bytes from..to in memory, as far as it tells. from is where a page begins.

@@ -211,9 +211,9 @@ func noteHolder(name, holder string) {
 	if err != nil {
 		return
 	}
-	_, _ = file.WriteAt([]byte(holder), 0)
-	if stat, err := file.Stat(); err == nil && stat.Size() > int64(len(holder)) {
-		_ = file.Truncate(int64(len(holder)))
+	n, _ := file.WriteAt([]byte(holder), 0)
+	if stat, err := file.Stat(); err == nil && stat.Size() > int64(n) {
+		_ = file.Truncate(int64(n)) // what is behind it is of somebody else
 	}
 	_ = file.Close()
 }

@@ -42,7 +42,7 @@ func (s *settledFolders) settle(name string) error {
 	if err := s.sync(name); err != nil {
 		return err
 	}
-	if told && s.now().UnixNano()-before.changed > int64(settleTime) {
+	if told && before.changed > 0 && s.now().UnixNano()-before.changed > int64(settleTime) {
 		s.note(name, before)
 	}
 	return nil

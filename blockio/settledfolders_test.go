@@ -112,3 +112,16 @@ func TestALookAtAFolderShowsNewNames(t *testing.T) {
 	_, ok := lookAtFolder(in("none"))
 	require.False(t, ok)
 }
+
+// TestAFolderWithoutTimesIsNeverSettled: the root of a FAT file system has no times (fat_truncate_time), nor do folders of many FUSE file systems.
+func TestAFolderWithoutTimesIsNeverSettled(t *testing.T) {
+	syncs := 0
+	s := &settledFolders{
+		sync: func(string) error { syncs++; return nil },
+		look: func(string) (folderLook, bool) { return folderLook{device: 1, inode: 1, changed: 0}, true },
+		now:  time.Now,
+	}
+	require.NoError(t, s.settle("/mnt/usb"))
+	require.NoError(t, s.settle("/mnt/usb")) // somebody has made a folder in it since
+	require.Equal(t, 2, syncs)
+}
