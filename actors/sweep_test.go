@@ -20,6 +20,7 @@ type sweepWorld struct {
 	shared *Runtime
 	store  *Store
 	back   atomic.Int64 // by how much the clock was set back
+	plant  atomic.Pointer[func(message any)]
 }
 
 func inSweepWorld(t *testing.T, mostOpen int, test func(w *sweepWorld)) {
@@ -28,6 +29,11 @@ func inSweepWorld(t *testing.T, mostOpen int, test func(w *sweepWorld)) {
 		w.shared = NewRuntime(RuntimeConfig{MaxOpenFiles: mostOpen, Clock: func() time.Time {
 			return time.Now().Add(-time.Duration(w.back.Load()))
 		}})
+		w.shared.plant = func(message any) {
+			if plant := w.plant.Load(); plant != nil {
+				(*plant)(message)
+			}
+		}
 		var err error
 		w.store, err = Open(t.Context(), faultSystem, Config{
 			Dir: "data", Name: "ORDERS", FS: w.files, BlockSize: 4 << 10, Runtime: w.shared, RetryMin: time.Millisecond,
@@ -106,7 +112,7 @@ func TestFilesGoAlthoughTheActorHasCrashed(t *testing.T) {
 	inSweepWorld(t, 64, func(w *sweepWorld) {
 		begun, crashed := make(chan struct{}), make(chan struct{})
 		var once atomic.Bool
-		w.shared.plant = func(message any) {
+		plant := func(message any) {
 			switch message.(type) {
 			case *truncationWork:
 				close(begun)
@@ -118,6 +124,7 @@ func TestFilesGoAlthoughTheActorHasCrashed(t *testing.T) {
 				}
 			}
 		}
+		w.plant.Store(&plant)
 		go func() {
 			<-begun
 			w.store.stream.mailbox.PostUserMessage(&tick{})
