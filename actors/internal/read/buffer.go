@@ -9,6 +9,7 @@ type Buffer struct {
 	Record blockio.Record
 	bytes  []byte
 	loads  uint32 // so far
+	block  uint32 // that the last one was from, if it came to a file
 	pace   pace
 }
 

@@ -135,9 +135,10 @@ func (r *blockReader) loadRecord(b *engine.BlockView, sequence uint64, into *Buf
 		r.lostWithin(b, sequence, sequence)
 		return r.noRecordError(b, sequence)
 	}
-	if !fromFile {
-		r.fetchEstimated(i)
+	if !fromFile && into.block != b.ID {
+		r.fetchEstimated(i) // who stays in a block finds most of it in the processor's caches
 	}
+	into.block = b.ID
 	data, offset, err := r.record(i, pooled, fromFile)
 	switch {
 	case err == nil:
