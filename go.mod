@@ -3,7 +3,6 @@ module github.com/seed-d8b58eba/millrace
 go 1.25.0
 
 require (
-	github.com/aead/chacha20 v0.0.0-20180709150244-8b13a72661da
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/asynkron/protoactor-go v0.0.0-20240822202345-3c0e61ca19c9
 	github.com/klauspost/compress v1.20.3

@@ -56,8 +56,12 @@ func (k *keyStream) xor(dst, src []byte, offset int64) {
 		addCounter(&counter, uint64(offset/aes.BlockSize))
 		stream, skip = cipher.NewCTR(k.block, counter[:]), offset%aes.BlockSize
 	} else {
-		// No file is as long as a key stream, which has 256 GiB.
-		stream, skip = newChaCha20(k.key, k.nonce, uint32(offset/chachaBlock)), offset%chachaBlock
+		c, err := chacha20.NewUnauthenticatedCipher(k.key, k.nonce)
+		if err != nil {
+			panic(err) // their lengths were right before
+		}
+		c.SetCounter(uint32(offset / chachaBlock)) // no file is as long as a key stream, which has 256 GiB
+		stream, skip = c, offset%chachaBlock
 	}
 	if skip > 0 {
 		var before [chachaBlock]byte
