@@ -24,7 +24,8 @@ const (
 	// retryIndex is how long after a failed attempt to write an index the next
 	// one comes.
 	retryIndex = int64(10e9)
-	// The sealed blocks that are kept in memory are leastHeld at most, or up to mostHeld where they are small.
+	// The sealed blocks that are kept in memory are leastHeld at most, or up to mostHeld where they are small, but not so
+	// small that their memory is not of Config.Buffers, which bounds that of all streams together.
 	leastHeld = 2
 	mostHeld  = 8
 	// mostHeldBytes is what more than leastHeld blocks may have, all together.
@@ -118,7 +119,7 @@ func (x *indexing) roomFor(b *block) bool {
 	for _, held := range x.held {
 		bytes += held.size
 	}
-	return len(x.held) < leastHeld || len(x.held) < mostHeld && bytes <= mostHeldBytes
+	return len(x.held) < leastHeld || len(x.held) < mostHeld && bytes <= mostHeldBytes && b.size >= BufferSize
 }
 
 // letGo drops the memory of a block that was held.

@@ -145,9 +145,10 @@ func TestMemoryThatIsReadIsNotUsedAgain(t *testing.T) {
 	}
 }
 
-// TestMoreBlocksAreHeldWhereTheyAreSmall: two, or up to eight as far as there is room for them in 16 MiB.
+// TestMoreBlocksAreHeldWhereTheyAreSmall: two, or up to eight as far as there is room for them in 16 MiB, and they are large
+// enough that their memory is counted.
 func TestMoreBlocksAreHeldWhereTheyAreSmall(t *testing.T) {
-	for size, held := range map[int]int{300_000: 8, 5_500_000: 3, 9_000_000: 2} {
+	for size, held := range map[int]int{300_000: 2, 600_000: 8, 5_500_000: 3, 9_000_000: 2} {
 		s := open(func(c *engine.Config) { c.BlockSize = int64(size) + 100 })
 		s.tick(start)
 		for range 10 {

@@ -88,10 +88,10 @@ func TestFewBlocksAreHeldForTheirIndexes(t *testing.T) {
 		most  int
 	}{{"with memory to spare", false, 9}, {"short of memory", true, 1}} {
 		t.Run(row.name, func(t *testing.T) {
-			s := open(func(c *engine.Config) { c.BlockSize, c.Buffers = 200, &buffers{tight: row.tight} })
+			s := open(func(c *engine.Config) { c.BlockSize, c.Buffers = 600_100, &buffers{tight: row.tight} })
 			s.tick(start)
 			for range 12 {
-				s.step(store("a", 100))
+				s.step(store("a", 600_000))
 				s.runCommits()
 				require.LessOrEqual(t, s.e.MemoryBlocks(), row.most)
 			}
