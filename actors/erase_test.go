@@ -227,26 +227,34 @@ func TestAnErasureThatFails(t *testing.T) {
 	}
 }
 
-// TestEraseInALastBlockThatIsFull, right after the stream was opened: nothing is written behind it.
+// TestEraseInALastBlockThatIsFull, right after the stream was opened, with its state or from its blocks: nothing is written
+// behind it.
 func TestEraseInALastBlockThatIsFull(t *testing.T) {
-	atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
-		config := actors.Config{Dir: t.TempDir(), BlockSize: 4 << 10, Sync: level}
-		s := open(t, config)
-		_, err := s.StoreBatch(t.Context(), []actors.BatchMessage{
-			{Subject: "a", Payload: []byte(secrets[2])}, {Subject: "a", Payload: make([]byte, 5<<10)},
+	for name, before := range map[string]func(*testing.T, actors.Config){
+		"with its state": func(*testing.T, actors.Config) {}, "from its blocks": forgetState,
+	} {
+		t.Run(name, func(t *testing.T) {
+			atEachLevel(t, func(t *testing.T, level actors.SyncLevel) {
+				config := actors.Config{Dir: t.TempDir(), BlockSize: 4 << 10, Sync: level}
+				s := open(t, config)
+				_, err := s.StoreBatch(t.Context(), []actors.BatchMessage{
+					{Subject: "a", Payload: []byte(secrets[2])}, {Subject: "a", Payload: make([]byte, 5<<10)},
+				})
+				require.NoError(t, err)
+				require.NoError(t, s.Stop(t.Context()))
+				before(t, config)
+				s = open(t, config)
+				removed, err := s.EraseMsg(t.Context(), 1)
+				require.NoError(t, err)
+				require.True(t, removed)
+				require.Empty(t, findSecrets(t, blockio.OS, config.Dir))
+				require.Equal(t, uint64(3), mustStore(t, s, "a", "x").Sequence)
+				require.NoError(t, s.Stop(t.Context()))
+				got, _ := collect(t, open(t, config))
+				require.Equal(t, []uint64{2, 3}, got)
+			})
 		})
-		require.NoError(t, err)
-		require.NoError(t, s.Stop(t.Context()))
-		s = open(t, config)
-		removed, err := s.EraseMsg(t.Context(), 1)
-		require.NoError(t, err)
-		require.True(t, removed)
-		require.Empty(t, findSecrets(t, blockio.OS, config.Dir))
-		require.Equal(t, uint64(3), mustStore(t, s, "a", "x").Sequence)
-		require.NoError(t, s.Stop(t.Context()))
-		got, _ := collect(t, open(t, config))
-		require.Equal(t, []uint64{2, 3}, got)
-	})
+	}
 }
 
 // TestABlockStaysUntilItsErase: what empties a block while a message of it is to be overwritten does not remove the
