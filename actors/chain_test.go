@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d8b58eba/millrace/blockio"
 )
 
-// writeChained runs a random script at a store, with restarts in it, and stops the store.
+// writeChained runs a random script at a store, with restarts in it, half of which find no index.db, and stops the store.
 func writeChained(t *testing.T, config actors.Config, random *rand.Rand, commands int) {
 	t.Helper()
 	s := open(t, config)
@@ -40,6 +40,9 @@ func writeChained(t *testing.T, config actors.Config, random *rand.Rand, command
 			_, err = s.Skip(t.Context(), 0, uint64(1+random.IntN(5)))
 		case 2:
 			require.NoError(t, s.Stop(context.Background()))
+			if random.IntN(2) == 0 {
+				forgetState(t, config)
+			}
 			s = open(t, config)
 		case 3:
 			p := s.Pipeline(8, func(r actors.PipelineResult) { require.NoError(t, r.Err) })

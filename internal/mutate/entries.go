@@ -62,6 +62,8 @@ func parseEntries(text string) ([]entry, error) {
 			entries = append(entries, e)
 			e, into, before, after = entry{}, nil, nil, nil
 			continue
+		case into != nil && strings.HasPrefix(line, "name: "):
+			return nil, wrong("mutation %s has no end", e.Name)
 		case into != nil:
 			*into = append(*into, line)
 			continue

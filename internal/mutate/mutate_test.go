@@ -148,6 +148,7 @@ func TestListsThatCannotBeRead(t *testing.T) {
 		{"an unknown key", "nam: a\n" + good, "1: \"nam: a\""},
 		{"no end", strings.TrimSuffix(good, "end\n"), "has no end"},
 		{"no old", "name: a\n", "has no end"},
+		{"no end before the next one", strings.TrimSuffix(good, "end\n") + good, "has no end"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := parseEntries(row.text); err == nil || !strings.Contains(err.Error(), row.want) {
