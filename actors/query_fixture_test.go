@@ -216,6 +216,21 @@ var shapes = []struct {
 		config, n := f.written(t, 0)
 		return open(t, config), n
 	}},
+	{"two in a block, reopened without index.db", func(t *testing.T, f *fixture) (*actors.Store, *naive) {
+		config, n := f.written(t, 1600)
+		if n.last > 0 { // else there is none
+			forgetState(t, config)
+		}
+		return open(t, config), n
+	}},
+	{"reopened from the blocks alone", func(t *testing.T, f *fixture) (*actors.Store, *naive) {
+		config, n := f.written(t, 0)
+		if n.last > 0 { // else there is none
+			forgetState(t, config)
+		}
+		dropIndexFiles(t, config)
+		return open(t, config), n
+	}},
 	{"nats-server's, one block", func(t *testing.T, f *fixture) (*actors.Store, *naive) {
 		config, n := f.crafted(t, 1<<20)
 		return open(t, config), n

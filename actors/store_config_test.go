@@ -3,6 +3,7 @@ package actors_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand"
 	"path/filepath"
 	"sync/atomic"
@@ -138,21 +139,32 @@ func TestACrashWhileALimitIsRaised(t *testing.T) {
 						crashed = faulty.Crashed()
 						for _, mode := range blocktest.CrashModes {
 							image := disk.CrashImage(mode, rand.New(rand.NewSource(int64(at))))
-							s := open(t, named(image, actors.SyncAlways))
-							got, _ := collect(t, s)
-							if row.name == "MaxMsgsPer lowered, and MaxMsgs" && len(got) == 5 {
-								require.Equal(t, sequences(16, 20), got)
-							} else {
-								require.Equal(t, row.left, got, "crash at %d, %v", at, mode)
+							blocks := image.Clone()
+							if err := blocks.Remove(filepath.Join("data", "ORDERS", "msgs", blockio.StateFile)); !errors.Is(err, fs.ErrNotExist) {
+								require.NoError(t, err)
 							}
-							require.Zero(t, stateOf(t, s).LostMessages, "crash at %d, %v", at, mode)
-							require.NoError(t, s.Stop(t.Context()))
+							row.checkRaised(t, image, fmt.Sprintf("crash at %d, %v", at, mode))
+							row.checkRaised(t, blocks, fmt.Sprintf("crash at %d, %v, from the blocks alone", at, mode))
 						}
 					}
 				})
 			})
 		}
 	}
+}
+
+// checkRaised opens what a crash has left.
+func (row *raise) checkRaised(t *testing.T, image *blocktest.MemFS, name string) {
+	t.Helper()
+	s := open(t, named(image, actors.SyncAlways))
+	got, _ := collect(t, s)
+	if row.name == "MaxMsgsPer lowered, and MaxMsgs" && len(got) == 5 {
+		require.Equal(t, sequences(16, 20), got, name)
+	} else {
+		require.Equal(t, row.left, got, name)
+	}
+	require.Zero(t, stateOf(t, s).LostMessages, name)
+	require.NoError(t, s.Stop(t.Context()))
 }
 
 // TestUpdateConfigRefused are the rows of what is refused, with nothing changed.
