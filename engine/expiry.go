@@ -65,11 +65,11 @@ func (e *Engine) maxAge() int64 { return int64(e.cfg.Limits.MaxAge) }
 
 // expire removes what is older than MaxAge.
 func (e *Engine) expire() {
-	e.expiry.due = never
+	e.expiry.due, e.expiry.waits = never, false // a limit that was lifted waits for nothing any more
 	if e.maxAge() <= 0 || e.change.beforeAge() {
 		return
 	}
-	e.expiry.ran, e.expiry.waits = e.now, false
+	e.expiry.ran = e.now
 	due, more := e.dueBlocks()
 	p := e.newAgePass()
 	p.lookAround(due) // while all that is around them is there

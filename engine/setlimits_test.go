@@ -294,6 +294,18 @@ func TestMaxAgeTimerFollowsAChange(t *testing.T) {
 	require.Equal(t, armed, ok)
 }
 
+// TestMaxAgeIsLiftedWhileItWaitsForATable: nothing waits for that any more, and the change is answered, and the next one.
+func TestMaxAgeIsLiftedWhileItWaitsForATable(t *testing.T) {
+	s := unloaded(t)
+	s.cfg.Limits = engine.Limits{MaxAge: time.Second}
+	s.reopen()
+	s.tick(start + 2*second)
+	s.turn()
+	s.hold(t, engine.WorkLoad, 3)
+	require.NoError(t, s.change(engine.Limits{}))
+	require.NoError(t, s.change(engine.Limits{MaxMsgs: 100}))
+}
+
 // TestALimitIsNotRaisedBeforeEvictedFilesAreGone: no tombstone names what they hold.
 func TestALimitIsNotRaisedBeforeEvictedFilesAreGone(t *testing.T) {
 	s := open(func(c *engine.Config) { sevenABlock(c); c.Limits.MaxMsgsPer = 1 })
