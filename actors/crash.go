@@ -157,7 +157,7 @@ func (a *storeActor) panicked(ctx actor.Context, reason any, stack []byte) {
 // keepBooks does what has to be done at the message that has brought about a panic, whatever becomes of the rest: else
 // the store would wait for ever for what has come already.
 func (a *storeActor) keepBooks(ctx actor.Context, unknown error) {
-	a.timerAt = 0
+	a.timerEnds = 0
 	switch m := ctx.Message().(type) {
 	case waitedFor:
 		a.try(func() { m.crashed(a, unknown) })

@@ -62,8 +62,8 @@ type storeActor struct {
 	noticed advance               // what watches were told of
 	takers  takers
 
-	timer   *time.Timer
-	timerAt int64 // when it goes off, nanoseconds since the epoch; 0 when it is not set
+	timer     *time.Timer
+	timerEnds int64 // when it goes off, see instant; 0 when it is not set
 
 	// What a panic would leave half done.
 	inHand   any            // the data message that is being handled
@@ -142,7 +142,7 @@ func (a *storeActor) receive(ctx actor.Context) {
 	case *task:
 		a.onTask(ctx, m)
 	case *tick:
-		a.timerAt = 0
+		a.timerEnds = 0
 	case *retry:
 		a.onRetry(ctx)
 	case *childEnded:

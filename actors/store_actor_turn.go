@@ -219,8 +219,8 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 	a.assign(ctx, &a.flusher, &task{job: &maintenanceWork{a.files, w, a.stream}})
 }
 
-// arm sets the timer for the time at which the engine has something to do, if it is not set for an
-// earlier one.
+// arm sets the timer for the time at which the engine has something to do, if it does not go off sooner. When it goes
+// off does not depend on the clock, which may have been set since, or have gone on while the machine was asleep.
 func (a *storeActor) arm(ctx actor.Context) {
 	at, ok := a.engine.NextTick()
 	if wake := a.state.stateWake(); wake > 0 && a.engine.Failed() == nil && !a.stopping && (!ok || wake < at) {
@@ -229,11 +229,14 @@ func (a *storeActor) arm(ctx actor.Context) {
 	if due := a.remains.due; due > 0 && (!ok || due < at) {
 		at, ok = due, true
 	}
-	if !ok || a.timerAt != 0 && a.timerAt <= at {
+	if !ok {
 		return
 	}
-	a.timerAt = at
-	wait := max(time.Duration(at-a.runtime.now()), time.Millisecond)
+	now, wait := instant(), max(time.Duration(at-a.now), time.Millisecond)
+	if a.timerEnds != 0 && time.Duration(a.timerEnds-now) <= wait+time.Millisecond {
+		return
+	}
+	a.timerEnds = now + int64(wait)
 	if a.timer == nil {
 		post := a.mailbox.PostUserMessage
 		a.timer = time.AfterFunc(wait, func() { post(&tick{}) })
