@@ -84,7 +84,10 @@ func inquireSubjects(states bool, filters ...actors.Filters) inquiry {
 
 func inquireRead(from uint64, reverse bool, filters ...actors.Filters) inquiry {
 	return inquiry{&actors.ReadRequest{From: from, Reverse: reverse, Filters: filters}, func(ctx context.Context, s *actors.Store) any {
-		opts := []actors.ReadOption{actors.From(from)}
+		var opts []actors.ReadOption
+		if from > 0 || !reverse { // 0 is the last one in a request
+			opts = append(opts, actors.From(from))
+		}
 		for _, f := range filters {
 			opts = append(opts, f)
 		}

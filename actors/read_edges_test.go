@@ -76,3 +76,29 @@ func TestAnIndexThatIsOfNoUseIsWrittenAnew(t *testing.T) {
 	eventually(t, func() bool { data, err := os.ReadFile(bix); return err == nil && string(data) == string(whole) })
 	require.Equal(t, uint64(1), s.Stats().BadIndexes)
 }
+
+// TestNothingIsBelowTheFirstSequence: who goes downwards a page at a time comes to an end, and does not begin again.
+func TestNothingIsBelowTheFirstSequence(t *testing.T) {
+	s := open(t, actors.Config{})
+	for range 5 {
+		mustStore(t, s, "a", "x")
+	}
+	for _, filters := range [][]actors.ReadOption{nil, {actors.Filter("a")}, {actors.Literal("a")}} {
+		var pages []uint64
+		for next, more := uint64(4), true; more; {
+			more = false
+			for m, err := range s.Messages(t.Context(), append(filters, actors.From(next), actors.Reverse())...) {
+				require.NoError(t, err)
+				pages = append(pages, m.Sequence)
+				next, more = m.Sequence-1, true
+				break
+			}
+		}
+		require.Equal(t, []uint64{4, 3, 2, 1}, pages)
+		for range s.Messages(t.Context(), append(filters, actors.Reverse(), actors.From(0))...) {
+			require.Fail(t, "a message at or below 0")
+		}
+		all, _ := collect(t, s, append(filters, actors.From(0))...)
+		require.Len(t, all, 5)
+	}
+}

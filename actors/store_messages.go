@@ -23,9 +23,10 @@ type readOptions struct {
 }
 
 // From begins at the first message at or above a sequence; with Reverse, at the last
-// one at or below it. Default: at the first message, with Reverse at the last.
+// one at or below it, so that From(0) then gives nothing: whoever pages downwards goes on below the last
+// sequence it was given. Default: at the first message, with Reverse at the last.
 func From(sequence uint64) ReadOption {
-	return readOption(func(o *readOptions) { o.From = sequence })
+	return readOption(func(o *readOptions) { o.From, o.HasFrom = sequence, true })
 }
 
 // Borrowed makes the messages share their bytes, those of the subject too, with the iterator: they are valid

@@ -17,7 +17,8 @@ import (
 // ScanOptions say what a scan reads.
 type ScanOptions struct {
 	Set      subject.Set
-	From     uint64 // sequence to begin at: 0 for the first message or, with Reverse, for the last
+	From     uint64 // sequence to begin at: 0 for the first message or, with Reverse and without HasFrom, for the last
+	HasFrom  bool   // with Reverse, a From of 0 is what it says: there is nothing at or below it
 	Since    time.Time
 	HasSince bool // begin at the first message whose time is not before Since
 	Reverse  bool
@@ -83,7 +84,7 @@ func (s *Source) NewScan(ctx context.Context, o ScanOptions, emit func(*blockio.
 	sc.next = max(sc.From, 1)
 	if sc.Reverse {
 		sc.next = sc.last
-		if sc.From > 0 {
+		if sc.From > 0 || sc.HasFrom {
 			sc.next = min(sc.From, sc.last)
 		}
 	}
