@@ -42,7 +42,9 @@ type evidence struct {
 // lackedBy returns the messages that the index of a block names and a scan of the block's records has not
 // found, and tells the scan which the block had. data and scan are nil when the block has no file. An index that is not sound in itself proves
 // nothing, and neither does one that differs from all of those records that it names: it is of another block. One
-// beside a whole block that was written anew is of before that. The error is of the file system.
+// beside a whole block that was written anew is of before that; where a nats-server has done so, records are nearer to the
+// beginning of the block than the index says. (Where they are further from it, the block is an older one than the index.) The
+// error is of the file system.
 func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []missing, err error) {
 	x, err := blockindex.OpenFileForEvidence(f.FS, f.Blocks.Path(id), id, blockindex.Options{})
 	if err != nil {
@@ -53,7 +55,7 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 	if scan != nil && scan.Messages() > 0 && f.Blocks.Codec(id).Complete(data) && !scan.Damaged() {
 		return nil, nil
 	}
-	agree, differ := 0, 0
+	agree, differ, nearer, further := 0, 0, false, false
 	var had []uint64
 	err = x.Messages(func(m *blockindex.Message) bool {
 		had = append(had, m.Sequence)
@@ -61,6 +63,7 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 			if found, ok := scan.Find(m.Sequence); ok {
 				if crc32.Checksum(data[found.Offset:found.Offset+int64(found.Size)], castagnoli) == m.CRC {
 					agree++
+					nearer, further = nearer || found.Offset < m.Offset, further || found.Offset > m.Offset
 				} else {
 					differ++
 				}
@@ -72,6 +75,9 @@ func (f *Files) lackedBy(id uint32, data []byte, scan *engine.Scan) (lacked []mi
 	})
 	if err != nil || agree == 0 && differ > 0 {
 		return nil, unlessItProvesNothing(err)
+	}
+	if nearer && !further && !scan.Damaged() {
+		return nil, unlessItProvesNothing(hadRemoved(x, scan))
 	}
 	if agree > 0 { // else the index goes with this opening, and the next one is to find the same
 		scan.Had(had)
