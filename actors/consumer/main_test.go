@@ -1,10 +1,12 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +89,20 @@ func (w *world) pull(c *Consumer, batch int) []Delivery {
 	w.t.Helper()
 	list, err := c.Pull(w.t.Context(), Pull{Batch: batch})
 	require.NoError(w.t, err)
+	return list
+}
+
+// pullAll pulls until so many messages have come, and returns them in their order: a pull waits for what is still being
+// read, but not for long.
+func (w *world) pullAll(c *Consumer, count int) (list []Delivery) {
+	w.t.Helper()
+	for len(list) < count {
+		more, err := c.Pull(w.t.Context(), Pull{Batch: count - len(list), Expires: time.Minute})
+		require.NoError(w.t, err)
+		require.NotEmpty(w.t, more)
+		list = append(list, more...)
+	}
+	slices.SortFunc(list, func(a, b Delivery) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return list
 }
 
