@@ -135,7 +135,7 @@ func TestFileThatCannotBeRemovedDoesNotStopWrites(t *testing.T) {
 		_, err := s.StoreMsg(t.Context(), "a", nil, make([]byte, 100))
 		require.NoError(t, err)
 	}
-	require.Positive(t, files.CountOf(blocktest.OpRemove))
+	eventually(t, func() bool { return files.CountOf(blocktest.OpRemove) > 0 })
 	stats := s.Stats()
 	require.Equal(t, uint64(20), stats.Messages)
 	require.Zero(t, stats.Failures)
@@ -214,7 +214,8 @@ func TestStopFinishesWhatIsOut(t *testing.T) {
 		}
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		_ = s.Stop(ended) // it says that its context has ended, or nothing
+		_ = s.Stop(ended)       // it says that its context has ended, or nothing
+		_ = s.Stop(t.Context()) // the first waits for the disk no longer than a second
 		files.SetHook(nil)
 		s, err = actors.Open(t.Context(), quiet, config)
 		require.NoError(t, err)
@@ -235,13 +236,20 @@ func TestReadersSeeOneStreamWhileRecoveryFails(t *testing.T) {
 		require.NoError(t, err)
 	}
 	var creates atomic.Int64
-	files.SetHook(onBlocks(blocktest.OpSync, func() blocktest.Fault { return blocktest.Fault{Err: blocktest.ErrIO} }))
-	// Attempts to recover sync, too.
-	require.ErrorIs(t, s.Flush(t.Context()), actors.ErrFailed)
-	files.SetHook(onBlocks(blocktest.OpCreate, func() blocktest.Fault {
+	var flushed atomic.Bool
+	full := onBlocks(blocktest.OpCreate, func() blocktest.Fault {
 		creates.Add(1)
 		return blocktest.Fault{Err: blocktest.ErrNoSpace}
-	}))
+	})
+	syncs := onBlocks(blocktest.OpSync, func() blocktest.Fault { return blocktest.Fault{Err: blocktest.ErrIO} })
+	files.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if fault := full(op); fault.Err != nil || flushed.Load() { // attempts to recover sync, too
+			return fault
+		}
+		return syncs(op)
+	})
+	require.ErrorIs(t, s.Flush(t.Context()), actors.ErrFailed)
+	flushed.Store(true)
 	agree := func(messages uint64) {
 		t.Helper()
 		state, err := s.State(t.Context())
