@@ -72,7 +72,10 @@ func TestReadsAreBounded(t *testing.T) {
 
 // TestASlowBodyIsToldSo, in words.
 func TestASlowBodyIsToldSo(t *testing.T) {
-	s := siteWith(t, startBroker(t, BrokerConfig{}), func(server *http.Server) { server.ReadTimeout = 50 * time.Millisecond })
+	s := siteWith(t, startBroker(t, BrokerConfig{}), func(server *http.Server) {
+		server.ReadHeaderTimeout = time.Minute // a client whose header is late is told nothing
+		server.ReadTimeout = 50 * time.Millisecond
+	})
 	for _, path := range []string{"/streams/a/a", "/streams/a"} {
 		conn := s.dial()
 		if _, err := conn.Write([]byte("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 100\r\n\r\nhalf")); err != nil {
