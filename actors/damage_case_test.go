@@ -166,6 +166,9 @@ func (r *damageRun) do() error {
 	licence := r.licence
 	r.licence = &damageLicence{}
 	r.look(r.open, "before", 0)
+	if !r.indexed() {
+		return errors.New("its indexes are not written in a minute")
+	}
 	r.licence = licence
 	if err := r.c.doWarm(folder); err != nil {
 		return err
@@ -179,6 +182,19 @@ func (r *damageRun) do() error {
 	}
 	r.afterwards("then", 2, warm)
 	return nil
+}
+
+// indexed waits until the blocks have their indexes: one that gets it later is opened anew then, and who has read the file
+// as it was reads the damaged one. It reports whether that came about.
+func (r *damageRun) indexed() bool {
+	for deadline := time.After(time.Minute); r.open.Stats().Unindexed > 0; {
+		select {
+		case <-deadline:
+			return false
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return true
 }
 
 // noticed reports whether the store has failed since it has noticed that somebody else changed its last block: it says so. A
