@@ -13,9 +13,8 @@ import (
 // That holds as long as nobody has written since: a nats-server removes blocks, too, and if it was killed our file may still be
 // there. What it stores or removes is a record at the end of the log.
 
-// noteGone keeps what an index.db of ours says of the blocks that are not there. With fewer messages the limits would take
-// back in what they had removed before.
-func (r *Recovery) noteGone(rec *engine.Recovery, s *streamstate.OwnState, list []blockio.BlockInfo) {
+// noteGone keeps what an index.db of ours says of the blocks that are not there.
+func (r *Recovery) noteGone(s *streamstate.OwnState, list []blockio.BlockInfo) {
 	if !r.endsAsWritten(s, list) {
 		return
 	}
@@ -23,9 +22,6 @@ func (r *Recovery) noteGone(rec *engine.Recovery, s *streamstate.OwnState, list 
 		if b := &s.Blocks[i]; b.Messages > 0 && !hasBlock(list, b.ID) {
 			r.evidence.gone = append(r.evidence.gone, *b)
 		}
-	}
-	if len(r.evidence.gone) > 0 && !r.ServerWasHere {
-		rec.RemoveBelow(s.First)
 	}
 }
 

@@ -26,7 +26,8 @@ func (r *Recovery) readOwnIndex() {
 	r.evidence.server = serverState{index: index, own: true}
 }
 
-// keepOwn has those messages removed that an index.db of ours has for removed.
+// keepOwn has those messages removed that an index.db of ours has for removed. Where a block is gone, those that limits had
+// removed from the head of the stream would come back else, as there is room for them then.
 func (r *Recovery) keepOwn(rec *engine.Recovery) {
 	blocks := r.evidence.server.index.Blocks
 	for i := range blocks {

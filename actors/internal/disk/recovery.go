@@ -121,7 +121,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 			return r.serve(ctx, rec, list)
 		}
 		rec = r.begin(config) // it may have taken some of it
-		r.noteGone(rec, s, list)
+		r.noteGone(s, list)
 		r.readOwnIndex()
 	}
 	r.evidence.own = nil
