@@ -63,3 +63,66 @@ func TestALoneCallerNeedsNoOtherGoroutine(t *testing.T) {
 		})
 	}
 }
+
+// slowIndexes is a file system in which whoever opens the index of a block tells so, and waits.
+type slowIndexes struct {
+	*whoWrites
+	slow   atomic.Bool
+	opened chan struct{} // of capacity 1
+	goOn   chan struct{}
+}
+
+func (f *slowIndexes) OpenFile(name string, mode blockio.OpenMode) (blockio.File, error) {
+	if f.slow.Load() && strings.HasSuffix(name, ".bix") {
+		select {
+		case f.opened <- struct{}{}:
+		default:
+		}
+		<-f.goOn
+	}
+	return f.whoWrites.OpenFile(name, mode)
+}
+
+// TestACallerBesideALongPurgeIsALoneOne: the purge is on its way for all of the time, and the caller's messages are written
+// on his goroutine nevertheless.
+func TestACallerBesideALongPurgeIsALoneOne(t *testing.T) {
+	const gone = 5000
+	fs := &slowIndexes{whoWrites: &whoWrites{FS: blocktest.NewMemFS()}, opened: make(chan struct{}, 1), goOn: make(chan struct{})}
+	config := actors.Config{Dir: "data", Name: "ORDERS", FS: fs, BlockSize: 64 << 10}
+	ctx := context.Background()
+	s, err := actors.Open(ctx, quiet, config)
+	require.NoError(t, err)
+	batch := make([]actors.BatchMessage, gone)
+	for i := range batch {
+		batch[i].Subject = "gone"
+	}
+	for range 4 { // each block but the last is sealed
+		_, err = s.StoreBatch(ctx, batch)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Stop(ctx))
+	s, err = actors.Open(ctx, quiet, config)
+	require.NoError(t, err)
+	fs.slow.Store(true)
+	purged := make(chan uint64)
+	go func() {
+		n, err := s.PurgeEx(ctx, actors.Filter("gone"), 0, 0)
+		if err != nil {
+			t.Error(err)
+		}
+		purged <- n
+	}()
+	<-fs.opened
+	// As above: it takes some messages until one finds the turn before over.
+	stored, inside := uint64(0), false
+	for ; !inside && stored < 100_000; stored++ {
+		_, err := s.StoreMsg(ctx, "stays", nil, []byte("x"))
+		require.NoError(t, err)
+		inside = fs.inside.Load() && s.Stats().InFlight == 1 // which is the purge
+	}
+	close(fs.goOn)
+	require.Equal(t, uint64(4*gone), <-purged)
+	require.Equal(t, stored, stateOf(t, s).Messages)
+	require.NoError(t, s.Stop(ctx))
+	require.True(t, inside)
+}

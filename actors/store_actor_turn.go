@@ -173,6 +173,7 @@ func (a *storeActor) onTurnEnd(ctx actor.Context) {
 	a.keepState(ctx)
 	a.sweepIfDue(ctx)
 	ready := a.engine.Ready()
+	a.credits.Linger(a.engine.Purging())
 	a.deliver(ready.Replies)
 	if a.config.ReadOnly {
 		a.onReadOnlyTurnEnd(ctx, ready)

@@ -103,6 +103,9 @@ func (e *Engine) underWay() []*purge {
 	return e.purges.list
 }
 
+// Purging returns how many purges are under way: accepted, and not answered yet.
+func (e *Engine) Purging() int { return len(e.underWay()) }
+
 // waitsForPurge reports whether a command waits for a purge that is under way: one that asks for what the purge
 // changes, or that the purge makes room for. A message that the purge would remove, had it come before, waits until
 // the first piece is gone: until then the purge may still be carried out in one step, after all that has come

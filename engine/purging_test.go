@@ -40,8 +40,10 @@ func (s *shell) goOn() (tags []any) {
 // the purge would remove, had it come before: that waits for the first piece.
 func TestStoresPassAPurge(t *testing.T) {
 	s := inPieces(t, engine.Limits{})
+	require.Zero(t, s.e.Purging())
 	s.step(purgeOf("a", 0, 0))
 	s.turn()
+	require.Equal(t, 1, s.e.Purging())
 	other, same := store("b", 69), store("a", 69)
 	other.tag, same.tag = "other", "same"
 	s.step(other)
@@ -56,6 +58,7 @@ func TestStoresPassAPurge(t *testing.T) {
 		require.NoError(t, s.e.CheckInvariants())
 	}
 	require.Equal(t, []any{"other", "same", "purge"}, order)
+	require.Zero(t, s.e.Purging())
 	require.Equal(t, uint64(21), left["other"], "nothing is removed before all of it is found, or enough for a piece")
 	require.Equal(t, uint64(20), left["same"])
 	require.Equal(t, uint64(12), left["purge"])

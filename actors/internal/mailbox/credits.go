@@ -26,6 +26,9 @@ type Credits struct {
 	last    *creditWait
 	spare   sync.Pool // of *creditWait
 
+	// lingering is how many of the operations that hold credit are long ones, beside which others are answered: see Linger.
+	lingering atomic.Int32
+
 	stopped error // what Acquire returns when the store has stopped
 }
 
@@ -53,8 +56,18 @@ func (c *Credits) InFlight() (ops, bytes int64) {
 	return used >> opsShift, used & (1<<opsShift - 1)
 }
 
-// Sole reports whether one operation holds credit, and nobody waits for credit.
-func (c *Credits) Sole() bool { return c.used.Load()>>opsShift == 1 && c.waiting.Load() == 0 }
+// Sole reports whether one operation holds credit, beside those that linger, and nobody waits for credit.
+func (c *Credits) Sole() bool {
+	return c.used.Load()>>opsShift == 1+int64(c.lingering.Load()) && c.waiting.Load() == 0
+}
+
+// Linger says how many of the operations that hold credit go on for long, while others come and are answered: Sole does
+// not count them. It may be late, since all that depends on Sole is who does something, not whether it is done.
+func (c *Credits) Linger(operations int) {
+	if n := int32(operations); c.lingering.Load() != n {
+		c.lingering.Store(n)
+	}
+}
 
 // Force takes credit for one operation of no bytes that must go even when there is no room.
 func (c *Credits) Force() { c.used.Add(1 << opsShift) }

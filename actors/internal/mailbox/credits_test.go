@@ -38,6 +38,24 @@ func TestCreditIsBoundedInBytes(t *testing.T) {
 	require.Equal(t, int64(9), bytesOf(c))
 }
 
+// TestWhatLingersIsNotCounted: an operation is the only one on its way if there is none beside it but those that go on for long.
+func TestWhatLingersIsNotCounted(t *testing.T) {
+	c := NewCredits(10, 1000, errStopped)
+	require.True(t, c.TryAcquire(1))
+	require.True(t, c.Sole())
+	c.Linger(1)
+	require.False(t, c.Sole(), "it lingers itself")
+	require.True(t, c.TryAcquire(1))
+	require.True(t, c.Sole())
+	require.True(t, c.TryAcquire(1))
+	require.False(t, c.Sole())
+	c.Linger(2)
+	require.True(t, c.Sole())
+	c.Linger(0)
+	c.ReleaseMany(2, 2)
+	require.True(t, c.Sole())
+}
+
 func TestOversizedOperationGoesAlone(t *testing.T) {
 	c := NewCredits(100, 10, errStopped)
 	require.True(t, c.TryAcquire(50))
