@@ -259,6 +259,10 @@ var _ blockio.SealedFile = (*blockFile)(nil)
 func (f *blockFile) Stored() blockio.File { return f.stored }
 
 // Unseal implements blockio.SealedFile.
-func (f *blockFile) Unseal(data []byte, offset int64) { f.key.Load().xor(data, data, offset) }
+func (f *blockFile) Unseal(data []byte, offset int64) {
+	stream := f.key.Load()
+	stream.prepare(len(data), offset+int64(len(data)), f.length)
+	stream.xor(data, data, offset)
+}
 
 var _ io.ReaderAt = (*blockFile)(nil)

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/crypto/chacha20"
 )
@@ -13,6 +14,8 @@ import (
 type keyStream struct {
 	// Of ChaCha20: what chacha20 makes of a nonce of 24 bytes, once.
 	key, nonce []byte
+	ahead      atomic.Pointer[stretch] // its beginning, if that is made
+	preparing  atomic.Bool             // it is being made
 	// Of AES.
 	block cipher.Block
 	iv    [aes.BlockSize]byte
@@ -48,7 +51,9 @@ func (k *keyStream) xor(dst, src []byte, offset int64) {
 	if len(src) == 0 {
 		return
 	}
-	const chachaBlock = 64
+	if s := k.ahead.Load(); s != nil && s.xor(dst, src, offset) {
+		return
+	}
 	var stream cipher.Stream
 	var skip int64
 	if k.block != nil {

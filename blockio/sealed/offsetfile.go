@@ -35,8 +35,16 @@ func (f *offsetFile) ReadAt(p []byte, offset int64) (int, error) {
 		return f.stored.ReadAt(p, offset) // whose error it is
 	}
 	n, err := f.stored.ReadAt(p, f.head+offset)
-	f.key.Load().xor(p[:n], p[:n], offset)
+	stream := f.key.Load()
+	stream.prepare(n, offset+int64(n), f.length)
+	stream.xor(p[:n], p[:n], offset)
 	return n, err
+}
+
+// length returns how long the file is, or 0.
+func (f *offsetFile) length() int64 {
+	stat, _ := f.Stat() // who cannot be told of an error goes without
+	return stat.Size
 }
 
 // WriteAt implements blockio.File.
@@ -47,6 +55,12 @@ func (f *offsetFile) WriteAt(p []byte, offset int64) (written int, err error) {
 	pooled := scratch.Get().(*[]byte)
 	defer scratch.Put(pooled)
 	stream := f.key.Load()
+	stream.prepare(len(p), offset+int64(len(p)), func() int64 {
+		if offset == 0 {
+			return 0 // it may be all that the file gets
+		}
+		return blockAhead
+	})
 	for len(p) > 0 {
 		n := min(len(p), scratchSize)
 		stream.xor(*pooled, p[:n], offset)

@@ -30,6 +30,7 @@ func targets() map[string][]seed {
 		"blockio/blockindex FuzzOpen":          indexes(),
 		"blockio/blockindex FuzzPage":          pages(),
 		"blockio/sealed FuzzKeyFile":           keyFiles(),
+		"blockio/sealed FuzzKeyStreamAhead":    keyStreams(),
 		"blockio/sealed FuzzOtherFile":         otherFiles(),
 		"blockio/streamstate FuzzIndex":        stateIndexes(),
 		"blockio/streamstate FuzzOwn":          stateOwn(),

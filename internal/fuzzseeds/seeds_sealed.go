@@ -35,6 +35,21 @@ func keyFiles() []seed {
 	return list
 }
 
+// keyStreams are which bytes are read, and how long the file is: see FuzzKeyStreamAhead.
+func keyStreams() []seed {
+	var list []seed
+	add := func(name string, offset, size, length uint32) {
+		list = append(list, seed{name, []any{offset, size, length}})
+	}
+	add("whole", 0, 128<<10, 128<<10)
+	add("beginning", 0, 256<<10, 2<<20)
+	add("middle", 256<<10+17, 256<<10, 2<<20)
+	add("end-of-the-longest", 8<<20-1000, 1000, 8<<20)
+	add("beyond-the-longest", 8<<20-1000, 1001, 8<<20)
+	add("longer-than-said", 1<<20, 64<<10, 100)
+	return list
+}
+
 // otherFiles are files of ours beside encrypted blocks: see FuzzOtherFile.
 func otherFiles() []seed {
 	valid := sealedFile("msgs/millrace.lost", []byte("what we write"))
