@@ -28,7 +28,7 @@ type compactDone struct {
 func (m *compactWork) run() any {
 	done := &compactDone{work: m.work, done: engine.Done{ID: m.work.ID}}
 	// A few at a time, of all streams together: each takes the memory of two blocks.
-	m.runtime.readers.Build(func() { done.done.Scan, done.kept, done.done.Err = m.files.CompactFor(m.work) })
+	m.runtime.readers.Build(func() { done.done, done.kept = m.files.CompactFor(m.work) })
 	done.done.Err = blockio.NameCause(done.done.Err)
 	return done
 }
@@ -58,6 +58,9 @@ func (a *storeActor) onCompacted(m *compactDone) {
 		return
 	}
 	failed := a.engine.Failed() != nil
+	if m.done.Indexed {
+		a.indexed(m.work.Block)
+	}
 	a.engine.Done(m.done)
 	switch err := m.done.Err; {
 	case m.kept != nil:

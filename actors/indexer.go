@@ -56,10 +56,15 @@ func (a *storeActor) onIndexDone(m *indexDone) {
 	case m.done.Err != nil:
 		a.log.Error("cannot write the index of a block; it will be tried again", "path", a.source.Path(m.work.Block), "error", m.done.Err)
 	case m.written:
-		a.meters.indexed.Add(1)
-		a.source.IndexWritten(m.work.Block)
+		a.indexed(m.work.Block)
 	}
 	a.engine.Done(m.done)
+}
+
+// indexed notes that the index of a block was written.
+func (a *storeActor) indexed(block uint32) {
+	a.meters.indexed.Add(1)
+	a.source.IndexWritten(block)
 }
 
 // renewRequest asks for the index file of a block to be made one of the block's file as it is now: nothing

@@ -55,6 +55,8 @@ type Compaction struct {
 	KeepFloor func(first uint64) bool
 	// Compress asks for a compressed file, if that is shorter.
 	Compress bool
+	// IndexFrom is from how many bytes on the block gets its index right then, from what is in memory of it; below 0 none does.
+	IndexFrom int64
 }
 
 // retryCompaction is how long after a failed attempt to compact a block the next one comes.
@@ -226,13 +228,18 @@ func (e *Engine) prepare(b *block) *Compaction {
 	live := func(sequence uint64) bool { return sequence >= first && !deleted.contains(sequence) }
 	floor, here := e.floor.first, e.floor.block == b.id
 	keepFloor := func(first uint64) bool { return here && first == floor }
+	indexFrom := e.cfg.IndexFrom
+	if e.indexing.waits() {
+		indexFrom = -1
+	}
 	return &Compaction{
-		Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, Compress: e.cfg.Compress, KeepTombstone: e.namesAnother(b),
+		Generation: e.pub.nextGeneration(), Live: live, KeepFloor: keepFloor, KeepTombstone: e.namesAnother(b),
+		Compress: e.cfg.Compress, IndexFrom: indexFrom,
 	}
 }
 
 // compacted takes the completion of a WorkCompact. Without a scan the block is as it was.
-func (e *Engine) compacted(w Work, s *Scan) {
+func (e *Engine) compacted(w Work, s *Scan, indexed bool) {
 	x := &e.compacting
 	i := slices.IndexFunc(x.out, func(o compactionOut) bool { return o.work == w.ID })
 	if i < 0 {
@@ -268,7 +275,9 @@ func (e *Engine) compacted(w Work, s *Scan) {
 	if e.indexOf(b) >= 0 {
 		e.setBlocks(e.blocks)
 		e.current.removed = true // readers are shown the view with the group
-		e.Reindex(b.id)
+		if b.sealedAt = e.now; !indexed {
+			e.Reindex(b.id)
+		}
 		e.compacting.consider(e, b)
 	}
 }

@@ -176,7 +176,7 @@ func (e *Engine) Done(d Done) {
 		e.tombstonesMoved(w, d)
 		return
 	case w.Kind == WorkCompact && d.Err == nil:
-		e.compacted(w, d.Scan)
+		e.compacted(w, d.Scan, d.Indexed)
 		e.goOn()
 		return
 	case w.Kind == WorkIndex:

@@ -37,9 +37,12 @@ func (x *indexing) passes(e *Engine, b *block) bool {
 	return true
 }
 
+// waits reports whether blocks wait for their indexes for a while, as they go soon.
+func (x *indexing) waits() bool { return x.lived > 0 && x.lived <= mostLived }
+
 // due returns when a block is to get its index.
 func (x *indexing) due(e *Engine, b *block) int64 {
-	if x.lived <= 0 || x.lived > mostLived || b.sealedAt > e.now {
+	if !x.waits() || b.sealedAt > e.now {
 		return min(b.sealedAt, e.now)
 	}
 	return b.sealedAt + 2*x.lived

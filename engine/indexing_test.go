@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -158,6 +159,32 @@ func TestMoreBlocksAreHeldWhereTheyAreSmall(t *testing.T) {
 		s.hold(t, engine.WorkIndex, 1)
 		require.Equal(t, held+1, s.e.MemoryBlocks(), "of %d bytes, with the tail", size)
 	}
+}
+
+// TestBlocksInMemoryGetTheirIndexesFirst: those that are not have to be read, and nobody has to wait for that to keep up.
+func TestBlocksInMemoryGetTheirIndexesFirst(t *testing.T) {
+	s := open(func(c *engine.Config) { c.BlockSize = 300_100 })
+	s.tick(start)
+	one := func() {
+		s.step(store("a", 300_000)) // a block
+		s.runCommits()
+	}
+	for range 10 {
+		one()
+	}
+	index := s.hold(t, engine.WorkIndex, 1)
+	require.Equal(t, 9, s.e.MemoryBlocks(), "blocks 1 to 8 and the tail")
+	var order []string
+	s.trace = func(what string) {
+		if _, block, found := strings.Cut(what, ": index "); found {
+			order = append(order, block)
+		}
+	}
+	s.e.Done(engine.Done{ID: index.ID})
+	one()
+	s.settle()
+	require.Equal(t, []string{"2", "3", "4", "5", "6", "7", "8", "10", "9"}, order)
+	require.Zero(t, s.pub.Counts().Unindexed)
 }
 
 // TestAnEvictedBlockIsNoLongerHeld: the index that its memory waits for will not be written.

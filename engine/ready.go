@@ -177,8 +177,9 @@ type Done struct {
 	Table *Table
 	// Tombstones is what WorkTombstones found.
 	Tombstones []Tombstone
-	// Scan is of the block that WorkCompact has left.
-	Scan *Scan
+	// Scan is of the block that WorkCompact has left, and Indexed tells that its index was written as well.
+	Scan    *Scan
+	Indexed bool
 	// IDs is what WorkIDs found, in order of sequence.
 	IDs []MessageID
 	// Fetched is what WorkFetch found of Work.Fetch, or of the first of it.

@@ -82,6 +82,7 @@ type shell struct {
 	taker       *taker          // of notices, or nil
 	ticks       int             // of run
 	mostFetched int             // schedules that it looks for at a time, at least 1
+	indexes     bool            // what it compacts
 	left        map[uint64]bool // by the opening after a truncation, or nil
 	following   bool            // the model follows what is in expired
 	found       []entry         // by the last opening
@@ -309,6 +310,7 @@ func (s *shell) runWork() bool {
 	switch w.Kind {
 	case engine.WorkCompact:
 		done.Scan, done.Err = s.compact(w)
+		done.Indexed = s.indexes && done.Scan != nil && w.Compaction.IndexFrom >= 0
 	case engine.WorkErase:
 		done.Err = s.erase(w)
 	case engine.WorkTruncate:

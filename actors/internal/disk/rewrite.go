@@ -25,18 +25,24 @@ import (
 // With compress the file is compressed if that makes it shorter by a sixteenth; if neither that nor anything else does,
 // the scan is nil, too.
 func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction, compress bool) (scan *engine.Scan, err error) {
+	scan, _, err = f.compact(id, generation, c, compress)
+	return scan, err
+}
+
+// compact is Compact, and returns the bytes of the block as well.
+func (f *Files) compact(id uint32, generation uint64, c blockio.Compaction, compress bool) (scan *engine.Scan, plain []byte, err error) {
 	data, err := f.sealed(id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	path, codec := f.Blocks.Path(id), f.Blocks.Codec(id)
 	left, err := blockio.Compact(path, id, codec, data, c)
 	if err != nil || len(left.Data) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	scan, found := f.scanBlock(id, left.Data, false, false)
 	if found.DamageCount > 0 || scan.Messages() != uint64(left.Messages) {
-		return nil, fmt.Errorf("%s would not be read back as it was compacted", path)
+		return nil, nil, fmt.Errorf("%s would not be read back as it was compacted", path)
 	}
 	content := left.Data
 	if compress {
@@ -44,25 +50,33 @@ func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction, comp
 			content = packed
 			scan.Compressed()
 		} else if !shorter(left.Data, data) {
-			return nil, nil
+			return nil, nil, nil
 		}
 	}
-	return scan, f.rewrite(id, generation, content)
+	return scan, left.Data, f.rewrite(id, generation, content)
 }
 
 // shorter reports whether a file is worth writing in the place of another one.
 func shorter(file, than []byte) bool { return len(file) <= len(than)-len(than)/16 }
 
 // CompactFor does what a WorkCompact asks for. kept says why the block is as it was, if it is.
-func (f *Files) CompactFor(w engine.Work) (scan *engine.Scan, kept, err error) {
+func (f *Files) CompactFor(w engine.Work) (done engine.Done, kept error) {
 	c := w.Compaction
-	scan, err = f.Compact(w.Block, c.Generation, blockio.Compaction{
+	scan, left, err := f.compact(w.Block, c.Generation, blockio.Compaction{
 		Live: c.Live, KeepTombstone: c.KeepTombstone, KeepFloor: c.KeepFloor,
 	}, c.Compress)
 	if err != nil && !errors.Is(err, blockio.ErrSync) && !errors.Is(err, blockio.ErrBroken) {
-		return nil, err, nil
+		return engine.Done{ID: w.ID}, err
 	}
-	return scan, nil, err
+	done = engine.Done{ID: w.ID, Scan: scan, Err: err}
+	if err == nil && scan != nil && scan.Messages() > 0 && c.IndexFrom >= 0 && int64(len(left)) >= c.IndexFrom {
+		// The bytes that are in memory were verified. An index that cannot be written is asked for once more.
+		done.Indexed, err = f.WriteIndex(w.Block, [][]byte{left})
+		if err != nil {
+			f.Log.Warn("cannot write the index of a block that was written anew; it will be tried again", "path", f.Blocks.Path(w.Block), "error", err)
+		}
+	}
+	return done, nil
 }
 
 // Cut cuts a block that is not appended to behind the record that ends at end, as the block of a generation,

@@ -82,6 +82,55 @@ func TestCompactWritesTheBlockAnew(t *testing.T) {
 	require.True(t, exists(t, f.FS, indexOf(f, 1)))
 }
 
+// TestCompactForWritesTheIndexAsWell, from the bytes in memory: the same as is made of the file. Without one the block is as good.
+func TestCompactForWritesTheIndexAsWell(t *testing.T) {
+	for name, row := range map[string]struct {
+		from    int64
+		fails   bool
+		indexed bool
+	}{
+		"from the first byte":   {from: 1, indexed: true},
+		"of a block as long":    {from: 2*blockio.EmptyRecordSize + 10*47, indexed: true},
+		"of a longer one":       {from: 2*blockio.EmptyRecordSize + 10*47 + 1},
+		"never":                 {from: -1},
+		"when it is not stored": {from: 1, fails: true},
+	} {
+		for _, compress := range []bool{true, false} {
+			faults := blocktest.NewFaultFS(blocktest.NewMemFS())
+			f := newTestFiles(t, faults)
+			writeBlock(t, f, 1, 1, 20, true)
+			faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+				if row.fails && op.Kind == blocktest.OpWrite && strings.Contains(op.Name, blockindex.Suffix) {
+					return blocktest.Fault{Err: blocktest.ErrNoSpace}
+				}
+				return blocktest.Fault{}
+			})
+			done, kept := f.CompactFor(engine.Work{ID: 7, Block: 1, Compaction: &engine.Compaction{
+				Generation: 5, Live: even.Live, KeepTombstone: even.KeepTombstone, Compress: compress, IndexFrom: row.from,
+			}})
+			faults.SetHook(nil)
+			require.NoError(t, kept, name)
+			require.NoError(t, done.Err, name)
+			require.Equal(t, engine.WorkID(7), done.ID)
+			require.Equal(t, uint64(10), done.Scan.Messages(), name)
+			require.Equal(t, row.indexed, done.Indexed, name)
+			require.Empty(t, f.building)
+			require.Equal(t, row.indexed, exists(t, f.FS, indexOf(f, 1)), name)
+			if !row.indexed {
+				continue
+			}
+			made, err := blockio.ReadFile(f.FS, indexOf(f, 1), 1<<20)
+			require.NoError(t, err)
+			written, err := f.WriteIndex(1, nil)
+			require.NoError(t, err)
+			require.True(t, written)
+			again, err := blockio.ReadFile(f.FS, indexOf(f, 1), 1<<20)
+			require.NoError(t, err)
+			require.Equal(t, again, made, name)
+		}
+	}
+}
+
 // TestWhatAnIndexSpeaksAgainstIsNotCompacted: damage that the block does not show, and a loss that nobody was
 // told of.
 func TestWhatAnIndexSpeaksAgainstIsNotCompacted(t *testing.T) {

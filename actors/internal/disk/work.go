@@ -56,8 +56,8 @@ type Files struct {
 	// has changed them. It is guarded by beside.
 	opened map[uint32]blockio.BlockInfo
 
-	beside   sync.Mutex               // guards building, and held while a block, or what is beside it, is changed
-	building map[uint32]*indexAttempt // blocks whose indexes are being made
+	beside   sync.Mutex                 // guards building, and held while a block, or what is beside it, is changed
+	building map[*indexAttempt]struct{} // indexes that are being made
 }
 
 // Commit carries out a commit, up to the first error.
@@ -144,7 +144,7 @@ func (f *Files) Work(w engine.Work) engine.Done {
 			done.Err = f.Blocks.Remove(w.Block)
 		}
 	case engine.WorkCompact: // of a store that is opening or stopping
-		done.Scan, _, done.Err = f.CompactFor(w)
+		done, _ = f.CompactFor(w)
 	case engine.WorkErase:
 		done.Err = f.Erase(w.Block, w.Sequence, w.Size, w.Length, rand.Reader)
 	case engine.WorkTell:

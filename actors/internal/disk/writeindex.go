@@ -9,7 +9,10 @@ import (
 )
 
 // An indexAttempt is the making of an index.
-type indexAttempt struct{ outdated bool } // the block was changed meanwhile
+type indexAttempt struct {
+	block    uint32
+	outdated bool // it was changed meanwhile
+}
 
 // WriteIndex reads a sealed block and writes its index file. It returns false when the block has gone
 // meanwhile, or is one that no index can describe; a block of the second kind has no index file then. It is false, too, as
@@ -28,7 +31,7 @@ func (f *Files) WriteIndex(id uint32, memory [][]byte) (written bool, err error)
 		written, err = f.writeIndex(id, memory, attempt)
 		memory = nil
 		f.beside.Lock()
-		delete(f.building, id)
+		delete(f.building, attempt)
 		again := attempt.outdated
 		f.beside.Unlock()
 		if !again {
@@ -42,10 +45,10 @@ func (f *Files) attempt(id uint32) *indexAttempt {
 	f.beside.Lock()
 	defer f.beside.Unlock()
 	if f.building == nil {
-		f.building = make(map[uint32]*indexAttempt)
+		f.building = make(map[*indexAttempt]struct{})
 	}
-	attempt := &indexAttempt{}
-	f.building[id] = attempt
+	attempt := &indexAttempt{block: id}
+	f.building[attempt] = struct{}{}
 	return attempt
 }
 
@@ -54,8 +57,8 @@ func (f *Files) attempt(id uint32) *indexAttempt {
 func (f *Files) change(id uint32, change func() error) error {
 	f.beside.Lock()
 	defer f.beside.Unlock()
-	if attempt := f.building[id]; attempt != nil {
-		attempt.outdated = true
+	for attempt := range f.building {
+		attempt.outdated = attempt.outdated || attempt.block == id
 	}
 	delete(f.opened, id)
 	return change()
