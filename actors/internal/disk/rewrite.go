@@ -12,8 +12,8 @@ import (
 	"github.com/seed-d8b58eba/millrace/engine"
 )
 
-// Compact writes a sealed block anew with what c says is left of it, as the block of a generation, and returns
-// the scan of what it is then. The scan is nil when nothing is left: the block is then as it was, and to be
+// compact writes a sealed block anew with what c says is left of it, as the block of a generation, and returns
+// the scan of what it is then, and its bytes. The scan is nil when nothing is left: the block is then as it was, and to be
 // removed.
 //
 // A block with damage, one that had sectors that could not be read when the stream was opened, and one whose index
@@ -24,12 +24,6 @@ import (
 //
 // With compress the file is compressed if that makes it shorter by a sixteenth; if neither that nor anything else does,
 // the scan is nil, too.
-func (f *Files) Compact(id uint32, generation uint64, c blockio.Compaction, compress bool) (scan *engine.Scan, err error) {
-	scan, _, err = f.compact(id, generation, c, compress)
-	return scan, err
-}
-
-// compact is Compact, and returns the bytes of the block as well.
 func (f *Files) compact(id uint32, generation uint64, c blockio.Compaction, compress bool) (scan *engine.Scan, plain []byte, err error) {
 	data, err := f.sealed(id)
 	if err != nil {
@@ -84,7 +78,7 @@ func (f *Files) CompactFor(w engine.Work) (done engine.Done, kept error) {
 // the last sequence that is left in the stream. Of the removals behind the cut those are returned that are still
 // needed: they are to be written again before the cut is acknowledged.
 //
-// What is known to be lost behind last is not, any more. Errors are as those of Compact, but for damage, which
+// What is known to be lost behind last is not, any more. Errors are as those of compact, but for damage, which
 // is no obstacle, and blockio.ErrOffset when no record ends there. Sectors that cannot be read are one: the new
 // file would have them for damage when they can be again.
 func (f *Files) Cut(id uint32, generation uint64, end int64, last uint64) (*engine.Scan, Removals, error) {

@@ -37,6 +37,12 @@ var even = blockio.Compaction{
 	KeepTombstone: func(sequence uint64) bool { return sequence%2 > 0 },
 }
 
+// compactIt compacts a block, and returns the scan of what is left.
+func compactIt(f *Files, id uint32, generation uint64, c blockio.Compaction, compress bool) (*engine.Scan, error) {
+	scan, _, err := f.compact(id, generation, c, compress)
+	return scan, err
+}
+
 // withIndex returns the files of a stream with block 1, messages 1 to 20, and its index.
 func withIndex(t *testing.T, fsys blockio.FS) *Files {
 	t.Helper()
@@ -53,7 +59,7 @@ func indexOf(f *Files, id uint32) string { return blockindex.Path(f.Blocks.Path(
 // TestCompactWritesTheBlockAnew: the scan is of what the file has then, and its index is gone.
 func TestCompactWritesTheBlockAnew(t *testing.T) {
 	f := withIndex(t, blocktest.NewMemFS())
-	scan, err := f.Compact(1, 5, even, false)
+	scan, err := compactIt(f, 1, 5, even, false)
 	require.NoError(t, err)
 	require.Equal(t, uint64(10), scan.Messages())
 	require.False(t, exists(t, f.FS, indexOf(f, 1)))
@@ -73,7 +79,7 @@ func TestCompactWritesTheBlockAnew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, uint64(10), s.scan.Messages())
 
-	scan, err = f.Compact(1, 6, blockio.Compaction{Live: func(uint64) bool { return false }}, false)
+	scan, err = compactIt(f, 1, 6, blockio.Compaction{Live: func(uint64) bool { return false }}, false)
 	require.NoError(t, err)
 	require.Nil(t, scan)
 	left, _, err := f.readAll(1, nil)
@@ -151,7 +157,7 @@ func TestWhatAnIndexSpeaksAgainstIsNotCompacted(t *testing.T) {
 		require.NoError(t, m.Rot(f.Blocks.Path(1), func(held []byte) []byte { return damage(bytes.Clone(held)) }))
 		before, _, err = f.readAll(1, nil)
 		require.NoError(t, err)
-		_, err = f.Compact(1, 5, even, false)
+		_, err = compactIt(f, 1, 5, even, false)
 		require.ErrorIs(t, err, blockio.ErrCorrupt, name)
 		require.ErrorContains(t, err, f.Blocks.Path(1), name)
 		after, _, err := f.readAll(1, nil)
@@ -165,7 +171,7 @@ func TestWhatAnIndexSpeaksAgainstIsNotCompacted(t *testing.T) {
 // is being made is read again.
 func TestAnIndexIsOfTheBlockThatIsThere(t *testing.T) {
 	for name, change := range map[string]func(f *Files) error{
-		"compacted": func(f *Files) error { _, err := f.Compact(1, 5, even, false); return err },
+		"compacted": func(f *Files) error { _, err := compactIt(f, 1, 5, even, false); return err },
 		"cut":       func(f *Files) error { _, _, err := f.Cut(1, 5, 94, 2); return err },
 		"erased":    func(f *Files) error { return f.Erase(1, 2, 47, 47, rand.Reader) },
 	} {
@@ -267,7 +273,7 @@ func TestTheOldFileGoesWithTheLastView(t *testing.T) {
 	e, err := r.Run(context.Background())
 	require.NoError(t, err)
 	old := f.Published.View().Blocks()[0]
-	_, err = f.Compact(1, 7, even, false)
+	_, err = compactIt(f, 1, 7, even, false)
 	require.NoError(t, err)
 	require.Equal(t, 1, cache.Open())
 	b, err := f.Source.Lease(blockio.BlockRef{ID: 1, Generation: old.Generation}, blockio.LeaseOptions{Whole: true})
@@ -370,7 +376,7 @@ func TestTheIndexOfABlockWithAnErasedMessage(t *testing.T) {
 	for sequence := uint64(1); sequence <= 5; sequence++ {
 		f := newTestFiles(t, blocktest.NewMemFS())
 		writeBlock(t, f, 1, 1, 5, true)
-		scan, err := f.Compact(1, 1, blockio.Compaction{Live: all}, false) // for its frames
+		scan, err := compactIt(f, 1, 1, blockio.Compaction{Live: all}, false) // for its frames
 		require.NoError(t, err)
 		info, found := scan.Find(sequence)
 		require.True(t, found)

@@ -80,7 +80,7 @@ func TestABlockWithABadSectorIsNotWrittenAnew(t *testing.T) {
 	require.NoError(t, err)
 	files.Spoil(f.Blocks.Path(1), 4096, 4608)
 	var unreadable *blockio.UnreadableError
-	_, err = f.Compact(1, 5, even, false)
+	_, err = compactIt(f, 1, 5, even, false)
 	require.ErrorAs(t, err, &unreadable)
 	_, _, err = f.Cut(1, 5, 150*47, 150)
 	require.ErrorAs(t, err, &unreadable)
@@ -95,7 +95,7 @@ func TestABlockWithABadSectorIsNotWrittenAnew(t *testing.T) {
 
 	// What the sector held is not in a stream that was opened without it.
 	f.unreadable = map[uint32]bool{1: true}
-	_, err = f.Compact(1, 5, even, false)
+	_, err = compactIt(f, 1, 5, even, false)
 	require.ErrorIs(t, err, blockio.ErrCorrupt)
 	f.unreadable = nil
 
@@ -109,10 +109,10 @@ func TestABlockWithABadSectorIsNotWrittenAnew(t *testing.T) {
 	files.Heal()
 	files.Spoil(blockindex.Path(f.Blocks.Path(1)), 0, 512)
 	for range mostAttempts - 1 {
-		_, err = f.Compact(1, 5, even, false)
+		_, err = compactIt(f, 1, 5, even, false)
 		require.ErrorIs(t, err, blocktest.ErrIO)
 	}
-	scan, err := f.Compact(1, 5, even, false)
+	scan, err := compactIt(f, 1, 5, even, false)
 	require.NoError(t, err)
 	require.Equal(t, uint64(100), scan.Messages())
 	require.NoError(t, f.Blocks.Close())
