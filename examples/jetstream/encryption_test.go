@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -175,4 +176,22 @@ func TestServerReadsACrashImageOfAnEncryptedStream(t *testing.T) {
 	writeMixed(t, store)
 	require.NoError(t, oracle.Place(image, millraceStream, oracle.StreamDir(live, millraceStream)))
 	agree(t, ctx, image, secretConfig(image, actors.CipherAsStored), secretKey, false)
+}
+
+// TestServerReadsLargeMessagesOfAnEncryptedStream: who writes that much at a time makes the key stream in another way.
+func TestServerReadsLargeMessagesOfAnEncryptedStream(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	storeDir := t.TempDir()
+	config := secretConfig(storeDir, actors.CipherChaCha20)
+	config.BlockSize = 2 << 20
+	store := openSecret(t, config)
+	for i := range 30 { // three blocks
+		payload := bytes.Repeat([]byte{byte(i)}, 1000+i*7000)
+		_, err := store.StoreMsg(ctx, "mill.large", nil, payload)
+		require.NoError(t, err)
+	}
+	require.NoError(t, store.Stop(ctx))
+	agree(t, ctx, storeDir, secretConfig(storeDir, actors.CipherAsStored), secretKey, false)
 }
