@@ -17,15 +17,24 @@ import (
 // TestATruncationThatFails at each of its file operations has happened or not, and the store goes on: what was
 // begun is carried out when it recovers.
 func TestATruncationThatFails(t *testing.T) {
+	for name, from := range map[string]int64{"with indexes": 1, "without": -1} {
+		t.Run(name, func(t *testing.T) { truncationsThatFail(t, actors.Config{BlockSize: 4 << 10, IndexFrom: from}) })
+	}
+}
+
+func truncationsThatFail(t *testing.T, config actors.Config) {
 	errDisk := errors.New("the disk is on fire")
 	reached := true
 	for at := 0; reached; at++ {
-		s, files := faulty(t, actors.Config{BlockSize: 4 << 10})
+		s, files := faulty(t, config)
 		for i := range 18 {
 			mustStore(t, s, "foo", fmt.Sprintf("%900d", i))
 		}
 		_, err := s.RemoveMsg(t.Context(), 3)
 		require.NoError(t, err)
+		if config.IndexFrom > 0 {
+			eventually(t, func() bool { return filesEnding(t, files, ".bix") == filesEnding(t, files, ".blk")-1 })
+		}
 		var n atomic.Int64
 		var failed atomic.Bool
 		var what atomic.Value
@@ -57,7 +66,9 @@ func TestATruncationThatFails(t *testing.T) {
 		require.Equal(t, want, got, "%v", what.Load())
 		require.Equal(t, last+1, mustStore(t, s, "new", "x").Sequence)
 		require.NoError(t, s.Stop(t.Context()))
-		s = open(t, actors.Config{BlockSize: 4 << 10, FS: files, Dir: "streams", Name: "ORDERS"})
+		again := config
+		again.FS, again.Dir, again.Name = files, "streams", "ORDERS"
+		s = open(t, again)
 		got, _ = collect(t, s)
 		require.Equal(t, append(want, last+1), got, "%v", what.Load())
 	}

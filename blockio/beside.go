@@ -121,13 +121,9 @@ func (b *Blocks) isOrphan(name string, there map[string]bool, keep func(id uint3
 	return false
 }
 
-// BlocksDescribed returns the numbers of the blocks that are not there although a file
-// with an ending describes them, ascending.
-func (b *Blocks) BlocksDescribed(ending string) (ids []uint32, err error) {
-	entries, err := b.fs.ReadDir(b.Dir())
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", b.Dir(), err)
-	}
+// BlocksDescribed returns the numbers of the blocks that are not among the files of a
+// directory although one with an ending describes them, ascending.
+func BlocksDescribed(entries []Entry, ending string) (ids []uint32) {
 	there := make(map[uint32]bool)
 	for _, entry := range entries {
 		if id, ok := blockID(entry.Name); ok {
@@ -141,7 +137,7 @@ func (b *Blocks) BlocksDescribed(ending string) (ids []uint32, err error) {
 		}
 	}
 	slices.Sort(ids)
-	return ids, nil
+	return ids
 }
 
 // RemoveDerived removes files that can be made again, such as index.db, by

@@ -8,7 +8,7 @@ func (e *Engine) add(m *Message, sequence uint64, time int64, size int) (subject
 	b.codec.AppendMessage(b.memory.free(), sequence, time, m.Subject, m.Header, m.Payload)
 	id := e.subjects.Stage(m.Subject, e.current.parity)
 	b.appended.add(sequence, time, b.size, size, id)
-	b.countFew(id, sequence)
+	b.countFew(id, sequence, size)
 	e.appended(size)
 	e.stagedStore(id, sequence, size)
 	if e.noting() {

@@ -65,7 +65,7 @@ type block struct {
 	thinnedIn uint64
 	// tombstones tells that there may be tombstones in the block that are of use to others.
 	tombstones bool
-	// few counts the messages that were appended to it by subject, nil where they are of many subjects, or that is not known.
+	// few counts the messages that it was given by subject, nil where they are of many subjects, or that is not known.
 	few *fewSubjects
 	// damaged tells that records of it are known to be lost, or bytes of it to be none.
 	damaged bool

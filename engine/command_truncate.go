@@ -66,6 +66,8 @@ type Truncation struct {
 	Remove []uint32
 	// Graves are those of them that may have tombstones of messages in the blocks that stay, ascending.
 	Graves []uint32
+	// Known are blocks that stay as they are, with the scans that their indexes would give.
+	Known []KnownBlock
 	// Into is the number of a new block, for records that remove messages up to Last, and were in what goes,
 	// and others that are needed now. It is also made when there are none, empty, unless Last is 0: no number of
 	// a block is used twice.
@@ -104,6 +106,10 @@ func (e *Engine) truncate(tag any, last uint64) {
 				t.Remove = append(t.Remove, b.id)
 				if b.tombstones {
 					t.Graves = append(t.Graves, b.id)
+				}
+			default:
+				if s := e.known(b); s != nil {
+					t.Known = append(t.Known, KnownBlock{b.id, b.size, s})
 				}
 			}
 		}

@@ -3,6 +3,11 @@ package engine
 // This file opens what the tests of package engine_test look at but callers
 // have no business with.
 
+import (
+	"fmt"
+	"reflect"
+)
+
 // SetKeepRecords bounds the tables that recovery keeps, and returns what undoes
 // that.
 func SetKeepRecords(n int) (restore func()) {
@@ -162,3 +167,32 @@ func (e *Engine) Untold() (messages, bytes int64) {
 
 // Schedules returns how many schedules the engine keeps, of messages that are there or not.
 func (e *Engine) Schedules() int { return len(e.schedules.bySubject) }
+
+// Differs says in what the scan of a block that is known is not what a scan of its records has found, but for what no scan of
+// the test's has, and the time of the last message, which another block tells.
+func (k *KnownBlock) Differs(found *Scan) error {
+	known, other := *k.Scan, *found
+	if k.Size != other.size || known.minTime > other.minTime {
+		return fmt.Errorf("block %d: %d bytes, times from %d; %d bytes, times from %d", k.ID, k.Size, known.minTime, other.size, other.minTime)
+	}
+	names := make(map[string]nameSum)
+	start := 0
+	for i, end := range known.index.ends {
+		names[string(known.index.names[start:end])] = known.index.sums[i]
+		start = end
+	}
+	list := other.table.names.list
+	for i := range list {
+		if names[list[i].name] != list[i].nameSum {
+			return fmt.Errorf("block %d: %s: %+v, not %+v", k.ID, list[i].name, names[list[i].name], list[i].nameSum)
+		}
+	}
+	for _, s := range [...]*Scan{&known, &other} {
+		s.index, s.table, s.minTime, s.lastTime, s.markCRC = nil, nil, 0, 0, 0 // an index has no mark
+		s.lives, s.livesKnown, s.compressed = nil, false, false
+	}
+	if len(names) != len(list) || !reflect.DeepEqual(known, other) {
+		return fmt.Errorf("block %d: %+v, not %+v", k.ID, known, other)
+	}
+	return nil
+}

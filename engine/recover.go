@@ -102,7 +102,7 @@ func (r *Recovery) Add(s *Scan) {
 	if s.msgs > 0 {
 		b.firstMsg, b.hasIndex = s.firstMsg, s.index != nil
 		b.firstLive, b.firstTime = s.firstMsg, s.firstTime
-		s.countSubjects(e.subjects)
+		b.few = s.countSubjects(e.subjects)
 		r.addLives(b, s)
 	}
 	if s.last >= last && s.last > 0 {

@@ -58,22 +58,25 @@ func (s *Scan) Subject(name []byte, count, first, last uint64, size uint32) {
 	x.sums = append(x.sums, nameSum{count, first, last, size})
 }
 
-// countSubjects adds the subjects of the block to the subject index.
-func (s *Scan) countSubjects(index *subjects.Index) {
+// countSubjects adds the subjects of the block to the subject index, and returns them where they are few.
+func (s *Scan) countSubjects(index *subjects.Index) (few *fewSubjects) {
 	if x := s.index; x != nil {
+		few = fewOf(len(x.ends))
 		start := 0
 		for i, end := range x.ends {
 			// The subject index keeps a copy of the name, and not the name.
 			name := unsafe.String(unsafe.SliceData(x.names[start:]), end-start)
 			sum := &x.sums[i]
-			index.Add(name, sum.count, sum.first, sum.last, true, sum.size)
+			few.add(index.Add(name, sum.count, sum.first, sum.last, true, sum.size), *sum)
 			start = end
 		}
 		s.index = &indexedSubjects{}
-		return
+		return few
 	}
+	few = fewOf(len(s.table.names.list))
 	for i := range s.table.names.list {
 		sum := &s.table.names.list[i]
-		index.Add(sum.name, sum.count, sum.first, sum.last, true, sum.size)
+		few.add(index.Add(sum.name, sum.count, sum.first, sum.last, true, sum.size), sum.nameSum)
 	}
+	return few
 }

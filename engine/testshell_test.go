@@ -98,6 +98,7 @@ type shell struct {
 	// onTruncated is called when another engine has taken over after a truncation, which is cutting meanwhile.
 	onTruncated func(last uint64)
 	cutting     *engine.Truncation
+	known       int // blocks that truncations did not have to scan
 }
 
 // newShell opens a stream on d, which may hold blocks.
@@ -146,7 +147,7 @@ func (s *shell) mount(atLeast uint64, after uint32) {
 		end := walk(id, data, func(int64, record) {})
 		s.disk.current[id] = data[:end]
 		if s.captured == nil {
-			r.Add(scan(id, data[:end], i == len(ids)-1))
+			r.Add(s.scanOf(id, data[:end], i == len(ids)-1))
 		}
 	}
 	s.restore(r)

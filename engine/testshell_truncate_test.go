@@ -55,6 +55,23 @@ func (s *shell) truncate(w engine.Work) {
 	}
 }
 
+// scanOf scans a block that is recovered. Of what a truncation that is carried out knows of it, everything has to be as a scan
+// finds it; that is used then.
+func (s *shell) scanOf(id uint32, data []byte, last bool) *engine.Scan {
+	found := scan(id, data, last)
+	if t := s.cutting; t != nil {
+		if i := slices.IndexFunc(t.Known, func(k engine.KnownBlock) bool { return k.ID == id }); i >= 0 {
+			known := t.Known[i]
+			if err := known.Differs(found); err != nil {
+				panic(err)
+			}
+			s.known++
+			return known.Scan
+		}
+	}
+	return found
+}
+
 // truncation returns what becomes of the files.
 func (s *shell) truncation(t *engine.Truncation) (changes []change) {
 	b := rebuilt{id: t.Into}

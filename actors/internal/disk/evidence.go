@@ -118,14 +118,11 @@ func unlessItProvesNothing(err error) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// gather looks for the evidence that is not beside a block: indexes without one, and the proof of the end.
-func (r *Recovery) gather() error {
-	orphans, err := r.Blocks.BlocksDescribed(blockindex.Suffix)
-	if err != nil {
-		return err
-	}
+// gather looks for the evidence that is not beside a block: indexes without one among the files of the directory, and the
+// proof of the end.
+func (r *Recovery) gather(files []blockio.Entry) {
 	r.evidence.orphans = make(map[uint32]bool)
-	for _, id := range orphans {
+	for _, id := range blockio.BlocksDescribed(files, blockindex.Suffix) {
 		lacked, err := r.lackedBy(id, nil, nil)
 		if err != nil {
 			r.Log.Warn("cannot read an index, which may show a loss", "path", r.Blocks.Path(id), "error", err)
@@ -144,7 +141,6 @@ func (r *Recovery) gather() error {
 		r.evidence.told = append(r.evidence.told, engine.LostRange{
 			SequenceRange: engine.SequenceRange{First: l.First, Last: l.Last}, Block: l.Block, Bytes: l.Bytes})
 	}
-	return nil
 }
 
 // readEndProof reads what a clean stop has left.

@@ -95,6 +95,7 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 	if n := len(list); n > 0 {
 		r.Highest = max(r.Highest, list[n-1].ID)
 	}
+	r.Intended.forgetUnindexed(r.Blocks.Path, found)
 	if r.After == nil && r.Intended == nil { // else the store has the directory, and other work of it may be under way
 		r.seen = blocksAmong(found)
 	}
@@ -134,8 +135,8 @@ func (r *Recovery) Run(ctx context.Context) (*engine.Engine, error) {
 		if truncation != nil {
 			r.evidence.told = r.Published.LostWithin(1, truncation.Last)
 		}
-	} else if err := r.gather(); err != nil {
-		return nil, err
+	} else {
+		r.gather(found)
 	}
 	r.weighServerState(list)
 	err = r.scanAll(ctx, list, rec)

@@ -212,6 +212,9 @@ func (r *Recovery) add(rec *engine.Recovery, id uint32, s scanned) error {
 // a store that crashed may have left what was found in the page cache. The buffer that it returns may
 // be used for the next block.
 func (r *Recovery) scan(id uint32, tail, last bool, buffer []byte) ([]byte, scanned) {
+	if s, known := r.Intended.scanOf(id); known {
+		return buffer, s
+	}
 	if !tail && !last {
 		// A block gets its index when it is on stable storage, so it need not be synced here.
 		s, err := r.scanFromIndex(id)

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"slices"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
@@ -18,6 +19,40 @@ import (
 type IntendedTruncation struct {
 	blockio.Truncation
 	left []byte // of the block that is cut, nil if that is as it is to be
+	// scans are of blocks as they are to be, by their numbers, where that is known: these blocks are not read again.
+	scans map[uint32]scanned
+}
+
+func (t *IntendedTruncation) keep(id uint32, s scanned) {
+	if t.scans == nil {
+		t.scans = make(map[uint32]scanned)
+	}
+	t.scans[id] = s
+}
+
+// forgetUnindexed forgets the scans that are in the place of an index, where there is none among the files of the directory:
+// then one is to be written.
+func (t *IntendedTruncation) forgetUnindexed(path func(id uint32) string, files []blockio.Entry) {
+	if t == nil {
+		return
+	}
+	there := make(map[string]bool, len(files))
+	for _, file := range files {
+		there[file.Name] = true
+	}
+	for id, s := range t.scans {
+		if s.indexed && !there[filepath.Base(blockindex.Path(path(id)))] {
+			delete(t.scans, id)
+		}
+	}
+}
+
+// scanOf returns the scan of a block as the truncation is to leave it, if that is known.
+func (t *IntendedTruncation) scanOf(id uint32) (s scanned, known bool) {
+	if t != nil {
+		s, known = t.scans[id]
+	}
+	return s, known
 }
 
 // IntendTruncation writes down, durably, what a truncation is to leave of the blocks. begun tells that it may
@@ -28,6 +63,10 @@ func (f *Files) IntendTruncation(t *engine.Truncation) (intent *IntendedTruncati
 		intent.Into = t.Into
 		if err := f.plan(t, intent); err != nil {
 			return nil, false, err
+		}
+		f.keepScan(intent, t.Into, f.scanWhole(t.Into, intent.Content, true))
+		for _, k := range t.Known {
+			intent.keep(k.ID, scanned{scan: k.Scan, found: blockio.BlockScan{End: k.Size}, indexed: true})
 		}
 	}
 	if err := f.Tell(f.Published.LostWithin(1, blockio.MaxSequence)); err != nil {
@@ -91,6 +130,29 @@ func (n *newestLive) note(t *engine.Truncation, live bool, sequence uint64, time
 	}
 }
 
+// noteAll is note for the messages of a table.
+func (n *newestLive) noteAll(t *engine.Truncation, table *engine.Table, live func(sequence uint64) bool, keep *Removals) {
+	for i := range table.Len() {
+		if r := table.At(i); r.Sequence <= t.Last {
+			n.note(t, live(r.Sequence), r.Sequence, r.Time, keep)
+		}
+	}
+}
+
+// scanWhole scans bytes that are to be a block, as the last one with anything in it.
+func (f *Files) scanWhole(id uint32, data []byte, last bool) scanned {
+	scan, found := f.scanBlock(id, data, true, last)
+	return scanned{scan: scan, found: found, size: int64(len(data))}
+}
+
+// keepScan keeps the scan of a block as the truncation is to leave it for the recovery. In an encrypted stream that has
+// more to see than the scan says.
+func (f *Files) keepScan(intent *IntendedTruncation, id uint32, s scanned) {
+	if _, sealed := blockio.SealerOf(f.FS); !sealed {
+		intent.keep(id, s)
+	}
+}
+
 // planCut finds what is left of the block that is cut, and adds the removals that are not. It returns the newest live
 // message in it.
 func (f *Files) planCut(t *engine.Truncation, intent *IntendedTruncation, keep *Removals) (newest newestLive, err error) {
@@ -101,6 +163,14 @@ func (f *Files) planCut(t *engine.Truncation, intent *IntendedTruncation, keep *
 	}
 	live := f.liveIn(t.Cut)
 	path, codec := f.Blocks.Path(t.Cut), f.Blocks.Codec(t.Cut)
+	if left, plain := blockio.CutPlain(codec, data, t.Last); plain {
+		if s := f.scanWhole(t.Cut, left, false); s.found.DamageCount == 0 && !s.found.Torn {
+			intent.left = left
+			f.keepScan(intent, t.Cut, s)
+			newest.noteAll(t, s.scan.Table(), live, keep)
+			return newest, nil
+		}
+	}
 	end := blockio.CutEnd(path, t.Cut, codec, data, t.Last, func(r blockio.Record) {
 		if r.Kind == blockio.KindMessage && r.Sequence <= t.Last {
 			newest.note(t, live(r.Sequence), r.Sequence, r.Time, keep)
@@ -152,13 +222,7 @@ func (f *Files) lookBelow(t *engine.Truncation, newest newestLive, keep *Removal
 		if err != nil {
 			return newest, err
 		}
-		live := f.liveIn(b.ID)
-		for i := range table.Len() {
-			r := table.At(i)
-			if r.Sequence <= t.Last {
-				newest.note(t, live(r.Sequence), r.Sequence, r.Time, keep)
-			}
-		}
+		newest.noteAll(t, table, f.liveIn(b.ID), keep)
 	}
 	return newest, nil
 }
