@@ -10,20 +10,20 @@ import (
 
 // CarryOut makes of the files of the blocks what a truncation says that is written down: blocks that go are taken away with
 // what describes them, and so is derived, names in the directory of the blocks; left takes the place of the block that is
-// cut, as one of a generation, unless it is nil; and the new block is made. A block of its number that is there is complete,
+// cut, as one of a generation, if there is any; and the new block is made. A block of its number that is there is complete,
 // and stays.
 //
 // All of it is durable on return. The directory is synced once, in the end (and once for each key of an encrypted
 // stream): what a crash before that leaves is carried out again, as the truncation is still written down. What was taken
 // away may still be there under other names: see Sweep.
-func (b *Blocks) CarryOut(t *Truncation, generation uint64, left []byte, derived ...string) error {
+func (b *Blocks) CarryOut(t *Truncation, generation uint64, left Left, derived ...string) error {
 	_, err := b.unlinkNamed(derived)
 	for _, id := range slices.Backward(t.Remove) {
 		if err == nil {
 			err = b.withdraw(id)
 		}
 	}
-	if err == nil && left != nil {
+	if err == nil && left.Data != nil {
 		err = b.replaceCut(t.Cut, generation, left)
 	}
 	if err == nil && t.Into > 0 {
@@ -32,7 +32,7 @@ func (b *Blocks) CarryOut(t *Truncation, generation uint64, left []byte, derived
 	if err == nil {
 		err = b.syncDir()
 	}
-	if err == nil && left != nil {
+	if err == nil && left.Data != nil {
 		err = b.wrap("rewrite", t.Cut, b.settleKey(t.Cut))
 	}
 	if err == nil && t.Into > 0 {
@@ -92,11 +92,16 @@ func (b *Blocks) Sweep(t *Truncation) error {
 }
 
 // replaceCut gives left the place of the block that is cut, which is not durable yet.
-func (b *Blocks) replaceCut(id uint32, generation uint64, left []byte) error {
+func (b *Blocks) replaceCut(id uint32, generation uint64, left Left) error {
 	closeErr := b.drop(id) // of interest only when the rewriting fails as well
 	err := b.withdrawBeside(id)
 	if err == nil {
-		err = b.replace(id, generation, left)
+		err = b.replace(id, generation, func() error {
+			if left.written {
+				return nil
+			}
+			return b.writeAnew(id, left.Data)
+		})
 	}
 	if err != nil {
 		return b.wrap("rewrite", id, errors.Join(err, closeErr))
@@ -119,5 +124,5 @@ func (b *Blocks) createWith(id uint32, content []byte) error {
 		}
 		return file.Close()
 	}
-	return b.putInPlace(id, content, func() error { return nil })
+	return b.putInPlace(id, func() error { return b.writeAnew(id, content) }, func() error { return nil })
 }

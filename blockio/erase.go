@@ -117,7 +117,7 @@ func (b *Blocks) eraseAnew(file File, length int64, readable File, compressed bo
 	if compressed {
 		content = Compress(data)
 	}
-	err = b.putInPlace(id, content, func() error {
+	err = b.putInPlace(id, func() error { return b.writeAnew(id, content) }, func() error {
 		if source := b.opts.Source; source != nil {
 			source.RetireAll(id)
 		}

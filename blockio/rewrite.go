@@ -3,7 +3,6 @@ package blockio
 import (
 	"errors"
 	"io/fs"
-	"strings"
 )
 
 // rewriteSuffix ends the name of the file in which a block is written anew, where that of
@@ -35,7 +34,7 @@ func (b *Blocks) rewrite(id uint32, generation uint64, content []byte, derived [
 	if err := b.clearAround(id, derived); err != nil {
 		return err
 	}
-	if err := b.replace(id, generation, content); err != nil {
+	if err := b.replace(id, generation, func() error { return b.writeAnew(id, content) }); err != nil {
 		return err
 	}
 	if err := b.syncDir(); err != nil {
@@ -44,10 +43,15 @@ func (b *Blocks) rewrite(id uint32, generation uint64, content []byte, derived [
 	return b.settleKey(id)
 }
 
-// replace gives a new file the place of that of a block, which begins a generation. That is not durable yet.
-func (b *Blocks) replace(id uint32, generation uint64, content []byte) error {
+// writeAnew writes the file that putInPlace gives the place of that of a block, and syncs it.
+func (b *Blocks) writeAnew(id uint32, content []byte) error {
+	return writeFile(b.fs, RewritePath(b.dir, id), content)
+}
+
+// replace gives the file that write writes the place of that of a block, which begins a generation. That is not durable yet.
+func (b *Blocks) replace(id uint32, generation uint64, write func() error) error {
 	undo := func() {}
-	err := b.putInPlace(id, content, func() (err error) {
+	err := b.putInPlace(id, write, func() (err error) {
 		if source := b.opts.Source; source != nil {
 			var begun func()
 			if begun, err = source.Replace(id, generation); err == nil {
@@ -62,11 +66,11 @@ func (b *Blocks) replace(id uint32, generation uint64, content []byte) error {
 	return err
 }
 
-// putInPlace gives a new file the place of that of a block, which is not durable yet. before is called when it is
-// written and synced. After an error the block is as it was.
-func (b *Blocks) putInPlace(id uint32, content []byte, before func() error) error {
-	temp := strings.TrimSuffix(b.Path(id), blockSuffix) + rewriteSuffix
-	err := writeFile(b.fs, temp, content)
+// putInPlace gives the file that write writes the place of that of a block, which is not durable yet. before is called when it
+// is written and synced. After an error the block is as it was.
+func (b *Blocks) putInPlace(id uint32, write, before func() error) error {
+	temp := RewritePath(b.dir, id)
+	err := write()
 	if err == nil {
 		err = before()
 	}

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"path/filepath"
+	"sync"
 )
 
 // TruncationFile is the name of the file, beside the blocks, that says how the end of the log is being cut off.
@@ -82,13 +83,29 @@ func decodeTruncation(data []byte) (t Truncation, ok bool) {
 	return t, t.Last <= MaxSequence && t.Cut <= MaxBlockID && t.Into <= MaxBlockID
 }
 
-// WriteTruncation writes down what is to become of the blocks, durably.
-func (b *Blocks) WriteTruncation(t Truncation) error {
+// Left is what is left of the block that is cut: its bytes, nil when it is not to be changed, or is not there any more.
+type Left struct {
+	Data    []byte
+	written bool // to a file that is to take the place of the block's, and synced
+}
+
+// WriteTruncation writes down what is to become of the blocks, durably. What is left of the block that is cut is written meanwhile, to another
+// file: the disk has the syncs of both at the same time. If the truncation is never carried out, it is removed as what a crash
+// leaves is. In an encrypted stream CarryOut writes it, since that begins a key.
+func (b *Blocks) WriteTruncation(t Truncation, left *Left) error {
 	data := t.encode()
 	if len(data) > mostTruncation {
 		return fmt.Errorf("%w: %d bytes of records to keep behind a cut of %s", ErrTooLarge, len(t.Content), b.stream)
 	}
-	return ReplaceFile(b.fs, filepath.Join(b.Dir(), TruncationFile), data)
+	var writing sync.WaitGroup
+	var failure error
+	if _, sealed := SealerOf(b.fs); left.Data != nil && !sealed {
+		left.written = true
+		writing.Go(func() { failure = b.wrap("rewrite", t.Cut, b.writeAnew(t.Cut, left.Data)) })
+	}
+	err := ReplaceFile(b.fs, filepath.Join(b.Dir(), TruncationFile), data)
+	writing.Wait()
+	return errors.Join(err, failure)
 }
 
 // ReadTruncation reads what is to become of the blocks, nil when nothing is. One that is damaged is

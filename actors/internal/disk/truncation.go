@@ -18,7 +18,7 @@ import (
 // files is durable.
 type IntendedTruncation struct {
 	blockio.Truncation
-	left []byte // of the block that is cut, nil if that is as it is to be
+	left blockio.Left
 	// scans are of blocks as they are to be, by their numbers, where that is known: these blocks are not read again.
 	scans map[uint32]scanned
 }
@@ -72,7 +72,7 @@ func (f *Files) IntendTruncation(t *engine.Truncation) (intent *IntendedTruncati
 	if err := f.Tell(f.Published.LostWithin(1, blockio.MaxSequence)); err != nil {
 		return nil, false, err
 	}
-	return intent, true, f.Blocks.WriteTruncation(intent.Truncation)
+	return intent, true, f.Blocks.WriteTruncation(intent.Truncation, &intent.left)
 }
 
 // plan finds what is left of the block that is cut, and the records that are to be written again, or for the first time,
@@ -165,7 +165,7 @@ func (f *Files) planCut(t *engine.Truncation, intent *IntendedTruncation, keep *
 	path, codec := f.Blocks.Path(t.Cut), f.Blocks.Codec(t.Cut)
 	if left, plain := blockio.CutPlain(codec, data, t.Last); plain {
 		if s := f.scanWhole(t.Cut, left, false); s.found.DamageCount == 0 && !s.found.Torn {
-			intent.left = left
+			intent.left.Data = left
 			f.keepScan(intent, t.Cut, s)
 			newest.noteAll(t, s.scan.Table(), live, keep)
 			return newest, nil
@@ -183,7 +183,7 @@ func (f *Files) planCut(t *engine.Truncation, intent *IntendedTruncation, keep *
 	if err != nil {
 		return newest, err
 	}
-	intent.left = left.Data
+	intent.left.Data = left.Data
 	keep.Floor = max(keep.Floor, left.Floor)
 	for _, g := range left.Tombstones {
 		keep.Tombstones = append(keep.Tombstones, engine.Tombstone{Sequence: g.Sequence, Time: g.Time})
@@ -281,7 +281,7 @@ func (r *Recovery) intendedTruncation() (*IntendedTruncation, error) {
 	}
 	intent := &IntendedTruncation{Truncation: *t}
 	if t.Cut > 0 {
-		intent.left, err = r.leftOf(t.Cut, t.Last)
+		intent.left.Data, err = r.leftOf(t.Cut, t.Last)
 	}
 	return intent, err
 }
