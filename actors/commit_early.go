@@ -22,8 +22,12 @@ type earlyCommit struct {
 // earlyLook is after how many bytes the clock is looked at.
 const earlyLook = 64 << 10
 
-// begin tells that a round begins.
-func (c *earlyCommit) begin() { c.bytes, c.began = 0, instant() }
+// begin tells that a round of so many messages begins. With the last one of a round it is too late, so a single one needs no clock.
+func (c *earlyCommit) begin(messages int) {
+	if c.bytes = 0; messages > 1 {
+		c.began = instant()
+	}
+}
 
 // due reports whether what is staged is to be committed now, since there is more to stage.
 func (c *earlyCommit) due(a *storeActor, b *mailbox.Batch) bool {

@@ -37,6 +37,7 @@ type op struct {
 	state    atomic.Int32
 	uses     uint8 // how often it was used, modulo 256
 	weight   uint8 // how many operations it is measured for
+	silent   bool  // the reply was set on the goroutine of the caller, who needs no signal
 	since    int64 // when the call began; 0 when that is not measured. See stamp
 	bytes    int64 // credit that it holds
 	reply    engine.Reply
@@ -119,17 +120,19 @@ func (o *op) staged() {
 	}
 }
 
-// complete hands the reply to a caller on its channel. It reports false when the
+// complete hands the reply to a caller: on its channel, unless this is the goroutine of the caller. It reports false when the
 // caller is gone.
-func (o *op) complete(r engine.Reply) bool {
-	o.reply = r
+func (o *op) complete(r *engine.Reply, own bool) bool {
+	o.reply, o.silent = *r, own
 	for {
 		state := o.state.Load()
 		if state == opAbandoned {
 			return false
 		}
 		if o.state.CompareAndSwap(state, opDone) {
-			o.done <- struct{}{}
+			if !own {
+				o.done <- struct{}{}
+			}
 			return true
 		}
 	}
@@ -138,7 +141,9 @@ func (o *op) complete(r engine.Reply) bool {
 // wait waits for the reply or the end of the context. Afterwards the op is no
 // longer the caller's.
 func (o *op) wait(ctx context.Context) (engine.Reply, error) {
-	if ended := ctx.Done(); ended != nil {
+	if ended := ctx.Done(); o.Answered() && o.silent {
+		// The caller has run the turn that has set the reply.
+	} else if ended != nil {
 		select {
 		case <-o.done:
 		case <-ended:

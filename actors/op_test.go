@@ -42,7 +42,7 @@ func TestCallerLeavesStagedOperationWithUnknownOutcome(t *testing.T) {
 	_, err := o.wait(ctx)
 	require.ErrorIs(t, err, cause)
 	require.ErrorIs(t, err, ErrOutcomeUnknown)
-	require.False(t, o.complete(engine.Reply{}), "nobody is there")
+	require.False(t, o.complete(&engine.Reply{}, false), "nobody is there")
 }
 
 // TestCallerStaysWhileItsBytesAreRead: between claim and stage the engine reads
@@ -67,12 +67,31 @@ func TestCallerStaysWhileItsBytesAreRead(t *testing.T) {
 func TestReplyWinsOverContextWhenDone(t *testing.T) {
 	o := testOps.get()
 	require.True(t, o.claim())
-	require.True(t, o.complete(engine.Reply{Sequence: 7}))
+	require.True(t, o.complete(&engine.Reply{Sequence: 7}, false))
 	ctx, _ := ended()
 	// The select in wait may see either first: both give the reply.
 	r, err := o.wait(ctx)
 	require.NoError(t, err)
 	require.Equal(t, uint64(7), r.Sequence)
+}
+
+// TestACallerThatHasRunItsTurnNeedsNoSignal: the reply is there, also when the context has ended in the turn, and the operation can
+// be used again.
+func TestACallerThatHasRunItsTurnNeedsNoSignal(t *testing.T) {
+	o := testOps.get()
+	for range 2 {
+		require.True(t, o.claim())
+		require.True(t, o.complete(&engine.Reply{Sequence: 7}, true))
+		require.Empty(t, o.done)
+		ctx, _ := ended()
+		r, err := o.wait(ctx)
+		require.NoError(t, err)
+		require.Equal(t, uint64(7), r.Sequence)
+		o.state.Store(opQueued) // as get does
+	}
+	require.True(t, o.claim())
+	require.True(t, o.complete(&engine.Reply{}, false))
+	require.Len(t, o.done, 1)
 }
 
 // TestOperationHasOneOwnerAtATime runs callers, whose contexts end at any moment,
@@ -87,7 +106,7 @@ func TestOperationHasOneOwnerAtATime(t *testing.T) {
 		var staged []*op
 		finish := func(n int) {
 			for _, o := range staged[:n] {
-				if !o.complete(engine.Reply{Tag: o, Sequence: o.raw.Sequence}) {
+				if !o.complete(&engine.Reply{Tag: o, Sequence: o.raw.Sequence}, false) {
 					o.recycle()
 				}
 			}

@@ -29,7 +29,7 @@ const fetchAtOnce = 128
 // onBatch hands the data messages of a round to the engine.
 func (a *storeActor) onBatch(ctx actor.Context, b *mailbox.Batch) {
 	a.tick()
-	a.early.begin()
+	a.early.begin(len(b.Messages) - b.Next)
 	fetched := len(b.Messages)
 	if a.engine.WantsFetch(fetched, commandOf(b.Messages[b.Next])) { // those before, of a batch that goes on, are not ours any more
 		fetched = 0

@@ -119,7 +119,7 @@ func (s *stream) tell(o *op, r engine.Reply) {
 		}
 		s.respond(o.sender, o.request.answer(r))
 		o.recycle()
-	case !o.complete(r):
+	case !o.complete(&r, s.mailbox.Serves(o)):
 		o.recycle()
 	}
 }

@@ -99,6 +99,10 @@ func (e *Engine) indexSubjects(g *group) {
 // publishAtOnce shows readers the counts that wait for no group.
 func (e *Engine) publishAtOnce() {
 	e.pub.setLogEnd(e.durability.written.end)
+	e.fillAtOnce()
+	if e.pub.showsAtOnce(&e.numbers) {
+		return
+	}
 	n := e.pub.numbers()
 	e.showAtOnce(&n)
 	e.pub.publish(&n)
@@ -107,11 +111,16 @@ func (e *Engine) publishAtOnce() {
 // showAtOnce sets those of the numbers that readers see without waiting for a
 // group.
 func (e *Engine) showAtOnce(n *numbers) {
-	e.counts[countDurable] = e.durability.durable.sequence
-	e.counts[countUnindexed], e.counts[countUncompacted] = e.indexing.missing(), e.compacting.missing()
+	e.fillAtOnce()
 	for _, c := range shownAtOnce {
 		n.counts[c] = e.counts[c]
 	}
+}
+
+// fillAtOnce is fillNumbers for those that readers see at once.
+func (e *Engine) fillAtOnce() {
+	e.counts[countDurable] = e.durability.durable.sequence
+	e.counts[countUnindexed], e.counts[countUncompacted] = e.indexing.missing(), e.compacting.missing()
 }
 
 // fillNumbers brings those of the engine's numbers up to date that something else

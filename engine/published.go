@@ -311,3 +311,13 @@ func (p *Published) shows(n *numbers) bool {
 	}
 	return n.firstTime == p.firstTime.Load() && n.lastTime == p.lastTime.Load()
 }
+
+// showsAtOnce is shows for those of the numbers that readers see without waiting for a group.
+func (p *Published) showsAtOnce(n *numbers) bool {
+	for _, c := range shownAtOnce {
+		if n.counts[c] != p.counts[c].Load() {
+			return false
+		}
+	}
+	return true
+}

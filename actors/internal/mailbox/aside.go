@@ -24,9 +24,7 @@ func (m *Mailbox) PutAside(work Aside) bool {
 // run rounds.
 func (m *Mailbox) finish(work Aside) bool {
 	message := work.Aside()
-	m.mu.Lock()
-	m.control = append(m.control, message)
-	m.mu.Unlock()
+	m.putControl(message)
 	return !m.running.Load() && m.running.CompareAndSwap(false, true)
 }
 

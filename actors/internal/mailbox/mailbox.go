@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -33,6 +34,10 @@ type Mailbox struct {
 	data    []any
 	closed  bool
 
+	// How many messages are in the lanes system and control, written under mu. With depth they tell who runs the rounds, without mu,
+	// whether there is anything in the lanes.
+	systems, controls atomic.Int32
+
 	running   atomic.Bool  // a goroutine runs the rounds, or is scheduled to
 	suspended atomic.Bool  // the actor library holds back all but system messages
 	depth     atomic.Int64 // data messages that the actor has not been given
@@ -56,6 +61,8 @@ type Mailbox struct {
 	aside             Aside
 	visitor           Visitor // on whose goroutine the rounds are run, or nil
 	patient           bool    // the visitor stays until it is answered, whatever comes
+	brings            any     // what the visitor has come with, ahead of the data lane, until it is taken from here; nil otherwise
+	brought           [1]any  // and that, while the actor is given it
 }
 
 // Options are what a Mailbox is made with.
@@ -133,6 +140,7 @@ func (m *Mailbox) UserMessageCount() int { return int(m.depth.Load()) }
 func (m *Mailbox) PostSystemMessage(message any) {
 	m.mu.Lock()
 	m.system = append(m.system, message)
+	m.systems.Store(int32(len(m.system)))
 	m.mu.Unlock()
 	m.schedule()
 }
@@ -141,9 +149,7 @@ func (m *Mailbox) PostSystemMessage(message any) {
 // goes to Options.Reject.
 func (m *Mailbox) PostUserMessage(message any) {
 	if _, ok := message.(Control); ok {
-		m.mu.Lock()
-		m.control = append(m.control, message)
-		m.mu.Unlock()
+		m.putControl(message)
 		m.schedule()
 		return
 	}
@@ -155,6 +161,14 @@ func (m *Mailbox) PostUserMessage(message any) {
 	if !m.post(message, bounded) {
 		m.options.Reject(message)
 	}
+}
+
+// putControl puts a message into the control lane.
+func (m *Mailbox) putControl(message any) {
+	m.mu.Lock()
+	m.control = append(m.control, message)
+	m.controls.Store(int32(len(m.control)))
+	m.mu.Unlock()
 }
 
 // Post puts a message that holds credit into the data lane. It returns false when the mailbox is
@@ -177,8 +191,8 @@ func (m *Mailbox) put(message any, bounded bool) bool {
 		return false
 	}
 	m.data = append(m.data, message)
-	m.mu.Unlock()
 	m.depth.Add(1)
+	m.mu.Unlock()
 	return true
 }
 
@@ -230,9 +244,7 @@ func (m *Mailbox) run() {
 
 // pending reports whether there are messages that may be handled.
 func (m *Mailbox) pending() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.system) > 0 || !m.suspended.Load() && (len(m.control) > 0 || len(m.data) > 0)
+	return m.systems.Load() > 0 || !m.suspended.Load() && (m.controls.Load() > 0 || m.depth.Load() > 0)
 }
 
 // rounds runs rounds until the lanes are empty, the mailbox is suspended, or the actor panics. When the actor ends the
@@ -294,9 +306,10 @@ func (m *Mailbox) putBack() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.control = append(m.controlled.rest(), m.control...)
+	m.controls.Store(int32(len(m.control)))
 	rest := m.drained.rest()
 	m.depth.Add(int64(len(rest)))
-	m.data = append(append(rest, m.untaken()...), m.data...)
+	m.data = slices.Concat(rest, m.untaken(), m.data)
 	// These may share their memory with the lanes now.
 	m.spareControl, m.spareData = nil, nil
 }
@@ -316,18 +329,17 @@ func (m *Mailbox) pass(current *any) bool {
 // another goroutine, and is told so: the actor closes its files when it ends, and a disk that hangs would hold the visitor.
 func (m *Mailbox) passSystem(current *any) (worked, left bool) {
 	for {
-		m.mu.Lock()
-		if len(m.system) == 0 || m.visitor != nil {
-			left = len(m.system) > 0
-			m.mu.Unlock()
-			return worked, left
+		if m.systems.Load() == 0 || m.visitor != nil {
+			return worked, m.systems.Load() > 0
 		}
+		m.mu.Lock()
 		message := m.system[0]
 		m.system[0] = nil
 		m.system = m.system[1:]
 		if len(m.system) == 0 {
 			m.system = nil
 		}
+		m.systems.Store(int32(len(m.system)))
 		m.mu.Unlock()
 		worked = true
 		switch message.(type) {
@@ -344,9 +356,13 @@ func (m *Mailbox) passSystem(current *any) (worked, left bool) {
 
 // passControl gives the actor the control messages that have arrived.
 func (m *Mailbox) passControl(current *any) bool {
+	if m.controls.Load() == 0 {
+		return false
+	}
 	m.mu.Lock()
 	control := m.control
 	m.control = m.spareControl[:0]
+	m.controls.Store(0)
 	m.mu.Unlock()
 	m.spareControl = nil
 	m.came += len(control)
@@ -361,11 +377,19 @@ func (m *Mailbox) passControl(current *any) bool {
 	if cap(control) <= maxSpare {
 		m.spareControl = control[:0]
 	}
-	return len(control) > 0
+	return true
 }
 
 // passData gives the actor the data messages that have arrived, or a share of them.
 func (m *Mailbox) passData(current *any) bool {
+	if m.brings != nil {
+		m.brought[0], m.brings = m.brings, nil
+		m.give(current, m.brought[:])
+		return true
+	}
+	if m.depth.Load() == 0 {
+		return false
+	}
 	if m.takenAt == len(m.taken) {
 		m.mu.Lock()
 		m.taken, m.data = m.data, m.spareData[:0]
@@ -378,14 +402,8 @@ func (m *Mailbox) passData(current *any) bool {
 	}
 	data := m.taken[m.takenAt:min(m.takenAt+share, len(m.taken))]
 	if len(data) > 0 {
-		m.came += len(data)
 		m.takenAt += len(data)
-		m.depth.Add(-int64(len(data)))
-		m.drained.Messages, m.drained.Next = data, 0
-		*current = &m.drained
-		m.invoker.InvokeUserMessage(&m.drained)
-		m.drained.Messages = nil
-		clear(data)
+		m.give(current, data)
 	}
 	if m.takenAt == len(m.taken) {
 		if cap(m.taken) <= maxSpare {
@@ -396,10 +414,24 @@ func (m *Mailbox) passData(current *any) bool {
 	return len(data) > 0
 }
 
-// untaken returns the messages that were taken out of the data lane and not given to the actor, and
-// forgets them.
+// give gives the actor data messages.
+func (m *Mailbox) give(current *any, data []any) {
+	m.came += len(data)
+	m.depth.Add(-int64(len(data)))
+	m.drained.Messages, m.drained.Next = data, 0
+	*current = &m.drained
+	m.invoker.InvokeUserMessage(&m.drained)
+	m.drained.Messages = nil
+	clear(data)
+}
+
+// untaken returns the messages that are in the data lane no more and were not given to the actor, and forgets them.
 func (m *Mailbox) untaken() []any {
 	left := m.taken[m.takenAt:]
 	m.taken, m.takenAt = nil, 0
+	if m.brings != nil {
+		left = append([]any{m.brings}, left...)
+		m.brings = nil
+	}
 	return left[:len(left):len(left)]
 }

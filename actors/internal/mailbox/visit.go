@@ -16,14 +16,27 @@ type Visitor interface {
 // before that is over, the work gets a goroutine of its own; and it runs one round, since others may keep the actor busy for
 // longer than it wants to wait.
 func (m *Mailbox) Visit(message Visitor, patient bool) bool {
-	if !m.put(message, false) {
+	if m.running.Load() || !m.running.CompareAndSwap(false, true) {
+		return m.post(message, false)
+	}
+	// The actor is idle. What is in the lanes, since it has come in this moment or the actor is suspended, goes first.
+	taken := !m.closed
+	if m.pending() || m.suspended.Load() {
+		taken = m.put(message, false)
+	} else if taken {
+		m.depth.Add(1)
+		m.brings = message
+	}
+	if !taken {
+		m.dispatcher.Schedule(m.runs)
 		return false
 	}
-	if !m.running.Load() && m.running.CompareAndSwap(false, true) {
-		m.visit(message, patient)
-	}
+	m.visit(message, patient)
 	return true
 }
+
+// Serves reports whether the rounds are run on the goroutine that has come with the message. The actor asks on its turn.
+func (m *Mailbox) Serves(message Visitor) bool { return m.visitor == message }
 
 // visit is run on the goroutine of a visitor.
 func (m *Mailbox) visit(v Visitor, patient bool) {
@@ -36,10 +49,6 @@ func (m *Mailbox) visit(v Visitor, patient bool) {
 		if aside != nil && (!patient || v.Answered()) {
 			go m.leave(aside)
 			aside = nil
-		}
-		if m.takenAt < len(m.taken) {
-			m.leaveAll(aside)
-			return
 		}
 		m.running.Store(false)
 		// As in run.

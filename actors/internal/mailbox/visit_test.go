@@ -113,8 +113,11 @@ func TestAVisitorLeavesSystemMessagesToOthers(t *testing.T) {
 		during func(m *Mailbox)
 		left   int // events that are not the visitor's
 	}{
-		"it was there before": {before: func(m *Mailbox) { m.system = append(m.system, "s") }, left: 4},
-		"it comes meanwhile":  {during: func(m *Mailbox) { m.PostSystemMessage("s") }, left: 2},
+		"it was there before": {before: func(m *Mailbox) {
+			m.system = append(m.system, "s")
+			m.systems.Store(1)
+		}, left: 4},
+		"it comes meanwhile": {during: func(m *Mailbox) { m.PostSystemMessage("s") }, left: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &manual{}
