@@ -65,10 +65,13 @@ func TestReadersOfAViewReadItsFile(t *testing.T) {
 			require.Equal(t, sequence+1, into.Record.Sequence)
 		}
 	}
-	scan, err := files.Compact(1, e.Generation()+1, blockio.Compaction{
+	done, err := files.CompactFor(engine.Work{Block: 1, Compaction: &engine.Compaction{
+		Generation: e.Generation() + 1, IndexFrom: -1,
 		Live: func(sequence uint64) bool { return sequence > 15 }, KeepTombstone: func(uint64) bool { return true },
-	}, false)
+	}})
 	require.NoError(t, err)
+	require.NoError(t, done.Err)
+	scan := done.Scan
 	require.Equal(t, uint64(5), scan.Messages())
 	written, err := files.WriteIndex(1, nil)
 	require.NoError(t, err)
