@@ -163,10 +163,10 @@ func TestMoreBlocksAreHeldWhereTheyAreSmall(t *testing.T) {
 
 // TestBlocksInMemoryGetTheirIndexesFirst: those that are not have to be read, and nobody has to wait for that to keep up.
 func TestBlocksInMemoryGetTheirIndexesFirst(t *testing.T) {
-	s := open(func(c *engine.Config) { c.BlockSize = 300_100 })
+	s := open(func(c *engine.Config) { c.BlockSize = 600_100 })
 	s.tick(start)
 	one := func() {
-		s.step(store("a", 300_000)) // a block
+		s.step(store("a", 600_000)) // a block
 		s.runCommits()
 	}
 	for range 10 {
