@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/seed-d8b58eba/millrace/engine/stamps"
+import (
+	"math"
+
+	"github.com/seed-d8b58eba/millrace/engine/stamps"
+)
 
 // roomFor applies MaxMsgs and MaxBytes if the stream discards new messages: n of them
 // whose records have so many bytes.
@@ -90,7 +94,7 @@ func (e *Engine) checkSequence(wanted uint64, p Precondition, n uint64) error {
 	case p.HasExpectLast && p.ExpectLast != last:
 		err = &SequenceError{expectedLast, p.ExpectLast, last}
 	case n >= maxSequence || last+n >= maxSequence:
-		err = &LimitError{"sequence", int64(min(last, maxSequence) + min(n, maxSequence)), int64(maxSequence - 1), ErrTooLarge}
+		err = sequenceTooLarge(last + min(n, math.MaxUint64-last))
 	default:
 		return nil
 	}

@@ -21,8 +21,7 @@ func (c *Compact) apply(e *Engine, tag any) bool {
 	n := 0
 	switch {
 	case c.Sequence >= maxSequence:
-		err := &LimitError{"sequence", int64(min(c.Sequence, 1<<63-1)), int64(maxSequence - 1), ErrTooLarge}
-		e.replyInOrder(Reply{Tag: tag, Err: err})
+		e.replyInOrder(Reply{Tag: tag, Err: sequenceTooLarge(c.Sequence)})
 		return true
 	case c.Sequence == 0:
 		n = e.purgeAll(last, NoticeCompacted)

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Refusals leave the stream as it was; the message may be offered again.
@@ -67,3 +68,21 @@ func (e *LimitError) Error() string {
 
 // Unwrap returns the sentinel.
 func (e *LimitError) Unwrap() error { return e.Err }
+
+// sequenceLimit is the LimitError of a sequence, which may not fit in its Value.
+type sequenceLimit struct {
+	LimitError
+	sequence uint64
+}
+
+// sequenceTooLarge refuses a sequence that no stream gets to.
+func sequenceTooLarge(sequence uint64) error {
+	return &sequenceLimit{LimitError{"sequence", int64(min(sequence, math.MaxInt64)), int64(maxSequence - 1), ErrTooLarge}, sequence}
+}
+
+func (e *sequenceLimit) Error() string {
+	return fmt.Sprintf("%v: %s %d, at most %d", e.Err, e.Limit, e.sequence, e.Max)
+}
+
+// Unwrap returns the LimitError.
+func (e *sequenceLimit) Unwrap() error { return &e.LimitError }
