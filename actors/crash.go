@@ -41,20 +41,19 @@ func (c *crash) Unwrap() error { return c.err }
 // crashes counts those in a row.
 type crashes struct {
 	inRow int
-	since int64 // when the store has begun to work again, nanoseconds since the epoch
+	since int64 // when the store has begun to work again, see storeActor.now
 }
 
 // countCrash counts and logs a crash. It returns what has to be refused with from now on.
 func (a *storeActor) countCrash(err error) error {
 	c := &a.crashes
-	now := c.since
-	a.try(func() { now = a.runtime.now() })
-	if !a.failing.Load() && now-c.since >= int64(crashPause) {
+	a.try(func() { a.passTime() })
+	if !a.failing.Load() && a.now-c.since >= int64(crashPause) {
 		c.inRow = 0
 	}
 	c.inRow++
 	a.meters.crashes.Add(1)
-	a.meters.lastFailure.Store(now)
+	a.meters.lastFailure.Store(a.clock)
 	attributes := []any{"error", err, "in a row", c.inRow}
 	if own := (*crash)(nil); errors.As(err, &own) && own.stack != nil {
 		attributes = append(attributes, "stack", string(own.stack))

@@ -171,7 +171,7 @@ func (a *storeActor) onRecovered(ctx actor.Context, m *recovered) {
 	a.tellTakers()
 	a.source.EndCut()
 	f.proof.wanted, f.proof.tried = true, false
-	a.engine.Tick(a.runtime.now())
+	a.tellTime()
 	if a.stopping {
 		a.stopEngine()
 	}

@@ -21,7 +21,7 @@ const (
 
 // load is how much a store has to do.
 type load struct {
-	since int64 // when the counting began, as the store's clock has it
+	since int64 // when the counting began, see storeActor.now
 	ops   int64 // operations that were answered since
 }
 

@@ -74,7 +74,7 @@ func (a *storeActor) onProof(m *proofDone) {
 	f.proof = proof{}
 	a.failing.Store(false)
 	a.cause.Store(nil)
-	a.crashes.since = a.runtime.now()
+	a.crashes.since = a.now
 	a.endReadies(nil)
 	a.meters.recoveries.Add(1)
 	s := a.published.State()

@@ -29,6 +29,7 @@ type Runtime struct {
 	seed        uint64 // of hash tables
 	most        RuntimeConfig
 	clock       func() time.Time
+	ownClock    bool // RuntimeConfig names one
 	logger      *slog.Logger
 	// plant, if not nil, is called with every message of a store actor and every job of a child, before it is handled.
 	// Tests let it panic.
@@ -56,7 +57,8 @@ type RuntimeConfig struct {
 	// Workers bounds the scans that run at a time, the short reads for actors, and
 	// the long ones, each on a goroutine that ends with it. Default 4.
 	Workers int
-	// Clock gives the time. Default time.Now.
+	// Clock gives the time by which messages are stamped, grow old and outlive their TTLs, and schedules fire. It may be
+	// set, and may stand still: nothing else waits for it. Default time.Now.
 	Clock func() time.Time
 	// Logger is for stores whose Config has none. Default: no logging.
 	Logger *slog.Logger
@@ -72,7 +74,8 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 	def(&c.SpareBytes, 16<<20)
 	def(&c.TailBytes, 256<<20)
 	def(&c.Workers, 4)
-	if c.Clock == nil {
+	own := c.Clock != nil
+	if !own {
 		c.Clock = time.Now
 	}
 	if c.Logger == nil {
@@ -84,13 +87,13 @@ func NewRuntime(c RuntimeConfig) *Runtime {
 			most:    int(c.SpareBytes / engine.BufferSize),
 			mostOut: c.TailBytes / engine.BufferSize,
 		},
-		tails:  blockio.NewTails(c.MaxOpenFiles/4, tailIdle),
-		short:  read.NewGate(c.Workers),
-		long:   read.NewGate(c.Workers),
-		most:   c,
-		scans:  runtime.GOMAXPROCS(0),
-		seed:   rand.Uint64(),
-		clock:  c.Clock,
+		tails: blockio.NewTails(c.MaxOpenFiles/4, tailIdle),
+		short: read.NewGate(c.Workers),
+		long:  read.NewGate(c.Workers),
+		most:  c,
+		scans: runtime.GOMAXPROCS(0),
+		seed:  rand.Uint64(),
+		clock: c.Clock, ownClock: own,
 		logger: c.Logger,
 	}
 	r.child = actor.PropsFromProducer(func() actor.Actor { return &childActor{plant: r.plant} })
@@ -104,6 +107,15 @@ var defaultRuntime = NewRuntime(RuntimeConfig{})
 func DefaultRuntime() *Runtime { return defaultRuntime }
 
 func (r *Runtime) now() int64 { return r.clock().UnixNano() }
+
+// times returns what the clock shows, and the same instant as instant has it.
+func (r *Runtime) times() (now, steady int64) {
+	if r.ownClock { // which may be set, or stand still
+		return r.now(), instant()
+	}
+	t := time.Now() // which has both times
+	return t.UnixNano(), int64(t.Sub(started)) | 1
+}
 
 // bufferPool keeps spare memory of blocks. It implements engine.Buffers.
 type bufferPool struct {

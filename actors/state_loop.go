@@ -35,7 +35,7 @@ const (
 
 // stateLoop is what a store actor knows of that.
 type stateLoop struct {
-	due     int64 // when to capture next, nanoseconds since the epoch; 0 for not at all
+	due     int64 // when to capture next, see storeActor.now; 0 for not at all
 	rest    int64 // not before this time
 	tries   int   // turns that have passed since it was due
 	holding int64 // since when commands wait, or 0
@@ -178,7 +178,7 @@ func (a *storeActor) onStateDone(m *stateDone) {
 	if a.ended {
 		return
 	}
-	s.rest = a.runtime.now() + max(int64(stateRest), int64(statePace*m.took))
+	s.rest = a.now + int64(m.took) + max(int64(stateRest), int64(statePace*m.took))
 	switch s.current = m.whole && m.err == nil; {
 	case errors.Is(m.err, disk.ErrOutdated):
 		s.group-- // it is to be written

@@ -54,7 +54,8 @@ type storeActor struct {
 	gathered                 uint32 // operations that were stepped since the last commit was handed out
 	ticked                   bool   // in this turn
 	inTurn                   bool   // Receive has not returned
-	now                      int64  // the time that the engine was told last
+	clock, read              int64  // what Runtime.times said last
+	now                      int64  // nanoseconds that have passed, by which pauses go, see tellTime; positive
 	load                     load
 
 	watches map[*watch]struct{}
@@ -180,7 +181,9 @@ func (a *storeActor) onStarted(ctx actor.Context) {
 	if a.config.ReadOnly {
 		return
 	}
-	a.engine.Tick(a.runtime.now())
+	a.clock, a.read = a.runtime.times()
+	a.now = 1
+	a.tellTime()
 	a.arm(ctx)
 }
 

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -13,13 +14,27 @@ import (
 // anybody can expect of a clock.
 func (a *storeActor) tick() {
 	if !a.config.ReadOnly {
-		a.now = a.runtime.now()
-		a.engine.Tick(a.now)
+		a.tellTime()
 		if busy, known := a.load.busy(a.now); known && busy != a.sampling.Load() {
 			a.sampling.Store(busy)
 		}
 	}
 	a.ticked = true
+}
+
+func (a *storeActor) tellTime() {
+	passed := a.passTime()
+	a.engine.TickAfter(a.clock, passed)
+}
+
+// passTime looks at the clock. What waits for a while goes by a.now, which goes on with the clock, and while that stands
+// still or is set back. It returns how much time has passed since the last look.
+func (a *storeActor) passTime() time.Duration {
+	clock, read := a.runtime.times()
+	passed := read - a.read
+	a.now += max(passed, min(clock-a.clock, int64(24*time.Hour))) // all pauses are shorter
+	a.clock, a.read = clock, read
+	return time.Duration(passed)
 }
 
 // fetchAtOnce is for how many commands the engine fetches ahead: as much as stays in the processor's caches until it is
@@ -220,20 +235,27 @@ func (a *storeActor) maintain(ctx actor.Context, w engine.Work) {
 	a.assign(ctx, &a.flusher, &task{job: &maintenanceWork{a.files, w, a.stream}})
 }
 
-// arm sets the timer for the time at which the engine has something to do, if it does not go off sooner. When it goes
-// off does not depend on the clock, which may have been set since, or have gone on while the machine was asleep.
+// lookAgain is how long a stream waits at most, if it waits for anything, until it looks at the clock again. That may have
+// been set meanwhile, or have gone on while the machine was asleep and timers were not.
+const lookAgain = time.Minute
+
+// arm sets the timer for the time at which there is something to do, if it does not go off sooner. When it goes off does
+// not depend on the clock.
 func (a *storeActor) arm(ctx actor.Context) {
-	at, ok := a.engine.NextTick()
-	if wake := a.state.stateWake(); wake > 0 && a.engine.Failed() == nil && !a.stopping && (!ok || wake < at) {
-		at, ok = wake, true
+	wait := time.Duration(math.MaxInt64)
+	if at, ok := a.engine.NextTick(); ok {
+		wait = time.Duration(at - a.clock)
 	}
-	if due := a.remains.due; due > 0 && (!ok || due < at) {
-		at, ok = due, true
+	if wake := a.state.stateWake(); wake > 0 && a.engine.Failed() == nil && !a.stopping {
+		wait = min(wait, time.Duration(wake-a.now))
 	}
-	if !ok {
+	if due := a.remains.due; due > 0 {
+		wait = min(wait, time.Duration(due-a.now))
+	}
+	if wait == math.MaxInt64 {
 		return
 	}
-	now, wait := instant(), max(time.Duration(at-a.now), time.Millisecond)
+	now, wait := instant(), min(max(wait, time.Millisecond), lookAgain)
 	if a.timerEnds != 0 && time.Duration(a.timerEnds-now) <= wait+time.Millisecond {
 		return
 	}

@@ -127,7 +127,7 @@ func (a *storeActor) onTruncated(ctx actor.Context, m *truncated) {
 	s := a.published.State()
 	a.log.Info("truncated", "messages", s.Messages, "first", s.FirstSequence, "last", s.LastSequence)
 	a.noticed = advance{math.MaxUint64, 0} // watches are told, whatever the last sequence is by then
-	a.engine.Tick(a.runtime.now())
+	a.tellTime()
 }
 
 // notTruncated fails the engine: recovery carries out what was begun.

@@ -53,7 +53,6 @@ func (a *storeActor) sweepLater(t *disk.IntendedTruncation) {
 
 // sweepIfDue hands it to the indexer when it is time.
 func (a *storeActor) sweepIfDue(ctx actor.Context) {
-	a.remains.due = min(a.remains.due, a.now+int64(sweepAfter)) // the clock may have been set back
 	if s := &a.remains; s.due > 0 && a.now >= s.due {
 		a.assign(ctx, &a.indexer, &task{job: &sweepWork{a.files, s.left}})
 		a.remains = remains{}

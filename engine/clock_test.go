@@ -41,18 +41,19 @@ func (s *shell) failOn(word string) (attempts *int, repair func()) {
 // A clock that goes back makes nothing wait longer than it would have to have waited had
 // the clock always shown that time.
 
-func TestAfterTheClockWentBackAFailedRemovalIsTriedAtOnce(t *testing.T) {
+func TestAfterTheClockWentBackAFailedRemovalIsTriedInTime(t *testing.T) {
 	s := open(func(c *engine.Config) { c.BlockSize, c.Limits.MaxMsgs, c.IndexFrom = 200, 2, -1 })
 	attempts, repair := s.failOn("remove")
 	s.must(t, repeat(store("a", 100), 3)...)
 	require.Equal(t, 1, *attempts)
 	repair()
 	s.goBack()
+	s.wake(t, back+second)
 	require.Equal(t, 2, *attempts)
 	require.Equal(t, []uint32{2, 3}, s.disk.blocks())
 }
 
-func TestAfterTheClockWentBackAFailedIndexIsTriedAtOnce(t *testing.T) {
+func TestAfterTheClockWentBackAFailedIndexIsTriedInTime(t *testing.T) {
 	s := open(func(c *engine.Config) { c.BlockSize = 200 })
 	attempts, repair := s.failOn("index")
 	s.tick(start)
@@ -60,11 +61,12 @@ func TestAfterTheClockWentBackAFailedIndexIsTriedAtOnce(t *testing.T) {
 	require.Equal(t, 1, *attempts)
 	repair()
 	s.goBack()
+	s.wake(t, back+10*second)
 	require.Equal(t, 2, *attempts)
 	require.Zero(t, s.pub.Counts().Unindexed)
 }
 
-func TestAfterTheClockWentBackAFailedLoadIsTriedAtOnce(t *testing.T) {
+func TestAfterTheClockWentBackAFailedLoadIsTriedInTime(t *testing.T) {
 	defer engine.SetKeepRecords(0)()
 	s := open(nil)
 	s.must(t, repeat(store("a", 100), 40)...)
@@ -76,6 +78,7 @@ func TestAfterTheClockWentBackAFailedLoadIsTriedAtOnce(t *testing.T) {
 	require.Greater(t, s.pub.State().Messages, uint64(40), "nothing was evicted that is not known")
 	repair()
 	s.goBack()
+	s.wake(t, back+second)
 	require.Equal(t, uint64(40), s.pub.State().Messages)
 }
 
@@ -159,4 +162,53 @@ func TestTimesOfMessagesDoNotGoBack(t *testing.T) {
 	s.goBack()
 	require.Equal(t, first, s.must(t, store("a", 0))[0].Time)
 	require.True(t, slices.Equal(s.live(), []uint64{1, 2}))
+}
+
+// TestPausesEndWhileTheClockStandsStill: what waits for a while goes by the time that has passed, and what is due by
+// the clock stays where it is.
+func TestPausesEndWhileTheClockStandsStill(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(*engine.Config)
+		wait time.Duration
+		done func(*shell) bool
+	}{
+		"a group that lingers": {
+			func(c *engine.Config) { c.Level, c.Linger, c.MaxUnwritten = engine.SyncNever, time.Millisecond, 1<<20 },
+			time.Millisecond, func(s *shell) bool { return s.e.WrittenTo() != engine.Position{} },
+		},
+		"a sync in the background": {
+			func(c *engine.Config) { c.Level, c.SyncEvery = engine.SyncInterval, 2*time.Second },
+			2 * time.Second, func(s *shell) bool { return s.pub.Durable() == 1 },
+		},
+		"the memory of an idle stream": {func(*engine.Config) {}, 10 * time.Second, func(s *shell) bool { return s.e.MemoryBlocks() == 0 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(func(cfg *engine.Config) { cfg.Limits.MaxAge = time.Hour; c.set(cfg) })
+			s.step(store("a", 0))
+			s.turn()
+			for s.runAny() {
+				s.turn()
+			}
+			require.False(t, c.done(s))
+			at, ok := s.e.NextTick()
+			require.True(t, ok)
+			require.Equal(t, s.now+int64(c.wait), at)
+			s.e.TickAfter(s.now, c.wait)
+			s.turn()
+			for s.runAny() {
+				s.turn()
+			}
+			require.True(t, c.done(s))
+			for at < s.now+int64(time.Hour) {
+				at, ok = s.e.NextTick()
+				require.True(t, ok)
+				s.e.TickAfter(s.now, time.Duration(at-s.now))
+				s.turn()
+				for s.runAny() {
+					s.turn()
+				}
+			}
+			require.Equal(t, uint64(1), s.pub.State().Messages, "it does not grow old")
+		})
+	}
 }

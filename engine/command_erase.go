@@ -82,7 +82,7 @@ func (e *Engine) eraseWithFile(c *Erase, tag any) bool {
 		return (&Remove{c.Sequence}).apply(e, tag)
 	}
 	going := going{files, Reply{Tag: tag, Sequence: c.Sequence, Err: (&Remove{c.Sequence}).absent(e)}}
-	if e.now < e.durability.removeAt {
+	if e.steady < e.durability.removeAt {
 		e.replyInOrder(going.failed(errNotRemoved))
 		return true
 	}

@@ -146,7 +146,7 @@ func (e *Engine) changed(err error) {
 }
 
 // rest has the change go on a little later: there is no work of which the completion would have it go on.
-func (e *Engine) rest() { e.change.due = e.now + changePause }
+func (e *Engine) rest() { e.change.due = e.steady + changePause }
 
 // holdsEvicted reports whether files may hold messages that MaxMsgsPer has evicted and that no tombstone names.
 func (e *Engine) holdsEvicted() bool { return e.perLimited() || e.per.evicted != nil }
@@ -242,7 +242,7 @@ func (e *Engine) evictedGone() (bool, error) {
 			if id != other {
 				continue
 			}
-			if e.now >= e.durability.removeAt {
+			if e.steady >= e.durability.removeAt {
 				return false, nil
 			}
 			if c.per {

@@ -22,7 +22,7 @@ func (c *SetSync) apply(e *Engine, tag any) bool {
 	r := Reply{Tag: tag, Sequence: e.last()}
 	if c.Level == e.cfg.Level {
 		if e.cfg.SyncEvery = c.Every; d.due != never {
-			d.due = min(d.due, e.now+int64(c.Every))
+			d.due = min(d.due, e.steady+int64(c.Every))
 		}
 		e.replyInOrder(r)
 		return true

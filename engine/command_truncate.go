@@ -83,7 +83,7 @@ type Truncation struct {
 // this comes to be so.
 func (e *Engine) quiet() (bool, error) {
 	d := &e.durability
-	if len(d.evicted) > 0 && e.now < d.removeAt {
+	if len(d.evicted) > 0 && e.steady < d.removeAt {
 		return false, fmt.Errorf("%w: a block that was emptied cannot be removed", ErrUnreadable)
 	}
 	if e.current.staged() || d.durable.group != d.written.group && len(d.unsealed) == 0 {

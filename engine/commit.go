@@ -108,7 +108,7 @@ const worthWriting = 64 << 10
 // written. Only at SyncNever it may, since its replies have left already.
 func (e *Engine) lingers() bool {
 	g := e.current
-	return g.shown && !e.holding && g.size < worthWriting && e.now-g.shownAt < int64(e.cfg.Linger) && e.now >= g.shownAt &&
+	return g.shown && !e.holding && g.size < worthWriting && e.steady-g.shownAt < int64(e.cfg.Linger) &&
 		!g.held && !g.force && !g.hurries && !g.stop && len(g.evicted) == 0
 }
 

@@ -176,7 +176,7 @@ func (x *compacting) choose(e *Engine) bool {
 // compacts reports whether any block can be compacted now: nothing is going on with the stream as a whole.
 func (e *Engine) compacts() bool {
 	return e.change.step == changeNothing && !e.stopped && e.serving() && e.truncating == nil && e.indexing.begun &&
-		e.now >= e.compacting.retryAt && !e.cfg.Buffers.Tight()
+		e.steady >= e.compacting.retryAt && !e.cfg.Buffers.Tight()
 }
 
 // mayCompact reports whether a block can be compacted now: nothing else is going on with it, and nothing with the files
@@ -252,7 +252,7 @@ func (e *Engine) compacted(w Work, s *Scan, indexed bool) {
 		b.compacted, b.incompressible = int64(b.bytes), true
 		e.leaveQueue(b)
 		if sparse { // and so not only for compression, which need not win anything
-			e.compacting.retryAt = e.now + retryCompaction
+			e.compacting.retryAt = e.steady + retryCompaction
 		}
 		return
 	}
@@ -275,7 +275,7 @@ func (e *Engine) compacted(w Work, s *Scan, indexed bool) {
 	if e.indexOf(b) >= 0 {
 		e.setBlocks(e.blocks)
 		e.current.removed = true // readers are shown the view with the group
-		if b.sealedAt = e.now; !indexed {
+		if b.sealedAt = e.steady; !indexed {
 			e.Reindex(b.id)
 		}
 		e.compacting.consider(e, b)
@@ -292,8 +292,8 @@ func (e *Engine) leaveQueue(b *block) {
 }
 
 // retryDue returns when a compaction is worth another attempt, or never.
-func (x *compacting) retryDue(now int64) int64 {
-	if len(x.waiting) == 0 || x.retryAt <= now {
+func (x *compacting) retryDue(steady int64) int64 {
+	if len(x.waiting) == 0 || x.retryAt <= steady {
 		return never
 	}
 	return x.retryAt

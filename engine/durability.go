@@ -107,7 +107,7 @@ type waitingReply struct {
 func (d *durability) committed(e *Engine, g *group) {
 	before := d.written.group
 	if n := len(g.pieces); n > 0 {
-		d.tail, d.lastWrite = g.pieces[n-1].block, e.now
+		d.tail, d.lastWrite = g.pieces[n-1].block, e.steady
 		d.dirty = e.cfg.Level != SyncAlways
 		d.written = logPoint{before + 1, g.numbers.counts[countLast], Position{d.tail.id, g.pieces[n-1].to}}
 	}
@@ -151,7 +151,7 @@ func (d *durability) committed(e *Engine, g *group) {
 // armSync sets the next background sync of SyncInterval.
 func (d *durability) armSync(e *Engine) {
 	if d.dirty && !d.syncing && e.cfg.Level == SyncInterval && d.due == never {
-		d.due = e.now + int64(e.cfg.SyncEvery)
+		d.due = e.steady + int64(e.cfg.SyncEvery)
 	}
 }
 
@@ -210,7 +210,7 @@ func (d *durability) settle(e *Engine) {
 	d.settleGoing(e)
 	// A stop does not wait for a block that cannot be removed at the moment: the
 	// next open evicts it again.
-	removed := len(d.evicted) == 0 || e.now < d.removeAt
+	removed := len(d.evicted) == 0 || e.steady < d.removeAt
 	indexing := e.indexing.next(e)
 	e.compacting.next(e)
 	if d.stopping && e.idleMaintenance() && removed && len(d.erasures)+len(d.going) == 0 && !indexing && d.stop != nil {
@@ -224,7 +224,7 @@ func (d *durability) settle(e *Engine) {
 // messages of the older one again.
 func (d *durability) removeEvicted(e *Engine) {
 	switch {
-	case len(d.evicted) == 0 || d.removing || e.now < d.removeAt:
+	case len(d.evicted) == 0 || d.removing || e.steady < d.removeAt:
 	case e.indexing.out != nil && e.indexing.out.id == d.evicted[0].block:
 		// The lane is writing the block's index, and would leave it behind.
 	case d.erasing(d.evicted[0].block):
@@ -240,8 +240,8 @@ func (d *durability) removeEvicted(e *Engine) {
 
 // retryDue returns when a block that could not be removed is worth another attempt,
 // or never.
-func (d *durability) retryDue(now int64) int64 {
-	if len(d.evicted) == 0 || d.removeAt <= now {
+func (d *durability) retryDue(steady int64) int64 {
+	if len(d.evicted) == 0 || d.removeAt <= steady {
 		return never
 	}
 	return d.removeAt
@@ -254,7 +254,7 @@ func (d *durability) notRemoved(e *Engine, block uint32, err error) {
 	}
 	d.going = nil
 	d.removing = false
-	d.removeAt = e.now + retryRemove
+	d.removeAt = e.steady + retryRemove
 	d.evicted = append([]eviction{{block: block}}, d.evicted...)
 }
 

@@ -26,6 +26,7 @@ type Engine struct {
 	numbers                  // state and totals, staged commands included
 	subjects *subjects.Index // of what is published; what is staged waits in it
 	now      int64           // time of this turn
+	steady   int64           // the same, for pauses: see TickAfter
 	stamp    int64           // the time given to the last message
 	staging  staging
 	per      perSubject

@@ -36,7 +36,7 @@ const expiryDistance = int64(250e6)
 // opened, each Ready does so.
 func (e *Engine) applyLimitsDue() {
 	x := &e.expiry
-	retry := e.now >= x.retry
+	retry := e.steady >= x.retry
 	if retry {
 		x.retry = never
 	}
@@ -54,10 +54,11 @@ func (e *Engine) applyLimitsDue() {
 
 // limitsDue returns when applyLimitsDue has something to do next, or never.
 func (e *Engine) limitsDue() int64 {
+	retry := e.when(e.expiry.retry)
 	if !e.serving() {
-		return e.expiry.retry
+		return retry
 	}
-	return min(e.expiry.retry, e.expiry.due)
+	return min(retry, e.expiry.due)
 }
 
 // maxAge returns the age at which messages are removed, in nanoseconds.
@@ -83,7 +84,7 @@ func (e *Engine) expire() {
 	more = p.expire(due) || more
 	e.armExpiry()
 	if more {
-		e.expiry.due = e.now + 1
+		e.expiry.due = e.now
 	}
 }
 

@@ -133,7 +133,7 @@ func (b *block) earliest(low uint64, dead bool) uint64 {
 // filter selects.
 func (e *Engine) onDisk(b *block, filter *subject.Set, to uint64, finds *map[findKey]*find) (*Table, gathered) {
 	if b.scanned != nil {
-		b.used = e.now
+		b.used = e.steady
 		return b.scanned, gatheredAll
 	}
 	return e.findIn(finds, WorkFind, b, to, filter)

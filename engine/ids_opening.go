@@ -38,7 +38,7 @@ func (e *Engine) idsFound() bool {
 			}
 		}
 	}
-	if s.work != 0 || e.now < s.retryAt(e) {
+	if s.work != 0 || e.steady < s.retryAt(e) {
 		return false
 	}
 	if n := len(s.blocks); n > 0 && s.count < e.cfg.Duplicates.Entries {
@@ -64,7 +64,7 @@ func (e *Engine) idsFound() bool {
 // retryAt returns when a block that could not be read is tried again.
 func (s *idScan) retryAt(e *Engine) int64 {
 	if s.failed == 0 || e.expiry.retry == never {
-		return e.now
+		return e.steady
 	}
 	return e.expiry.retry
 }
@@ -79,7 +79,7 @@ func (e *Engine) tookIDs(w Work, d Done) {
 	s.work = 0
 	if d.Err != nil {
 		if s.failed++; s.failed < mostIDScans {
-			e.expiry.retry = min(e.expiry.retry, e.now+retryLoad)
+			e.expiry.retry = min(e.expiry.retry, e.steady+retryLoad)
 			return
 		}
 	}

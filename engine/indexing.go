@@ -34,7 +34,7 @@ const (
 
 // sealed notes that a block takes no more records, and is on stable storage.
 func (x *indexing) sealed(e *Engine, b *block) {
-	b.sealedAt = e.now
+	b.sealedAt = e.steady
 	e.compacting.consider(e, b)
 	if b.msgs > 0 && b.size >= e.cfg.IndexFrom && e.cfg.IndexFrom >= 0 {
 		x.waiting = append(x.waiting, b)
@@ -48,11 +48,11 @@ func (x *indexing) next(e *Engine) (busy bool) {
 	if x.stale {
 		x.passOver(e)
 	}
-	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.truncating == nil && e.serving() && e.now >= x.retryAt {
+	for x.out == nil && len(x.waiting) > 0 && x.begun && !e.stopped && e.truncating == nil && e.serving() && e.steady >= x.retryAt {
 		i := x.first(e)
 		b := x.waiting[i]
 		passed := x.passes(e, b)
-		if !passed && e.now < x.due(e, b) {
+		if !passed && e.steady < x.due(e, b) {
 			break
 		}
 		x.waiting = slices.Delete(x.waiting, i, i+1)
@@ -77,7 +77,7 @@ func (x *indexing) first(e *Engine) int {
 	if len(x.held) == 0 {
 		return 0
 	}
-	return max(0, slices.IndexFunc(x.waiting, func(b *block) bool { return slices.Contains(x.held, b) && e.now >= x.due(e, b) }))
+	return max(0, slices.IndexFunc(x.waiting, func(b *block) bool { return slices.Contains(x.held, b) && e.steady >= x.due(e, b) }))
 }
 
 // passed notes that a block is passed over, or not any more.
@@ -106,7 +106,7 @@ func (x *indexing) done(e *Engine, err error) {
 	b := x.out
 	x.out, b.memory.lent = nil, false
 	if err != nil {
-		x.retryAt = e.now + retryIndex
+		x.retryAt = e.steady + retryIndex
 		x.waiting = append(x.waiting, b)
 	}
 	x.letGo(e, b)
@@ -115,7 +115,7 @@ func (x *indexing) done(e *Engine, err error) {
 // hold keeps the memory of a block until its index is written. It reports false when
 // the block gets no index soon, or memory is short.
 func (x *indexing) hold(e *Engine, b *block) bool {
-	if !x.begun || !x.roomFor(b) || e.now < x.retryAt || e.stopped || e.cfg.Buffers.Tight() ||
+	if !x.begun || !x.roomFor(b) || e.steady < x.retryAt || e.stopped || e.cfg.Buffers.Tight() ||
 		b.msgs == 0 || b.size < e.cfg.IndexFrom || e.cfg.IndexFrom < 0 || !slices.Contains(e.blocks, b) {
 		return false
 	}

@@ -12,7 +12,7 @@ const mostLived = int64(1e9)
 // went notes that a sealed block is gone, or is about to be written anew.
 func (x *indexing) went(e *Engine, b *block) {
 	if b.sealedAt > 0 {
-		x.lived = e.now - b.sealedAt
+		x.lived = e.steady - b.sealedAt
 	}
 	x.stale = true
 }
@@ -42,8 +42,8 @@ func (x *indexing) waits() bool { return x.lived > 0 && x.lived <= mostLived }
 
 // due returns when a block is to get its index.
 func (x *indexing) due(e *Engine, b *block) int64 {
-	if !x.waits() || b.sealedAt > e.now {
-		return min(b.sealedAt, e.now)
+	if !x.waits() {
+		return b.sealedAt
 	}
 	return b.sealedAt + 2*x.lived
 }
@@ -61,7 +61,7 @@ func (x *indexing) nextDue(e *Engine) int64 {
 	if len(x.waiting) == 0 || x.out != nil || !e.serving() {
 		return never
 	}
-	if at := max(x.retryAt, x.due(e, x.waiting[0])); at > e.now {
+	if at := max(x.retryAt, x.due(e, x.waiting[0])); at > e.steady {
 		return at
 	}
 	return never

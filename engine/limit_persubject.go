@@ -226,7 +226,7 @@ func (e *Engine) perSettled() (settled bool, err error) {
 	if !e.holdsEvicted() || !e.evicting() {
 		return true, nil
 	}
-	if e.now < e.durability.removeAt {
+	if e.steady < e.durability.removeAt {
 		return false, fmt.Errorf("%w: a block that a limit has emptied cannot be removed", ErrUnreadable)
 	}
 	return false, nil

@@ -60,7 +60,7 @@ func (e *Engine) releaseMemory(b *block) {
 func (e *Engine) dropIdleMemory() {
 	b := e.tail
 	if b == nil || b.memory.tail == nil || e.inflight != nil || !e.current.idle() ||
-		e.now < e.durability.lastWrite+idleAfter {
+		e.steady < e.durability.lastWrite+idleAfter {
 		return
 	}
 	b.memory.drop(b.appended, e.cfg.Buffers, &e.spareSlots, false)

@@ -14,7 +14,7 @@ func (e *Engine) publishStaged() {
 		return
 	}
 	if !g.shown {
-		g.shown, g.shownAt = true, e.now
+		g.shown, g.shownAt = true, e.steady
 	}
 	e.closeFrame()
 	e.fixOutcome(g)

@@ -323,7 +323,7 @@ func (e *Engine) pieceReady(p *purge) (bool, error) {
 	if p.left() == 0 {
 		return true, nil
 	}
-	if busy := e.purges.commands - p.commands; p.began && busy > 0 && busy < commandsBetween && e.now < p.due {
+	if busy := e.purges.commands - p.commands; p.began && busy > 0 && busy < commandsBetween && e.steady < p.due {
 		p.waits = true
 		return false, nil
 	}
@@ -358,7 +358,7 @@ func (e *Engine) removePiece(p *purge, list []match) bool {
 	if len(graves) == 0 {
 		return false
 	}
-	p.began, p.commands, p.due = true, e.purges.commands, e.now+purgePause
+	p.began, p.commands, p.due = true, e.purges.commands, e.steady+purgePause
 	e.current.piece = true
 	if p.removed > before {
 		e.removed()
@@ -390,7 +390,7 @@ func (e *Engine) purgeDue() int64 {
 	due := never
 	for _, p := range e.underWay() {
 		if p.waits {
-			due = min(due, max(p.due, e.now+1))
+			due = min(due, max(p.due, e.steady+1))
 		}
 	}
 	return due

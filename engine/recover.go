@@ -147,7 +147,7 @@ func (r *Recovery) EmptyBlocks() []uint32 {
 func (r *Recovery) Finish(now int64) *Engine {
 	r.Settle()
 	e := r.e
-	e.now = now
+	e.now, e.steady = now, now
 	e.deleteBlocks(r.EmptyBlocks())
 	if n := len(e.blocks); n > 0 && r.open && e.blocks[n-1].id == e.lastID {
 		e.tail = e.blocks[n-1]

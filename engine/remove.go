@@ -39,7 +39,7 @@ func (b *block) record(sequence uint64) (t *Table, i int, ok bool) {
 // what has failed.
 func (e *Engine) needTable(b *block, sequence uint64) (available, unreadable bool) {
 	if _, loaded := b.table(sequence); loaded {
-		b.used = e.now
+		b.used = e.steady
 		return true, false
 	}
 	b.lent = true

@@ -199,10 +199,10 @@ func (x *schedules) sweep(e *Engine) {
 func (x *schedules) running() bool { return len(x.queue) > 0 || x.fetching != 0 || x.firing > 0 }
 
 // next returns when something is to be done, or never.
-func (x *schedules) next() int64 {
-	at := x.scan.retry
-	if at == 0 {
-		at = never
+func (x *schedules) next(e *Engine) int64 {
+	at := never
+	if x.scan.retry != 0 {
+		at = e.when(x.scan.retry)
 	}
 	if due, ok := x.wheel.Next(); ok && !x.running() {
 		at = min(at, max(due, x.ran+scheduleDistance))

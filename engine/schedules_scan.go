@@ -43,7 +43,7 @@ func (x *scheduleScan) goOn(e *Engine) {
 	if !x.begun && e.indexing.begun {
 		x.begin(e)
 	}
-	if x.done || !x.begun || x.work != 0 || e.now < x.retry || e.durability.written.sequence < x.limit {
+	if x.done || !x.begun || x.work != 0 || e.steady < x.retry || e.durability.written.sequence < x.limit {
 		return
 	}
 	x.retry = 0
@@ -84,7 +84,7 @@ func (x *schedules) foundSchedules(e *Engine, d Done) {
 	scan.work = 0
 	if d.Err != nil {
 		if scan.failed++; scan.failed < mostScheduleScans {
-			scan.retry = e.now + retryLoad
+			scan.retry = e.steady + retryLoad
 			return
 		}
 	}
@@ -174,5 +174,5 @@ func (e *Engine) schedulesWentBack(now int64) {
 		x = newSchedules(&e.cfg)
 		e.schedules = x
 	}
-	x.ran, x.scan.retry = min(x.ran, now), min(x.scan.retry, now)
+	x.ran = min(x.ran, now)
 }

@@ -43,7 +43,7 @@ func (e *Engine) request(b *block) bool {
 	if b.loading {
 		return true
 	}
-	if e.now < b.retryAt {
+	if e.steady < b.retryAt {
 		e.expiry.retry = min(e.expiry.retry, b.retryAt)
 		return false
 	}
@@ -76,11 +76,11 @@ func (e *Engine) takeTable(b *block, w Work, d Done) {
 		if b.wanted {
 			b.failed++
 		}
-		b.retryAt = e.now + retryLoad
+		b.retryAt = e.steady + retryLoad
 		e.expiry.retry = min(e.expiry.retry, b.retryAt)
 	case b.scanned == nil && w.Size == b.scannedSize:
 		b.scanned, b.inAppended, b.cursor, b.failed = d.Table, false, 0, 0
-		b.used = e.now
+		b.used = e.steady
 		e.reconcile(b, d.Table)
 		if b.msgs > 0 && e.serving() {
 			e.settleBytes(b)

@@ -25,7 +25,7 @@ const retryLives = int64(60e9)
 
 // due returns when the search goes on, if no work is out that will be completed.
 func (s *lifeSeek) due(e *Engine) int64 {
-	if s.work != 0 || s.retryAt <= e.now {
+	if s.work != 0 || s.retryAt <= e.steady {
 		return never
 	}
 	return s.retryAt
@@ -41,7 +41,7 @@ func (e *Engine) livesFound() bool {
 	if s.work != 0 {
 		return false
 	}
-	if e.now < s.retryAt {
+	if e.steady < s.retryAt {
 		return e.serving()
 	}
 	next := (*block)(nil)
@@ -86,7 +86,7 @@ func (e *Engine) tookLives(w Work, d Done) {
 		if b.unseen++; b.unseen > mostLifeSeeks && e.serving() {
 			b.unseen, wait = mostLifeSeeks+1, retryLives
 		}
-		if s.retryAt = e.now + wait; !e.serving() {
+		if s.retryAt = e.steady + wait; !e.serving() {
 			e.expiry.retry = min(e.expiry.retry, s.retryAt)
 		}
 		return

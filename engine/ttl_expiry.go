@@ -10,7 +10,7 @@ func (e *Engine) livesDue() int64 {
 	if e.ttl == nil || !e.serving() {
 		return never
 	}
-	due := e.ttl.seek.due(e)
+	due := e.when(e.ttl.seek.due(e))
 	if e.ttl.wheel.Len() > 0 {
 		due = min(due, e.ttl.due)
 	}
@@ -42,7 +42,7 @@ func (e *Engine) endLivesDue() {
 		more = false
 	}
 	if x.armed(); more {
-		x.due = e.now + 1
+		x.due = e.now
 	}
 }
 
