@@ -78,16 +78,17 @@ func TestReplyWinsOverContextWhenDone(t *testing.T) {
 // TestACallerThatHasRunItsTurnNeedsNoSignal: the reply is there, also when the context has ended in the turn, and the operation can
 // be used again.
 func TestACallerThatHasRunItsTurnNeedsNoSignal(t *testing.T) {
-	o := testOps.get()
+	var own opPool
+	o := own.get()
 	for range 2 {
 		require.True(t, o.claim())
 		require.True(t, o.complete(&engine.Reply{Sequence: 7}, true))
 		require.Empty(t, o.done)
 		ctx, _ := ended()
-		r, err := o.wait(ctx)
+		r, err := o.wait(ctx) // which gives it back
 		require.NoError(t, err)
 		require.Equal(t, uint64(7), r.Sequence)
-		o.state.Store(opQueued) // as get does
+		o = own.get()
 	}
 	require.True(t, o.claim())
 	require.True(t, o.complete(&engine.Reply{}, false))
