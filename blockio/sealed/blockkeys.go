@@ -16,6 +16,8 @@ type blockKeys struct {
 	next *blockKey // of the one that is being written to take its place
 	// unsettled: now is still in N.newkey.
 	unsettled bool
+	// doubted: a sync of the directory has failed while it was, so nobody knows whether the disk has the file of that key.
+	doubted bool
 }
 
 // A blockKey is the key of one file of a block.
@@ -126,9 +128,8 @@ func (s *FS) openRewrite(name string, id uint32, mode blockio.OpenMode) (blockio
 		k = &blockKeys{}
 		s.blocks[id] = k
 	}
-	if k.unsettled {
-		// After a sync that failed nobody knows under which key the disk has the block: both stay.
-		return nil, fmt.Errorf("the last change of block %d may not be on the disk: open the stream again", id)
+	if err := s.settleLate(id, k); err != nil {
+		return nil, err
 	}
 	key, err := s.fresh(id, newKeySuffix)
 	if err != nil {
@@ -154,7 +155,7 @@ func (s *FS) putInPlace(oldName, newName string, id uint32) error {
 	if err := s.FS.Rename(oldName, newName); err != nil {
 		return err
 	}
-	k.now, k.next, k.unsettled = k.next, nil, true
+	k.now, k.next, k.unsettled, k.doubted = k.next, nil, true, false
 	return nil
 }
 
@@ -206,6 +207,47 @@ func (s *FS) settle(id uint32, k *blockKeys) error {
 		err = ignoreMissing(s.FS.Remove(s.keyPath(id, newKeySuffix)))
 	}
 	k.unsettled = err != nil
+	return err
+}
+
+// settleLate settles the key of a block that is about to be written anew once more, if something else has failed when its file
+// had its place, before the key got its own. s.mu is held.
+func (s *FS) settleLate(id uint32, k *blockKeys) error {
+	if !k.unsettled {
+		return nil
+	}
+	if k.doubted {
+		// Nobody knows under which key the disk has the block: both stay.
+		return fmt.Errorf("the last change of block %d may not be on the disk: open the stream again", id)
+	}
+	err := s.syncBlocks()
+	if err == nil {
+		err = s.settle(id, k)
+	}
+	if err == nil {
+		err = s.syncBlocks() // before another N.newkey takes the place of this one
+	}
+	if err != nil {
+		s.doubt()
+	}
+	return err
+}
+
+// doubt notes that a sync of the directory of the blocks has failed. s.mu is held.
+func (s *FS) doubt() {
+	for _, k := range s.blocks {
+		k.doubted = k.doubted || k.unsettled
+	}
+}
+
+// SyncDir implements blockio.FS.
+func (s *FS) SyncDir(name string) error {
+	err := s.FS.SyncDir(name)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.doubt()
+	}
 	return err
 }
 

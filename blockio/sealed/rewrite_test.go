@@ -3,6 +3,7 @@ package sealed
 import (
 	"bytes"
 	"math/rand"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +59,55 @@ func TestARewrittenEncryptedBlockIsOldOrNew(t *testing.T) {
 				openBlocks(t, image) // which puts it right
 				_, blocks := openBlocks(t, image.CrashImage(blocktest.DropUnsynced, rng))
 				check(blocks.ReadAll(1, nil))
+			}
+			if err == nil {
+				break
+			}
+		}
+	}
+}
+
+// TestAKeyThatWasNotSettledIsSettledLater: where something other than a sync has failed between the file and the key, the block
+// can be written anew in the same process, and whatever a crash leaves can be read. After a sync that failed it cannot.
+func TestAKeyThatWasNotSettledIsSettledLater(t *testing.T) {
+	old, anew, again := blockOf("first", "second", "third"), blockOf("first", "second"), blockOf("first")
+	rng := rand.New(rand.NewSource(1))
+	for _, kind := range []blocktest.OpKind{blocktest.OpRename, blocktest.OpSyncDir} {
+		for at := 0; ; at++ {
+			mem := blocktest.NewMemFS()
+			require.NoError(t, mem.MkdirAll("ENC/msgs"))
+			faults := blocktest.NewFaultFS(mem)
+			files, blocks := openBlocks(t, faults)
+			require.NoError(t, blocks.Create(1))
+			require.NoError(t, blocks.Append(1, 0, [][]byte{old}, true))
+			require.NoError(t, blocks.Seal(1, int64(len(old))))
+			placed := false
+			faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+				if placed && op.Kind == kind {
+					placed = false
+					return blocktest.Fault{Err: blocktest.ErrIO, Forget: kind == blocktest.OpSyncDir}
+				}
+				placed = placed || op.Kind == blocktest.OpRename && strings.HasSuffix(op.Name, ".rewrite.tmp")
+				return blocktest.Fault{}
+			})
+			require.ErrorIs(t, blocks.Rewrite(1, 1, anew), blocktest.ErrIO)
+			from := faults.Count()
+			faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+				return blocktest.Fault{Crash: op.Index == from+at && kind != blocktest.OpSyncDir}
+			})
+			blocks = blockio.NewBlocks(files, "ENC", "ENC", blockio.BlocksOptions{})
+			err := blocks.Rewrite(1, 2, again)
+			for _, mode := range blocktest.CrashModes {
+				image := mem.CrashImage(mode, rng)
+				_, found := openBlocks(t, image)
+				data, readErr := found.ReadAll(1, nil)
+				require.NoError(t, readErr, "%v, %v", kind, mode)
+				require.True(t, bytes.Equal(data, again) || err != nil && (bytes.Equal(data, old) || bytes.Equal(data, anew)), "at %d, %v", at, mode)
+			}
+			require.Less(t, at, 100, "%v", err)
+			if kind == blocktest.OpSyncDir {
+				require.ErrorContains(t, err, "open the stream again")
+				break
 			}
 			if err == nil {
 				break
