@@ -21,7 +21,7 @@ type remains struct {
 	due  int64 // nanoseconds since the epoch; 0 when there is nothing
 }
 
-// sweepWork removes it. It is the indexer's, as no index may be written meanwhile.
+// sweepWork removes it. It is the indexer's; compactors write indexes, too, see disk.Files.Sweep.
 type sweepWork struct {
 	files *disk.Files
 	left  []*disk.IntendedTruncation
@@ -33,7 +33,7 @@ type swept struct{}
 func (w *sweepWork) run() any {
 	w.files.Source.CloseSuperseded()
 	for _, t := range w.left {
-		if err := w.files.Blocks.Sweep(&t.Truncation); err != nil {
+		if err := w.files.Sweep(&t.Truncation); err != nil {
 			w.files.Log.Warn("cannot remove what was cut off; it goes when the stream is opened again", "error", err)
 		}
 	}

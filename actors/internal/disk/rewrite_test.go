@@ -402,3 +402,24 @@ func TestTheIndexOfABlockWithAnErasedMessage(t *testing.T) {
 		require.NoError(t, x.Close())
 	}
 }
+
+// TestNoIndexIsWrittenWhileThatOfBeforeIsSwept: both have the same name for a while.
+func TestNoIndexIsWrittenWhileThatOfBeforeIsSwept(t *testing.T) {
+	faults := blocktest.NewFaultFS(blocktest.NewMemFS())
+	f := newTestFiles(t, faults)
+	writeBlock(t, f, 1, 1, 20, true)
+	left := indexOf(f, 1) + blockio.UnfinishedSuffix
+	require.NoError(t, blockio.ReplaceFile(f.FS, left, nil))
+	swept := false
+	faults.SetHook(func(op blocktest.Op) blocktest.Fault {
+		if op.Kind == blocktest.OpRemove && op.Name == left {
+			swept = true
+			require.False(t, f.beside.TryLock())
+		}
+		return blocktest.Fault{}
+	})
+	require.NoError(t, f.Sweep(&blockio.Truncation{Cut: 1, Remove: []uint32{2}}))
+	faults.SetHook(nil)
+	require.True(t, swept)
+	require.False(t, exists(t, f.FS, left))
+}

@@ -363,3 +363,12 @@ func (r *Recovery) endTruncation() error {
 	}
 	return r.Blocks.RemoveTruncation()
 }
+
+// Sweep removes what a truncation that was carried out has left of what went. What was the index of the block that is cut has the
+// name under which another index of that block is written, so none is written meanwhile.
+func (f *Files) Sweep(t *blockio.Truncation) error {
+	f.beside.Lock()
+	err := f.Blocks.Sweep(&blockio.Truncation{Cut: t.Cut})
+	f.beside.Unlock()
+	return errors.Join(err, f.Blocks.Sweep(&blockio.Truncation{Remove: t.Remove}))
+}
