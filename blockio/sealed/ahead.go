@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"crypto/cipher"
 	"crypto/subtle"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,13 @@ import (
 // comes next: see decision 0034.
 
 // makesAhead: it is the faster one here.
-var makesAhead = cpu.X86.HasAVX2
+var makesAhead = cpu.X86.HasAVX2 && mayUse(chacha20poly1305.New)
+
+// mayUse reports whether a process may use a cipher: in the FIPS 140-only mode of Go it may not use chacha20poly1305.
+func mayUse(of func(key []byte) (cipher.AEAD, error)) bool {
+	_, err := of(make([]byte, chacha20poly1305.KeySize))
+	return err == nil
+}
 
 const (
 	// leastAhead is how much somebody has to read or write at a time for a key stream to be made ahead, in bytes.

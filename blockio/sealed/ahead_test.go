@@ -2,6 +2,8 @@ package sealed
 
 import (
 	"bytes"
+	"crypto/cipher"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/seed-d8b58eba/millrace/blockio"
 	"github.com/seed-d8b58eba/millrace/blockio/blocktest"
@@ -228,4 +231,11 @@ func requireReads(t *testing.T, s *FS, name string, want []byte, piece int) {
 		require.True(t, bytes.Equal(want, data), "as a whole")
 	}
 	require.NoError(t, file.Close())
+}
+
+// TestNoKeyStreamIsMadeAheadWithACipherThatMayNotBeUsed: Go refuses chacha20poly1305 in its FIPS 140-only mode, and not chacha20.
+func TestNoKeyStreamIsMadeAheadWithACipherThatMayNotBeUsed(t *testing.T) {
+	require.False(t, mayUse(func([]byte) (cipher.AEAD, error) { return nil, errors.New("not in this mode") }))
+	_, err := chacha20poly1305.New(make([]byte, 32))
+	require.Equal(t, err == nil, mayUse(chacha20poly1305.New))
 }
