@@ -42,6 +42,12 @@ func TestWhatATruncationHasToRead(t *testing.T) {
 		"a removal": func(t *testing.T, s *shell) {
 			s.must(t, sent{"remove", &engine.Remove{Sequence: 2}})
 		},
+		"a removal that another block tells of": func(t *testing.T, s *shell) {
+			for len(s.pub.View().Blocks()) < 2 {
+				s.must(t, store("a", 100))
+			}
+			s.must(t, sent{"remove", &engine.Remove{Sequence: 1}})
+		},
 		"many subjects": func(t *testing.T, s *shell) {
 			for i := range 10 {
 				s.must(t, store(fmt.Sprint("t", i), 10))
